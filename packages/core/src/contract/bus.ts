@@ -1,0 +1,96 @@
+import type { CallOptions } from "./call.ts";
+import type { MaybePromise, Value } from "./value.ts";
+
+/**
+ * What travels on the bus. `(timestamp, topic, source, id)` come from the publisher's kernel; `seq` orders one bus.
+ */
+export interface Envelope<T = Value> {
+  /** Unique. */
+  readonly id: string;
+  /** Grows by one with each envelope of a bus. */
+  readonly seq: number;
+  readonly topic: string;
+  /** Id of the module that published, or "kernel", or "host". Set by the door, not by the sender. */
+  readonly source: string;
+  /** Ties a reply to its request. */
+  readonly correlationId: string | undefined;
+  /** Milliseconds since 1970. */
+  readonly timestamp: number;
+  readonly data: T;
+}
+
+/**
+ * Topics are words joined by dots (`module.started`); letters, digits, `-` and `_`. In a pattern `*` stands for one word, and a
+ * last `**` for one or more. Augment this interface to give topics types.
+ */
+export interface TopicTypes {
+  [topic: string]: Value;
+}
+
+/** What a full queue does: forget its oldest, forget the new one, or make `send` wait. */
+export type OverflowPolicy = "drop-oldest" | "drop-newest" | "back-pressure";
+
+/** Options of a subscription's queue. */
+export interface QueueOptions {
+  /** Envelopes held at most. Default 1024. */
+  readonly capacity?: number;
+  /** Default "drop-oldest". Under "back-pressure" `publish`, which never waits, drops the newest and counts it. */
+  readonly overflow?: OverflowPolicy;
+  /** Begin behind this cursor of the bus's log instead of now; `CURSOR_EXPIRED` when the log no longer reaches back. */
+  readonly from?: Cursor;
+}
+
+/** A place in the log of a bus: the envelope behind which to go on. Plain data: may be stored. */
+export interface Cursor {
+  readonly timestamp: number;
+  readonly id: string;
+  readonly source: string;
+}
+
+/** A bounded queue of envelopes, read by async iteration. Closing it, or leaving the loop, unsubscribes. */
+export interface Subscription<T = Value> extends AsyncIterable<Envelope<T>>, Disposable {
+  /** Envelopes dropped so far because the queue was full. */
+  readonly lagged: number;
+  /** Envelopes waiting. */
+  readonly size: number;
+  /** One envelope if there is one. */
+  take(): Envelope<T> | undefined;
+  /** Ends the iteration after what is queued. */
+  close(): void;
+}
+
+/** The kernel's bus, or a module's door to it. */
+export interface Bus {
+  /** Gives `data` to all who listen, at once; never waits, never throws what a listener throws. */
+  publish<K extends keyof TopicTypes & string>(topic: K, data: TopicTypes[K]): void;
+  /** The same, but resolves when every back-pressured subscription has taken it in. */
+  send<K extends keyof TopicTypes & string>(
+    topic: K,
+    data: TopicTypes[K],
+    options?: CallOptions,
+  ): Promise<void>;
+  /** Runs `listener` for each envelope that fits; one that throws is counted, logged and kept. */
+  on<K extends keyof TopicTypes & string>(
+    pattern: K,
+    listener: (envelope: Envelope<TopicTypes[K]>) => void,
+  ): Disposable;
+  subscribe<K extends keyof TopicTypes & string>(
+    pattern: K,
+    options?: QueueOptions,
+  ): Subscription<TopicTypes[K]>;
+  /** Asks whoever answers on `topic`: `NO_RESPONDER`, `DEADLINE_EXCEEDED` (default 30,000 ms), `ABORTED`, `REQUEST_FAILED`. */
+  request(topic: string, data: Value, options?: CallOptions): Promise<Value>;
+  /** Answers requests on `topic`; one responder a topic. */
+  respond(
+    topic: string,
+    responder: (data: Value, request: RequestContext) => MaybePromise<Value>,
+  ): Disposable;
+}
+
+/** What a responder learns about a request. */
+export interface RequestContext {
+  readonly source: string;
+  readonly correlationId: string;
+  /** Fires when the asker no longer waits. */
+  readonly signal: AbortSignal;
+}

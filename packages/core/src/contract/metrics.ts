@@ -1,0 +1,48 @@
+export type Labels = Readonly<Record<string, string>>;
+
+export interface InstrumentOptions {
+  /** One sentence, for the `# HELP` line. */
+  readonly help: string;
+  /** "seconds", "bytes", … must also end the name. */
+  readonly unit?: string;
+}
+
+export interface HistogramOptions extends InstrumentOptions {
+  /** Upper bounds, ascending, without +Inf. Default: 1, 2.5, 5 steps from 0.0001 to 10 (seconds). */
+  readonly buckets?: readonly number[];
+}
+
+/** A counter bound to its labels: adding is one addition. */
+export interface Counter {
+  add(by?: number): void;
+  readonly value: number;
+}
+
+export interface Gauge {
+  set(value: number): void;
+  add(by: number): void;
+  readonly value: number;
+}
+
+export interface Histogram {
+  observe(value: number): void;
+  readonly count: number;
+  readonly sum: number;
+}
+
+/** Makes instruments. Asking twice for the same name and labels gives the same instrument; another type under a taken name is a TypeError. */
+export interface Metrics {
+  counter(name: string, options: InstrumentOptions, labels?: Labels): Counter;
+  gauge(name: string, options: InstrumentOptions, labels?: Labels): Gauge;
+  histogram(name: string, options: HistogramOptions, labels?: Labels): Histogram;
+  /** Reads `sample` at each scrape; for figures that are kept elsewhere and cost nothing until asked for. Disposing removes the series. */
+  observe(
+    type: "counter" | "gauge",
+    name: string,
+    options: InstrumentOptions,
+    labels: Labels,
+    sample: () => number,
+  ): Disposable;
+  /** Metrics that add `labels` to all they make, and take it all away when disposed. */
+  scoped(labels: Labels): Metrics & Disposable;
+}

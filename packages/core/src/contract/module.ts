@@ -1,0 +1,138 @@
+import type { Bus } from "./bus.ts";
+import type { Call, CallOptions } from "./call.ts";
+import type { KeelsonError } from "./errors.ts";
+import type { HookRegistry } from "./hooks.ts";
+import type { Manifest } from "./manifest.ts";
+import type { Metrics } from "./metrics.ts";
+import type { Clock, Log, Platform, Random } from "./platform.ts";
+import type { RestartOptions } from "./supervised.ts";
+import type { MaybePromise, Value } from "./value.ts";
+
+/** What hosts a module. Open: a later kind plugs in by a {@link ModuleLoader}, with no change in core. */
+export type ModuleKind = "native" | "wasm" | "process" | (string & {});
+
+/** Who a module is. */
+export interface ModuleMetadata {
+  /** Unique in a kernel: 1 to 64 of a–z, 0–9, `-`, `_`, `.`, beginning with a letter or digit. */
+  readonly id: string;
+  /** For people. */
+  readonly name: string;
+  /** Semantic version. */
+  readonly version: string;
+  readonly kind: ModuleKind;
+  readonly description?: string;
+}
+
+/** States of a module; the table of transitions is in `lifecycle/states.ts`. */
+export type ModuleState =
+  | "loaded"
+  | "initializing"
+  | "initialized"
+  | "starting"
+  | "running"
+  | "stopping"
+  | "stopped"
+  | "failed";
+
+/**
+ * What is registered. It outlives the generations: each life of the module is what {@link ModuleDefinition.create} returns.
+ */
+export interface ModuleDefinition {
+  readonly metadata: ModuleMetadata;
+  /** Modules that must run before this one starts: id → semver range ("*" for any). */
+  readonly depends?: Readonly<Record<string, string>>;
+  /** Default: never restarted. */
+  readonly restart?: RestartOptions;
+  /** Whether a reload may run the new version beside the old one. Default true; false for process modules. */
+  readonly overlap?: boolean;
+  readonly deadlines?: Deadlines;
+  /** Called when the module is loaded from a manifest. */
+  readonly manifest?: Manifest;
+  /** Makes a new generation. Called once for each; must not share state between them. */
+  create(): MaybePromise<Module>;
+}
+
+/** How long each lifecycle function may take, ms. */
+export interface Deadlines {
+  /** Default 10,000. */
+  readonly initMs?: number;
+  /** Default 10,000. */
+  readonly startMs?: number;
+  /** Default 5,000. */
+  readonly stopMs?: number;
+}
+
+/**
+ * One life of a module. All functions are optional. They may be called with a context whose signal fires in the midst:
+ * stop what you do then. The kernel guarantees the order init → start → stop and that none is called twice in a generation.
+ */
+export interface Module {
+  init?(context: ModuleContext): MaybePromise<void>;
+  start?(context: ModuleContext): MaybePromise<void>;
+  stop?(context: ModuleContext): MaybePromise<void>;
+  /** Answers a call; a plain value is the fast path. */
+  call?(call: Call): MaybePromise<Value>;
+  /** Answers a call with a stream of values. */
+  stream?(call: Call): AsyncIterable<Value>;
+  /** Says whether the module is fit to serve. Absent means: healthy while running. */
+  health?(call: Call): MaybePromise<Health>;
+}
+
+/** The answer of a health check. */
+export interface Health {
+  readonly healthy: boolean;
+  readonly message?: string;
+}
+
+/** What a module gets from the kernel: one for each generation. All of it ends with the generation. */
+export interface ModuleContext {
+  readonly id: string;
+  /** 1 for the first life, growing. */
+  readonly generation: number;
+  /** Fires when the generation is to end. */
+  readonly signal: AbortSignal;
+  /** What is added here is undone in reverse when the generation ends, however it ends. */
+  readonly scope: Scope;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Records carry the module's id. */
+  readonly log: Log;
+  /** Instruments carry the label `module`. */
+  readonly metrics: Metrics;
+  /** A door: subscriptions end with the generation, and a closed door answers `DOOR_CLOSED`. */
+  readonly bus: Bus;
+  /** Handlers added here end with the generation; they go live when the module is running. */
+  readonly hooks: HookRegistry;
+  /** The host's adapter, for kinds that need a port. Never handed to guests. */
+  readonly platform: Platform;
+  /** Calls another module on this module's own behalf, outside any call. */
+  invoke(id: string, method: string, payload?: Value, options?: CallOptions): Promise<Value>;
+  /** Tells the kernel that the module has ended by itself. Only the first one counts. */
+  exited(exit: Exit): void;
+}
+
+/** How a module ended without having been asked to. */
+export interface Exit {
+  readonly reason: "normal" | "crash";
+  readonly error?: KeelsonError;
+}
+
+/** Undoes in reverse order what was added, however things end. */
+export interface Scope {
+  /** Disposes `resource` when the scope ends; gives it back. In an ended scope it is disposed at once. */
+  add<T extends Disposable | AsyncDisposable>(resource: T): T;
+  /** Runs `undo` when the scope ends. */
+  defer(undo: () => MaybePromise<void>): void;
+}
+
+/** Turns manifests of one kind into definitions. */
+export interface ModuleLoader {
+  readonly kind: ModuleKind;
+  /** Endings of bare files that this loader takes without a manifest, such as `.wasm`. */
+  readonly extensions?: readonly string[];
+  /**
+   * @param base what relative paths of the manifest are resolved against
+   * @throws KeelsonError with a code of the kind's own; nothing may be left behind
+   */
+  load(manifest: Manifest, base: URL, platform: Platform): Promise<ModuleDefinition>;
+}

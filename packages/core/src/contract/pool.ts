@@ -1,0 +1,77 @@
+import type { Call } from "./call.ts";
+import type { MaybePromise } from "./value.ts";
+
+/** Makes and destroys what a pool holds. */
+export interface PoolSource<T> {
+  create(): MaybePromise<T>;
+  /** Must not throw; if it does the pool counts it and goes on. */
+  destroy(value: T): MaybePromise<void>;
+}
+
+/** Why an instance was taken out of a pool. */
+export type RecycleReason = "trap" | "max_uses" | "idle" | "memory" | "close";
+
+/** Options of a pool. */
+export interface PoolOptions {
+  /** Instances kept warm. Default 0. */
+  readonly min?: number;
+  /** Instances at most, those being made included. Default 8. */
+  readonly max?: number;
+  /** Uses after which an instance is replaced. Default: no limit. */
+  readonly maxUses?: number;
+  /** Idle time after which an instance above `min` is ended, ms. Default 60,000; `Infinity` for never. */
+  readonly maxIdleMs?: number;
+  /** How long a checkout waits, ms. Default 30,000. */
+  readonly timeoutMs?: number;
+  /** Callers that may wait at a time; one more gets `POOL_EXHAUSTED`. Default 10,000. */
+  readonly maxWaiting?: number;
+  /** Size above which a returned instance is replaced, bytes, by `memoryBytes(value)` of the source. Default: no limit. */
+  readonly maxMemoryBytes?: number;
+}
+
+/** Options of one checkout. */
+export interface CheckoutOptions {
+  readonly signal?: AbortSignal;
+  /** How long to wait, ms. Default: the pool's. */
+  readonly timeoutMs?: number;
+  /** The call on whose behalf; lets the pool see that a chain of calls waits for itself (`CALL_CYCLE`). */
+  readonly call?: Call;
+}
+
+/** The right to use one instance. A new object for each checkout: a stale one can do no harm. */
+export interface Lease<T> extends Disposable {
+  /** The instance. Throws `LEASE_RELEASED` once the lease is over. */
+  readonly value: T;
+  /** Gives the instance back. A second time throws `LEASE_RELEASED`; disposing an ended lease is fine. */
+  release(): void;
+  /** Takes the instance out of the pool. Default reason: `"trap"`. */
+  discard(reason?: RecycleReason): void;
+}
+
+/** Instances kept warm, handed out first come, first served. */
+export interface Pool<T> extends AsyncDisposable {
+  /** A lease if an instance is free this moment, else undefined. Makes no promise; throws `POOL_CLOSED`. */
+  tryCheckout(call?: Call): Lease<T> | undefined;
+  /**
+   * @throws KeelsonError `CHECKOUT_TIMEOUT`, `ABORTED`, `POOL_EXHAUSTED`, `POOL_CLOSED`, `CALL_CYCLE`, or what the source threw
+   */
+  checkout(options?: CheckoutOptions): Promise<Lease<T>>;
+  stats(): PoolStats;
+  /** Refuses new callers, rejects those who wait, lets leases drain until `timeoutMs` (default 5,000), then destroys all the same. A second close joins the first. */
+  close(options?: { readonly timeoutMs?: number }): Promise<void>;
+}
+
+/** Counts of a pool, as of now. `made − destroyed = size`, `size = idle + inUse`. */
+export interface PoolStats {
+  readonly size: number;
+  readonly idle: number;
+  readonly inUse: number;
+  readonly waiting: number;
+  /** Instances being made. */
+  readonly making: number;
+  readonly made: number;
+  readonly destroyed: number;
+  readonly checkouts: number;
+  readonly checkoutErrors: number;
+  readonly recycled: Readonly<Record<RecycleReason, number>>;
+}

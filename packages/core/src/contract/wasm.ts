@@ -1,0 +1,24 @@
+import type { Call } from "./call.ts";
+import type { ModuleContext } from "./module.ts";
+import type { MaybePromise, Value } from "./value.ts";
+
+/**
+ * A source of pooled instances: core modules, components, Extism plugins and scripts alike. `pooled()` in core makes a
+ * Module of it.
+ */
+export interface WasmModule {
+  /** Makes one instance; called once for each that the pool holds. */
+  instantiate(context: ModuleContext): MaybePromise<Instance>;
+  /** Called once a generation before the first instance: compile, link, check. */
+  prepare?(context: ModuleContext): MaybePromise<void>;
+}
+
+/** One live instantiation, used by one call at a time. Disposing it frees its memory. */
+export interface Instance extends Disposable {
+  /** True after a trap or a stop: it must never be used again. */
+  readonly dead: boolean;
+  /** Size of its linear memories now, bytes; a cheap read. */
+  readonly memoryBytes: number;
+  call(call: Call): MaybePromise<Value>;
+  stream?(call: Call): AsyncIterable<Value>;
+}

@@ -1,0 +1,52 @@
+import { asKeelsonError, type KeelsonError } from "../contract/errors.ts";
+import type { Scope } from "../contract/module.ts";
+import type { MaybePromise } from "../contract/value.ts";
+
+/**
+ * The one implementation of {@link Scope}. Ending it undoes all in reverse order, each after the one before has settled; a failing
+ * undo does not keep the others from running.
+ */
+export class UndoScope implements Scope {
+  #undo: (() => MaybePromise<void>)[] = [];
+  #ended: Promise<readonly KeelsonError[]> | undefined;
+  /** Failures of undos that came after the end. */
+  readonly #onLateFailure: (error: KeelsonError) => void;
+
+  constructor(onLateFailure: (error: KeelsonError) => void) {
+    this.#onLateFailure = onLateFailure;
+  }
+
+  add<T extends Disposable | AsyncDisposable>(resource: T): T {
+    this.defer(() => (Symbol.asyncDispose in resource ? resource[Symbol.asyncDispose]() : resource[Symbol.dispose]()) as MaybePromise<void>);
+    return resource;
+  }
+
+  defer(undo: () => MaybePromise<void>): void {
+    if (this.#ended === undefined) this.#undo.push(undo);
+    else void attempt(undo).then((error) => error && this.#onLateFailure(error));
+  }
+
+  /** Undoes everything; answers what failed. A second call joins the first. */
+  end(): Promise<readonly KeelsonError[]> {
+    this.#ended ??= this.#run();
+    return this.#ended;
+  }
+
+  async #run(): Promise<readonly KeelsonError[]> {
+    const errors: KeelsonError[] = [];
+    for (let undo = this.#undo.pop(); undo !== undefined; undo = this.#undo.pop()) {
+      const error = await attempt(undo);
+      if (error !== undefined) errors.push(error);
+    }
+    return errors;
+  }
+}
+
+async function attempt(undo: () => MaybePromise<void>): Promise<KeelsonError | undefined> {
+  try {
+    await undo();
+    return undefined;
+  } catch (error) {
+    return asKeelsonError(error, "MODULE_FAILED", "A resource could not be released");
+  }
+}

@@ -1,0 +1,11 @@
+export { createFakeClock, settle, type FakeClock } from "./fake-clock.ts";
+export { createMemoryFiles, type MemoryFiles } from "./memory-files.ts";
+export {
+  createMemoryLog,
+  createSeededRandom,
+  createTestPlatform,
+  type LogRecord,
+  type MemoryLog,
+  type TestPlatform,
+  type TestPlatformOptions,
+} from "./test-platform.ts";
