@@ -1,0 +1,2 @@
+// The package on Bun; package.json picks it by export condition.
+export {};

@@ -1,0 +1,2 @@
+// The package on Deno; package.json picks it by export condition.
+export {};

@@ -1,0 +1,2 @@
+// The package on Node; package.json picks it by export condition.
+export {};
