@@ -25,7 +25,8 @@ export interface Gauge {
 }
 
 export interface Histogram {
-  observe(value: number): void;
+  /** Counts `value`, `times` over (default 1). */
+  observe(value: number, times?: number): void;
   readonly count: number;
   readonly sum: number;
 }
@@ -35,7 +36,10 @@ export interface Metrics {
   counter(name: string, options: InstrumentOptions, labels?: Labels): Counter;
   gauge(name: string, options: InstrumentOptions, labels?: Labels): Gauge;
   histogram(name: string, options: HistogramOptions, labels?: Labels): Histogram;
-  /** Reads `sample` at each scrape; for figures that are kept elsewhere and cost nothing until asked for. Disposing removes the series. */
+  /**
+   * Reads `sample` at each scrape; for figures that are kept elsewhere and cost nothing until asked for. All samples are read before
+   * anything is written out, so that one may bring other instruments up to date. Disposing removes the series.
+   */
   observe(
     type: "counter" | "gauge",
     name: string,

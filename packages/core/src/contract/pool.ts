@@ -6,6 +6,8 @@ export interface PoolSource<T> {
   create(): MaybePromise<T>;
   /** Must not throw; if it does the pool counts it and goes on. */
   destroy(value: T): MaybePromise<void>;
+  /** Size of a value now, bytes; read at each return if there is a {@link PoolOptions.maxMemoryBytes}, and by {@link Pool.relieve}. A cheap read. */
+  memoryBytes?(value: T): number;
 }
 
 /** Why an instance was taken out of a pool. */
@@ -57,6 +59,11 @@ export interface Pool<T> extends AsyncDisposable {
    */
   checkout(options?: CheckoutOptions): Promise<Lease<T>>;
   stats(): PoolStats;
+  /**
+   * For when memory is short: ends instances that are idle, the largest first, until `bytes` (default: all) are given
+   * back; `min` is refilled with new ones. Answers how many were ended. Leases are not touched.
+   */
+  relieve(bytes?: number): number;
   /** Refuses new callers, rejects those who wait, lets leases drain until `timeoutMs` (default 5,000), then destroys all the same. A second close joins the first. */
   close(options?: { readonly timeoutMs?: number }): Promise<void>;
 }
@@ -74,4 +81,6 @@ export interface PoolStats {
   readonly checkouts: number;
   readonly checkoutErrors: number;
   readonly recycled: Readonly<Record<RecycleReason, number>>;
+  /** How often the source's `destroy` threw. */
+  readonly destroyErrors: number;
 }
