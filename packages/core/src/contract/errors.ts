@@ -21,6 +21,7 @@ export const errorCodes = {
   DEPENDENCY_FAILED: "A module that this one depends on could not be started.",
   PHASE_FAILED: "A critical lifecycle hook failed and ended the operation.",
   KERNEL_CLOSED: "The kernel is shutting down or shut down.",
+  RESTART_LIMIT: "The module ended more often than its supervisor may restart it.",
   // calls
   UNKNOWN_METHOD: "The module has no such method.",
   CALL_FAILED: "The module's code threw during a call; the cause is kept.",
@@ -28,6 +29,7 @@ export const errorCodes = {
   WOULD_BLOCK: "A synchronous call found no value at once.",
   DEADLINE_EXCEEDED: "The call did not end within its time.",
   ABORTED: "The caller's signal ended the operation.",
+  QUEUE_FULL: "Too much waits to be sent or answered already; nothing was queued.",
   INVALID_PAYLOAD: "The payload is not plain data and bytes, or is too large for the way it must go.",
   // options, manifests, capabilities
   INVALID_OPTIONS: "An option is missing, of the wrong type or out of range.",

@@ -36,11 +36,16 @@ export interface HealthCheckOptions {
   readonly failures?: number;
 }
 
-/** What a supervisor learns about a child. `stopped` is a stop that somebody asked for; `exited` is all else. */
+/**
+ * What a supervisor learns about a child. `stopped` is a stop that somebody asked for; `exited` is all else.
+ * `by` tells a stop of the supervisor's own (an unhealthy child) from anybody else's, which is what cancels restarts. Without it, the first
+ * `stopped` during a stop of its own counts as the supervisor's. A stop by hand must be told even when the child has
+ * stopped already: it cancels a pending restart.
+ */
 export type SupervisedEvent =
   | { readonly type: "starting" }
   | { readonly type: "started" }
-  | { readonly type: "stopped" }
+  | { readonly type: "stopped"; readonly by?: "supervisor" | "other" }
   | { readonly type: "exited"; readonly exit: Exit };
 
 /**

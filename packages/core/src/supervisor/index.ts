@@ -1,0 +1,1 @@
+export { createSupervisor, type SupervisorOptions } from "./supervisor.ts";

@@ -1,0 +1,30 @@
+import type { RestartOptions } from "../contract/supervised.ts";
+import { requireRange } from "../primitives/backoff.ts";
+
+/** Counts restarts in a sliding window. */
+export class Intensity {
+  readonly max: number;
+  readonly withinMs: number;
+  #times: number[] = [];
+
+  /** Throws `INVALID_OPTIONS` for what is out of range. */
+  constructor(options: NonNullable<RestartOptions["intensity"]> = { max: 5, withinMs: 60_000 }) {
+    requireRange("restart.intensity.max", options.max, 0);
+    requireRange("restart.intensity.withinMs", options.withinMs, 0);
+    this.max = options.max;
+    this.withinMs = options.withinMs;
+  }
+
+  /** Counts a restart at `now` (monotonic ms) and answers true, or false if it would be one too many. */
+  take(now: number): boolean {
+    this.#times = this.#times.filter((time) => time > now - this.withinMs);
+    if (this.#times.length >= this.max) return false;
+    this.#times.push(now);
+    return true;
+  }
+
+  /** Forgets all restarts. */
+  reset(): void {
+    this.#times = [];
+  }
+}
