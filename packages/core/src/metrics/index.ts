@@ -1,0 +1,2 @@
+export { createMetrics, type MetricsRegistry } from "./metrics.ts";
+export { openMetricsContentType } from "./openmetrics.ts";
