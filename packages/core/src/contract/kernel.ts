@@ -28,7 +28,8 @@ export interface Kernel extends AsyncDisposable {
   readonly platform: Platform;
   readonly bus: Bus;
   readonly hooks: Hooks;
-  readonly metrics: Metrics;
+  /** `text()` gives all series as OpenMetrics text. */
+  readonly metrics: Metrics & { text(): string };
   /** Registers a definition; nothing runs yet. `DUPLICATE_MODULE`, `INVALID_OPTIONS`, `KERNEL_CLOSED`. */
   register(definition: ModuleDefinition): Promise<void>;
   /** Loads a manifest or a bare file by path or URL, registers and starts it. */

@@ -16,6 +16,11 @@ export class UndoScope implements Scope {
     this.#onLateFailure = onLateFailure;
   }
 
+  /** Whether ending it would find nothing to undo. */
+  get empty(): boolean {
+    return this.#undo.length === 0;
+  }
+
   add<T extends Disposable | AsyncDisposable>(resource: T): T {
     this.defer(() => (Symbol.asyncDispose in resource ? resource[Symbol.asyncDispose]() : resource[Symbol.dispose]()) as MaybePromise<void>);
     return resource;

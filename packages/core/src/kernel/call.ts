@@ -1,0 +1,155 @@
+import { asKeelsonError, KeelsonError } from "../contract/errors.ts";
+import type { Call, CallOptions } from "../contract/call.ts";
+import type { Clock } from "../contract/platform.ts";
+import type { Value } from "../contract/value.ts";
+import type { Life, PendingCall } from "../lifecycle/life.ts";
+import type { DeadlineQueue, PendingDeadline } from "../primitives/deadline.ts";
+
+/** What calls need of the kernel they run in. */
+export interface CallRouter {
+  readonly clock: Clock;
+  readonly deadlines: DeadlineQueue;
+  invoke(id: string, method: string, payload: Value, options: CallOptions | undefined, parent: Call | undefined): Promise<Value>;
+  invokeSync(id: string, method: string, payload: Value, parent: Call | undefined): Value;
+}
+
+/** What a module's calls are counted by. */
+export interface CallMeter {
+  /** @param ms time from entry to end */
+  ended(ms: number, error: KeelsonError | undefined): void;
+}
+
+/**
+ * The one implementation of {@link Call}. It is made for each call, so it holds no more than a call needs: the signal, the timer
+ * and the listener on the caller's signal are made only when asked for, or when a promise comes back.
+ */
+export class CallFrame implements Call, PendingCall {
+  readonly module: string;
+  readonly method: string;
+  readonly payload: Value;
+  readonly parent: Call | undefined;
+  readonly deadline: number;
+  readonly startedAt: number;
+  readonly #router: CallRouter;
+  readonly #callerSignal: AbortSignal | undefined;
+  #controller: AbortController | undefined;
+  #failure: KeelsonError | undefined;
+  #fail: ((error: KeelsonError) => void) | undefined;
+  /** Calls made inside this one that have not ended: its end is theirs. */
+  #children: Set<CallFrame> | undefined;
+
+  constructor(
+    router: CallRouter,
+    module: string,
+    method: string,
+    payload: Value,
+    parent: Call | undefined,
+    startedAt: number,
+    deadline: number,
+    callerSignal: AbortSignal | undefined,
+  ) {
+    this.#router = router;
+    this.module = module;
+    this.method = method;
+    this.payload = payload;
+    this.parent = parent;
+    this.startedAt = startedAt;
+    this.deadline = deadline;
+    this.#callerSignal = callerSignal;
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#failure !== undefined) this.#controller.abort(this.#failure);
+      else if (this.#callerSignal?.aborted === true) this.#controller.abort(this.aborted());
+    }
+    return this.#controller.signal;
+  }
+
+  invoke(id: string, method: string, payload?: Value, options?: CallOptions): Promise<Value> {
+    return this.#router.invoke(id, method, payload, options, this);
+  }
+
+  invokeSync(id: string, method: string, payload?: Value): Value {
+    return this.#router.invokeSync(id, method, payload, this);
+  }
+
+  fail(error: KeelsonError): void {
+    this.#fail?.(error);
+  }
+
+  /**
+   * The result for the caller: the module's promise, raced with the deadline, the caller's signal and the end of the generation.
+   * Whatever comes first, timer and listener are gone afterwards.
+   */
+  settle(life: Life, promise: PromiseLike<Value>, meter: CallMeter): Promise<Value> {
+    const { clock, deadlines } = this.#router;
+    return new Promise<Value>((resolve, reject) => {
+      let timer: PendingDeadline | undefined;
+      const callerSignal = this.#callerSignal;
+      const parent = this.parent instanceof CallFrame ? this.parent : undefined;
+      const onAbort = (): void => this.fail(this.aborted());
+      const end = (): boolean => {
+        if (this.#fail === undefined) return false;
+        this.#fail = undefined;
+        if (timer !== undefined) deadlines.cancel(timer);
+        callerSignal?.removeEventListener("abort", onAbort);
+        if (parent !== undefined) parent.#children?.delete(this);
+        life.ended(this);
+        return true;
+      };
+      this.#fail = (error) => {
+        if (!end()) return;
+        this.#failure = error;
+        meter.ended(clock.now() - this.startedAt, error);
+        reject(error);
+        this.#controller?.abort(error);
+        if (this.#children !== undefined) for (const child of [...this.#children]) child.fail(error);
+      };
+      life.calls.add(this);
+      if (parent !== undefined) (parent.#children ??= new Set()).add(this);
+      if (this.deadline !== Infinity) timer = deadlines.add(this.deadline, () => this.fail(this.tooLate()));
+      callerSignal?.addEventListener("abort", onAbort);
+      promise.then(
+        (value) => {
+          if (!end()) return;
+          meter.ended(clock.now() - this.startedAt, undefined);
+          resolve(value);
+        },
+        (thrown: unknown) => {
+          if (!end()) return;
+          const error = callFailed(this, thrown);
+          meter.ended(clock.now() - this.startedAt, error);
+          reject(error);
+        },
+      );
+      if (callerSignal?.aborted === true) onAbort();
+      else if (parent !== undefined && parent.#failure !== undefined) this.fail(parent.#failure);
+    });
+  }
+
+  /** The error of a call that its caller gave up. */
+  aborted(): KeelsonError {
+    return new KeelsonError("ABORTED", `The call of "${this.module}".${this.method} was aborted by its caller`, {
+      details: { id: this.module, method: this.method },
+      cause: this.#callerSignal?.reason,
+    });
+  }
+
+  /** The error of a call whose time is over. */
+  tooLate(): KeelsonError {
+    const timeoutMs = Math.round(this.deadline - this.startedAt);
+    return new KeelsonError("DEADLINE_EXCEEDED", `"${this.module}".${this.method} did not answer within ${timeoutMs} ms`, {
+      hint: "give the call more time with timeoutMs, or look at what the module waits for",
+      details: { id: this.module, method: this.method, timeoutMs },
+    });
+  }
+}
+
+/** What a module threw, as the caller gets it. */
+export function callFailed(call: { readonly module: string; readonly method: string }, thrown: unknown): KeelsonError {
+  return asKeelsonError(thrown, "CALL_FAILED", `"${call.module}".${call.method} failed`, {
+    details: { id: call.module, method: call.method },
+  });
+}

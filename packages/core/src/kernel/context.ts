@@ -1,0 +1,142 @@
+import type { Bus } from "../contract/bus.ts";
+import type { CallOptions } from "../contract/call.ts";
+import { KeelsonError } from "../contract/errors.ts";
+import type { HookRegistry } from "../contract/hooks.ts";
+import type { Metrics } from "../contract/metrics.ts";
+import type { Exit } from "../contract/module.ts";
+import type { Clock, Log, Platform, Random } from "../contract/platform.ts";
+import type { Value } from "../contract/value.ts";
+import { createBusDoor, type BusDoor, type KernelBus } from "../bus/index.ts";
+import { createHooksDoor, type HooksDoor, type KernelHooks } from "../hooks/index.ts";
+import type { LifeContext } from "../lifecycle/life.ts";
+import { UndoScope } from "../primitives/scope.ts";
+import type { CallRouter } from "./call.ts";
+
+/** What contexts are made from. */
+export interface ContextSource {
+  readonly platform: Platform;
+  readonly bus: KernelBus;
+  readonly hooks: KernelHooks;
+  readonly metrics: Metrics;
+  readonly router: CallRouter;
+  /** Whether the generation's doors may go live: false for the candidate of a reload until the swap. */
+  mayActivate(): boolean;
+  onFailure(error: KeelsonError): void;
+}
+
+/**
+ * The context of one generation. Doors, signal and instruments are made when first asked for: a module that wants none of them costs
+ * none of them.
+ */
+export class GenerationContext implements LifeContext {
+  readonly id: string;
+  readonly generation: number;
+  readonly scope: UndoScope;
+  readonly exited: (exit: Exit) => void;
+  readonly #source: ContextSource;
+  #controller: AbortController | undefined;
+  #aborted = false;
+  #closed = false;
+  #active = false;
+  #log: Log | undefined;
+  #metrics: (Metrics & Disposable) | undefined;
+  #bus: BusDoor | undefined;
+  #hooks: HooksDoor | undefined;
+
+  constructor(source: ContextSource, id: string, generation: number, exited: (exit: Exit) => void) {
+    this.#source = source;
+    this.id = id;
+    this.generation = generation;
+    this.exited = exited;
+    this.scope = new UndoScope(source.onFailure);
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#aborted) this.#controller.abort(this.#ended());
+    }
+    return this.#controller.signal;
+  }
+
+  get platform(): Platform {
+    return this.#source.platform;
+  }
+
+  get clock(): Clock {
+    return this.#source.platform.clock;
+  }
+
+  get random(): Random {
+    return this.#source.platform.random;
+  }
+
+  get log(): Log {
+    const { log } = this.#source.platform;
+    this.#log ??= { write: (level, message, fields) => log.write(level, message, { module: this.id, ...fields }) };
+    return this.#log;
+  }
+
+  get metrics(): Metrics {
+    if (this.#closed) throw this.#ended();
+    this.#metrics ??= this.#source.metrics.scoped({ module: this.id });
+    return this.#metrics;
+  }
+
+  get bus(): Bus {
+    if (this.#bus === undefined) {
+      this.#bus = createBusDoor(this.#source.bus, { source: this.id });
+      if (this.#active) this.#bus.activate();
+      if (this.#closed) this.#bus.close();
+    }
+    return this.#bus;
+  }
+
+  get hooks(): HookRegistry {
+    if (this.#hooks === undefined) {
+      this.#hooks = createHooksDoor(this.#source.hooks, { module: this.id });
+      if (this.#active) this.#hooks.activate();
+      if (this.#closed) this.#hooks.close();
+    }
+    return this.#hooks;
+  }
+
+  invoke(id: string, method: string, payload?: Value, options?: CallOptions): Promise<Value> {
+    if (this.#closed) return Promise.reject(this.#ended());
+    return this.#source.router.invoke(id, method, payload, options, undefined);
+  }
+
+  activate(): void {
+    if (this.#active || this.#closed || !this.#source.mayActivate()) return;
+    this.#active = true;
+    this.#bus?.activate();
+    this.#hooks?.activate();
+  }
+
+  deactivate(): void {
+    if (!this.#active) return;
+    this.#active = false;
+    this.#bus?.deactivate();
+    this.#hooks?.deactivate();
+  }
+
+  abort(): void {
+    if (this.#aborted) return;
+    this.#aborted = true;
+    this.#controller?.abort(this.#ended());
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#bus?.close();
+    this.#hooks?.close();
+    this.#metrics?.[Symbol.dispose]();
+  }
+
+  #ended(): KeelsonError {
+    return new KeelsonError("DOOR_CLOSED", `Generation ${this.generation} of module "${this.id}" has ended`, {
+      details: { id: this.id, generation: this.generation },
+    });
+  }
+}

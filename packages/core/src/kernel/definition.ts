@@ -1,0 +1,48 @@
+import { KeelsonError } from "../contract/errors.ts";
+import type { ModuleDefinition } from "../contract/module.ts";
+import { isModuleId, isRange, isVersion } from "../manifest/index.ts";
+
+/**
+ * Checks what a host registers, so that nothing malformed gets further.
+ * @throws KeelsonError `INVALID_OPTIONS` naming the field
+ */
+export function checkDefinition(definition: ModuleDefinition): void {
+  const { metadata, depends, deadlines, restart } = definition ?? {};
+  if (metadata === undefined || typeof definition.create !== "function") {
+    throw invalid("A module definition needs metadata and create()", "make one with nativeModule(), wasmModule() or processModule()");
+  }
+  const { id, version, kind, name } = metadata;
+  if (!isModuleId(id)) {
+    throw invalid(`${quote(id)} is no module id`, "use 1 to 64 of a-z, 0-9, -, _ and ., beginning with a letter or digit");
+  }
+  if (!isVersion(version)) throw invalid(`Module "${id}": ${quote(version)} is no semantic version`, 'write it like "1.2.3"');
+  if (typeof kind !== "string" || kind === "") throw invalid(`Module "${id}" has no kind`, 'such as "native"');
+  if (typeof name !== "string") throw invalid(`Module "${id}" has no name`, "give it a name for people to read");
+  for (const [other, range] of Object.entries(depends ?? {})) {
+    if (!isModuleId(other)) throw invalid(`Module "${id}" depends on ${quote(other)}, which is no module id`, "write the id of a module");
+    if (other === id) throw invalid(`Module "${id}" depends on itself`, "remove that dependency");
+    if (!isRange(range)) throw invalid(`Module "${id}": ${quote(range)} is no version range`, 'write it like "^1.2.0" or "*"');
+  }
+  for (const [key, ms] of Object.entries(deadlines ?? {})) checkMs(id, `deadlines.${key}`, ms);
+  const { policy, intensity, backoff, health } = restart ?? {};
+  if (policy !== undefined && !["never", "on-failure", "always"].includes(policy)) {
+    throw invalid(`Module "${id}": ${quote(policy)} is no restart policy`, 'use "never", "on-failure" or "always"');
+  }
+  for (const [group, numbers] of Object.entries({ intensity, backoff, health })) {
+    for (const [key, value] of Object.entries(numbers ?? {})) checkMs(id, `restart.${group}.${key}`, value);
+  }
+}
+
+function checkMs(id: string, what: string, value: unknown): void {
+  if (typeof value === "number" && value >= 0) return;
+  throw invalid(`Module "${id}": ${what} is ${quote(value)}`, "give a number of 0 or more");
+}
+
+/** The error for options that a host got wrong. */
+export function invalid(message: string, hint: string): KeelsonError {
+  return new KeelsonError("INVALID_OPTIONS", message, { hint });
+}
+
+function quote(value: unknown): string {
+  return typeof value === "string" ? JSON.stringify(value) : String(value);
+}

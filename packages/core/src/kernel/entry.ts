@@ -1,0 +1,311 @@
+import { KeelsonError } from "../contract/errors.ts";
+import type { Counter, Histogram, Metrics } from "../contract/metrics.ts";
+import type { Exit, Health, ModuleDefinition, ModuleState } from "../contract/module.ts";
+import type { Phase, ModuleStatus } from "../contract/kernel.ts";
+import type { Clock } from "../contract/platform.ts";
+import type { Supervised, SupervisedEvent, SupervisorView } from "../contract/supervised.ts";
+import type { MaybePromise, Value } from "../contract/value.ts";
+import type { LifeContext } from "../lifecycle/life.ts";
+import { Lifecycle, type LifecycleHost } from "../lifecycle/lifecycle.ts";
+import type { Phases } from "../lifecycle/phases.ts";
+import { isPromise } from "../primitives/deferred.ts";
+import type { DeadlineQueue } from "../primitives/deadline.ts";
+import { CallFrame, type CallMeter, type CallRouter } from "./call.ts";
+import { addManifestHooks } from "./manifest-hooks.ts";
+import { GenerationContext, type ContextSource } from "./context.ts";
+import type { ParkedCalls } from "./parked.ts";
+
+/** What all entries of a kernel share. */
+export interface EntryHost extends Omit<ContextSource, "mayActivate" | "onFailure"> {
+  readonly clock: Clock;
+  readonly deadlines: DeadlineQueue;
+  readonly phases: Phases;
+  readonly metrics: Metrics;
+  readonly router: CallRouter;
+  publish(topic: string, data: Value): void;
+  /** A failure that no caller waits for; also taken into the shutdown report. */
+  onFailure(id: string, error: KeelsonError): void;
+}
+
+const HEALTH_TIMEOUT_MS = 5_000;
+
+/**
+ * One registered module: the lifecycle that serves, the candidates and the retired ones beside it, and what is counted. To its supervisor it is one
+ * child, whatever version serves.
+ */
+export class Entry implements Supervised, CallMeter {
+  readonly id: string;
+  readonly #host: EntryHost;
+  #active: Lifecycle;
+  #generation = 0;
+  readonly #listeners: Set<(event: SupervisedEvent) => void> = new Set();
+  /** Versions that were replaced and still drain or stop. */
+  readonly #retiring: Set<Promise<void>> = new Set();
+  #duration: Histogram | undefined;
+  #metrics: (Metrics & Disposable) | undefined;
+  #errors: Map<string, Counter> | undefined;
+  /** Set while a reload without overlap goes on: calls wait here. */
+  parked: ParkedCalls | undefined;
+  /** The reload under way; the next waits for it. */
+  reloading: { readonly candidate: Lifecycle; done: Promise<void>; stopped: boolean } | undefined;
+  supervision: Disposable | undefined;
+  /** What happened to the active version while a reload was under way, told to the supervisor afterwards. */
+  #heldExit: Exit | undefined;
+  view: (() => SupervisorView | undefined) | undefined;
+
+  constructor(definition: ModuleDefinition, host: EntryHost) {
+    this.id = definition.metadata.id;
+    this.#host = host;
+    this.#active = this.createLifecycle(definition);
+  }
+
+  /** The lifecycle that serves, or would. */
+  get active(): Lifecycle {
+    return this.#active;
+  }
+
+  get definition(): ModuleDefinition {
+    return this.#active.definition;
+  }
+
+  get state(): ModuleState {
+    return this.#active.state;
+  }
+
+  status(): ModuleStatus {
+    return {
+      metadata: this.definition.metadata,
+      state: this.#active.state,
+      generation: this.#active.generation,
+      inFlight: this.#active.live?.calls.size ?? 0,
+      supervisor: this.view?.(),
+      error: this.#active.error,
+    };
+  }
+
+  createLifecycle(definition: ModuleDefinition): Lifecycle {
+    const lifecycle: Lifecycle = new Lifecycle(definition, new LifecycleLink(this, this.#host, () => lifecycle));
+    return lifecycle;
+  }
+
+  nextGeneration(): number {
+    return ++this.#generation;
+  }
+
+  /** Makes `candidate` the one that serves: in one turn the doors of the old one shut and the new one's open. */
+  swap(candidate: Lifecycle): Lifecycle {
+    const old = this.#active;
+    (old.live?.context as GenerationContext | undefined)?.deactivate();
+    this.#active = candidate;
+    candidate.live?.context.activate();
+    return old;
+  }
+
+  /** Lets the calls of a replaced version end, for at most `drainMs`, then stops it. */
+  retire(old: Lifecycle, drainMs: number): void {
+    const retired = this.drain(old, drainMs)
+      .then(() => old.stop())
+      .catch((error: unknown) => this.#host.onFailure(this.id, error as KeelsonError))
+      .finally(() => this.#retiring.delete(retired));
+    this.#retiring.add(retired);
+  }
+
+  /** Resolves when no call is in flight, or after `drainMs`. */
+  drain(lifecycle: Lifecycle, drainMs: number): Promise<void> {
+    const life = lifecycle.live;
+    if (life === undefined || life.calls.size === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = this.#host.deadlines.add(this.#host.clock.now() + drainMs, resolve);
+      life.whenIdle(() => {
+        this.#host.deadlines.cancel(timer);
+        resolve();
+      });
+    });
+  }
+
+  /** Resolves when all replaced versions have ended. */
+  async retired(): Promise<void> {
+    await Promise.all(this.#retiring);
+  }
+
+  start(): Promise<void> {
+    return this.#active.start();
+  }
+
+  stop(): Promise<void> {
+    return this.#active.stop();
+  }
+
+  onEvent(run: (event: SupervisedEvent) => void): Disposable {
+    this.#listeners.add(run);
+    return { [Symbol.dispose]: () => void this.#listeners.delete(run) };
+  }
+
+  /** The health of the version that serves; absent functions mean healthy. */
+  health(signal?: AbortSignal): Promise<Health> {
+    return this.checkHealth(this.#active, signal);
+  }
+
+  async checkHealth(lifecycle: Lifecycle, signal?: AbortSignal): Promise<Health> {
+    const life = lifecycle.live;
+    if (life === undefined) return { healthy: false, message: `the module is ${lifecycle.state}` };
+    const { module } = life;
+    if (module?.health === undefined) return { healthy: true };
+    const { clock, router } = this.#host;
+    const now = clock.now();
+    const frame = new CallFrame(router, this.id, "health", undefined, undefined, now, now + HEALTH_TIMEOUT_MS, signal);
+    const answer = module.health(frame);
+    if (!isPromise(answer)) return answer;
+    return (await frame.settle(life, answer as unknown as PromiseLike<Value>, uncounted)) as unknown as Health;
+  }
+
+  ended(ms: number, error: KeelsonError | undefined): void {
+    (this.#duration ?? this.#openMeter()).observe(ms / 1000);
+    if (error !== undefined) this.#countError(error);
+  }
+
+  /** Takes the module's own series away. */
+  close(): void {
+    this.supervision?.[Symbol.dispose]();
+    this.supervision = undefined;
+    this.#metrics?.[Symbol.dispose]();
+    this.#metrics = this.#duration = this.#errors = undefined;
+  }
+
+  /** Ends the hold on supervisor events that a reload has laid. */
+  endReload(): void {
+    this.reloading = undefined;
+    const exit = this.#heldExit;
+    this.#heldExit = undefined;
+    if (this.state === "running") this.#emit({ type: "started" });
+    else if (exit !== undefined && this.state === "failed") this.#emit({ type: "exited", exit });
+    else if (this.state !== "failed") this.#emit({ type: "stopped" });
+  }
+
+  /** Called by a lifecycle of this entry, after its state is set. */
+  transitioned(
+    lifecycle: Lifecycle,
+    from: ModuleState,
+    to: ModuleState,
+    generation: number,
+    error: KeelsonError | undefined,
+  ): void {
+    const data: Record<string, Value> = { id: this.id, from, to, generation, version: lifecycle.definition.metadata.version };
+    if (error !== undefined) data["error"] = { code: error.code, message: error.message };
+    this.#host.publish(topics[to], data);
+    if (lifecycle !== this.#active || this.reloading !== undefined) return;
+    // A stop that failed was a stop all the same: nobody should start the module again for it.
+    if (from === "stopping" || (to === "stopped" && from === "failed")) this.#emit({ type: "stopped" });
+    else if (to === "initializing" || (to === "starting" && from === "initialized")) this.#emit({ type: "starting" });
+    else if (to === "running") this.#emit({ type: "started" });
+  }
+
+  /** Called by a lifecycle of this entry when a start failed or the module ended by itself. */
+  exited(lifecycle: Lifecycle, exit: Exit): void {
+    if (lifecycle !== this.#active) return;
+    if (this.reloading === undefined) this.#emit({ type: "exited", exit });
+    else this.#heldExit = exit;
+  }
+
+  #emit(event: SupervisedEvent): void {
+    for (const run of [...this.#listeners]) run(event);
+  }
+
+  #openMeter(): Histogram {
+    this.#metrics ??= this.#host.metrics.scoped({ module: this.id });
+    this.#duration = this.#metrics.histogram("keelson_call_duration_seconds", {
+      help: "Time of calls from entry to end, failed ones included.",
+      unit: "seconds",
+    });
+    return this.#duration;
+  }
+
+  #countError(error: KeelsonError): void {
+    this.#errors ??= new Map();
+    let counter = this.#errors.get(error.code);
+    if (counter === undefined) {
+      this.#metrics ??= this.#host.metrics.scoped({ module: this.id });
+      counter = this.#metrics.counter("keelson_call_errors_total", { help: "Calls that failed, by code." }, { code: error.code });
+      this.#errors.set(error.code, counter);
+    }
+    counter.add();
+    this.#host.publish("module.call_failed", { id: this.id, code: error.code, message: error.message });
+  }
+}
+
+const uncounted: CallMeter = { ended() {} };
+
+/** The topic that tells of each state's being entered. */
+const topics: Readonly<Record<ModuleState, string>> = {
+  loaded: "module.loaded",
+  initializing: "module.initializing",
+  initialized: "module.initialized",
+  starting: "module.starting",
+  running: "module.started",
+  stopping: "module.stopping",
+  stopped: "module.stopped",
+  failed: "module.failed",
+};
+
+/** What ties one lifecycle to its entry. */
+class LifecycleLink implements LifecycleHost {
+  readonly #entry: Entry;
+  readonly #host: EntryHost;
+  readonly #lifecycle: () => Lifecycle;
+
+  constructor(entry: Entry, host: EntryHost, lifecycle: () => Lifecycle) {
+    this.#entry = entry;
+    this.#host = host;
+    this.#lifecycle = lifecycle;
+  }
+
+  get clock(): Clock {
+    return this.#host.clock;
+  }
+
+  get deadlines(): DeadlineQueue {
+    return this.#host.deadlines;
+  }
+
+  nextGeneration(): number {
+    return this.#entry.nextGeneration();
+  }
+
+  openContext(generation: number, exited: (exit: Exit) => void): LifeContext {
+    const { platform, bus, hooks, metrics, router } = this.#host;
+    const source: ContextSource = {
+      platform,
+      bus,
+      hooks,
+      metrics,
+      router,
+      mayActivate: () => this.#entry.active === this.#lifecycle(),
+      onFailure: (error) => this.onFailure(error),
+    };
+    const context = new GenerationContext(source, this.#entry.id, generation, exited);
+    const { manifest } = this.#lifecycle().definition;
+    if (manifest !== undefined && manifest.hooks.length > 0) {
+      addManifestHooks(manifest.hooks, context.hooks, (method, payload) =>
+        router.invoke(this.#entry.id, method, payload, undefined, undefined),
+      );
+    }
+    return context;
+  }
+
+  phase(phase: Phase): MaybePromise<void> {
+    return this.#host.phases.run(phase, this.#lifecycle().definition.metadata);
+  }
+
+  onTransition(from: ModuleState, to: ModuleState, generation: number, error: KeelsonError | undefined): void {
+    this.#entry.transitioned(this.#lifecycle(), from, to, generation, error);
+  }
+
+  onExit(exit: Exit): void {
+    this.#entry.exited(this.#lifecycle(), exit);
+  }
+
+  onFailure(error: KeelsonError): void {
+    this.#host.onFailure(this.#entry.id, error);
+  }
+}
+

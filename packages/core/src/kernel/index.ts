@@ -1,0 +1,2 @@
+export { createKernel } from "./kernel.ts";
+export { nativeLoader, nativeModule, type NativeModuleOptions } from "./native.ts";

@@ -1,0 +1,486 @@
+import { createBus, type KernelBus } from "../bus/index.ts";
+import { processLoader } from "../boundary/index.ts";
+import type { Bus, Cursor, Envelope } from "../contract/bus.ts";
+import type { CallOptions } from "../contract/call.ts";
+import { asKeelsonError, isKeelsonError, KeelsonError } from "../contract/errors.ts";
+import type { Hooks } from "../contract/hooks.ts";
+import type {
+  Kernel,
+  KernelOptions,
+  LoadOptions,
+  ModuleStatus,
+  Phase,
+  PhaseHook,
+  PhaseOptions,
+  Plugin,
+  ReconcileReport,
+  ShutdownOptions,
+  ShutdownReport,
+} from "../contract/kernel.ts";
+import type { Health, ModuleDefinition, ModuleLoader, ModuleState } from "../contract/module.ts";
+import type { Platform, ProcessInfo } from "../contract/platform.ts";
+import type { Supervisor, SupervisorTransition } from "../contract/supervised.ts";
+import type { Value } from "../contract/value.ts";
+import { createHooks, type KernelHooks } from "../hooks/index.ts";
+import { Phases } from "../lifecycle/phases.ts";
+import { createMetrics, type MetricsRegistry } from "../metrics/index.ts";
+import { DeadlineQueue } from "../primitives/deadline.ts";
+import { createSupervisor } from "../supervisor/index.ts";
+import { checkDefinition, invalid } from "./definition.ts";
+import { dependents, startOrder, unknownModule } from "./dependencies.ts";
+import { Entry, type EntryHost } from "./entry.ts";
+import { loadDefinition } from "./load.ts";
+import { nativeLoader } from "./native.ts";
+import { reconcile } from "./reconcile.ts";
+import { reload, type ReloadHost } from "./reload.ts";
+import { Router } from "./router.ts";
+
+const DEFAULTS = { callTimeoutMs: 30_000, logCapacity: 10_000, maxParked: 1_000, drainMs: 30_000 } as const;
+
+/** Failures kept for the shutdown report at most. */
+const MAX_FAILURES = 1_000;
+
+/**
+ * Makes a kernel on a platform. Hosts call the `createKernel` of their runtime's adapter, which binds the platform.
+ * @throws KeelsonError `INVALID_OPTIONS`
+ */
+export function createKernel(options: KernelOptions): Kernel {
+  for (const key of ["callTimeoutMs", "logCapacity", "maxParked", "drainMs"] as const) {
+    const value = options[key];
+    if (value !== undefined && !(typeof value === "number" && value >= 0)) {
+      throw invalid(`The kernel's option ${key} is ${String(value)}`, "give a number of 0 or more");
+    }
+  }
+  return new KeelsonKernel(options);
+}
+
+class KeelsonKernel implements Kernel {
+  readonly platform: Platform;
+  readonly metrics: MetricsRegistry;
+  readonly #bus: KernelBus;
+  readonly #hooks: KernelHooks;
+  readonly #entries: Map<string, Entry> = new Map();
+  readonly #loaders: Map<string, ModuleLoader> = new Map();
+  readonly #phases: Phases;
+  readonly #deadlines: DeadlineQueue;
+  readonly #router: Router;
+  readonly #supervisor: Supervisor;
+  readonly #entryHost: EntryHost;
+  readonly #reloadHost: ReloadHost;
+  /** What went wrong where nobody waited, for the shutdown report. */
+  readonly #failures: { readonly id: string; readonly error: KeelsonError }[] = [];
+  #shutdown: Promise<ShutdownReport> | undefined;
+
+  constructor(options: KernelOptions) {
+    const { platform } = options;
+    const { clock, random, log } = platform;
+    this.platform = platform;
+    this.metrics = createMetrics();
+    this.#bus = createBus({ clock, random, log, metrics: this.metrics, logCapacity: options.logCapacity ?? DEFAULTS.logCapacity });
+    this.#hooks = createHooks({ clock, log, metrics: this.metrics });
+    this.#deadlines = new DeadlineQueue(clock);
+    this.#router = new Router(this.#entries, clock, this.#deadlines, options.callTimeoutMs ?? DEFAULTS.callTimeoutMs);
+    for (const loader of [nativeLoader, processLoader, ...(options.loaders ?? [])]) this.#loaders.set(loader.kind, loader);
+    const publish = (topic: string, data: Value): void => this.#bus.publish(topic, data);
+    const onFailure = (id: string, error: KeelsonError): void => {
+      if (this.#failures.length < MAX_FAILURES) this.#failures.push({ id, error });
+      log.write("warn", error.message, { module: id, code: error.code });
+      publish("module.warning", { id, code: error.code, message: error.message });
+    };
+    this.#phases = new Phases((phase, { id }, error) => {
+      this.metrics.counter("keelson_phase_failures_total", { help: "Lifecycle hooks that failed without being critical." }, { phase }).add();
+      publish("module.phase_failed", { id, phase, code: error.code, message: error.message });
+    });
+    this.#supervisor = createSupervisor({
+      clock,
+      random,
+      log,
+      onTransition: ({ id, from, to, attempt, error }) => {
+        publish(`supervisor.${to}`, {
+          id,
+          from,
+          to,
+          attempt,
+          ...(error === undefined ? {} : { error: { code: error.code, message: error.message } }),
+        });
+      },
+    });
+    this.#entryHost = {
+      platform,
+      clock,
+      deadlines: this.#deadlines,
+      phases: this.#phases,
+      metrics: this.metrics,
+      bus: this.#bus,
+      hooks: this.#hooks,
+      router: this.#router,
+      publish,
+      onFailure,
+    };
+    this.#reloadHost = {
+      clock,
+      deadlines: this.#deadlines,
+      drainMs: options.drainMs ?? DEFAULTS.drainMs,
+      maxParked: options.maxParked ?? DEFAULTS.maxParked,
+      publish,
+      onFailure,
+      onSwap: (entry) => this.#supervise(entry),
+    };
+    this.#observe();
+  }
+
+  get bus(): Bus {
+    return this.#bus;
+  }
+
+  get hooks(): Hooks {
+    return this.#hooks;
+  }
+
+  async register(definition: ModuleDefinition): Promise<void> {
+    this.#checkOpen();
+    checkDefinition(definition);
+    const { metadata } = definition;
+    this.#checkNew(metadata.id);
+    const before = this.#phases.run("pre-load", metadata);
+    if (before !== undefined) {
+      await before;
+      this.#checkOpen();
+      this.#checkNew(metadata.id);
+    }
+    const entry = new Entry(definition, this.#entryHost);
+    this.#entries.set(entry.id, entry);
+    this.#supervise(entry);
+    this.#entryHost.publish("module.loaded", { id: entry.id, version: metadata.version, kind: metadata.kind });
+    const after = this.#phases.run("post-load", metadata);
+    if (after === undefined) return;
+    try {
+      await after;
+    } catch (error) {
+      // A critical hook refused it: the load is undone.
+      entry.close();
+      this.#entries.delete(entry.id);
+      throw error;
+    }
+  }
+
+  async load(source: string | URL, options: LoadOptions = {}): Promise<Plugin> {
+    this.#checkOpen();
+    const loaded = await loadDefinition(source, this.#loaders, this.platform);
+    const definition =
+      options.id === undefined ? loaded : { ...loaded, metadata: { ...loaded.metadata, id: options.id } };
+    const { id } = definition.metadata;
+    await this.register(definition);
+    if (options.start !== false) {
+      try {
+        await this.start(id);
+      } catch (error) {
+        await this.unload(id);
+        throw error;
+      }
+    }
+    return {
+      id,
+      call: (method, payload, callOptions) => this.invoke(id, method, payload, callOptions),
+      callSync: (method, payload) => this.invokeSync(id, method, payload),
+      [Symbol.asyncDispose]: async () => {
+        if (this.#entries.has(id)) await this.unload(id);
+      },
+    };
+  }
+
+  init(id: string): Promise<void> {
+    const entry = this.#entries.get(id);
+    if (entry === undefined) return Promise.reject(unknownModule(id));
+    if (this.#shutdown !== undefined) return Promise.reject(closed());
+    return entry.active.init();
+  }
+
+  async start(...ids: readonly string[]): Promise<void> {
+    this.#checkOpen();
+    const order = startOrder(ids.length === 0 ? [...this.#entries.keys()] : ids, (id) => this.#entries.get(id)?.definition);
+    const starts = new Map<string, Promise<void>>();
+    for (const { metadata, depends } of order) {
+      const entry = this.#entries.get(metadata.id) as Entry;
+      const before = depends === undefined ? [] : Object.keys(depends);
+      const start = before.length === 0 ? entry.start() : this.#startAfter(entry, before, starts);
+      start.catch(() => {});
+      starts.set(metadata.id, start);
+    }
+    await allOf(starts);
+  }
+
+  async #startAfter(entry: Entry, before: readonly string[], starts: ReadonlyMap<string, Promise<void>>): Promise<void> {
+    for (const id of before) {
+      try {
+        await starts.get(id);
+      } catch (cause) {
+        throw new KeelsonError("DEPENDENCY_FAILED", `Module "${entry.id}" was not started: "${id}", which it depends on, failed`, {
+          hint: `see the cause; start("${entry.id}") tries both again`,
+          details: { id: entry.id, failed: id },
+          cause,
+        });
+      }
+    }
+    this.#checkOpen();
+    await entry.start();
+  }
+
+  async stop(...ids: readonly string[]): Promise<void> {
+    for (const id of ids) if (!this.#entries.has(id)) throw unknownModule(id);
+    await allOf(this.#stopAll(ids.length === 0 ? [...this.#entries.keys()] : ids));
+  }
+
+  /** Stops modules, each after those that depend on it; one that fails to stop does not keep the others running. */
+  #stopAll(ids: readonly string[]): ReadonlyMap<string, Promise<void>> {
+    const dependentsOf = dependents([...this.#entries.values()].map(({ definition }) => definition));
+    const stops = new Map<string, Promise<void>>();
+    const rest = ids.map((id) => ({ id, expanded: false }));
+    // Post-order without recursion: dependents are on the map before what they depend on.
+    for (let step = rest.pop(); step !== undefined; step = rest.pop()) {
+      const { id, expanded } = step;
+      if (stops.has(id)) continue;
+      const before = (dependentsOf.get(id) ?? []).filter((other) => this.#entries.has(other));
+      if (!expanded && before.length > 0) {
+        rest.push({ id, expanded: true }, ...before.map((other) => ({ id: other, expanded: false })));
+        continue;
+      }
+      const waitFor = before.map((other) => stops.get(other)).filter((stop) => stop !== undefined);
+      const entry = this.#entries.get(id) as Entry;
+      const stop = waitFor.length === 0 ? stopEntry(entry) : Promise.allSettled(waitFor).then(() => stopEntry(entry));
+      stop.catch(() => {});
+      stops.set(id, stop);
+    }
+    return stops;
+  }
+
+  async reload(id: string, definition?: ModuleDefinition): Promise<void> {
+    this.#checkOpen();
+    const entry = this.#entries.get(id);
+    if (entry === undefined) throw unknownModule(id);
+    const next = definition ?? entry.definition;
+    checkDefinition(next);
+    if (next.metadata.id !== id) {
+      throw invalid(`"${id}" cannot be replaced by "${next.metadata.id}"`, "a new version keeps its id; register() another module instead");
+    }
+    this.#checkDependents(next);
+    if (next.depends !== undefined && entry.state === "running") await this.start(...Object.keys(next.depends));
+    await reload(entry, next, this.#reloadHost);
+  }
+
+  async unload(id: string): Promise<readonly KeelsonError[]> {
+    const entry = this.#entries.get(id);
+    if (entry === undefined) throw unknownModule(id);
+    const { metadata } = entry.definition;
+    const errors: KeelsonError[] = [];
+    const take = (error: unknown): void => void errors.push(asKeelsonError(error, "MODULE_FAILED", `Module "${id}" could not be unloaded cleanly`));
+    await this.#phases.run("pre-unload", metadata);
+    entry.active.rejectQueuedStart(removed(id));
+    for (const [other, stop] of this.#stopAll([id])) {
+      await stop.catch((error: unknown) => {
+        if (other === id) take(error);
+        else this.#entryHost.onFailure(other, error as KeelsonError);
+      });
+    }
+    await entry.retired();
+    if (this.#entries.get(id) === entry) this.#entries.delete(id);
+    entry.active.rejectQueuedStart(removed(id));
+    entry.close();
+    this.#entryHost.publish("module.unloaded", { id });
+    await Promise.resolve(this.#phases.run("post-unload", metadata)).catch(take);
+    return errors;
+  }
+
+  invoke(id: string, method: string, payload?: Value, options?: CallOptions): Promise<Value> {
+    return this.#router.invoke(id, method, payload, options, undefined);
+  }
+
+  invokeSync(id: string, method: string, payload?: Value): Value {
+    return this.#router.invokeSync(id, method, payload, undefined);
+  }
+
+  stream(id: string, method: string, payload?: Value, options?: CallOptions): AsyncIterable<Value> {
+    return this.#router.stream(id, method, payload, options);
+  }
+
+  async health(id: string): Promise<Health> {
+    const entry = this.#entries.get(id);
+    if (entry === undefined) throw unknownModule(id);
+    try {
+      return await entry.health();
+    } catch (error) {
+      return { healthy: false, message: asKeelsonError(error, "UNHEALTHY", "the health check failed").message };
+    }
+  }
+
+  state(id: string): ModuleState | undefined {
+    return this.#entries.get(id)?.state;
+  }
+
+  list(): readonly ModuleStatus[] {
+    return [...this.#entries.values()].map((entry) => entry.status());
+  }
+
+  async reconcile(desired: readonly (string | ModuleDefinition)[]): Promise<ReconcileReport> {
+    this.#checkOpen();
+    return reconcile(this, (id) => this.#entries.get(id)?.definition, desired);
+  }
+
+  phase(phase: Phase, hook: PhaseHook, options?: PhaseOptions): Disposable {
+    return this.#phases.add(phase, hook, options);
+  }
+
+  events(from?: Cursor): readonly Envelope[] {
+    return this.#bus.events(from);
+  }
+
+  transitions(): readonly SupervisorTransition[] {
+    return this.#supervisor.transitions();
+  }
+
+  shutdown(options: ShutdownOptions = {}): Promise<ShutdownReport> {
+    this.#shutdown ??= this.#runShutdown(options.timeoutMs ?? 10_000);
+    return this.#shutdown;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.shutdown();
+  }
+
+  async #runShutdown(timeoutMs: number): Promise<ShutdownReport> {
+    this.#bus.publish("kernel.stopping", {});
+    this.#supervisor[Symbol.dispose]();
+    const terminated: string[] = [];
+    const errors: { id: string; error: KeelsonError }[] = [];
+    const up = [...this.#entries.values()].filter(({ state }) => state !== "loaded" && state !== "stopped").map(({ id }) => id);
+    const ended = Promise.all(
+      [...this.#stopAll([...this.#entries.keys()])].map(async ([id, stop]) => {
+        try {
+          await stop;
+          await this.#entries.get(id)?.retired();
+          if (up.includes(id)) terminated.push(id);
+        } catch (error) {
+          errors.push({ id, error: asKeelsonError(error, "MODULE_FAILED", `Module "${id}" could not be stopped`) });
+        }
+      }),
+    );
+    const inTime = await this.#within(ended, timeoutMs);
+    if (!inTime) {
+      for (const id of up) {
+        if (terminated.includes(id) || errors.some((failure) => failure.id === id)) continue;
+        errors.push({
+          id,
+          error: new KeelsonError("STOP_TIMEOUT", `Module "${id}" was not stopped within the shutdown's ${timeoutMs} ms`, { details: { id, timeoutMs } }),
+        });
+      }
+    }
+    for (const failure of this.#failures) if (!errors.includes(failure)) errors.push(failure);
+    const orphans = orphansIn(errors.map(({ error }) => error));
+    this.#bus.publish("kernel.stopped", { terminated, orphans: orphans.map(({ pid, command }) => ({ pid, command })), errors: errors.length });
+    for (const entry of this.#entries.values()) entry.close();
+    this.#deadlines.close();
+    this.#bus.close();
+    return { terminated, orphans, errors };
+  }
+
+  async #within(promise: Promise<unknown>, ms: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      const timer = this.#deadlines.add(this.platform.clock.now() + ms, () => resolve(false));
+      void promise.then(() => {
+        this.#deadlines.cancel(timer);
+        resolve(true);
+      });
+    });
+  }
+
+  #supervise(entry: Entry): void {
+    entry.supervision?.[Symbol.dispose]();
+    entry.supervision = undefined;
+    entry.view = undefined;
+    const { restart } = entry.definition;
+    if (restart === undefined) return;
+    entry.supervision = this.#supervisor.adopt(entry, restart);
+    entry.view = () => this.#supervisor.view(entry.id);
+  }
+
+  #checkOpen(): void {
+    if (this.#shutdown !== undefined) throw closed();
+  }
+
+  #checkNew(id: string): void {
+    if (!this.#entries.has(id)) return;
+    throw new KeelsonError("DUPLICATE_MODULE", `A module "${id}" is registered already`, {
+      hint: `reload("${id}", definition) replaces it; unload("${id}") removes it`,
+      details: { id },
+    });
+  }
+
+  /** A new version must still fit what its dependents ask for. */
+  #checkDependents(next: ModuleDefinition): void {
+    for (const id of dependents([...this.#entries.values()].map(({ definition }) => definition)).get(next.metadata.id) ?? []) {
+      startOrder([id], (wanted) => (wanted === next.metadata.id ? next : this.#entries.get(wanted)?.definition));
+    }
+  }
+
+  #observe(): void {
+    const states: readonly ModuleState[] = ["loaded", "initializing", "initialized", "starting", "running", "stopping", "stopped", "failed"];
+    for (const state of states) {
+      this.metrics.observe("gauge", "keelson_modules", { help: "Modules by state." }, { state }, () => {
+        let count = 0;
+        for (const entry of this.#entries.values()) if (entry.state === state) count++;
+        return count;
+      });
+    }
+    this.metrics.observe("counter", "keelson_restarts_total", { help: "Restarts by supervisors, of the modules registered now." }, {}, () => {
+      let count = 0;
+      for (const entry of this.#entries.values()) count += entry.view?.()?.restarts ?? 0;
+      return count;
+    });
+  }
+}
+
+/** Stops an entry, and gives up a reload that is under way. */
+async function stopEntry(entry: Entry): Promise<void> {
+  const { reloading } = entry;
+  if (reloading !== undefined) {
+    reloading.stopped = true;
+    await reloading.candidate.stop().catch(() => {});
+    await reloading.done;
+  }
+  await entry.stop();
+}
+
+/** Waits for all, then throws the first failure; the others stand in its details. */
+async function allOf(work: ReadonlyMap<string, Promise<void>>): Promise<void> {
+  const failures: { id: string; error: unknown }[] = [];
+  for (const [id, promise] of work) await promise.catch((error: unknown) => void failures.push({ id, error }));
+  const [first] = failures;
+  if (first === undefined) return;
+  if (failures.length === 1 || !isKeelsonError(first.error)) throw first.error;
+  const { code, message, details } = first.error;
+  const failed = failures.map(({ id, error }) => ({ id, code: isKeelsonError(error) ? error.code : "INTERNAL" }));
+  throw new KeelsonError(code, `${message}\n  and ${failures.length - 1} more: ${failed.slice(1).map(({ id }) => id).join(", ")}`, {
+    details: { ...details, failed },
+    cause: first.error,
+  });
+}
+
+/** The processes that errors name as surviving, each once. */
+function orphansIn(errors: readonly KeelsonError[]): readonly ProcessInfo[] {
+  const found = new Map<number, ProcessInfo>();
+  for (const error of errors) {
+    for (let at: unknown = error; isKeelsonError(at); at = at.cause) {
+      const { orphans } = (at.details ?? {}) as { orphans?: readonly ProcessInfo[] };
+      for (const orphan of at.code === "PROCESS_SURVIVED" ? (orphans ?? []) : []) found.set(orphan.pid, orphan);
+    }
+  }
+  return [...found.values()];
+}
+
+function closed(): KeelsonError {
+  return new KeelsonError("KERNEL_CLOSED", "The kernel is shutting down or shut down", { hint: "create a new kernel" });
+}
+
+function removed(id: string): KeelsonError {
+  return new KeelsonError("UNKNOWN_MODULE", `Module "${id}" was unloaded`, { details: { id } });
+}

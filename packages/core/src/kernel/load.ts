@@ -1,0 +1,107 @@
+import { KeelsonError } from "../contract/errors.ts";
+import type { Manifest } from "../contract/manifest.ts";
+import type { ModuleDefinition, ModuleLoader } from "../contract/module.ts";
+import type { Files, Platform } from "../contract/platform.ts";
+import { parseManifest } from "../manifest/index.ts";
+
+/** Memory that a bare file without a manifest gets: 64 MiB. */
+const BARE_MEMORY = 64 * 2 ** 20;
+
+/**
+ * The definition that a path or URL leads to: a manifest (`.json`), a folder with a `manifest.json`, or a bare file that some loader takes by its
+ * ending, to which nothing is granted.
+ * @throws KeelsonError `NOT_FOUND`, `UNKNOWN_KIND`, `INVALID_MANIFEST`, `UNSUPPORTED`, or a code of the loader's own
+ */
+export async function loadDefinition(
+  source: string | URL,
+  loaders: ReadonlyMap<string, ModuleLoader>,
+  platform: Platform,
+): Promise<ModuleDefinition> {
+  const { files } = platform;
+  if (files === undefined) {
+    throw new KeelsonError("UNSUPPORTED", `The platform "${platform.name}" reads no files`, {
+      hint: platform.reasons["files"] ?? "register() a definition made from bytes instead",
+    });
+  }
+  const url = typeof source === "string" ? toUrl(source, files) : source;
+  const stat = await files.stat(url);
+  if (stat === undefined) {
+    throw new KeelsonError("NOT_FOUND", `There is no ${url.pathname}`, {
+      hint: "give the path of a manifest.json, its folder, or a plugin's file",
+      details: { path: url.pathname },
+    });
+  }
+  if (stat.kind === "folder") return fromManifest(new URL("manifest.json", withSlash(url)), loaders, platform, files);
+  if (url.pathname.endsWith(".json")) return fromManifest(url, loaders, platform, files);
+  return fromBareFile(url, loaders, platform);
+}
+
+function toUrl(source: string, files: Files): URL {
+  return /^[a-z][a-z0-9+.-]+:/i.test(source) && URL.canParse(source) ? new URL(source) : files.resolve(source);
+}
+
+function withSlash(url: URL): URL {
+  return url.pathname.endsWith("/") ? url : new URL(`${url.href}/`);
+}
+
+async function fromManifest(
+  url: URL,
+  loaders: ReadonlyMap<string, ModuleLoader>,
+  platform: Platform,
+  files: Files,
+): Promise<ModuleDefinition> {
+  const manifest = parseManifest(await files.read(url));
+  const loader = loaders.get(manifest.kind);
+  if (loader === undefined) throw unknownKind(`Plugin "${manifest.id}" is of kind "${manifest.kind}"`, loaders);
+  if (manifest.entry !== undefined) await stayInside(manifest, url, files);
+  return withManifest(await loader.load(manifest, url, platform), manifest);
+}
+
+/** An entry may be a symbolic link, but not one that leads out of the plugin's folder. */
+async function stayInside(manifest: Manifest, url: URL, files: Files): Promise<void> {
+  const entry = new URL(manifest.entry ?? "", url);
+  const [folder, real] = await Promise.all([files.real(new URL(".", url)), files.real(entry)]);
+  if (real.href.startsWith(withSlash(folder).href)) return;
+  throw new KeelsonError("INVALID_MANIFEST", `The entry of "${manifest.id}" leads out of the plugin's folder`, {
+    hint: "put the file into the folder of the manifest",
+    details: { id: manifest.id, entry: manifest.entry },
+  });
+}
+
+async function fromBareFile(
+  url: URL,
+  loaders: ReadonlyMap<string, ModuleLoader>,
+  platform: Platform,
+): Promise<ModuleDefinition> {
+  const file = url.pathname.slice(url.pathname.lastIndexOf("/") + 1);
+  const ending = file.slice(file.lastIndexOf("."));
+  const loader = [...loaders.values()].find(({ extensions = [] }) => extensions.includes(ending));
+  if (loader === undefined) throw unknownKind(`Nothing loads files that end in "${ending}" (${file})`, loaders);
+  const name = decodeURIComponent(file.slice(0, -ending.length));
+  const manifest = parseManifest({
+    apiVersion: "keelson/v1",
+    id: idFrom(name),
+    name,
+    version: "0.0.0",
+    kind: loader.kind,
+    entry: decodeURIComponent(file),
+    limits: { memory: BARE_MEMORY },
+  });
+  return withManifest(await loader.load(manifest, url, platform), manifest);
+}
+
+/** The nearest thing to `name` that is a module id. */
+function idFrom(name: string): string {
+  const id = name.toLowerCase().replace(/[^a-z0-9._-]+/g, "-").replace(/^[^a-z0-9]+/, "").slice(0, 64);
+  return id === "" ? "plugin" : id;
+}
+
+function withManifest(definition: ModuleDefinition, manifest: Manifest): ModuleDefinition {
+  return definition.manifest === undefined ? { ...definition, manifest } : definition;
+}
+
+function unknownKind(what: string, loaders: ReadonlyMap<string, ModuleLoader>): KeelsonError {
+  return new KeelsonError("UNKNOWN_KIND", `${what}, and no loader for it was given`, {
+    hint: `this kernel loads ${[...loaders.keys()].join(", ")}; pass more as createKernel({ loaders })`,
+  });
+}

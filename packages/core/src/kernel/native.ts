@@ -1,0 +1,99 @@
+import type { CallHandler } from "../contract/call.ts";
+import { asKeelsonError, KeelsonError } from "../contract/errors.ts";
+import type { Manifest } from "../contract/manifest.ts";
+import type { Module, ModuleDefinition, ModuleLoader, ModuleMetadata } from "../contract/module.ts";
+
+/** Options of {@link nativeModule}. */
+export interface NativeModuleOptions extends Omit<ModuleDefinition, "metadata" | "create" | "manifest"> {
+  readonly id: string;
+  /** Default: the id. */
+  readonly name?: string;
+  /** Default "0.0.0". */
+  readonly version?: string;
+  readonly description?: string;
+  /** One handler a method. A call of any other method is `UNKNOWN_METHOD`. */
+  readonly methods?: Readonly<Record<string, CallHandler>>;
+  readonly init?: Module["init"];
+  readonly start?: Module["start"];
+  readonly stop?: Module["stop"];
+  readonly health?: Module["health"];
+  /** Makes each generation, for modules with state of their own; what it returns goes before the functions given here. */
+  readonly create?: () => Module | Promise<Module>;
+}
+
+/**
+ * A module in the host's own language and thread. It is trusted: nothing stops its loops, and what it throws outside of a call, in a
+ * timer or an unawaited promise, reaches the runtime's own handler and ends the host unless the host handles it there.
+ * @throws KeelsonError `INVALID_OPTIONS` is left to register()
+ */
+export function nativeModule(options: NativeModuleOptions): ModuleDefinition {
+  const { id, name = id, version = "0.0.0", description, methods, init, start, stop, health, create, ...rest } = options;
+  const metadata: ModuleMetadata = { id, name, version, kind: "native", ...(description === undefined ? {} : { description }) };
+  const table = methods === undefined ? undefined : new Map(Object.entries(methods));
+  const parts: Module = {
+    ...(init === undefined ? {} : { init }),
+    ...(start === undefined ? {} : { start }),
+    ...(stop === undefined ? {} : { stop }),
+    ...(health === undefined ? {} : { health }),
+    ...(table === undefined
+      ? {}
+      : {
+          call(call) {
+            const handler = table.get(call.method);
+            if (handler === undefined) throw unknownMethod(id, call.method, [...table.keys()]);
+            return handler(call);
+          },
+        }),
+  };
+  return {
+    ...rest,
+    metadata,
+    create: create === undefined ? () => parts : async () => ({ ...parts, ...bound(await create()) }),
+  };
+}
+
+/** The functions of a module that may be a class, bound to it. */
+function bound(module: Module): Module {
+  const result: Record<string, unknown> = {};
+  for (const key of ["init", "start", "stop", "call", "stream", "health"] as const) {
+    const member = module[key];
+    if (member !== undefined) result[key] = (member as (...args: unknown[]) => unknown).bind(module);
+  }
+  return result;
+}
+
+function unknownMethod(id: string, method: string, methods: readonly string[]): KeelsonError {
+  return new KeelsonError("UNKNOWN_METHOD", `Module "${id}" has no method "${method}"`, {
+    hint: `it has ${methods.join(", ") || "none"}`,
+    details: { id, method, methods },
+  });
+}
+
+/**
+ * Loads manifests of kind native: the entry is a JavaScript module of the host's runtime whose default export is a Module, a function that
+ * makes one, or the options of {@link nativeModule} without id and version. It runs with all the host's powers.
+ */
+export const nativeLoader: ModuleLoader = {
+  kind: "native",
+  extensions: [".js", ".mjs", ".ts", ".mts"],
+  async load(manifest: Manifest, base: URL) {
+    const { id, name, version, entry = "" } = manifest;
+    const url = new URL(entry, base);
+    let exported: unknown;
+    try {
+      exported = ((await import(url.href)) as { default?: unknown }).default;
+    } catch (error) {
+      throw asKeelsonError(error, "MODULE_FAILED", `The entry of "${id}" could not be imported`, { details: { id, entry } });
+    }
+    if (typeof exported !== "function" && (typeof exported !== "object" || exported === null)) {
+      throw new KeelsonError("INVALID_MANIFEST", `The entry of "${id}" has no usable default export`, {
+        hint: "export default a module object, or a function that makes one",
+        details: { id, entry },
+      });
+    }
+    const create = typeof exported === "function" ? (exported as () => Module | Promise<Module>) : undefined;
+    const options = (create === undefined ? exported : { create }) as Partial<NativeModuleOptions> & Module;
+    const { call } = options;
+    return nativeModule({ ...options, id, name, version, ...(call === undefined ? {} : { create: () => ({ call }) }) });
+  },
+};

@@ -1,0 +1,140 @@
+import { asKeelsonError, KeelsonError } from "../contract/errors.ts";
+import type { ModuleDefinition } from "../contract/module.ts";
+import type { Value } from "../contract/value.ts";
+import type { Lifecycle } from "../lifecycle/lifecycle.ts";
+import type { DeadlineQueue } from "../primitives/deadline.ts";
+import type { Clock } from "../contract/platform.ts";
+import type { Entry } from "./entry.ts";
+import { ParkedCalls } from "./parked.ts";
+
+/** What a reload needs of the kernel. */
+export interface ReloadHost {
+  readonly clock: Clock;
+  readonly deadlines: DeadlineQueue;
+  readonly drainMs: number;
+  readonly maxParked: number;
+  publish(topic: string, data: Value): void;
+  onFailure(id: string, error: KeelsonError): void;
+  /** Told after the swap, with the definition that serves now. */
+  onSwap(entry: Entry): void;
+}
+
+/**
+ * Replaces what an entry runs. With overlap the candidate starts and shows its health beside the active version, and takes over in one
+ * turn; without, calls park while the old version ends and the new one begins, and the old one begins again if the new one fails.
+ * @throws KeelsonError `RELOAD_FAILED`: the old version serves on, unless `details.serving` is false
+ */
+export async function reload(entry: Entry, definition: ModuleDefinition, host: ReloadHost): Promise<void> {
+  // Reloads of one module come one after the other.
+  while (entry.reloading !== undefined) await entry.reloading.done;
+  await settled(entry.active);
+  const candidate = entry.createLifecycle(definition);
+  if (!isUp(entry)) {
+    const old = entry.swap(candidate);
+    if (old.state === "initialized") await old.stop();
+    host.onSwap(entry);
+    told(entry, old, host);
+    return;
+  }
+  const overlap = (definition.overlap ?? true) && (entry.definition.overlap ?? true);
+  const run = overlap ? beside(entry, candidate, host) : inTurn(entry, candidate, host);
+  const reloading = { candidate, done: Promise.resolve(), stopped: false };
+  entry.reloading = reloading;
+  reloading.done = run.then(
+    () => entry.endReload(),
+    () => entry.endReload(),
+  );
+  await run;
+}
+
+function isUp(entry: Entry): boolean {
+  return entry.state === "running" || entry.state === "failed";
+}
+
+/** Waits for a step under way. */
+async function settled(lifecycle: Lifecycle): Promise<void> {
+  const { state } = lifecycle;
+  if (state === "starting") await lifecycle.start().catch(() => {});
+  else if (state === "initializing") await lifecycle.init().catch(() => {});
+  else if (state === "stopping") await lifecycle.stop().catch(() => {});
+}
+
+async function beside(entry: Entry, candidate: Lifecycle, host: ReloadHost): Promise<void> {
+  let old: Lifecycle;
+  try {
+    await bringUp(entry, candidate);
+    old = takeOver(entry, candidate, host);
+  } catch (error) {
+    await giveUp(entry, candidate, host);
+    throw failed(entry, candidate, error, entry.state === "running", host);
+  }
+  entry.retire(old, host.drainMs);
+}
+
+async function inTurn(entry: Entry, candidate: Lifecycle, host: ReloadHost): Promise<void> {
+  const old = entry.active;
+  const wasRunning = old.state === "running";
+  const parked = (entry.parked = new ParkedCalls(entry.id, host.maxParked, host.clock, host.deadlines));
+  try {
+    await entry.drain(old, host.drainMs);
+    // If the old one may still be alive, the new one must not begin: never two.
+    await old.stop();
+    await bringUp(entry, candidate);
+    takeOver(entry, candidate, host);
+  } catch (error) {
+    await giveUp(entry, candidate, host);
+    let serving = false;
+    if (wasRunning && entry.reloading?.stopped !== true) {
+      serving = await old.start().then(
+        () => true,
+        (second: unknown) => (host.onFailure(entry.id, second as KeelsonError), false),
+      );
+    }
+    throw failed(entry, candidate, error, serving, host);
+  } finally {
+    entry.parked = undefined;
+    parked.release();
+  }
+}
+
+async function bringUp(entry: Entry, candidate: Lifecycle): Promise<void> {
+  await candidate.start();
+  const health = await entry.checkHealth(candidate);
+  if (health?.healthy === true) return;
+  throw new KeelsonError("UNHEALTHY", `The new version of "${entry.id}" is not healthy: ${health?.message ?? "no reason given"}`, {
+    details: { id: entry.id, version: candidate.definition.metadata.version },
+  });
+}
+
+/** Puts the candidate in place; refused if it has died since its health was seen. */
+function takeOver(entry: Entry, candidate: Lifecycle, host: ReloadHost): Lifecycle {
+  if (candidate.state !== "running") {
+    throw candidate.error ?? new KeelsonError("MODULE_FAILED", `The new version of "${entry.id}" ended before it could serve`);
+  }
+  const old = entry.swap(candidate);
+  host.onSwap(entry);
+  told(entry, old, host);
+  return old;
+}
+
+async function giveUp(entry: Entry, candidate: Lifecycle, host: ReloadHost): Promise<void> {
+  await candidate.stop().catch((error: unknown) => host.onFailure(entry.id, error as KeelsonError));
+}
+
+function failed(entry: Entry, candidate: Lifecycle, thrown: unknown, serving: boolean, host: ReloadHost): KeelsonError {
+  const cause = asKeelsonError(thrown, "MODULE_FAILED", `The new version of "${entry.id}" did not come up`);
+  const { version } = candidate.definition.metadata;
+  const details = { id: entry.id, version, serving, cause: cause.code };
+  host.publish("module.reload_failed", { ...details, error: { code: cause.code, message: cause.message } });
+  const then = serving ? `version ${entry.definition.metadata.version} serves on` : "the old version does not serve either";
+  return new KeelsonError("RELOAD_FAILED", `"${entry.id}" ${version} did not come up: ${cause.message}\n  ${then}`, { details, cause });
+}
+
+function told(entry: Entry, old: Lifecycle, host: ReloadHost): void {
+  host.publish("module.reloaded", {
+    id: entry.id,
+    from: old.definition.metadata.version,
+    to: entry.definition.metadata.version,
+    generation: entry.active.generation,
+  });
+}

@@ -1,0 +1,165 @@
+import type { Call, CallOptions } from "../contract/call.ts";
+import { KeelsonError } from "../contract/errors.ts";
+import type { Clock } from "../contract/platform.ts";
+import type { Value } from "../contract/value.ts";
+import type { PendingCall } from "../lifecycle/life.ts";
+import { isPromise } from "../primitives/deferred.ts";
+import type { DeadlineQueue } from "../primitives/deadline.ts";
+import { callFailed, CallFrame, type CallMeter, type CallRouter } from "./call.ts";
+import { unknownModule } from "./dependencies.ts";
+import type { Entry } from "./entry.ts";
+
+/**
+ * The way of a call, straight down and up again. A plain value from the module costs one frame, two clock reads and a resolved promise; timer,
+ * signal and listener come only with a promise, an event only with a failure.
+ */
+export class Router implements CallRouter {
+  readonly clock: Clock;
+  readonly deadlines: DeadlineQueue;
+  readonly #entries: ReadonlyMap<string, Entry>;
+  readonly #timeoutMs: number;
+
+  constructor(entries: ReadonlyMap<string, Entry>, clock: Clock, deadlines: DeadlineQueue, timeoutMs: number) {
+    this.#entries = entries;
+    this.clock = clock;
+    this.deadlines = deadlines;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  invoke(
+    id: string,
+    method: string,
+    payload: Value,
+    options: CallOptions | undefined,
+    parent: Call | undefined,
+  ): Promise<Value> {
+    const entry = this.#entries.get(id);
+    if (entry === undefined) return Promise.reject(unknownModule(id));
+    const life = entry.active.live;
+    if (life === undefined) return this.#notLive(entry, method, payload, options, parent);
+    const frame = this.#frame(id, method, payload, options, parent);
+    try {
+      const { module } = life;
+      if (module?.call === undefined) throw noMethod(id, method);
+      this.#refuseLate(frame, options);
+      const value = module.call(frame);
+      if (isPromise(value)) return frame.settle(life, value, entry);
+      entry.ended(this.clock.now() - frame.startedAt, undefined);
+      return Promise.resolve(value);
+    } catch (thrown) {
+      return Promise.reject(this.#failed(entry, frame, thrown));
+    }
+  }
+
+  invokeSync(id: string, method: string, payload: Value, parent: Call | undefined): Value {
+    const entry = this.#entries.get(id);
+    if (entry === undefined) throw unknownModule(id);
+    const life = entry.active.live;
+    if (life === undefined) throw notRunning(entry);
+    const frame = this.#frame(id, method, payload, undefined, parent);
+    let value: Value | PromiseLike<Value>;
+    try {
+      if (life.module?.call === undefined) throw noMethod(id, method);
+      this.#refuseLate(frame, undefined);
+      value = life.module.call(frame);
+    } catch (thrown) {
+      throw this.#failed(entry, frame, thrown);
+    }
+    if (!isPromise(value)) {
+      entry.ended(this.clock.now() - frame.startedAt, undefined);
+      return value;
+    }
+    const error = new KeelsonError("WOULD_BLOCK", `"${id}".${method} answers with a promise`, {
+      hint: "use invoke() instead of invokeSync()",
+      details: { id, method },
+    });
+    frame.settle(life, value, entry).catch(() => {});
+    frame.fail(error);
+    throw error;
+  }
+
+  async *stream(id: string, method: string, payload: Value, options: CallOptions | undefined): AsyncGenerator<Value> {
+    const entry = this.#entries.get(id);
+    if (entry === undefined) throw unknownModule(id);
+    const life = entry.active.live;
+    if (life === undefined) throw notRunning(entry);
+    const frame = this.#frame(id, method, payload, options, undefined);
+    if (life.module?.stream === undefined) throw this.#failed(entry, frame, noMethod(id, method));
+    const hold = new StreamHold();
+    life.calls.add(hold);
+    let failure: KeelsonError | undefined;
+    let iterator: AsyncIterator<Value> | undefined;
+    try {
+      iterator = life.module.stream(frame)[Symbol.asyncIterator]();
+      for (;;) {
+        if (hold.error !== undefined) throw hold.error;
+        const step = (await frame.settle(life, iterator.next() as unknown as PromiseLike<Value>, uncounted)) as unknown as IteratorResult<Value>;
+        if (step.done === true) break;
+        yield step.value;
+      }
+    } catch (thrown) {
+      failure = callFailed(frame, thrown);
+      throw failure;
+    } finally {
+      life.ended(hold);
+      entry.ended(this.clock.now() - frame.startedAt, failure);
+      // Not awaited for ever: a module that hangs in its own clean-up must not hold the caller.
+      void iterator?.return?.()?.then(undefined, () => {});
+    }
+  }
+
+  #frame(id: string, method: string, payload: Value, options: CallOptions | undefined, parent: Call | undefined): CallFrame {
+    const now = this.clock.now();
+    let deadline = now + (options?.timeoutMs ?? this.#timeoutMs);
+    if (parent !== undefined && parent.deadline < deadline) deadline = parent.deadline;
+    return new CallFrame(this, id, method, payload, parent, now, deadline, options?.signal);
+  }
+
+  #refuseLate(frame: CallFrame, options: CallOptions | undefined): void {
+    if (options?.signal?.aborted === true) throw frame.aborted();
+    if (frame.deadline <= frame.startedAt) throw frame.tooLate();
+  }
+
+  #failed(entry: Entry, frame: CallFrame, thrown: unknown): KeelsonError {
+    const error = callFailed(frame, thrown);
+    entry.ended(this.clock.now() - frame.startedAt, error);
+    return error;
+  }
+
+  async #notLive(
+    entry: Entry,
+    method: string,
+    payload: Value,
+    options: CallOptions | undefined,
+    parent: Call | undefined,
+  ): Promise<Value> {
+    if (entry.parked === undefined) throw notRunning(entry);
+    const frame = this.#frame(entry.id, method, payload, options, parent);
+    await entry.parked.wait(frame.deadline, options?.signal);
+    const timeoutMs = frame.deadline - this.clock.now();
+    return this.invoke(entry.id, method, payload, { ...options, timeoutMs }, parent);
+  }
+}
+
+class StreamHold implements PendingCall {
+  error: KeelsonError | undefined;
+
+  fail(error: KeelsonError): void {
+    this.error ??= error;
+  }
+}
+
+const uncounted: CallMeter = { ended() {} };
+
+function noMethod(id: string, method: string): KeelsonError {
+  return new KeelsonError("UNKNOWN_METHOD", `Module "${id}" has no method "${method}"`, { details: { id, method } });
+}
+
+function notRunning(entry: Entry): KeelsonError {
+  const { id, state } = entry;
+  return new KeelsonError("MODULE_NOT_RUNNING", `Module "${id}" is ${state} and takes no calls`, {
+    hint: state === "failed" ? `see the cause, then start("${id}") again` : `call start("${id}") and wait for it`,
+    details: { id, state },
+    ...(entry.active.error === undefined ? {} : { cause: entry.active.error }),
+  });
+}

@@ -1,0 +1,54 @@
+import type { KeelsonError } from "../contract/errors.ts";
+import type { Exit, Module, ModuleContext } from "../contract/module.ts";
+import type { UndoScope } from "../primitives/scope.ts";
+
+/** A {@link ModuleContext} with the ends that the lifecycle holds. */
+export interface LifeContext extends ModuleContext {
+  readonly scope: UndoScope;
+  /** Opens the doors: what was subscribed and hooked so far goes live. */
+  activate(): void;
+  /** Fires the signal. */
+  abort(): void;
+  /** Closes the doors; later uses answer `DOOR_CLOSED`. */
+  close(): void;
+}
+
+/** A call that has not ended, as far as the lifecycle must know it. */
+export interface PendingCall {
+  /** Ends the call for its caller; its own promise is ignored from now on. */
+  fail(error: KeelsonError): void;
+}
+
+/** One generation of a module, from the moment it begins to initialise until all of it is undone. */
+export class Life {
+  readonly generation: number;
+  readonly context: LifeContext;
+  module: Module | undefined;
+  /** Calls that wait for a promise of the module. */
+  readonly calls: Set<PendingCall> = new Set();
+  /** Whether start() was called: only then stop() is. */
+  startCalled = false;
+  exit: Exit | undefined;
+  /** Set once a stop, a failure or an exit has ended it: what its functions still answer is ignored. */
+  over = false;
+  /** Told when the module exits while it is stopping. */
+  onExitWhileStopping: (() => void) | undefined;
+  #idle: (() => void)[] = [];
+
+  constructor(generation: number, context: LifeContext) {
+    this.generation = generation;
+    this.context = context;
+  }
+
+  /** Takes a call off the list. */
+  ended(call: PendingCall): void {
+    this.calls.delete(call);
+    if (this.calls.size === 0 && this.#idle.length > 0) for (const run of this.#idle.splice(0)) run();
+  }
+
+  /** Runs `run` once no call is pending; at once if none is. */
+  whenIdle(run: () => void): void {
+    if (this.calls.size === 0) run();
+    else this.#idle.push(run);
+  }
+}

@@ -1,0 +1,434 @@
+import { asKeelsonError, KeelsonError, type ErrorCode } from "../contract/errors.ts";
+import type { Exit, ModuleDefinition, ModuleState } from "../contract/module.ts";
+import type { Phase } from "../contract/kernel.ts";
+import type { Clock } from "../contract/platform.ts";
+import type { MaybePromise } from "../contract/value.ts";
+import { Deferred, isPromise } from "../primitives/deferred.ts";
+import type { DeadlineQueue, PendingDeadline } from "../primitives/deadline.ts";
+import { Life, type LifeContext } from "./life.ts";
+import { illegalTransition, transitions, type Trigger } from "./states.ts";
+
+/** What a lifecycle needs from the kernel around it. */
+export interface LifecycleHost {
+  readonly clock: Clock;
+  readonly deadlines: DeadlineQueue;
+  /** The number of the next generation. */
+  nextGeneration(): number;
+  openContext(generation: number, exited: (exit: Exit) => void): LifeContext;
+  /** Runs the hooks of a phase; undefined when there are none. */
+  phase(phase: Phase): MaybePromise<void>;
+  /** Told after the state is set. */
+  onTransition(from: ModuleState, to: ModuleState, generation: number, error: KeelsonError | undefined): void;
+  /** A start failed, or the module ended by itself. */
+  onExit(exit: Exit): void;
+  /** A failure that no caller waits for. */
+  onFailure(error: KeelsonError): void;
+}
+
+const DEFAULTS = { initMs: 10_000, startMs: 10_000, stopMs: 5_000 } as const;
+
+/**
+ * Drives one definition through its generations by the table in states.ts. Requests may come at any time: they join, queue or abort
+ * what is under way as the table says, so that nothing here ever waits behind a hung function of the module.
+ */
+export class Lifecycle {
+  readonly definition: ModuleDefinition;
+  readonly #host: LifecycleHost;
+  #state: ModuleState = "loaded";
+  #error: KeelsonError | undefined;
+  /** The generation under way, from initializing until its end. */
+  #life: Life | undefined;
+  #generation = 0;
+  /** The generation that takes calls. */
+  #live: Life | undefined;
+  /** The number of the generation under way, or of the last one; 0 before the first. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** The undoing of the last generation; a new one waits for it. */
+  #ending: Promise<void> | undefined;
+  /** Why the last generation may still be alive. */
+  #undead: KeelsonError | undefined;
+  #initDone: Deferred | undefined;
+  #startDone: Deferred | undefined;
+  #stopDone: Deferred | undefined;
+  #startQueued: Deferred | undefined;
+  #deadline: PendingDeadline | undefined;
+
+  constructor(definition: ModuleDefinition, host: LifecycleHost) {
+    this.definition = definition;
+    this.#host = host;
+  }
+
+  get state(): ModuleState {
+    return this.#state;
+  }
+
+  /** Why the module failed; undefined in every other state. */
+  get error(): KeelsonError | undefined {
+    return this.#error;
+  }
+
+  /** The generation that takes calls; undefined unless running. */
+  get live(): Life | undefined {
+    return this.#live;
+  }
+
+  /** The number of the generation under way, or of the last one; 0 before the first. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** The undoing of the last generation, while it goes on. */
+  get ending(): Promise<void> | undefined {
+    return this.#ending;
+  }
+
+  init(): Promise<void> {
+    const reaction = transitions[this.#state].init;
+    switch (reaction.do) {
+      case "nothing":
+        return Promise.resolve();
+      case "join":
+        return (this.#initDone ??= new Deferred()).promise;
+      case "enter": {
+        const done = (this.#initDone = new Deferred());
+        this.#begin();
+        return done.promise;
+      }
+      default:
+        return Promise.reject(illegalTransition(this.#id, this.#state, "init"));
+    }
+  }
+
+  start(): Promise<void> {
+    const reaction = transitions[this.#state].start;
+    switch (reaction.do) {
+      case "nothing":
+        return Promise.resolve();
+      case "join":
+        return (this.#startDone ??= new Deferred()).promise;
+      case "queue":
+        return (this.#startQueued ??= new Deferred()).promise;
+      case "enter": {
+        const done = (this.#startDone = new Deferred());
+        if (reaction.to === "starting") void this.#runStart(this.#life as Life);
+        else this.#begin();
+        return done.promise;
+      }
+      default:
+        return Promise.reject(illegalTransition(this.#id, this.#state, "start"));
+    }
+  }
+
+  stop(): Promise<void> {
+    const reaction = transitions[this.#state].stop;
+    switch (reaction.do) {
+      case "nothing":
+        return this.#ending ?? Promise.resolve();
+      case "join":
+        return (this.#stopDone as Deferred).promise;
+      case "enter":
+        if (reaction.to === "stopped") return this.#stopFailed();
+        return this.#takeDown(this.#life as Life);
+      default:
+        return Promise.reject(illegalTransition(this.#id, this.#state, "stop"));
+    }
+  }
+
+  /** Rejects what waits for a start after the present stop, for a module that is to be removed. */
+  rejectQueuedStart(error: KeelsonError): void {
+    this.#startQueued?.reject(error);
+    this.#startQueued = undefined;
+  }
+
+  get #id(): string {
+    return this.definition.metadata.id;
+  }
+
+  /**
+   * Takes the step that the table has for `trigger`. State and generation are set before anybody is told, and `beforeTelling` runs in between:
+   * an observer that asks for something at once finds everything in place.
+   */
+  #enter(trigger: Trigger, error?: KeelsonError, beforeTelling?: () => void): void {
+    const from = this.#state;
+    const reaction = transitions[from][trigger];
+    if (reaction.do !== "enter") {
+      throw new KeelsonError("INTERNAL", `"${trigger}" has no place in state ${from} of "${this.#id}"`);
+    }
+    const { to } = reaction;
+    this.#state = to;
+    this.#error = to === "failed" ? error : undefined;
+    this.#generation = this.#life?.generation ?? this.#generation;
+    if (to === "failed" || to === "stopped") this.#life = undefined;
+    beforeTelling?.();
+    this.#host.onTransition(from, to, this.#generation, error);
+  }
+
+  #begin(): void {
+    if (this.#undead !== undefined) {
+      this.#refuseUndead(this.#undead);
+      return;
+    }
+    const generation = this.#host.nextGeneration();
+    const context = this.#host.openContext(generation, (exit) => this.#exited(life, exit));
+    const life: Life = new Life(generation, context);
+    this.#life = life;
+    this.#enter("init");
+    void this.#runInit(life);
+  }
+
+  /** A start while the last generation may be alive: refused, and told as an exit so that a supervisor counts it. */
+  #refuseUndead(cause: KeelsonError): void {
+    const error = new KeelsonError("STOP_TIMEOUT", `Module "${this.#id}" cannot start: its last generation may still be alive`, {
+      hint: "unload it, or end what survived; a stopped module starts again once its last generation is surely gone",
+      details: { id: this.#id },
+      cause,
+    });
+    this.#settleUp(error);
+    this.#host.onExit({ reason: "crash", error });
+  }
+
+  async #runInit(life: Life): Promise<void> {
+    const { deadlines = {} } = this.definition;
+    try {
+      if (this.#ending !== undefined) await this.#ending;
+      if (life.over) return;
+      if (this.#undead !== undefined) throw this.#undead;
+      const made = this.definition.create();
+      const initMs = deadlines.initMs ?? DEFAULTS.initMs;
+      const module = isPromise(made) ? await this.#within(made, initMs, "INIT_TIMEOUT", "create") : made;
+      if (life.over) return;
+      life.module = module;
+      const done = module.init?.(life.context);
+      if (isPromise(done)) await this.#within(done, initMs, "INIT_TIMEOUT", "init");
+    } catch (error) {
+      if (!life.over) this.#fail(life, "error", this.#wrap(error, "init"));
+      return;
+    }
+    if (life.over) return;
+    this.#enter("done");
+    this.#initDone?.resolve();
+    this.#initDone = undefined;
+    // An observer of the state may have asked for a stop just now.
+    if (this.#startDone !== undefined && !life.over && this.#state === "initialized") await this.#runStart(life);
+  }
+
+  async #runStart(life: Life): Promise<void> {
+    this.#enter("start");
+    if (life.over) return;
+    try {
+      const before = this.#host.phase("pre-start");
+      if (before !== undefined) await before;
+      if (life.over) return;
+      life.startCalled = true;
+      const done = life.module?.start?.(life.context);
+      const startMs = this.definition.deadlines?.startMs ?? DEFAULTS.startMs;
+      if (isPromise(done)) await this.#within(done, startMs, "START_TIMEOUT", "start");
+      if (life.over) return;
+      const after = this.#host.phase("post-start");
+      if (after !== undefined) await after;
+    } catch (error) {
+      if (!life.over) this.#fail(life, "error", this.#wrap(error, "start"));
+      return;
+    }
+    if (life.over) return;
+    this.#live = life;
+    this.#enter("done", undefined, () => life.context.activate());
+    this.#startDone?.resolve();
+    this.#startDone = undefined;
+  }
+
+  /** Settles what waits for init or start. */
+  #settleUp(error: KeelsonError): void {
+    this.#initDone?.reject(error);
+    this.#startDone?.reject(error);
+    this.#initDone = this.#startDone = undefined;
+  }
+
+  #fail(life: Life, trigger: Trigger, error: KeelsonError): void {
+    const waiting = [this.#initDone, this.#startDone];
+    this.#initDone = this.#startDone = undefined;
+    let ending: Promise<void> | undefined;
+    this.#enter(trigger, error, () => (ending = this.#end(life, error)));
+    const tell = (): void => {
+      for (const deferred of waiting) deferred?.reject(error);
+    };
+    // Whoever waits for the start hears of its failure once everything is undone.
+    if (ending === undefined) tell();
+    else void ending.then(tell);
+    this.#host.onExit({ reason: "crash", error });
+  }
+
+  #exited(life: Life, exit: Exit): void {
+    if (life.exit !== undefined) return;
+    life.exit = exit;
+    if (life.over) {
+      life.onExitWhileStopping?.();
+      return;
+    }
+    if (this.#state === "running" && exit.reason === "normal") {
+      this.#enter("end", undefined, () => void this.#end(life, this.#notRunning("ended by itself")));
+      this.#host.onExit(exit);
+      return;
+    }
+    const error = exit.error ?? new KeelsonError("MODULE_FAILED", `Module "${this.#id}" ended while ${this.#state}`);
+    this.#fail(life, exit.reason === "normal" ? "end" : "crash", error);
+  }
+
+  #takeDown(life: Life): Promise<void> {
+    const done = (this.#stopDone = new Deferred());
+    this.#live = undefined;
+    life.over = true;
+    this.#forgetDeadline();
+    const interrupted = this.#state === "initializing" || this.#state === "starting";
+    this.#enter("stop");
+    if (interrupted) {
+      this.#settleUp(
+        new KeelsonError("ABORTED", `Module "${this.#id}" was stopped before it was up`, { details: { id: this.#id } }),
+      );
+    }
+    void this.#runStop(life, done);
+    return done.promise;
+  }
+
+  async #runStop(life: Life, done: Deferred): Promise<void> {
+    let failure: KeelsonError | undefined;
+    try {
+      const before = this.#host.phase("pre-stop");
+      if (before !== undefined) await before;
+    } catch (error) {
+      failure = this.#wrap(error, "stop");
+    }
+    try {
+      life.context.abort();
+      if (life.startCalled && life.module?.stop !== undefined) {
+        const stopped = life.module.stop(life.context);
+        if (isPromise(stopped)) await this.#untilStopped(life, stopped);
+      }
+    } catch (error) {
+      failure = this.#wrap(error, "stop");
+      if (failure.code === "STOP_TIMEOUT" || failure.code === "PROCESS_SURVIVED") this.#undead ??= failure;
+    }
+    const ending = this.#end(life, this.#notRunning("stopped"));
+    if (ending !== undefined) {
+      await ending;
+      failure ??= this.#undead;
+    }
+    try {
+      const after = this.#host.phase("post-stop");
+      if (after !== undefined) await after;
+    } catch (error) {
+      failure ??= this.#wrap(error, "stop");
+    }
+    this.#stopDone = undefined;
+    this.#enter(failure === undefined ? "done" : "error", failure);
+    if (failure === undefined) done.resolve();
+    else done.reject(failure);
+    const queued = this.#startQueued;
+    this.#startQueued = undefined;
+    if (queued !== undefined) this.start().then(queued.resolve, queued.reject);
+  }
+
+  /** The module's stop, its exit, or its deadline, whichever is first. A stop that settles late clears the doubt about its end. */
+  async #untilStopped(life: Life, stopped: PromiseLike<void>): Promise<void> {
+    const exit = new Deferred();
+    life.onExitWhileStopping = exit.resolve;
+    const stopMs = this.definition.deadlines?.stopMs ?? DEFAULTS.stopMs;
+    const settled = Promise.resolve(stopped);
+    try {
+      await this.#within(Promise.race([settled, exit.promise]), stopMs, "STOP_TIMEOUT", "stop");
+    } catch (error) {
+      const alive = () => {
+        if (this.#undead === error) this.#undead = undefined;
+      };
+      settled.then(alive, alive);
+      throw error;
+    }
+  }
+
+  async #stopFailed(): Promise<void> {
+    if (this.#ending !== undefined) await this.#ending;
+    if (this.#state !== "failed") return this.stop();
+    if (this.#undead !== undefined) throw this.#undead;
+    this.#enter("stop");
+  }
+
+  /**
+   * Undoes a generation: doors closed, calls failed, scope ended. Answers undefined when there was nothing to wait for, which keeps
+   * the way of a module without resources free of promises.
+   */
+  #end(life: Life, error: KeelsonError): Promise<void> | undefined {
+    life.over = true;
+    if (this.#live === life) this.#live = undefined;
+    this.#forgetDeadline();
+    let ending: Promise<void> | undefined;
+    if (!life.context.scope.empty) {
+      // Known as ending before the signal fires: a listener may ask for a start at once.
+      ending = Promise.resolve().then(() => this.#undo(life));
+      this.#ending = ending;
+      void ending.then(() => {
+        if (this.#ending === ending) this.#ending = undefined;
+      });
+    }
+    life.context.abort();
+    for (const call of [...life.calls]) call.fail(error);
+    life.context.close();
+    return ending;
+  }
+
+  async #undo(life: Life): Promise<void> {
+    const undone = life.context.scope.end();
+    const stopMs = this.definition.deadlines?.stopMs ?? DEFAULTS.stopMs;
+    try {
+      // The undoing of a process may itself take its full grace and deadline.
+      for (const error of await this.#within(undone, 2 * stopMs, "STOP_TIMEOUT", "release of resources")) {
+        if (error.code === "PROCESS_SURVIVED") this.#undead = error;
+        this.#host.onFailure(error);
+      }
+    } catch (error) {
+      const late = this.#wrap(error, "stop");
+      this.#undead = late;
+      this.#host.onFailure(late);
+      void undone.then((errors) => {
+        if (this.#undead === late && !errors.some(({ code }) => code === "PROCESS_SURVIVED")) this.#undead = undefined;
+      });
+    }
+  }
+
+  #within<T>(promise: PromiseLike<T>, ms: number, code: ErrorCode, step: string): Promise<T> {
+    if (ms === Infinity) return Promise.resolve(promise);
+    return new Promise<T>((resolve, reject) => {
+      const pending = this.#host.deadlines.add(this.#host.clock.now() + ms, () => {
+        reject(
+          new KeelsonError(code, `Module "${this.#id}": ${step} did not settle within ${ms} ms`, {
+            hint: `make it faster, or raise deadlines.${code.slice(0, code.indexOf("_")).toLowerCase()}Ms`,
+            details: { id: this.#id, timeoutMs: ms, step },
+          }),
+        );
+      });
+      if (code !== "STOP_TIMEOUT") this.#deadline = pending;
+      const settled = (): void => this.#host.deadlines.cancel(pending);
+      promise.then(
+        (value) => (settled(), resolve(value)),
+        (error: unknown) => (settled(), reject(error)),
+      );
+    });
+  }
+
+  #forgetDeadline(): void {
+    if (this.#deadline !== undefined) this.#host.deadlines.cancel(this.#deadline);
+    this.#deadline = undefined;
+  }
+
+  #wrap(error: unknown, step: string): KeelsonError {
+    return asKeelsonError(error, "MODULE_FAILED", `Module "${this.#id}" failed in ${step}`, {
+      details: { id: this.#id, step },
+    });
+  }
+
+  #notRunning(how: string): KeelsonError {
+    return new KeelsonError("ABORTED", `Module "${this.#id}" ${how} during the call`, { details: { id: this.#id } });
+  }
+}

@@ -1,0 +1,61 @@
+import { asKeelsonError, KeelsonError } from "../contract/errors.ts";
+import type { Phase, PhaseHook, PhaseOptions } from "../contract/kernel.ts";
+import type { ModuleMetadata } from "../contract/module.ts";
+import type { MaybePromise } from "../contract/value.ts";
+
+interface Registered {
+  readonly hook: PhaseHook;
+  readonly priority: number;
+  readonly critical: boolean;
+}
+
+/** Hooks around the lifecycle's operations, of all modules: pre and post × load, start, stop, unload; higher priority first. */
+export class Phases {
+  readonly #hooks: Map<Phase, Registered[]> = new Map();
+  readonly #onFailure: (phase: Phase, metadata: ModuleMetadata, error: KeelsonError) => void;
+
+  /** @param onFailure told of each hook that failed without being critical */
+  constructor(onFailure: (phase: Phase, metadata: ModuleMetadata, error: KeelsonError) => void) {
+    this.#onFailure = onFailure;
+  }
+
+  add(phase: Phase, hook: PhaseHook, options: PhaseOptions = {}): Disposable {
+    const registered: Registered = { hook, priority: options.priority ?? 0, critical: options.critical ?? false };
+    // Copied on write, so that a run under way keeps its list.
+    const before = this.#hooks.get(phase) ?? [];
+    this.#hooks.set(phase, [...before, registered].sort((a, b) => b.priority - a.priority));
+    return {
+      [Symbol.dispose]: () => {
+        const rest = (this.#hooks.get(phase) ?? []).filter((other) => other !== registered);
+        if (rest.length > 0) this.#hooks.set(phase, rest);
+        else this.#hooks.delete(phase);
+      },
+    };
+  }
+
+  /**
+   * Runs the hooks of a phase in order, each after the one before; undefined when there are none.
+   * @throws KeelsonError `PHASE_FAILED` when a critical one failed; those behind it do not run
+   */
+  run(phase: Phase, metadata: ModuleMetadata): MaybePromise<void> {
+    const hooks = this.#hooks.get(phase);
+    return hooks === undefined ? undefined : this.#run(phase, metadata, hooks);
+  }
+
+  async #run(phase: Phase, metadata: ModuleMetadata, hooks: readonly Registered[]): Promise<void> {
+    for (const { hook, critical } of hooks) {
+      try {
+        await hook({ phase, metadata });
+      } catch (thrown) {
+        const what = `A ${phase} hook failed for module "${metadata.id}"`;
+        const error = asKeelsonError(thrown, "PHASE_FAILED", what, { details: { phase, id: metadata.id } });
+        if (critical) {
+          throw error.code === "PHASE_FAILED"
+            ? error
+            : new KeelsonError("PHASE_FAILED", `${what}: ${error.message}`, { details: { phase, id: metadata.id }, cause: error });
+        }
+        this.#onFailure(phase, metadata, error);
+      }
+    }
+  }
+}

@@ -1,0 +1,92 @@
+import { KeelsonError } from "../contract/errors.ts";
+import type { ModuleState } from "../contract/module.ts";
+
+/** What can happen to a module: three requests, and three things that come about. */
+export type Trigger = "init" | "start" | "stop" | "done" | "error" | "crash" | "end";
+
+/**
+ * How a state answers a trigger. `then: "starting"`: the start goes on by itself once the first step is done. `aborts`: what is
+ * under way is given up, not waited for.
+ */
+export type Reaction =
+  | { readonly do: "enter"; readonly to: ModuleState; readonly then?: "starting"; readonly aborts?: true }
+  | { readonly do: "join"; readonly then?: "starting" }
+  | { readonly do: "queue" }
+  | { readonly do: "nothing" }
+  | { readonly do: "refuse" };
+
+const enter = (to: ModuleState): Reaction => ({ do: "enter", to });
+const nothing: Reaction = { do: "nothing" };
+const refuse: Reaction = { do: "refuse" };
+const join: Reaction = { do: "join" };
+const begin: Reaction = { do: "enter", to: "initializing", then: "starting" };
+const abort: Reaction = { do: "enter", to: "stopping", aborts: true };
+
+/**
+ * The one table of the lifecycle. `done` and `error` settle the step under way (a time-out is an error); `crash` and `end` are the
+ * module's own exits. An exit while stopping is what the stop was for.
+ */
+export const transitions: Readonly<Record<ModuleState, Readonly<Record<Trigger, Reaction>>>> = {
+  loaded: { init: enter("initializing"), start: begin, stop: nothing, done: nothing, error: nothing, crash: nothing, end: nothing },
+  stopped: { init: enter("initializing"), start: begin, stop: nothing, done: nothing, error: nothing, crash: nothing, end: nothing },
+  failed: { init: enter("initializing"), start: begin, stop: enter("stopped"), done: nothing, error: nothing, crash: nothing, end: nothing },
+  initializing: {
+    init: join,
+    start: { do: "join", then: "starting" },
+    stop: abort,
+    done: enter("initialized"),
+    error: enter("failed"),
+    crash: enter("failed"),
+    end: enter("failed"),
+  },
+  initialized: {
+    init: nothing,
+    start: enter("starting"),
+    stop: enter("stopping"),
+    done: nothing,
+    error: nothing,
+    crash: enter("failed"),
+    end: enter("failed"),
+  },
+  starting: {
+    init: refuse,
+    start: join,
+    stop: abort,
+    done: enter("running"),
+    error: enter("failed"),
+    crash: enter("failed"),
+    end: enter("failed"),
+  },
+  running: {
+    init: refuse,
+    start: nothing,
+    stop: enter("stopping"),
+    done: nothing,
+    error: nothing,
+    crash: enter("failed"),
+    end: enter("stopped"),
+  },
+  stopping: {
+    init: refuse,
+    start: { do: "queue" },
+    stop: join,
+    done: enter("stopped"),
+    error: enter("failed"),
+    crash: nothing,
+    end: nothing,
+  },
+};
+
+/** The requests that `state` does not refuse. */
+export function allowedIn(state: ModuleState): readonly Trigger[] {
+  return (["init", "start", "stop"] as const).filter((trigger) => transitions[state][trigger].do !== "refuse");
+}
+
+/** The error of a refused request: names the state, what was asked for, and what is allowed. */
+export function illegalTransition(id: string, state: ModuleState, trigger: Trigger): KeelsonError {
+  const allowed = allowedIn(state);
+  return new KeelsonError("ILLEGAL_TRANSITION", `Module "${id}" is ${state}: it cannot ${trigger} now`, {
+    hint: `in this state ${allowed.join(" and ")} ${allowed.length === 1 ? "is" : "are"} allowed`,
+    details: { id, state, trigger, allowed },
+  });
+}
