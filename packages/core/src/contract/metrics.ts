@@ -37,8 +37,8 @@ export interface Metrics {
   gauge(name: string, options: InstrumentOptions, labels?: Labels): Gauge;
   histogram(name: string, options: HistogramOptions, labels?: Labels): Histogram;
   /**
-   * Reads `sample` at each scrape; for figures that are kept elsewhere and cost nothing until asked for. All samples are read before
-   * anything is written out, so that one may bring other instruments up to date. Disposing removes the series.
+   * Reads `sample` at each scrape; for figures that are kept elsewhere and cost nothing until asked for. Names are read and written in the
+   * order in which they were first asked for, so a sample may bring instruments asked for later up to date. Disposing removes the series.
    */
   observe(
     type: "counter" | "gauge",

@@ -42,13 +42,13 @@ export class BoundHistogram implements Histogram {
   }
 
   /** @throws RangeError for anything that is not a finite number ≥ 0: the sum of a histogram must only grow */
-  observe(value: number): void {
+  observe(value: number, times: number = 1): void {
     if (!(value >= 0 && value < Infinity)) throw new RangeError(`a histogram cannot observe ${value}`);
     const { bounds, counts } = this;
     let at = 0;
     while (at < bounds.length && value > (bounds[at] as number)) at++;
-    counts[at] = (counts[at] as number) + 1;
-    this.count++;
-    this.sum += value;
+    counts[at] = (counts[at] as number) + times;
+    this.count += times;
+    this.sum += value * times;
   }
 }
