@@ -41,11 +41,6 @@ export class Lifecycle {
   #generation = 0;
   /** The generation that takes calls. */
   #live: Life | undefined;
-  /** The number of the generation under way, or of the last one; 0 before the first. */
-  get generation(): number {
-    return this.#generation;
-  }
-
   /** The undoing of the last generation; a new one waits for it. */
   #ending: Promise<void> | undefined;
   /** Why the last generation may still be alive. */
