@@ -1,0 +1,2 @@
+export { createPool, type PoolDeps } from "./pool.ts";
+export { pooled } from "./pooled.ts";

@@ -1,0 +1,47 @@
+import { KeelsonError } from "../contract/errors.ts";
+import type { PoolOptions } from "../contract/pool.ts";
+
+/** {@link PoolOptions} with the defaults filled in. */
+export type ParsedPoolOptions = Required<PoolOptions>;
+
+/** Checks `options` and fills in the defaults; `INVALID_OPTIONS` names the first that does not fit. */
+export function parsePoolOptions(options: PoolOptions): ParsedPoolOptions {
+  const min = whole("min", options.min, 0, 0);
+  const max = whole("max", options.max, Math.max(8, min), 1);
+  if (max < min) throw invalid("max", max, `at least min, which is ${min}`);
+  return {
+    min,
+    max,
+    maxUses: options.maxUses === Infinity ? Infinity : whole("maxUses", options.maxUses, Infinity, 1),
+    maxIdleMs: positive("maxIdleMs", options.maxIdleMs, 60_000),
+    timeoutMs: parseTimeoutMs(options.timeoutMs, 30_000),
+    maxWaiting: options.maxWaiting === Infinity ? Infinity : whole("maxWaiting", options.maxWaiting, 10_000, 0),
+    maxMemoryBytes: positive("maxMemoryBytes", options.maxMemoryBytes, Infinity),
+  };
+}
+
+/** `value`, or `fallback` if absent; 0 and `Infinity` are fine. */
+export function parseTimeoutMs(value: number | undefined, fallback: number): number {
+  if (value === undefined) return fallback;
+  if (typeof value !== "number" || !(value >= 0)) throw invalid("timeoutMs", value, "a number of milliseconds, 0 or more");
+  return value;
+}
+
+function whole(name: string, value: number | undefined, fallback: number, least: number): number {
+  if (value === undefined) return fallback;
+  if (!Number.isSafeInteger(value) || value < least) throw invalid(name, value, `a whole number, ${least} or more`);
+  return value;
+}
+
+function positive(name: string, value: number | undefined, fallback: number): number {
+  if (value === undefined) return fallback;
+  if (typeof value !== "number" || !(value > 0)) throw invalid(name, value, "a number above 0");
+  return value;
+}
+
+function invalid(name: string, value: unknown, wanted: string): KeelsonError {
+  return new KeelsonError("INVALID_OPTIONS", `The pool's option ${name} is ${String(value)}; it must be ${wanted}`, {
+    hint: `Correct ${name}, or leave it out for its default.`,
+    details: { option: name },
+  });
+}

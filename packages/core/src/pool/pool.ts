@@ -1,0 +1,427 @@
+import type { Call } from "../contract/call.ts";
+import { KeelsonError } from "../contract/errors.ts";
+import type { Labels, Metrics } from "../contract/metrics.ts";
+import type { Clock } from "../contract/platform.ts";
+import type {
+  CheckoutOptions,
+  Lease,
+  Pool,
+  PoolOptions,
+  PoolSource,
+  PoolStats,
+  RecycleReason,
+} from "../contract/pool.ts";
+import { DeadlineQueue } from "../primitives/deadline.ts";
+import { SlotLease } from "./lease.ts";
+import { type ParsedPoolOptions, parsePoolOptions, parseTimeoutMs } from "./options.ts";
+import { Reaper } from "./reaper.ts";
+import { callCycle, checkoutAborted, checkoutTimedOut, poolClosed, poolExhausted } from "./refusals.ts";
+import { exposePool, type PoolSeries } from "./series.ts";
+import type { Slot } from "./slot.ts";
+import { Stock, type StockOwner } from "./stock.ts";
+import { type Creation, Waiter, WaitQueue } from "./waiters.ts";
+
+/** What a pool needs from its surroundings. */
+export interface PoolDeps {
+  readonly clock: Clock;
+  /** Where the series `keelson_pool_*` are shown while the pool is open. Default: nowhere. */
+  readonly metrics?: Metrics;
+  /** Labels of the series. Default: none. */
+  readonly labels?: Labels;
+  /** Deadlines shared with others. Default: a queue of the pool's own. */
+  readonly deadlines?: DeadlineQueue;
+  /** Name of the pool in messages. Default "pool". */
+  readonly name?: string;
+}
+
+/**
+ * Makes a pool over `source` and begins to warm `min` instances; a failure to make one of these is tried again, later and later.
+ *
+ * @throws KeelsonError `INVALID_OPTIONS`
+ */
+export function createPool<T>(source: PoolSource<T>, options: PoolOptions, deps: PoolDeps): Pool<T> {
+  const pool = new SlotPool(source, options, deps);
+  pool.refill();
+  return pool;
+}
+
+const FIRST_RETRY_MS = 100;
+const LAST_RETRY_MS = 10_000;
+const CLOSE_MS = 5_000;
+
+/**
+ * The pool behind {@link createPool}. Everything in it happens at once, with no promise between a release and the first
+ * waiter's lease, so an abort, a time-out and a release never meet half-way. Two invariants carry the order: while someone waits,
+ * no instance is idle; and all that becomes free goes through `#offer`.
+ */
+export class SlotPool<T> implements Pool<T>, StockOwner<T> {
+  readonly #options: ParsedPoolOptions;
+  readonly #name: string;
+  readonly #clock: Clock;
+  readonly #deadlines: DeadlineQueue;
+  readonly #ownDeadlines: boolean;
+  readonly #series: PoolSeries | undefined;
+  readonly #reaper: Reaper;
+  readonly #stock: Stock<T>;
+  /** The least recently used first; taken from the end, so that those at the front may grow old. */
+  readonly #idle: Slot<T>[] = [];
+  readonly #queue = new WaitQueue<T>();
+  readonly #maxUses: number;
+  /** A returned instance needs a second look: there is a size limit, or the pool is closed. */
+  #watchful: boolean;
+  #providing = false;
+  #checkouts = 0;
+  #checkoutErrors = 0;
+  #warming: PromiseWithResolvers<void> | undefined = undefined;
+  #retry: Disposable | undefined = undefined;
+  #retryMs = FIRST_RETRY_MS;
+  #closed: Promise<void> | undefined = undefined;
+  #drained: (() => void) | undefined = undefined;
+
+  constructor(source: PoolSource<T>, options: PoolOptions, deps: PoolDeps) {
+    this.#options = parsePoolOptions(options);
+    this.#maxUses = this.#options.maxUses;
+    this.#watchful = this.#options.maxMemoryBytes < Infinity;
+    if (this.#watchful && source.memoryBytes === undefined) {
+      throw new KeelsonError("INVALID_OPTIONS", "maxMemoryBytes is set, but the source has no memoryBytes()", {
+        hint: "Give the source a memoryBytes(value), or leave maxMemoryBytes out.",
+      });
+    }
+    this.#name = deps.name ?? "pool";
+    this.#clock = deps.clock;
+    this.#ownDeadlines = deps.deadlines === undefined;
+    this.#deadlines = deps.deadlines ?? new DeadlineQueue(deps.clock);
+    this.#stock = new Stock(source, this);
+    this.#reaper = new Reaper(deps.clock, this.#options.maxIdleMs, (staleBefore) => this.#reap(staleBefore));
+    this.#series = deps.metrics && exposePool(() => this.stats(), deps.metrics, deps.labels ?? {});
+  }
+
+  tryCheckout(call?: Call): Lease<T> | undefined {
+    const slot = this.#idle.pop();
+    if (slot !== undefined) {
+      this.#checkouts++;
+      slot.call = call;
+      return new SlotLease(slot);
+    }
+    if (this.#closed !== undefined) throw poolClosed(this.#name);
+    return undefined;
+  }
+
+  /**
+   * As {@link SlotPool.tryCheckout}, but makes an instance if there is room and nobody waits; undefined if the source answers
+   * with a promise: the next checkout then waits for what was begun. Throws what the source throws.
+   */
+  grow(call?: Call): Lease<T> | undefined {
+    const free = this.#closed === undefined && this.#queue.first === undefined && this.#stock.unclaimed() === undefined;
+    if (free && this.#hasRoom()) {
+      const { failure } = this.#stock.begin();
+      if (failure !== undefined) {
+        this.#checkoutErrors++;
+        throw failure.error;
+      }
+    }
+    return this.tryCheckout(call);
+  }
+
+  checkout(options?: CheckoutOptions): Promise<Lease<T>> {
+    if (options?.signal?.aborted !== true) {
+      const slot = this.#idle.pop();
+      if (slot !== undefined) {
+        this.#checkouts++;
+        slot.call = options?.call;
+        return Promise.resolve(new SlotLease(slot));
+      }
+    }
+    return this.#wait(options);
+  }
+
+  stats(): PoolStats {
+    const { slots, making, made, destroyed, destroyErrors, recycled } = this.#stock;
+    return {
+      size: slots.size,
+      idle: this.#idle.length,
+      inUse: slots.size - this.#idle.length,
+      waiting: this.#queue.size,
+      making: making.size,
+      made,
+      destroyed,
+      checkouts: this.#checkouts,
+      checkoutErrors: this.#checkoutErrors,
+      recycled: { ...recycled },
+      destroyErrors,
+    };
+  }
+
+  relieve(bytes = Infinity): number {
+    const sized = this.#idle.map((slot) => ({ slot, bytes: this.#stock.memoryBytes(slot) }));
+    sized.sort((one, other) => other.bytes - one.bytes);
+    const victims = new Set<Slot<T>>();
+    let freed = 0;
+    for (const next of sized) {
+      if (freed >= bytes) break;
+      victims.add(next.slot);
+      freed += next.bytes;
+    }
+    const kept = this.#idle.filter((slot) => !victims.has(slot));
+    this.#idle.length = 0;
+    this.#idle.push(...kept);
+    for (const slot of victims) this.#stock.end(slot, "memory");
+    this.#replace();
+    return victims.size;
+  }
+
+  /** Begins to make what is missing to `min`. */
+  refill(): void {
+    // A failure that comes at once sets the retry, and ends the loop.
+    while (this.#closed === undefined && this.#retry === undefined && this.#stock.size < this.#options.min) {
+      this.#stock.begin();
+    }
+  }
+
+  /** Resolves when `min` instances live; rejects with the source's first failure, or `POOL_CLOSED`. */
+  warm(): Promise<void> {
+    if (this.#closed !== undefined) return Promise.reject(poolClosed(this.#name));
+    const warming = (this.#warming ??= Promise.withResolvers<void>());
+    this.refill();
+    this.#checkWarm();
+    return warming.promise;
+  }
+
+  close(options: { readonly timeoutMs?: number } = {}): Promise<void> {
+    if (this.#closed === undefined) {
+      const timeoutMs = parseTimeoutMs(options.timeoutMs, CLOSE_MS);
+      const { promise, resolve } = Promise.withResolvers<void>();
+      // Set first: what is called on the way may close again.
+      this.#closed = promise;
+      resolve(this.#shut(timeoutMs));
+    }
+    return this.#closed;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** A lease ended well. For leases only. */
+  giveBack(slot: Slot<T>): void {
+    slot.call = undefined;
+    if (++slot.uses >= this.#maxUses || this.#watchful || this.#queue.first !== undefined) {
+      this.#giveBackWatchfully(slot);
+      return;
+    }
+    slot.idleSince = this.#reaper.now;
+    this.#idle.push(slot);
+  }
+
+  /** A lease ended, and its instance with it. For leases only. */
+  discard(slot: Slot<T>, reason: RecycleReason): void {
+    // Closing has ended it under its holder.
+    if (slot.gone) return;
+    this.#stock.end(slot, reason);
+    this.#replace();
+  }
+
+  /** An instance came into being. For the stock only. */
+  made(_creation: Creation<T>, slot: Slot<T>): void {
+    if (this.#closed !== undefined) {
+      this.discard(slot, "close");
+      return;
+    }
+    this.#retryMs = FIRST_RETRY_MS;
+    this.#offer(slot);
+    // The one it was made for waits on if another was before it.
+    this.#provide();
+    this.#checkWarm();
+    if (this.#stock.slots.size > this.#options.min) this.#reaper.wake();
+  }
+
+  /** An instance could not be made. For the stock only. */
+  failed(creation: Creation<T>, error: unknown): void {
+    if (this.#closed !== undefined) {
+      this.ended();
+      return;
+    }
+    const { waiter } = creation;
+    if (waiter !== undefined) {
+      waiter.creation = undefined;
+      this.#refuse(waiter, error);
+    }
+    this.#warming?.reject(error);
+    this.#warming = undefined;
+    this.#retryLater();
+    this.#provide();
+  }
+
+  /** Something is gone for good. For the stock only. */
+  ended(): void {
+    if (this.#stock.empty) this.#drained?.();
+  }
+
+  #wait(options: CheckoutOptions = {}): Promise<Lease<T>> {
+    const { signal, call } = options;
+    const refusal = signal?.aborted === true ? checkoutAborted(this.#name, signal) : this.#closed && poolClosed(this.#name);
+    if (refusal !== undefined) {
+      this.#checkoutErrors++;
+      return Promise.reject(refusal);
+    }
+    return new Promise((resolve, reject) => {
+      const timeoutMs = parseTimeoutMs(options.timeoutMs, this.#options.timeoutMs);
+      const now = this.#clock.now();
+      const waiter = new Waiter<T>(resolve, reject, call, now);
+      this.#queue.add(waiter);
+      this.#provide();
+      // A source that makes its instances at once has served or refused it by now.
+      if (!waiter.waiting) return;
+      const timeOut = (): void => this.#refuse(waiter, checkoutTimedOut(this.#name, timeoutMs, this.#occupation()));
+      if (call !== undefined && this.#waitsForItself(call)) this.#refuse(waiter, callCycle(this.#name, call));
+      else if (this.#queue.size > this.#options.maxWaiting) {
+        this.#refuse(waiter, poolExhausted(this.#name, this.#occupation()));
+      } else if (timeoutMs === 0) timeOut();
+      else {
+        if (timeoutMs !== Infinity) waiter.limit(this.#deadlines, now + timeoutMs, timeOut);
+        if (signal !== undefined) {
+          waiter.watch(signal, () => this.#refuse(waiter, checkoutAborted(this.#name, signal)));
+        }
+      }
+    });
+  }
+
+  #refuse(waiter: Waiter<T>, error: unknown): void {
+    // A deadline that fell due together with what ended the wait comes too late.
+    if (!waiter.waiting) return;
+    this.#queue.remove(waiter);
+    this.#checkoutErrors++;
+    if (waiter.creation !== undefined) this.#passOn(waiter, waiter.creation);
+    waiter.reject(error);
+  }
+
+  /** Gives a free instance to whoever waits longest, else keeps it. */
+  #offer(slot: Slot<T>): void {
+    const waiter = this.#queue.first;
+    if (waiter === undefined) {
+      slot.idleSince = this.#reaper.now;
+      this.#idle.push(slot);
+      return;
+    }
+    this.#queue.remove(waiter);
+    this.#checkouts++;
+    slot.call = waiter.call;
+    this.#series?.waited((this.#clock.now() - waiter.since) / 1000);
+    if (waiter.creation !== undefined) this.#passOn(waiter, waiter.creation);
+    waiter.resolve(new SlotLease(slot));
+  }
+
+  /** What is being made for one who no longer waits goes to the next for whom nothing is. */
+  #passOn(waiter: Waiter<T>, creation: Creation<T>): void {
+    waiter.creation = undefined;
+    creation.waiter = this.#queue.firstUnprovided();
+    if (creation.waiter !== undefined) creation.waiter.creation = creation;
+  }
+
+  /**
+   * Sees to it that for each waiter an instance is being made, as far as there is room. A creation that fails takes its
+   * waiter with it: so each waiter costs at most one failure, and there is no endless loop.
+   */
+  #provide(): void {
+    // A source that answers at once leads back here: the loop that is running goes on, instead of one inside the other.
+    if (this.#providing || this.#queue.first === undefined) return;
+    this.#providing = true;
+    try {
+      for (let waiter = this.#queue.firstUnprovided(); waiter; waiter = this.#queue.firstUnprovided()) {
+        const unclaimed = this.#stock.unclaimed();
+        if (unclaimed !== undefined) {
+          unclaimed.waiter = waiter;
+          waiter.creation = unclaimed;
+        } else if (this.#hasRoom()) this.#stock.begin(waiter);
+        else return;
+      }
+    } finally {
+      this.#providing = false;
+    }
+  }
+
+  #hasRoom(): boolean {
+    return this.#stock.size < this.#options.max;
+  }
+
+  /** Whether all instances are held by the very chain of calls that now wants one more. */
+  #waitsForItself(call: Call): boolean {
+    if (this.#stock.making.size > 0) return false;
+    for (const slot of this.#stock.slots) {
+      if (slot.call === undefined || !isWithin(call, slot.call)) return false;
+    }
+    return true;
+  }
+
+  #giveBackWatchfully(slot: Slot<T>): void {
+    const { maxMemoryBytes } = this.#options;
+    if (this.#closed !== undefined) this.discard(slot, "close");
+    else if (slot.uses >= this.#maxUses) this.discard(slot, "max_uses");
+    else if (maxMemoryBytes < Infinity && this.#stock.memoryBytes(slot) > maxMemoryBytes) this.discard(slot, "memory");
+    else this.#offer(slot);
+  }
+
+  /** Makes anew what is needed, after something ended. */
+  #replace(): void {
+    if (this.#closed !== undefined) this.ended();
+    else {
+      this.#provide();
+      this.refill();
+    }
+  }
+
+  #retryLater(): void {
+    if (this.#retry !== undefined || this.#stock.size >= this.#options.min) return;
+    const again = (): void => {
+      this.#retry = undefined;
+      this.refill();
+    };
+    this.#retry = this.#clock.after(this.#retryMs, again, true);
+    this.#retryMs = Math.min(this.#retryMs * 2, LAST_RETRY_MS);
+  }
+
+  #checkWarm(): void {
+    if (this.#stock.slots.size < this.#options.min) return;
+    this.#warming?.resolve();
+    this.#warming = undefined;
+  }
+
+  #reap(staleBefore: number): boolean {
+    const { slots } = this.#stock;
+    const most = Math.min(slots.size - this.#options.min, this.#idle.length);
+    let stale = 0;
+    while (stale < most && (this.#idle[stale] as Slot<T>).idleSince < staleBefore) stale++;
+    for (const slot of this.#idle.splice(0, stale)) this.#stock.end(slot, "idle");
+    return slots.size > this.#options.min;
+  }
+
+  async #shut(timeoutMs: number): Promise<void> {
+    this.#watchful = true;
+    this.#reaper[Symbol.dispose]();
+    this.#retry?.[Symbol.dispose]();
+    while (this.#queue.first !== undefined) this.#refuse(this.#queue.first, poolClosed(this.#name));
+    this.#warming?.reject(poolClosed(this.#name));
+    this.#warming = undefined;
+    for (const slot of this.#idle.splice(0)) this.#stock.end(slot, "close");
+    if (!this.#stock.empty) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#drained = resolve;
+      const timer = timeoutMs === Infinity ? undefined : this.#clock.after(timeoutMs, resolve);
+      await promise;
+      timer?.[Symbol.dispose]();
+    }
+    for (const slot of this.#stock.slots) this.#stock.end(slot, "close");
+    if (this.#ownDeadlines) this.#deadlines.close();
+    this.#series?.[Symbol.dispose]();
+  }
+
+  #occupation(): string {
+    const inUse = this.#stock.slots.size - this.#idle.length;
+    return `${inUse} of ${this.#options.max} in use, ${this.#queue.size} waiting`;
+  }
+}
+
+function isWithin(call: Call, holder: Call): boolean {
+  for (let link: Call | undefined = call; link !== undefined; link = link.parent) if (link === holder) return true;
+  return false;
+}

@@ -1,0 +1,163 @@
+import type { Call } from "../contract/call.ts";
+import { type ErrorCode, isKeelsonError, KeelsonError } from "../contract/errors.ts";
+import type { Module, ModuleContext } from "../contract/module.ts";
+import type { Lease, PoolOptions } from "../contract/pool.ts";
+import type { MaybePromise, Value } from "../contract/value.ts";
+import type { Instance, WasmModule } from "../contract/wasm.ts";
+import { parsePoolOptions } from "./options.ts";
+import { SlotPool } from "./pool.ts";
+
+/**
+ * Makes one generation of a module from a source of instances. init prepares, start warms `min` instances and fails if one
+ * cannot be made, stop closes the pool. A call leases an instance at once if one is free or can be made at once, and then answers at once
+ * if the instance does; else it waits, no longer than its deadline and the pool's `timeoutMs`. An instance that is dead after a call, or
+ * whose call was cut off half-way, is discarded; any other error leaves it in use. A stream holds its lease from the first value asked
+ * for until it ends or is returned.
+ *
+ * Use it as `create: () => pooled(source, options)`.
+ *
+ * @throws KeelsonError `INVALID_OPTIONS`
+ */
+export function pooled(source: WasmModule, options: PoolOptions = {}): Module {
+  return new PooledModule(source, options);
+}
+
+/** After these a guest's stack was thrown away in the midst of its work, whatever the instance says of itself. */
+const cutOff: ReadonlySet<ErrorCode> = new Set([
+  "WASM_TRAP",
+  "OUT_OF_BOUNDS",
+  "STACK_EXHAUSTED",
+  "FUEL_EXHAUSTED",
+  "DEADLINE_EXCEEDED",
+  "ABORTED",
+]);
+
+/** Leaves time to destroy what did not drain within the default deadline of a stop, 5,000 ms. */
+const STOP_MS = 4_000;
+
+class PooledModule implements Module {
+  readonly #source: WasmModule;
+  readonly #options: PoolOptions;
+  readonly #timeoutMs: number;
+  #pool: SlotPool<Instance> | undefined;
+  #now: () => number = () => 0;
+
+  constructor(source: WasmModule, options: PoolOptions) {
+    this.#timeoutMs = parsePoolOptions(options).timeoutMs;
+    this.#source = source;
+    this.#options = options;
+  }
+
+  async init(context: ModuleContext): Promise<void> {
+    await this.#source.prepare?.(context);
+  }
+
+  async start(context: ModuleContext): Promise<void> {
+    const { clock, metrics } = context;
+    const pool = new SlotPool<Instance>(
+      {
+        create: () => this.#source.instantiate(context),
+        destroy: (instance) => instance[Symbol.dispose](),
+        memoryBytes: (instance) => instance.memoryBytes,
+      },
+      this.#options,
+      { clock, metrics, name: `pool of "${context.id}"` },
+    );
+    context.scope.add(pool);
+    this.#now = () => clock.now();
+    await pool.warm();
+    this.#pool = pool;
+  }
+
+  async stop(): Promise<void> {
+    await this.#pool?.close({ timeoutMs: STOP_MS });
+  }
+
+  call(call: Call): MaybePromise<Value> {
+    const pool = this.#running(call);
+    const lease = pool.tryCheckout(call) ?? pool.grow(call);
+    return lease === undefined ? this.#callLater(pool, call) : run(lease, call);
+  }
+
+  async *stream(call: Call): AsyncGenerator<Value, void, undefined> {
+    const pool = this.#running(call);
+    const lease = pool.tryCheckout(call) ?? pool.grow(call) ?? (await this.#checkout(pool, call));
+    const instance = lease.value;
+    let failure: unknown;
+    try {
+      if (instance.stream === undefined) {
+        throw new KeelsonError("UNKNOWN_METHOD", `"${call.module}".${call.method} does not stream`, {
+          hint: "Call it instead.",
+          details: { id: call.module, method: call.method },
+        });
+      }
+      yield* instance.stream(call);
+    } catch (error) {
+      failure = error;
+      throw error;
+    } finally {
+      endLease(lease, instance, failure);
+    }
+  }
+
+  #running(call: Call): SlotPool<Instance> {
+    if (this.#pool !== undefined) return this.#pool;
+    throw new KeelsonError("MODULE_NOT_RUNNING", `"${call.module}" has not been started`, { hint: "Start it first." });
+  }
+
+  async #callLater(pool: SlotPool<Instance>, call: Call): Promise<Value> {
+    return run(await this.#checkout(pool, call), call);
+  }
+
+  async #checkout(pool: SlotPool<Instance>, call: Call): Promise<Lease<Instance>> {
+    const { deadline, signal } = call;
+    // The signal fires at the deadline: where that comes first it ends the wait, and the caller learns of the deadline.
+    const timeoutMs = deadline < Infinity && deadline - this.#now() <= this.#timeoutMs ? Infinity : this.#timeoutMs;
+    try {
+      const lease = await pool.checkout({ call, signal, timeoutMs });
+      if (!signal.aborted) return lease;
+      lease.release();
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+    if (isKeelsonError(signal.reason)) throw signal.reason;
+    throw new KeelsonError("ABORTED", `The call of "${call.module}".${call.method} was aborted`, { cause: signal.reason });
+  }
+}
+
+// The way of each call: no promise, closure or `finally` where the instance answers at once.
+function run(lease: Lease<Instance>, call: Call): MaybePromise<Value> {
+  const instance = lease.value;
+  let result: MaybePromise<Value>;
+  try {
+    result = instance.call(call);
+  } catch (error) {
+    endLease(lease, instance, error);
+    throw error;
+  }
+  if (isPromise(result)) return finish(lease, instance, result);
+  if (instance.dead) lease.discard();
+  else lease.release();
+  return result;
+}
+
+async function finish(lease: Lease<Instance>, instance: Instance, result: Promise<Value>): Promise<Value> {
+  let failure: unknown;
+  try {
+    return await result;
+  } catch (error) {
+    failure = error;
+    throw error;
+  } finally {
+    endLease(lease, instance, failure);
+  }
+}
+
+function endLease(lease: Lease<Instance>, instance: Instance, failure: unknown): void {
+  if (instance.dead || (isKeelsonError(failure) && cutOff.has(failure.code))) lease.discard();
+  else lease.release();
+}
+
+function isPromise(value: MaybePromise<Value>): value is Promise<Value> {
+  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
+}

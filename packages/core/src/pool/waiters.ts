@@ -1,0 +1,100 @@
+import type { Call } from "../contract/call.ts";
+import type { Lease } from "../contract/pool.ts";
+import type { DeadlineQueue, PendingDeadline } from "../primitives/deadline.ts";
+
+/** An instance on its way; whom its failure concerns may change while it is made. */
+export interface Creation<T> {
+  /** The waiter whose need it serves; none if it is made in advance, or its waiter no longer waits. */
+  waiter: Waiter<T> | undefined;
+  /** Set when the source failed. */
+  failure: { readonly error: unknown } | undefined;
+}
+
+/** One caller who waits for an instance. */
+export class Waiter<T> {
+  readonly resolve: (lease: Lease<T>) => void;
+  readonly reject: (error: unknown) => void;
+  readonly call: Call | undefined;
+  /** When the wait began, monotonic ms. */
+  readonly since: number;
+  /** True from the first to the last moment in the queue. */
+  waiting = true;
+  /** The instance being made for it. */
+  creation: Creation<T> | undefined = undefined;
+  previous: Waiter<T> | undefined = undefined;
+  next: Waiter<T> | undefined = undefined;
+  #signal: AbortSignal | undefined = undefined;
+  #onAbort: (() => void) | undefined = undefined;
+  #deadlines: DeadlineQueue | undefined = undefined;
+  #deadline: PendingDeadline | undefined = undefined;
+
+  constructor(
+    resolve: (lease: Lease<T>) => void,
+    reject: (error: unknown) => void,
+    call: Call | undefined,
+    since: number,
+  ) {
+    this.resolve = resolve;
+    this.reject = reject;
+    this.call = call;
+    this.since = since;
+  }
+
+  /** Runs `onAbort` when `signal` fires while it waits. */
+  watch(signal: AbortSignal, onAbort: () => void): void {
+    this.#signal = signal;
+    this.#onAbort = onAbort;
+    signal.addEventListener("abort", onAbort);
+  }
+
+  /** Runs `onTime` at `at` if it still waits then. */
+  limit(deadlines: DeadlineQueue, at: number, onTime: () => void): void {
+    this.#deadlines = deadlines;
+    this.#deadline = deadlines.add(at, onTime);
+  }
+
+  /** Leaves nothing behind on the signal or among the deadlines. */
+  unwatch(): void {
+    if (this.#deadline !== undefined) this.#deadlines?.cancel(this.#deadline);
+    if (this.#onAbort !== undefined) this.#signal?.removeEventListener("abort", this.#onAbort);
+    this.#deadline = undefined;
+    this.#onAbort = undefined;
+    this.#signal = undefined;
+  }
+}
+
+/** Those who wait, first come first; any of them leaves at the cost of two links. */
+export class WaitQueue<T> {
+  first: Waiter<T> | undefined = undefined;
+  #last: Waiter<T> | undefined = undefined;
+  size = 0;
+
+  add(waiter: Waiter<T>): void {
+    waiter.previous = this.#last;
+    if (this.#last === undefined) this.first = waiter;
+    else this.#last.next = waiter;
+    this.#last = waiter;
+    this.size++;
+  }
+
+  /** Takes out a waiter that is in the queue, with all that watches over it. */
+  remove(waiter: Waiter<T>): void {
+    const { previous, next } = waiter;
+    if (previous === undefined) this.first = next;
+    else previous.next = next;
+    if (next === undefined) this.#last = previous;
+    else next.previous = previous;
+    waiter.previous = undefined;
+    waiter.next = undefined;
+    waiter.waiting = false;
+    this.size--;
+    waiter.unwatch();
+  }
+
+  /** The first for whom nothing is being made. As many as are being made stand before it at most. */
+  firstUnprovided(): Waiter<T> | undefined {
+    let waiter = this.first;
+    while (waiter?.creation !== undefined) waiter = waiter.next;
+    return waiter;
+  }
+}
