@@ -1,1 +1,1 @@
-export {};
+export { bunPlatform, type PlatformOptions } from "./platform.ts";

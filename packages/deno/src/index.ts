@@ -1,1 +1,1 @@
-export {};
+export { denoPlatform, type PlatformOptions } from "./platform.ts";

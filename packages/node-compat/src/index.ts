@@ -1,1 +1,15 @@
-export {};
+export { createClock, type ClockOptions } from "./clock.ts";
+export { fileError, nativeCode, permissionHint, spawnError, type SpawnFacts } from "./errors.ts";
+export { createFiles } from "./files.ts";
+export { createLog, type LogOptions } from "./log.ts";
+export type { SendSignal } from "./processes/ending.ts";
+export type { InputSink } from "./processes/input.ts";
+export type { Launched, Launcher, LaunchOptions } from "./processes/launcher.ts";
+export type { OutputSource } from "./processes/output.ts";
+export { createProcTable } from "./processes/proc.ts";
+export { createProcesses, type ProcessesOptions } from "./processes/processes.ts";
+export { createPsTable, type RunText } from "./processes/ps.ts";
+export { readWebStream } from "./processes/web-stream.ts";
+export type { ProcessEntry, ProcessInsight, ProcessTable } from "./processes/table.ts";
+export { createRandom } from "./random.ts";
+export { engineFeatures, supportsOf, type Missing } from "./supports.ts";

@@ -1,1 +1,1 @@
-export {};
+export { nodePlatform, type PlatformOptions } from "./platform.ts";

@@ -1,0 +1,96 @@
+import {
+  createProcesses as createSharedProcesses,
+  createProcTable,
+  createPsTable,
+  readWebStream,
+  type InputSink,
+  type Launcher,
+  type ProcessTable,
+} from "@keelson/node-compat";
+import type { Clock, Processes, Random } from "@keelson/core";
+import { execFile } from "node:child_process";
+import process from "node:process";
+import { promisify } from "node:util";
+import { bun, type FileSink } from "./bun.ts";
+
+/** Child processes over `Bun.spawn`, what is written in one turn flushed at once. */
+export function createProcesses(clock: Clock, random: Random): Processes {
+  return createSharedProcesses({
+    launcher,
+    clock,
+    random,
+    pid: process.pid,
+    table: processTable(),
+    send: process.platform === "win32" ? undefined : send,
+    environment: (name) => process.env[name],
+    ...(process.platform === "win32"
+      ? { inherit: ["PATH", "HOME", "SYSTEMROOT", "USERPROFILE", "TEMP"] }
+      : {}),
+  });
+}
+
+/** What this system tells about processes. */
+function processTable(): ProcessTable | undefined {
+  if (process.platform === "linux") return createProcTable();
+  if (process.platform === "win32") return undefined;
+  return createPsTable(async (command, args) => (await promisify(execFile)(command, [...args])).stdout);
+}
+
+function send(pid: number, signal: NodeJS.Signals): boolean {
+  try {
+    return process.kill(pid, signal);
+  } catch {
+    return false;
+  }
+}
+
+const launcher: Launcher = {
+  launch(command, args, { cwd, env }) {
+    const child = bun().spawn([command, ...args], {
+      ...(cwd === undefined ? {} : { cwd }),
+      env,
+      stdin: "pipe",
+      stdout: "pipe",
+      stderr: "pipe",
+      detached: true,
+      lazy: true,
+    });
+    return {
+      pid: child.pid,
+      stdin: fileSink(child.stdin),
+      stdout: readWebStream(child.stdout),
+      stderr: readWebStream(child.stderr),
+      exited: child.exited.then((code) =>
+        child.signalCode === null ? { code } : { signal: child.signalCode },
+      ),
+      kill(signal) {
+        child.kill(signal);
+        return child.exitCode === null;
+      },
+    };
+  },
+};
+
+/** Bun's sink as a child's standard input. */
+function fileSink(sink: FileSink): InputSink {
+  return {
+    write(chunk) {
+      const written = sink.write(chunk);
+      const flushed = sink.flush();
+      if (!isPromise(written) && !isPromise(flushed)) return undefined;
+      return Promise.all([written, flushed]).then(() => undefined);
+    },
+    end() {
+      try {
+        const ended = sink.end();
+        if (isPromise(ended)) ended.catch(() => undefined);
+      } catch {
+        // It was closed before.
+      }
+    },
+  };
+}
+
+function isPromise(value: unknown): value is Promise<unknown> {
+  return typeof value === "object" && value !== null && "then" in value;
+}

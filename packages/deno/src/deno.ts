@@ -1,0 +1,67 @@
+// The part of Deno's own API that is used here, so that users need no types of it.
+
+/** A permission, as Deno.permissions takes it. */
+export type PermissionDescriptor =
+  | { readonly name: "run"; readonly command?: string }
+  | { readonly name: "env"; readonly variable?: string }
+  | { readonly name: "read" | "write"; readonly path?: string };
+
+export interface ByteStream {
+  getReader(): {
+    read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }>;
+    cancel(): Promise<void>;
+  };
+}
+
+export interface ByteSink {
+  getWriter(): {
+    write(chunk: Uint8Array): Promise<void>;
+    close(): Promise<void>;
+    readonly closed: Promise<void>;
+  };
+}
+
+/** What `new Deno.Command(…).spawn()` gives. */
+export interface ChildProcess {
+  readonly pid: number;
+  readonly stdin: ByteSink;
+  readonly stdout: ByteStream;
+  readonly stderr: ByteStream;
+  readonly status: Promise<{ readonly code: number; readonly signal: string | null }>;
+  kill(signal: string): void;
+}
+
+export interface CommandOptions {
+  readonly args: readonly string[];
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly clearEnv?: boolean;
+  readonly stdin: "piped" | "null";
+  readonly stdout: "piped" | "null";
+  readonly stderr: "piped" | "null";
+  readonly detached?: boolean;
+}
+
+export interface DenoRuntime {
+  readonly version: { readonly deno: string };
+  readonly build: { readonly os: string };
+  readonly pid: number;
+  readonly noColor: boolean;
+  readonly stderr: { isTerminal(): boolean };
+  readonly permissions: { querySync(permission: PermissionDescriptor): { readonly state: string } };
+  readonly env: { get(name: string): string | undefined };
+  readonly Command: new (
+    command: string,
+    options: CommandOptions,
+  ) => { spawn(): ChildProcess; output(): Promise<{ readonly stdout: Uint8Array }> };
+  kill(pid: number, signal: string): void;
+  unrefTimer(timer: number): void;
+}
+
+/** Deno's own API. @throws TypeError on another runtime */
+export function deno(): DenoRuntime {
+  const { Deno } = globalThis as { readonly Deno?: DenoRuntime };
+  if (Deno === undefined)
+    throw new TypeError("@keelson/deno runs on Deno only; use @keelson/node or @keelson/bun here");
+  return Deno;
+}

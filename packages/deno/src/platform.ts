@@ -1,0 +1,52 @@
+import { createRandom, engineFeatures, supportsOf, type LogOptions } from "@keelson/node-compat";
+import type { Platform } from "@keelson/core";
+import { createClock } from "./clock.ts";
+import { deno } from "./deno.ts";
+import { createFiles } from "./files.ts";
+import { createLog } from "./log.ts";
+import { isGranted } from "./permissions.ts";
+import { canReadProc, createProcesses } from "./processes.ts";
+
+/** Options of {@link denoPlatform}. */
+export interface PlatformOptions {
+  readonly log?: LogOptions;
+}
+
+/** The adapter for Deno: every port there is, and in `supports` what the permissions granted at its making allow. */
+export function denoPlatform(options: PlatformOptions = {}): Platform {
+  const clock = createClock();
+  const random = createRandom();
+  return Object.freeze({
+    name: "deno",
+    version: deno().version.deno,
+    ...supportsOf({ ...engineFeatures(), ...grantedFeatures() }),
+    clock,
+    random,
+    log: createLog(options.log),
+    files: createFiles(),
+    processes: createProcesses(clock, random),
+  });
+}
+
+function grantedFeatures(): Readonly<Record<string, string | undefined>> {
+  const { os } = deno().build;
+  const missing = (["read", "write"] as const)
+    .filter((name) => !isGranted({ name }))
+    .map((name) => `--allow-${name}`);
+  const files =
+    missing.length === 0
+      ? undefined
+      : `all files need ${missing.join(" and ")}; paths granted one by one work`;
+  const processes = isGranted({ name: "run" })
+    ? undefined
+    : "starting any command needs --allow-run; commands granted one by one, as in --allow-run=cat, work but cannot be signalled as a group";
+  const windows = "Windows has no process groups; only the child itself is ended";
+  const hidden = `${os} does not show the environments and pipes of processes`;
+  const proc = canReadProc() ? undefined : "reading /proc needs --allow-all";
+  return {
+    files,
+    processes,
+    processTree: processes ?? (os === "windows" ? windows : undefined),
+    strayScan: processes ?? (os === "linux" ? proc : hidden),
+  };
+}

@@ -1,0 +1,107 @@
+import {
+  createProcesses as createSharedProcesses,
+  createProcTable,
+  createPsTable,
+  readWebStream,
+  type InputSink,
+  type Launcher,
+  type ProcessTable,
+} from "@keelson/node-compat";
+import type { Clock, Processes, ProcessExit, Random } from "@keelson/core";
+import { deno, type ByteSink, type ChildProcess } from "./deno.ts";
+import { environment, isGranted } from "./permissions.ts";
+
+/** Child processes over `Deno.Command`. */
+export function createProcesses(clock: Clock, random: Random): Processes {
+  const { build, pid } = deno();
+  return createSharedProcesses({
+    launcher,
+    clock,
+    random,
+    pid,
+    table: processTable(),
+    send: build.os === "windows" ? undefined : send,
+    environment,
+    ...(build.os === "windows" ? { inherit: ["PATH", "HOME", "SYSTEMROOT", "USERPROFILE", "TEMP"] } : {}),
+  });
+}
+
+/** Whether /proc can be read: Deno opens it to nobody but those who may do everything. */
+export function canReadProc(): boolean {
+  return (
+    deno().build.os === "linux" && isGranted({ name: "read", path: "/proc/self/environ" }) && canReadOwnStat()
+  );
+}
+
+function canReadOwnStat(): boolean {
+  try {
+    return createProcTable().insight.namespace() !== undefined;
+  } catch {
+    return false;
+  }
+}
+
+/** What this system and the permissions tell about processes. */
+function processTable(): ProcessTable | undefined {
+  if (canReadProc()) return createProcTable();
+  if (deno().build.os === "windows" || !isGranted({ name: "run", command: "ps" })) return undefined;
+  return createPsTable(async (command, args) => {
+    const ps = new (deno().Command)(command, { args, stdin: "null", stdout: "piped", stderr: "null" });
+    return new TextDecoder().decode((await ps.output()).stdout);
+  });
+}
+
+/** Signals a process, or a group by its negative number; false if there is none, or Deno or the system forbids it. */
+function send(pid: number, signal: string): boolean {
+  try {
+    deno().kill(pid, signal);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const launcher: Launcher = {
+  launch(command, args, { cwd, env }) {
+    const child = new (deno().Command)(command, {
+      args,
+      ...(cwd === undefined ? {} : { cwd }),
+      env,
+      clearEnv: true,
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "piped",
+      detached: true,
+    }).spawn();
+    return {
+      pid: child.pid,
+      stdin: sinkOf(child.stdin),
+      stdout: readWebStream(child.stdout),
+      stderr: readWebStream(child.stderr),
+      exited: exitOf(child),
+      kill(signal) {
+        try {
+          child.kill(signal);
+          return true;
+        } catch {
+          return false;
+        }
+      },
+    };
+  },
+};
+
+async function exitOf(child: ChildProcess): Promise<ProcessExit> {
+  const { code, signal } = await child.status;
+  return signal === null ? { code } : { signal };
+}
+
+/** A web stream as a child's standard input: one write at a time, the rest is joined meanwhile. */
+function sinkOf(stream: ByteSink): InputSink {
+  const writer = stream.getWriter();
+  writer.closed.catch(() => undefined);
+  return {
+    write: (chunk) => writer.write(chunk),
+    end: () => void writer.close().catch(() => undefined),
+  };
+}

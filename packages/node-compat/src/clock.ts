@@ -1,0 +1,36 @@
+import type { Clock } from "@keelson/core";
+
+/** The longest delay that every runtime's own timer takes without wrapping round, ms: about 24.8 days. */
+const LONGEST_MS = 2 ** 31 - 1;
+
+/** Options of {@link createClock}. */
+export interface ClockOptions {
+  /** Lets the program end although the timer is pending. Default: the timer's own `unref`. */
+  readonly unref?: (timer: ReturnType<typeof setTimeout>) => void;
+}
+
+/**
+ * The clock of the machine: `performance.now`, `Date.now` and `setTimeout`. Delays of any length are kept, `Infinity`
+ * never comes, and a negative or missing one counts as 0.
+ */
+export function createClock(options: ClockOptions = {}): Clock {
+  const unref = options.unref ?? ((timer: ReturnType<typeof setTimeout>): void => void timer.unref());
+  return {
+    now: () => performance.now(),
+    wall: () => Date.now(),
+    after(ms, run, background = false) {
+      const due = performance.now() + ms;
+      let timer: ReturnType<typeof setTimeout>;
+      const arm = (wait: number): void => {
+        const last = wait <= LONGEST_MS;
+        timer = setTimeout(
+          last ? run : () => arm(due - performance.now()),
+          last ? Math.max(0, wait) : LONGEST_MS,
+        );
+        if (background) unref(timer);
+      };
+      arm(Number.isNaN(ms) ? 0 : ms);
+      return { [Symbol.dispose]: () => clearTimeout(timer) };
+    },
+  };
+}

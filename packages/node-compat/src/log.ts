@@ -1,0 +1,79 @@
+import type { Log, LogLevel } from "@keelson/core";
+import { describeThrown } from "@keelson/core";
+
+/** Options of {@link createLog}. */
+export interface LogOptions {
+  /** The least level that is written; "silent" writes nothing. Default "info". */
+  readonly level?: LogLevel | "silent";
+  /** Whether to colour the level. Default: what the adapter found out about standard error and `NO_COLOR`. */
+  readonly color?: boolean;
+  /** Takes one record, without its line end. Default: standard error. */
+  readonly write?: (line: string) => void;
+}
+
+const ranks: Readonly<Record<LogLevel | "silent", number>> = {
+  debug: 0,
+  info: 1,
+  warn: 2,
+  error: 3,
+  silent: 4,
+};
+const colors: Readonly<Record<LogLevel, number>> = { debug: 90, info: 36, warn: 33, error: 31 };
+
+/**
+ * A log for people: one line a record, `12:30:05.120 warn  message key=value`, to standard error. What a guest or a
+ * child wrote cannot steer the terminal: control characters are shown, not sent.
+ */
+export function createLog(options: LogOptions = {}): Log {
+  const least = ranks[options.level ?? "info"];
+  // console.error is the one writer that all runtimes have and that stays quiet when standard error is closed.
+  const write = options.write ?? ((line: string): void => console.error(line));
+  return {
+    write(level, message, fields) {
+      if (ranks[level] < least) return;
+      try {
+        write(record(level, message, fields, options.color ?? false));
+      } catch {
+        // A log that fails must not take down what it reports on.
+      }
+    },
+  };
+}
+
+function record(
+  level: LogLevel,
+  message: string,
+  fields: Readonly<Record<string, unknown>> = {},
+  color: boolean,
+): string {
+  const padded = level.padEnd(5);
+  const shown = color ? `\u001b[${colors[level]}m${padded}\u001b[0m` : padded;
+  let line = `${new Date().toISOString().slice(11, 23)} ${shown} ${printable(message)}`;
+  for (const [key, value] of Object.entries(fields)) {
+    if (value !== undefined) line += ` ${printable(key)}=${fieldText(value)}`;
+  }
+  return line;
+}
+
+function fieldText(value: unknown): string {
+  if (value instanceof Error) return quoted(describeThrown(value));
+  if (typeof value === "string") return quoted(value);
+  if (typeof value !== "object" || value === null) return String(value);
+  return printable(
+    JSON.stringify(value, (_, part: unknown) => (typeof part === "bigint" ? String(part) : part)) ?? "",
+  );
+}
+
+function quoted(text: string): string {
+  return text === "" || /[\s"=]/.test(text) ? `"${printable(text).replaceAll('"', '\\"')}"` : printable(text);
+}
+
+/** The text on one line and with every control character made visible. */
+function printable(text: string): string {
+  // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, (char) => {
+    if (char === "\n") return "\\n";
+    if (char === "\t") return "\\t";
+    return `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  });
+}

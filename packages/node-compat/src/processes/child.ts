@@ -1,0 +1,90 @@
+import type {
+  Bytes,
+  MaybePromise,
+  Process,
+  ProcessExit,
+  TerminateOptions,
+  TerminationReport,
+} from "@keelson/core";
+import { Input } from "./input.ts";
+import type { Launched } from "./launcher.ts";
+import { Output } from "./output.ts";
+
+/** Ends a child; `hurry` is settled when somebody asks for an earlier kill. */
+export type EndChild = (
+  child: ChildProcess,
+  options: TerminateOptions,
+  hurry: Promise<void>,
+) => Promise<TerminationReport>;
+
+/** A running child, the same on every runtime. */
+export class ChildProcess implements Process {
+  readonly pid: number;
+  readonly stdout: Output;
+  readonly stderr: Output;
+  readonly exited: Promise<ProcessExit>;
+  /** As it was started, for reports. */
+  readonly command: string;
+  readonly #launched: Launched;
+  readonly #input: Input;
+  readonly #end: EndChild;
+  readonly #hurry: PromiseWithResolvers<void> = Promise.withResolvers();
+  #ended = false;
+  #termination: Promise<TerminationReport> | undefined;
+
+  constructor(launched: Launched, command: string, end: EndChild) {
+    this.#launched = launched;
+    this.#end = end;
+    this.command = command;
+    this.pid = launched.pid;
+    this.stdout = new Output(launched.stdout);
+    this.stderr = new Output(launched.stderr);
+    this.#input = new Input(launched.stdin, `process ${launched.pid}`);
+    this.exited = launched.exited.then((exit) => {
+      this.#ended = true;
+      this.#input.fail();
+      return exit;
+    });
+  }
+
+  /** Whether it has ended and was reaped: its pid may belong to another from now on. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  write(bytes: Bytes): MaybePromise<void> {
+    return this.#input.write(bytes);
+  }
+
+  closeStdin(): void {
+    this.#input.end();
+  }
+
+  /** Signals the child alone. */
+  kill(signal: "SIGTERM" | "SIGKILL" | "SIGSTOP"): boolean {
+    return !this.#ended && this.#launched.kill(signal);
+  }
+
+  terminate(options: TerminateOptions = {}): Promise<TerminationReport> {
+    if (this.#termination === undefined) {
+      this.#termination = this.#terminate(options);
+    } else if (options.graceMs === 0) {
+      this.#hurry.resolve();
+    }
+    return this.#termination;
+  }
+
+  async #terminate(options: TerminateOptions): Promise<TerminationReport> {
+    const report = await this.#end(this, options, this.#hurry.promise);
+    // Survivors may hold the pipes for ever.
+    const survived = report.orphans.length > 0;
+    this.#input.fail();
+    this.stdout.release(survived);
+    this.stderr.release(survived);
+    return report;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.terminate();
+  }
+}

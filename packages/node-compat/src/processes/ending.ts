@@ -1,0 +1,128 @@
+import type { Clock, ProcessInfo, TerminateOptions, TerminationReport } from "@keelson/core";
+import type { Scanner, Snapshot } from "./scanner.ts";
+import type { ProcessEntry, ProcessTable } from "./table.ts";
+import type { Tree } from "./tree.ts";
+
+/** Sends a signal; false when there is no such process or it may not be signalled. A negative pid is a group. */
+export type SendSignal = (pid: number, signal: "SIGTERM" | "SIGKILL" | "SIGSTOP" | "SIGCONT") => boolean;
+
+/** Longest wait between two looks at processes that were killed, ms. */
+const LOOK_MS = 20;
+/** Least time to verify after the kill, ms. */
+const VERIFY_MS = 100;
+/** Snapshots taken of a frozen tree before it is killed with whatever was found. */
+const FREEZE_ROUNDS = 5;
+
+/** The child at the root of a tree, as the runtime sees it. */
+export interface RootHandle {
+  readonly info: ProcessInfo;
+  readonly exited: Promise<unknown>;
+  ended(): boolean;
+  /** Closes its standard input. */
+  endInput(): void;
+  /** Signals it and its group; itself only, where groups cannot be signalled. */
+  signal(signal: "SIGTERM" | "SIGKILL" | "SIGSTOP"): void;
+}
+
+/** What {@link endTree} works with. */
+export interface Ending {
+  readonly tree: Tree;
+  /** Undefined for strays, which no runtime watches. */
+  readonly root: RootHandle | undefined;
+  readonly table: ProcessTable;
+  readonly scanner: Scanner;
+  readonly send: SendSignal;
+  readonly clock: Clock;
+  /** Ends the wait between asking and killing early. */
+  readonly hurry: Promise<void>;
+}
+
+/**
+ * Ends a tree and looks until it is gone: asks, waits, freezes what is left so that nothing can fork its way out, kills,
+ * and scans until a scan finds none. Never rejects.
+ */
+export async function endTree(ending: Ending, options: TerminateOptions): Promise<TerminationReport> {
+  const { tree, root, table, scanner, send, clock } = ending;
+  const { graceMs = 500, deadlineMs = 5000 } = options;
+  const begun = clock.now();
+  const killAt = begun + Math.min(graceMs, deadlineMs);
+  const deadline = begun + Math.max(deadlineMs, graceMs + VERIFY_MS);
+  const seen = new Map<string, ProcessInfo>();
+  if (root !== undefined && !root.ended()) seen.set("root", root.info);
+
+  const look = (snapshot: Snapshot): readonly ProcessEntry[] => {
+    const members = tree.members(snapshot);
+    for (const entry of members) {
+      const key = `${entry.pid}:${entry.start}`;
+      if (!seen.has(key)) seen.set(key, { pid: entry.pid, command: table.command(entry) });
+    }
+    return members;
+  };
+  const rootLives = (): boolean => root !== undefined && !root.ended();
+  const signalAll = (members: readonly ProcessEntry[], signal: "SIGTERM" | "SIGKILL" | "SIGSTOP"): void => {
+    if (rootLives()) root?.signal(signal);
+    for (const { pid, group } of members) if (!(rootLives() && group === root?.info.pid)) send(pid, signal);
+  };
+  /** Waits until the root and `members` are gone, at most until `until`; gives those left. */
+  const gone = async (members: readonly ProcessEntry[], until: number): Promise<readonly ProcessEntry[]> => {
+    if (rootLives() && root !== undefined) {
+      const ended = scanner.expectEnd();
+      await withinTime(clock, until - clock.now(), [
+        root.exited,
+        ...(until === killAt ? [ending.hurry] : []),
+      ]);
+      ended();
+    }
+    let left = members;
+    for (let wait = 1; left.length > 0; wait = Math.min(wait * 2, LOOK_MS)) {
+      left = await table.living(left);
+      const rest = until - clock.now();
+      if (left.length === 0 || rest <= 0) break;
+      await withinTime(clock, Math.min(wait, rest), []);
+    }
+    return left;
+  };
+
+  let members = look(await scanner.scan());
+  if (graceMs > 0 && (members.length > 0 || rootLives())) {
+    root?.endInput();
+    signalAll(members, "SIGTERM");
+    await gone(members, killAt);
+    members = look(await scanner.scanSettled());
+  }
+  while (members.length > 0 || rootLives()) {
+    // One without descendants has nobody to fork from; others are frozen until no new one shows up.
+    for (
+      let round = 0, before = -1;
+      members.length > 0 && members.length !== before && round < FREEZE_ROUNDS;
+      round++
+    ) {
+      before = members.length;
+      signalAll(members, "SIGSTOP");
+      members = look(await scanner.scan());
+    }
+    signalAll(members, "SIGKILL");
+    root?.endInput();
+    await gone(members, Math.min(deadline, clock.now() + VERIFY_MS));
+    members = look(await scanner.scanSettled());
+    if (clock.now() >= deadline) break;
+  }
+
+  const orphans = members.map(({ pid, start }) => `${pid}:${start}`).concat(rootLives() ? ["root"] : []);
+  return {
+    ended: [...seen].filter(([key]) => !orphans.includes(key)).map(([, info]) => info),
+    orphans: [...seen].filter(([key]) => orphans.includes(key)).map(([, info]) => info),
+  };
+}
+
+/** Waits until one of `events` or for `ms`. */
+export async function withinTime(
+  clock: Clock,
+  ms: number,
+  events: readonly Promise<unknown>[],
+): Promise<void> {
+  if (ms <= 0) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  using _timer = clock.after(ms, resolve);
+  await Promise.race([promise, ...events]);
+}

@@ -1,0 +1,92 @@
+import type { Clock } from "@keelson/core";
+import type { ProcessEntry, ProcessInsight, ProcessTable } from "./table.ts";
+
+/** Longest wait of a scan for kills under way elsewhere, ms. */
+const SETTLE_MS = 40;
+
+/** The processes of the machine at one moment, with what was looked up about them since. */
+export interface Snapshot {
+  readonly entries: ReadonlyMap<number, ProcessEntry>;
+  /** The owner's mark in the entry's environment, or "". */
+  mark(entry: ProcessEntry): string;
+  /** What the entry's standard streams are bound to. */
+  pipes(entry: ProcessEntry): readonly string[];
+}
+
+/**
+ * Takes snapshots for all who end a tree: those who ask in the same turn share one, and who looks whether all is gone
+ * waits a little for the others' kills, so that ending 200 children costs a few scans and not 200.
+ */
+export class Scanner {
+  readonly #table: ProcessTable;
+  readonly #clock: Clock;
+  /** Own children that live: no need to look them up. */
+  readonly #own: ReadonlySet<number>;
+  #next: Promise<Snapshot> | undefined;
+  #dying = 0;
+  #quiet: (() => void)[] = [];
+  /** Marks do not change in a life, so that they are read once: pid → [start, mark]. */
+  #marks = new Map<number, readonly [number, string]>();
+
+  constructor(table: ProcessTable, clock: Clock, own: ReadonlySet<number>) {
+    this.#table = table;
+    this.#clock = clock;
+    this.#own = own;
+  }
+
+  /** Tells that a child was asked to end and is about to; the function given back tells that it has, or that it did not. */
+  expectEnd(): () => void {
+    this.#dying++;
+    let told = false;
+    return () => {
+      if (told) return;
+      told = true;
+      if (--this.#dying > 0) return;
+      for (const run of this.#quiet.splice(0)) run();
+    };
+  }
+
+  /** A snapshot begun after the call. */
+  scan(): Promise<Snapshot> {
+    return (this.#next ??= new Promise<void>((resume) => setImmediate(resume)).then(() => {
+      this.#next = undefined;
+      return this.#take();
+    }));
+  }
+
+  /** The same, once the children that are about to end have ended, at most 40 ms later. */
+  async scanSettled(): Promise<Snapshot> {
+    if (this.#dying > 0) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#quiet.push(resolve);
+      using _timer = this.#clock.after(SETTLE_MS, resolve);
+      await promise;
+    }
+    return this.scan();
+  }
+
+  async #take(): Promise<Snapshot> {
+    const entries = new Map<number, ProcessEntry>();
+    for (const entry of await this.#table.list(this.#own)) entries.set(entry.pid, entry);
+    const { insight } = this.#table;
+    const pipes = new Map<number, readonly string[]>();
+    for (const pid of this.#marks.keys()) if (!entries.has(pid)) this.#marks.delete(pid);
+    return {
+      entries,
+      mark: (entry) => this.#markOf(entry, insight),
+      pipes(entry) {
+        let found = pipes.get(entry.pid);
+        if (found === undefined) pipes.set(entry.pid, (found = insight?.pipes(entry.pid) ?? []));
+        return found;
+      },
+    };
+  }
+
+  #markOf({ pid, start }: ProcessEntry, insight: ProcessInsight | undefined): string {
+    const kept = this.#marks.get(pid);
+    if (kept !== undefined && kept[0] === start) return kept[1];
+    const mark = insight?.mark(pid);
+    if (mark !== undefined) this.#marks.set(pid, [start, mark]);
+    return mark ?? "";
+  }
+}

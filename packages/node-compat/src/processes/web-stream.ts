@@ -1,0 +1,23 @@
+import type { Bytes } from "@keelson/core";
+import type { OutputSource } from "./output.ts";
+
+/** The part of a web ReadableStream that is used here; each runtime declares its own. */
+export interface ByteStream {
+  getReader(): ByteReader;
+}
+
+interface ByteReader {
+  read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }>;
+  cancel(): Promise<void>;
+}
+
+/** A web stream as a child's output. */
+export function readWebStream(stream: ByteStream): OutputSource {
+  const reader = stream.getReader();
+  const end = { done: true, value: undefined } as const;
+  return {
+    // A failure to read is the end: the reason is told by how the process ended.
+    next: () => (reader.read() as Promise<IteratorResult<Bytes, undefined>>).catch(() => end),
+    cancel: () => void reader.cancel().catch(() => undefined),
+  };
+}

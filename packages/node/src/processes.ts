@@ -1,0 +1,131 @@
+import {
+  createProcesses as createSharedProcesses,
+  createProcTable,
+  createPsTable,
+  type InputSink,
+  type Launcher,
+  type OutputSource,
+  type ProcessTable,
+} from "@keelson/node-compat";
+import type { Bytes, Clock, ProcessExit, Processes, Random } from "@keelson/core";
+import { execFile, spawn } from "node:child_process";
+import process from "node:process";
+import type { Readable, Writable } from "node:stream";
+import { promisify } from "node:util";
+
+/** Bytes of output that may wait in memory for a reader. */
+const HIGH_WATER_BYTES = 256 * 1024;
+
+/** Child processes over `node:child_process`. */
+export function createProcesses(clock: Clock, random: Random): Processes {
+  return createSharedProcesses({
+    launcher,
+    clock,
+    random,
+    pid: process.pid,
+    table: processTable(),
+    send: process.platform === "win32" ? undefined : send,
+    environment: (name) => process.env[name],
+    ...(process.platform === "win32"
+      ? { inherit: ["PATH", "HOME", "SYSTEMROOT", "USERPROFILE", "TEMP"] }
+      : {}),
+  });
+}
+
+/** What this system tells about processes. */
+export function processTable(): ProcessTable | undefined {
+  if (process.platform === "linux") return createProcTable();
+  if (process.platform === "win32") return undefined;
+  return createPsTable(async (command, args) => (await promisify(execFile)(command, [...args])).stdout);
+}
+
+/** Signals a process, or a group by its negative number; false if there is none, or it is another user's. */
+export function send(pid: number, signal: NodeJS.Signals): boolean {
+  try {
+    return process.kill(pid, signal);
+  } catch {
+    return false;
+  }
+}
+
+const launcher: Launcher = {
+  async launch(command, args, { cwd, env }) {
+    const child = spawn(command, args, { cwd, env, stdio: "pipe", detached: true, windowsHide: true });
+    if (child.pid === undefined) throw await new Promise((resolve) => child.once("error", resolve));
+    // A signal that cannot be delivered is told here; whether the child ended is seen, not told.
+    child.on("error", () => undefined);
+    return {
+      pid: child.pid,
+      stdin: writable(child.stdin),
+      stdout: readable(child.stdout),
+      stderr: readable(child.stderr),
+      exited: new Promise<ProcessExit>((resolve) => {
+        child.once("exit", (code, signal) => resolve(signal === null ? { code: code ?? 0 } : { signal }));
+      }),
+      kill: (signal) => child.kill(signal),
+    };
+  },
+};
+
+/** A Node stream as a child's standard input. */
+function writable(stream: Writable): InputSink {
+  let wake: (() => void) | undefined;
+  const settle = (): void => {
+    wake?.();
+    wake = undefined;
+  };
+  // Errors come here only; the next write sees that the stream is destroyed.
+  stream.on("error", settle).on("close", settle).on("drain", settle);
+  return {
+    write(chunk) {
+      if (stream.destroyed) throw stream.errored ?? new Error("the stream is closed");
+      if (stream.write(chunk)) return undefined;
+      return new Promise((resolve, reject) => {
+        wake = () =>
+          stream.destroyed ? reject(stream.errored ?? new Error("the stream is closed")) : resolve();
+      });
+    },
+    end: () => void stream.end(),
+  };
+}
+
+/** A Node stream as a child's output: pushed by Node, held back while more than 256 KiB wait. */
+function readable(stream: Readable): OutputSource {
+  const end = { done: true, value: undefined } as const;
+  const waiting: ((result: IteratorResult<Bytes, undefined>) => void)[] = [];
+  let queue: Bytes[] = [];
+  let bytes = 0;
+  let over = false;
+  const finish = (): void => {
+    over = true;
+    for (const resolve of waiting.splice(0)) resolve(end);
+  };
+  stream.on("data", (buffer: Buffer<ArrayBuffer>) => {
+    const value: Bytes = new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
+    const resolve = waiting.shift();
+    if (resolve !== undefined) return resolve({ done: false, value });
+    queue.push(value);
+    bytes += value.byteLength;
+    // At each chunk anew: Node lets the streams of an ended child flow.
+    if (bytes > HIGH_WATER_BYTES) stream.pause();
+  });
+  stream.on("end", finish).on("close", finish).on("error", finish);
+  return {
+    next() {
+      const value = queue.shift();
+      if (value !== undefined) {
+        bytes -= value.byteLength;
+        if (bytes <= HIGH_WATER_BYTES / 2 && stream.isPaused()) stream.resume();
+        return Promise.resolve({ done: false, value });
+      }
+      if (over) return Promise.resolve(end);
+      return new Promise((resolve) => waiting.push(resolve));
+    },
+    cancel() {
+      queue = [];
+      bytes = 0;
+      stream.destroy();
+      finish();
+    },
+  };
+}
