@@ -39,6 +39,7 @@ export const errorCodes = {
   // bus
   INVALID_TOPIC: "The topic or pattern is not well formed.",
   NO_RESPONDER: "Nobody answers requests on this topic.",
+  DUPLICATE_RESPONDER: "Somebody answers requests on this topic already.",
   REQUEST_FAILED: "The responder failed; the cause is kept.",
   SUBSCRIPTION_CLOSED: "The subscription has been closed.",
   DOOR_CLOSED: "The module's door is closed: it was stopped, or the power was withdrawn.",

@@ -1,0 +1,383 @@
+import type { Cursor, Envelope } from "../contract/bus.ts";
+import { describeThrown, KeelsonError } from "../contract/errors.ts";
+import type { Metrics } from "../contract/metrics.ts";
+import type { Clock, Log, Random } from "../contract/platform.ts";
+import type { Value } from "../contract/value.ts";
+import { DeadlineQueue } from "../primitives/deadline.ts";
+import { isPromise } from "../primitives/deferred.ts";
+import { RingLog } from "../primitives/ring-log.ts";
+import { compareEnvelopes, Message } from "./message.ts";
+import { Stamp } from "./stamp.ts";
+import { PendingSend, type QueueSubscription } from "./subscription.ts";
+import {
+  fits,
+  hasWildcard,
+  isReservedTopic,
+  overlap,
+  parsePattern,
+  parseTopic,
+  TopicTree,
+} from "./topics.ts";
+import { timeoutOf } from "./waiting.ts";
+
+/** Topics whose routes are kept at most; beyond, all are forgotten and found again when next published on. */
+const MAX_ROUTES = 10_000;
+/** Envelopes that the listeners of one publish may publish in turn before they are taken for an endless circle. */
+const MAX_FOLLOWING = 100_000;
+/** What the log keeps without being asked. */
+const ALWAYS_LOGGED: readonly string[] = ["kernel.**", "module.**", "supervisor.**", "boundary.**"];
+
+/** Options of a bus. */
+export interface BusOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly metrics?: Metrics;
+  /** Envelopes kept for replay. Default 10,000. */
+  readonly logCapacity?: number;
+  /** Patterns of further topics to keep for replay, besides `kernel.**`, `module.**`, `supervisor.**` and `boundary.**`. */
+  readonly logged?: readonly string[];
+  /** Default time of requests and of waiting sends, ms. Default 30,000. */
+  readonly timeoutMs?: number;
+}
+
+/** One who hears envelopes: a listener, or the queue of a subscription. */
+export interface Sink {
+  readonly pattern: readonly string[];
+  /** Who listens. */
+  readonly source: string;
+  /** Order of coming. Set when it goes on the bus. */
+  serial: number;
+  /** {@link ignore} once it is off the bus, so that a delivery under way passes over it. */
+  run: (envelope: Envelope) => unknown;
+  readonly listener: (envelope: Envelope) => unknown;
+  readonly queue: QueueSubscription | undefined;
+  failures: number;
+}
+
+/** All that a publish on a topic has to know. Made once a topic; never changed, only replaced. */
+export interface Route {
+  readonly topic: string;
+  readonly reserved: boolean;
+  readonly logged: boolean;
+  /** Whether the time stamp is read from the clock each time: someone may compare it later. */
+  readonly exact: boolean;
+  /** Whether a full queue can hold up a `send`. */
+  readonly blocking: boolean;
+  /** In the order they came. */
+  readonly sinks: readonly Sink[];
+}
+
+/** A door, as the exchange sees it. */
+export interface Party {
+  /** The bus ends: subscriptions end after what they hold, what waits is rejected with `error`. */
+  shut(error: KeelsonError): void;
+}
+
+interface Following {
+  readonly route: Route;
+  readonly envelope: Envelope;
+  readonly send: PendingSend | undefined;
+}
+
+/**
+ * Where envelopes change hands: the routes of a bus, the delivery in order and the log. Doors are made over it; it knows nothing of
+ * rights.
+ */
+export class Exchange {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly deadlines: DeadlineQueue;
+  readonly timeoutMs: number;
+  /** Random part of all ids of this bus. */
+  readonly id: string;
+  /** Counts for the metrics; plain numbers, read when scraped. */
+  readonly counts: { lagged: number; failures: number; requests: number; requestFailures: number } = {
+    lagged: 0,
+    failures: 0,
+    requests: 0,
+    requestFailures: 0,
+  };
+  /** All doors that are open. */
+  readonly parties: Set<Party> = new Set();
+  readonly #stamp: Stamp;
+  readonly #history: RingLog<Envelope>;
+  /** The last envelope that the log had to forget. */
+  #forgotten: Envelope | undefined;
+  readonly #logged: readonly (readonly string[])[];
+  readonly #sinks: TopicTree<Sink> = new TopicTree();
+  #serial = 0;
+  #seq = 0;
+  #routes: Map<string, Route> = new Map();
+  /** The route used last, which is often the next one too. */
+  #recent: Route | undefined;
+  #recentTopic: string | undefined;
+  #delivering = false;
+  #following: Following[] = [];
+  #closed = false;
+
+  constructor(options: BusOptions) {
+    const { clock, random, log, logCapacity = 10_000, logged = [], timeoutMs = 30_000 } = options;
+    if (!Number.isSafeInteger(logCapacity) || logCapacity < 1) {
+      throw new KeelsonError("INVALID_OPTIONS", `logCapacity is ${String(logCapacity)}`, {
+        hint: "give a whole number of at least 1",
+      });
+    }
+    this.clock = clock;
+    this.log = log;
+    this.timeoutMs = timeoutOf({ timeoutMs }, timeoutMs);
+    this.id = random.id();
+    this.deadlines = new DeadlineQueue(clock);
+    this.#stamp = new Stamp(clock);
+    this.#history = new RingLog(logCapacity);
+    this.#logged = [...ALWAYS_LOGGED, ...logged].map(parsePattern);
+    if (options.metrics !== undefined) this.#expose(options.metrics);
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Envelopes published so far. */
+  get published(): number {
+    return this.#seq;
+  }
+
+  /** Listeners and subscriptions on the bus. */
+  get listening(): number {
+    return this.#sinks.size;
+  }
+
+  /** The route of `topic`. @throws KeelsonError `INVALID_TOPIC`, `KERNEL_CLOSED` */
+  route(topic: string): Route {
+    if (topic === this.#recentTopic) return this.#recent as Route;
+    const route = this.#routes.get(topic) ?? this.#find(topic);
+    this.#recent = route;
+    this.#recentTopic = topic;
+    return route;
+  }
+
+  /** Gives `data` to all who listen on the route; behind the envelope that is being delivered, if one is. */
+  emit(route: Route, source: string, data: Value, correlationId?: string): void {
+    const { sinks } = route;
+    if (sinks.length === 0 && !route.logged) {
+      this.#seq++;
+      return;
+    }
+    if (this.#following.length >= MAX_FOLLOWING) throw circle(route.topic);
+    const envelope = this.#envelope(route, source, data, correlationId);
+    if (this.#delivering) {
+      this.#following.push({ route, envelope, send: undefined });
+      return;
+    }
+    this.#delivering = true;
+    this.#deliver(sinks, envelope);
+    if (this.#following.length > 0) this.#deliverFollowing();
+    this.#delivering = false;
+  }
+
+  /** The same as {@link Exchange.emit}, but full queues with back-pressure hold the envelope until they have room. */
+  emitSend(route: Route, source: string, data: Value): PendingSend {
+    if (this.#following.length >= MAX_FOLLOWING) throw circle(route.topic);
+    const send = new PendingSend();
+    const envelope = this.#envelope(route, source, data, undefined);
+    if (this.#delivering) {
+      this.#following.push({ route, envelope, send });
+      return send;
+    }
+    this.#delivering = true;
+    this.#deliverSend(route.sinks, envelope, send);
+    if (this.#following.length > 0) this.#deliverFollowing();
+    this.#delivering = false;
+    return send;
+  }
+
+  /** Puts a sink on the bus. */
+  attach(sink: Sink): void {
+    if (this.#closed) throw this.refusal();
+    sink.serial = this.#serial++;
+    sink.run = sink.listener;
+    this.#sinks.add(sink.pattern, sink);
+    this.#forgetRoutes(sink.pattern);
+  }
+
+  /** Takes a sink off the bus; no envelope reaches it any more, not even the one being delivered. */
+  detach(sink: Sink): void {
+    sink.run = ignore;
+    if (this.#sinks.remove(sink.pattern, sink)) this.#forgetRoutes(sink.pattern);
+  }
+
+  /** Position in the log behind which a reader with this cursor goes on. @throws KeelsonError `CURSOR_EXPIRED` */
+  position(cursor: Cursor): number {
+    if (!isCursor(cursor)) {
+      throw new KeelsonError("INVALID_OPTIONS", "The cursor to begin from is none", {
+        hint: "give { timestamp, id, source }, or an envelope",
+      });
+    }
+    if (this.#forgotten !== undefined && compareEnvelopes(cursor, this.#forgotten) < 0) {
+      throw new KeelsonError("CURSOR_EXPIRED", `The log of the bus no longer reaches back to ${cursor.id}`, {
+        hint: "begin without a cursor, or give the kernel a larger logCapacity",
+        details: { id: cursor.id, timestamp: cursor.timestamp },
+      });
+    }
+    return this.#history.search((envelope) => compareEnvelopes(envelope, cursor) > 0);
+  }
+
+  /** Envelopes of the log behind `from`, or all, oldest first. @throws KeelsonError `CURSOR_EXPIRED` */
+  events(from?: Cursor): Envelope[] {
+    return this.#history.slice(from === undefined ? undefined : this.position(from));
+  }
+
+  /** Position of the next envelope to be logged. */
+  get logEnd(): number {
+    return this.#history.end;
+  }
+
+  /** Whether the log keeps anything that fits `pattern`. */
+  keeps(pattern: readonly string[]): boolean {
+    return this.#logged.some((logged) => overlap(logged, pattern));
+  }
+
+  /** Gives a subscription what the log holds for it from `position` on; what is gone from there counts as lagged. */
+  replay(pattern: readonly string[], queue: QueueSubscription, position: number): void {
+    if (position < this.#history.start) queue.missed(this.#history.start - position);
+    for (const envelope of this.#history.slice(position)) {
+      if (fits(pattern, envelope.topic.split("."))) queue.offer(envelope);
+    }
+  }
+
+  /** Ends all: subscriptions end after what they hold, waiting sends and requests are rejected. Twice is fine. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const party of [...this.parties]) party.shut(this.refusal());
+    this.parties.clear();
+    this.deadlines.close();
+    this.#following = [];
+    this.#routes = new Map();
+    this.#recentTopic = undefined;
+  }
+
+  /** The error of every use after the end. */
+  refusal(): KeelsonError {
+    return new KeelsonError("KERNEL_CLOSED", "The bus is closed", {
+      hint: "the kernel was shut down; make a new one",
+    });
+  }
+
+  /** Counts and logs what a listener threw; every time at first, then one in a thousand. */
+  #failed(sink: Sink, topic: string, thrown: unknown): void {
+    this.counts.failures++;
+    sink.failures++;
+    if (sink.failures > 10 && sink.failures % 1000 !== 0) return;
+    try {
+      this.log.write("error", `A listener of ${sink.source} threw`, {
+        topic,
+        pattern: sink.pattern.join("."),
+        source: sink.source,
+        failures: sink.failures,
+        error: describeThrown(thrown),
+      });
+    } catch {
+      // A log must not throw; one that does must not stop the delivery.
+    }
+  }
+
+  #envelope(route: Route, source: string, data: Value, correlationId: string | undefined): Message {
+    const timestamp = route.exact ? this.#stamp.exact() : this.#stamp.near();
+    const envelope = new Message(this.id, ++this.#seq, route.topic, source, correlationId, timestamp, data);
+    if (route.logged) this.#forgotten = this.#history.push(envelope) ?? this.#forgotten;
+    return envelope;
+  }
+
+  #deliver(sinks: readonly Sink[], envelope: Envelope): void {
+    const count = sinks.length;
+    let index = 0;
+    // One try around the loop costs less than one around each call; after a throw the loop goes on behind the one who threw.
+    for (;;) {
+      try {
+        while (index < count) {
+          const { run } = sinks[index++] as Sink;
+          const result = run(envelope);
+          if (result !== undefined) this.#watch(result, sinks[index - 1] as Sink, envelope.topic);
+        }
+        return;
+      } catch (error) {
+        this.#failed(sinks[index - 1] as Sink, envelope.topic, error);
+      }
+    }
+  }
+
+  #deliverSend(sinks: readonly Sink[], envelope: Envelope, send: PendingSend): void {
+    for (const sink of sinks) {
+      if (sink.queue?.overflow === "back-pressure") {
+        if (sink.run !== ignore) sink.queue.accept(envelope, send);
+      } else {
+        this.#deliver([sink], envelope);
+      }
+    }
+    send.delivered = true;
+    send.settle();
+  }
+
+  /** What listeners published while they ran, in order; they may go on doing so. */
+  #deliverFollowing(): void {
+    for (let index = 0; index < this.#following.length; index++) {
+      const { route, envelope, send } = this.#following[index] as Following;
+      if (send === undefined || send.waiting?.ended === true) this.#deliver(route.sinks, envelope);
+      else this.#deliverSend(route.sinks, envelope, send);
+    }
+    this.#following = [];
+  }
+
+  /** Sees to it that a listener that returned a promise fails as one that threw. */
+  #watch(result: unknown, sink: Sink, topic: string): void {
+    if (isPromise(result)) void result.then(undefined, (error: unknown) => this.#failed(sink, topic, error));
+  }
+
+  #find(topic: string): Route {
+    if (this.#closed) throw this.refusal();
+    const words = parseTopic(topic);
+    const sinks = this.#sinks.match(words).sort((one, other) => one.serial - other.serial);
+    const logged = this.#logged.some((pattern) => fits(pattern, words));
+    const exact = logged || sinks.some((sink) => sink.queue !== undefined);
+    const blocking = sinks.some((sink) => sink.queue?.overflow === "back-pressure");
+    const route: Route = { topic, reserved: isReservedTopic(topic), logged, exact, blocking, sinks };
+    if (this.#routes.size >= MAX_ROUTES) this.#routes.clear();
+    this.#routes.set(topic, route);
+    return route;
+  }
+
+  #forgetRoutes(pattern: readonly string[]): void {
+    this.#recentTopic = undefined;
+    if (hasWildcard(pattern)) this.#routes.clear();
+    else this.#routes.delete(pattern.join("."));
+  }
+
+  #expose(metrics: Metrics): void {
+    const count = (name: string, help: string, sample: () => number): unknown =>
+      metrics.observe("counter", `keelson_bus_${name}`, { help }, {}, sample);
+    count("published", "Envelopes published.", () => this.#seq);
+    count("lagged", "Envelopes dropped by full queues.", () => this.counts.lagged);
+    count("listener_failures", "Times that a listener threw.", () => this.counts.failures);
+    count("requests", "Requests made.", () => this.counts.requests);
+    count("request_failures", "Requests that got no answer.", () => this.counts.requestFailures);
+    const help = "Listeners and subscriptions on the bus.";
+    metrics.observe("gauge", "keelson_bus_listeners", { help }, {}, () => this.#sinks.size);
+  }
+}
+
+/** Stands in for a listener that is off the bus. */
+export function ignore(): void {}
+
+function isCursor(cursor: Cursor | null): boolean {
+  if (typeof cursor !== "object" || cursor === null) return false;
+  const { timestamp, id, source } = cursor;
+  return typeof timestamp === "number" && typeof id === "string" && typeof source === "string";
+}
+
+function circle(topic: string): RangeError {
+  return new RangeError(
+    `Listeners of one publish published ${MAX_FOLLOWING} times, the last on "${topic}": do they answer each other in a circle?`,
+  );
+}

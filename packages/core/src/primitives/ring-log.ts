@@ -1,0 +1,74 @@
+/**
+ * A log that keeps its last `capacity` items. Each item has a position that never changes: 0 for the first ever pushed, then one
+ * more each; positions below {@link RingLog.start} are forgotten.
+ */
+export class RingLog<T> {
+  readonly capacity: number;
+  readonly #items: T[] = [];
+  #end = 0;
+
+  /** @param capacity a whole number of at least 1; anything else is a RangeError */
+  constructor(capacity: number) {
+    if (!Number.isSafeInteger(capacity) || capacity < 1) {
+      throw new RangeError(`The capacity of a log must be a whole number of at least 1, not ${capacity}`);
+    }
+    this.capacity = capacity;
+  }
+
+  /** Position of the oldest item kept; equal to {@link RingLog.end} while the log is empty. */
+  get start(): number {
+    return this.#end - this.#items.length;
+  }
+
+  /** Position that the next item will have. */
+  get end(): number {
+    return this.#end;
+  }
+
+  /** Items kept. */
+  get size(): number {
+    return this.#items.length;
+  }
+
+  /** Adds `item`; answers the one that had to go for it, if any. */
+  push(item: T): T | undefined {
+    const position = this.#end++;
+    if (this.#items.length < this.capacity) {
+      this.#items.push(item);
+      return undefined;
+    }
+    const slot = position % this.capacity;
+    const gone = this.#items[slot];
+    this.#items[slot] = item;
+    return gone;
+  }
+
+  /** The item at a position; undefined when it is forgotten or still to come. */
+  at(position: number): T | undefined {
+    if (position < this.start || position >= this.#end) return undefined;
+    return this.#items[position % this.capacity];
+  }
+
+  /**
+   * The first position kept whose item is `behind`, or {@link RingLog.end}; found by halving. `behind` must be false for all items
+   * up to some position and true from there on.
+   */
+  search(behind: (item: T) => boolean): number {
+    let low = this.start;
+    let high = this.#end;
+    while (low < high) {
+      const middle = low + Math.floor((high - low) / 2);
+      if (behind(this.#items[middle % this.capacity] as T)) high = middle;
+      else low = middle + 1;
+    }
+    return low;
+  }
+
+  /** The items kept from `position` on, oldest first. */
+  slice(position: number = this.start): T[] {
+    const found: T[] = [];
+    for (let at = Math.max(position, this.start); at < this.#end; at++)
+      found.push(this.#items[at % this.capacity] as T);
+    return found;
+  }
+}
