@@ -1,1 +1,21 @@
-export {};
+export { abiProfiles } from "./abi/profiles.ts";
+export { gonext, type ActionPayload, type FilterPayload } from "./abi/gonext.ts";
+export { keelson } from "./abi/keelson.ts";
+export { oxide } from "./abi/oxide.ts";
+export type { AbiProfile, Binding, Guest, ModuleShape, RequiredExport } from "./abi/profile.ts";
+export { raw } from "./abi/raw.ts";
+export type { FunctionType, Outline, ValueType } from "./binary/outline.ts";
+export {
+  createCompileCache,
+  type BinaryStep,
+  type CompileCache,
+  type CompileCacheOptions,
+  type CompiledModule,
+} from "./cache/compile-cache.ts";
+export type { GuestHost } from "./instance/guest-host.ts";
+export type { GuestMemory } from "./instance/guest-memory.ts";
+export type { HostImports } from "./instance/link.ts";
+export type { TrapKind } from "./instance/trap.ts";
+export { createWasmLoader, wasmLoader, type WasmLoaderOptions } from "./module/loader.ts";
+export type { BinarySource, WasmLimits, WasmModuleOptions, WasmSource } from "./module/settings.ts";
+export { wasmModule } from "./module/wasm-module.ts";

@@ -1,0 +1,126 @@
+import { KeelsonError, type Value } from "@keelson/core";
+import { printType, type FunctionType, type ValueType } from "../binary/outline.ts";
+import type { GuestHost } from "../instance/guest-host.ts";
+import { abortImport } from "./abort.ts";
+import { unknownMethod, type AbiProfile, type Binding, type Guest } from "./profile.ts";
+
+type Numeric = number | bigint;
+type Run = (...args: readonly Numeric[]) => unknown;
+
+interface Target {
+  readonly run: Run;
+  readonly arity: number;
+  /** Undefined when the types are unknown: then the engine judges. */
+  readonly params: readonly ValueType[] | undefined;
+  readonly type: FunctionType | undefined;
+}
+
+/**
+ * The profile `raw`: any exported function, called by its name with plain numbers. The payload is a number, a bigint, an array of
+ * them, or absent; the answer is a number, a bigint, an array for several results, or undefined for none. i64 takes and
+ * gives bigint, the rest number. A wrong count or kind of arguments is `INVALID_PAYLOAD` and does not reach the guest.
+ */
+export const raw: AbiProfile = {
+  name: "raw",
+  matches: (shape) => [...shape.exports.values()].includes("function"),
+  requires: [],
+  imports: (host) => ({ env: { abort: abortImport(host) } }),
+  bind: (guest) => new RawBinding(guest),
+};
+
+class RawBinding implements Binding {
+  readonly #targets = new Map<string, Target>();
+  readonly #host: GuestHost;
+
+  constructor(guest: Guest) {
+    this.#host = guest.host;
+    for (const [name, kind] of guest.shape.exports) {
+      if (kind !== "function") continue;
+      const run = guest.exports[name] as Run;
+      const type = guest.shape.outline?.exports.get(name);
+      this.#targets.set(name, { run, arity: run.length, params: type?.params, type });
+    }
+  }
+
+  call(method: string, payload: Value): Value {
+    const target = this.#targets.get(method);
+    if (target === undefined) throw unknownMethod(this.#host.id, method, [...this.#targets.keys()]);
+    const { run, arity } = target;
+    const host = this.#host;
+    let result: unknown;
+    if (payload === undefined) {
+      if (arity !== 0) throw this.#misfit(method, target, payload);
+      host.entered = true;
+      result = run();
+    } else if (typeof payload === "object") {
+      if (!Array.isArray(payload) || payload.length !== arity || !fitAll(target.params, payload)) {
+        throw this.#misfit(method, target, payload);
+      }
+      host.entered = true;
+      result = this.#run(target, method, payload);
+    } else {
+      if (arity !== 1 || !fits(target.params?.[0], payload)) throw this.#misfit(method, target, payload);
+      host.entered = true;
+      result = target.params === undefined ? this.#run(target, method, [payload as Numeric]) : run(payload as Numeric);
+    }
+    host.entered = false;
+    if (typeof result === "number" || result === undefined || typeof result === "bigint") return result;
+    return this.#several(method, result);
+  }
+
+  #run(target: Target, method: string, args: readonly Numeric[]): unknown {
+    const { run } = target;
+    if (target.params === undefined) return this.#runUntyped(target, method, args);
+    if (args.length === 2) return run(args[0] as Numeric, args[1] as Numeric);
+    return run(...args);
+  }
+
+  /** Without types the engine finds out that a number should have been a bigint, by a TypeError before anything runs. */
+  #runUntyped(target: Target, method: string, args: readonly Numeric[]): unknown {
+    try {
+      return target.run(...args);
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error;
+      // A host function may have thrown it as well, so the guest is not trusted to be whole.
+      this.#host.broken = true;
+      this.#host.entered = false;
+      throw this.#misfit(method, target, args, error);
+    }
+  }
+
+  #several(method: string, result: unknown): Value {
+    if (Array.isArray(result) && result.every((part) => typeof part === "number" || typeof part === "bigint")) return result;
+    throw new KeelsonError("INVALID_PAYLOAD", `${this.#host.id}: ${method} answered with a reference, which cannot leave the guest`, {
+      hint: "raw calls carry numbers and bigints; use a profile with memory for anything else",
+    });
+  }
+
+  #misfit(method: string, target: Target, payload: Value, cause?: unknown): KeelsonError {
+    const { type, arity } = target;
+    const wants = type === undefined ? `${arity} numbers or bigints` : printType(type);
+    const given = Array.isArray(payload) ? `[${payload.map(kindOf).join(", ")}]` : kindOf(payload);
+    return new KeelsonError("INVALID_PAYLOAD", `${this.#host.id}: ${method} takes ${wants}; it was given ${given}`, {
+      hint: "one argument as it is, several as an array, none as undefined; i64 takes a bigint, i32 a whole number of 32 bits",
+      details: { method, arity, ...(type === undefined ? {} : { params: type.params }) },
+      ...(cause === undefined ? {} : { cause }),
+    });
+  }
+}
+
+function fitAll(params: readonly ValueType[] | undefined, args: readonly unknown[]): boolean {
+  for (let at = 0; at < args.length; at++) if (!fits(params?.[at], args[at])) return false;
+  return true;
+}
+
+function fits(type: ValueType | undefined, value: unknown): boolean {
+  if (type === "i32") return typeof value === "number" && ((value | 0) === value || value >>> 0 === value);
+  if (type === "f64" || type === "f32") return typeof value === "number";
+  if (type === "i64") return typeof value === "bigint" && value >= -0x8000000000000000n && value <= 0xffffffffffffffffn;
+  return type === undefined && (typeof value === "number" || typeof value === "bigint");
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return "null";
+  return typeof value === "number" ? `number ${value}` : Array.isArray(value) ? "array" : typeof value;
+}
+

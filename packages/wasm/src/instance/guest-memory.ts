@@ -1,0 +1,132 @@
+import { KeelsonError, type Bytes } from "@keelson/core";
+
+const encoder = new TextEncoder();
+const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const lossy = new TextDecoder("utf-8", { ignoreBOM: true });
+const utf16 = new TextDecoder("utf-16le", { ignoreBOM: true });
+
+/**
+ * A guest's linear memory, read and written by pointers that the guest gave: each is checked, none is believed.
+ * Pointers and lengths are taken as the i32 that they are and read as unsigned.
+ */
+export class GuestMemory {
+  readonly #memory: WebAssembly.Memory;
+  #bytes: Uint8Array<ArrayBuffer>;
+
+  constructor(memory: WebAssembly.Memory) {
+    this.#memory = memory;
+    this.#bytes = new Uint8Array(memory.buffer);
+  }
+
+  /** All of it. Growth detaches it: never keep it across a call into the guest. */
+  get bytes(): Uint8Array<ArrayBuffer> {
+    // A grown memory leaves its old buffer detached, of length 0; asking the engine for the buffer each time costs far more.
+    if (this.#bytes.length === 0) this.#bytes = new Uint8Array(this.#memory.buffer);
+    return this.#bytes;
+  }
+
+  /** Size now, bytes. */
+  get size(): number {
+    return this.bytes.length;
+  }
+
+  /** The unsigned pointer, once it and `length` are known to lie inside; throws `OUT_OF_BOUNDS`. */
+  check(pointer: number, length: number, what: string): number {
+    const from = pointer >>> 0;
+    if (from + (length >>> 0) > this.bytes.length) this.#refuse(from, length >>> 0, what);
+    return from;
+  }
+
+  /** A copy of the bytes. */
+  copy(pointer: number, length: number, what: string): Bytes {
+    const from = this.check(pointer, length, what);
+    return this.#bytes.slice(from, from + (length >>> 0));
+  }
+
+  /** UTF-8 text; throws `INVALID_PAYLOAD` when it is none. */
+  text(pointer: number, length: number, what: string): string {
+    const from = this.check(pointer, length, what);
+    const view = this.#view(from, from + (length >>> 0));
+    try {
+      return strict.decode(view);
+    } catch (cause) {
+      throw new KeelsonError("INVALID_PAYLOAD", `${what} is not UTF-8`, {
+        hint: "the guest must answer text and JSON in UTF-8; raw bytes have a kind of their own",
+        cause,
+      });
+    }
+  }
+
+  /** Text for people, from a guest in an unknown state: what is broken or out of bounds is replaced, never thrown. */
+  lossyText(pointer: number, length: number, encoding: "utf-8" | "utf-16le" = "utf-8"): string {
+    const from = pointer >>> 0;
+    const view = this.#view(from, Math.min(from + (length >>> 0), this.bytes.length));
+    return (encoding === "utf-8" ? lossy : utf16).decode(view);
+  }
+
+  /** Little-endian u32. */
+  word(pointer: number, what: string): number {
+    const from = this.check(pointer, 4, what);
+    const bytes = this.#bytes;
+    return (
+      ((bytes[from] as number) |
+        ((bytes[from + 1] as number) << 8) |
+        ((bytes[from + 2] as number) << 16) |
+        ((bytes[from + 3] as number) << 24)) >>>
+      0
+    );
+  }
+
+  /** Writes bytes where the guest said. */
+  write(pointer: number, bytes: Uint8Array, what: string): void {
+    this.bytes.set(bytes, this.check(pointer, bytes.length, what));
+  }
+
+  /** Writes `text` as UTF-8, of which `capacity` is known to hold three bytes for each unit; answers the bytes written. */
+  writeText(pointer: number, capacity: number, text: string, what: string): number {
+    const from = this.check(pointer, capacity, what);
+    const bytes = this.#bytes;
+    if (text.length <= 48) {
+      // For short ASCII a loop is faster than the encoder and its view.
+      let at = 0;
+      for (; at < text.length; at++) {
+        const unit = text.charCodeAt(at);
+        if (unit > 0x7f) break;
+        bytes[from + at] = unit;
+      }
+      if (at === text.length) return at;
+    }
+    if (isShared(bytes)) {
+      const encoded = encoder.encode(text);
+      bytes.set(encoded, from);
+      return encoded.length;
+    }
+    return encoder.encodeInto(text, bytes.subarray(from, from + capacity)).written;
+  }
+
+  /** A view for decoders, which refuse shared memory. */
+  #view(from: number, to: number): Uint8Array {
+    const bytes = this.bytes;
+    return isShared(bytes) ? bytes.slice(from, to) : bytes.subarray(from, to);
+  }
+
+  #refuse(from: number, length: number, what: string): void {
+    // A shared memory that grew keeps its old buffer alive: look again before judging.
+    const bytes = new Uint8Array(this.#memory.buffer);
+    if (bytes.length > this.#bytes.length) this.#bytes = bytes;
+    if (from + length <= this.#bytes.length) return;
+    throw new KeelsonError("OUT_OF_BOUNDS", `${what} lies outside the guest's memory`, {
+      hint: "the guest gave a wrong pointer or length; its instance is discarded",
+      details: { pointer: from, length, memoryBytes: this.#bytes.length },
+    });
+  }
+}
+
+function isShared(bytes: Uint8Array): boolean {
+  return bytes.buffer[Symbol.toStringTag] === "SharedArrayBuffer";
+}
+
+/** The UTF-8 form of `text`. */
+export function encodeText(text: string): Bytes {
+  return encoder.encode(text);
+}

@@ -1,0 +1,95 @@
+import { describeThrown, isKeelsonError, KeelsonError } from "@keelson/core";
+
+/**
+ * Why a guest trapped, the same on all engines: `unreachable` an unreachable instruction; `out-of-bounds` memory, data or
+ * element access; `divide-by-zero`; `overflow` a quotient or a float that fits no integer; `indirect-call` a table index or
+ * signature that does not fit; `stack` calls nested too deep; `exception` one of the guest's own that nobody caught;
+ * `panic` the guest ended itself and said why; `other` anything else.
+ */
+export type TrapKind =
+  | "unreachable"
+  | "out-of-bounds"
+  | "divide-by-zero"
+  | "overflow"
+  | "indirect-call"
+  | "stack"
+  | "exception"
+  | "panic"
+  | "other";
+
+/**
+ * The engines' own words, V8's before JavaScriptCore's. JavaScriptCore appends the JavaScript that it was evaluating, so only
+ * beginnings are looked at. The order matters: a table index "out of bounds" is no memory access.
+ */
+const WORDS: readonly (readonly [RegExp, TrapKind])[] = [
+  [/^unreachable/i, "unreachable"],
+  [/divi(de|sion) by zero|^remainder by zero/i, "divide-by-zero"],
+  [/unrepresentable|^integer overflow|^out of bounds trunc/i, "overflow"],
+  [/table|call_indirect|^null function|signature mismatch/i, "indirect-call"],
+  [/out of bounds|outside of memory/i, "out-of-bounds"],
+];
+
+const PLAIN: Readonly<Record<TrapKind, string>> = {
+  unreachable: "it executed an unreachable instruction",
+  "out-of-bounds": "it accessed memory out of bounds",
+  "divide-by-zero": "it divided by zero",
+  overflow: "a number did not fit an integer",
+  "indirect-call": "an indirect call had a wrong index or signature",
+  stack: "its calls nested too deep",
+  exception: "an exception of its own was not caught",
+  panic: "it ended itself",
+  other: "the engine stopped it",
+};
+
+/** The kind of a trap by an engine's message. */
+export function trapKind(message: string): TrapKind {
+  for (const [words, kind] of WORDS) if (words.test(message)) return kind;
+  return "other";
+}
+
+/** What messages and details say about a failure. */
+export interface TrapPlace {
+  readonly module: string;
+  /** The method called, or "start" for instantiation. */
+  readonly method: string;
+  readonly memoryBytes: number;
+}
+
+/** The error for something that was thrown out of a running guest, by the engine, the guest or a host function. */
+export function trapError(thrown: unknown, place: TrapPlace): KeelsonError {
+  if (isKeelsonError(thrown)) return thrown;
+  const where = `${place.module}: the guest trapped in ${place.method}`;
+  if (thrown instanceof WebAssembly.RuntimeError) return trap(trapKind(thrown.message), where, thrown, place);
+  if (isStackOverflow(thrown)) return trap("stack", where, thrown, place);
+  if (thrown instanceof WebAssembly.Exception) return trap("exception", where, thrown, place);
+  return new KeelsonError(
+    "CALL_FAILED",
+    `${place.module}: a host function failed during ${place.method}: ${describeThrown(thrown)}`,
+    { hint: "the guest was left half-way, so its instance is discarded", details: details("other", place), cause: thrown },
+  );
+}
+
+/** A trap with the guest's own words. */
+export function panicError(module: string, text: string): KeelsonError {
+  return new KeelsonError("WASM_TRAP", `${module}: the guest ended itself: ${text}`, {
+    hint: "this is the plugin's own message; its instance is discarded",
+    details: { kind: "panic" satisfies TrapKind, module, text },
+  });
+}
+
+/** Whether the engine ran out of stack; a RangeError on all of them. */
+export function isStackOverflow(thrown: unknown): boolean {
+  return thrown instanceof RangeError && /call stack/i.test(thrown.message);
+}
+
+function trap(kind: TrapKind, where: string, cause: unknown, place: TrapPlace): KeelsonError {
+  return new KeelsonError(kind === "stack" ? "STACK_EXHAUSTED" : "WASM_TRAP", `${where}: ${PLAIN[kind]}`, {
+    hint: "the instance is discarded; the next call gets another",
+    details: details(kind, place),
+    cause,
+  });
+}
+
+function details(kind: TrapKind, place: TrapPlace): Record<string, unknown> {
+  return { kind, module: place.module, method: place.method, memoryBytes: place.memoryBytes };
+}

@@ -1,0 +1,52 @@
+import { KeelsonError, type Bytes, type Files, type Platform } from "@keelson/core";
+import type { BinarySource } from "./settings.ts";
+
+/** Bytes of a module, with the name that messages give them. */
+export interface SourceBytes {
+  readonly bytes: Bytes;
+  readonly origin: string;
+}
+
+/**
+ * Reads a module through the platform's files.
+ *
+ * @param within folder that the file must lie in once symbolic links are resolved, with a `/` at the end
+ * @throws KeelsonError `NOT_FOUND`, `PERMISSION_DENIED`, `IO`, `UNSUPPORTED`, or `INVALID_MANIFEST` when it lies elsewhere
+ */
+export async function readSource(
+  source: BinarySource,
+  platform: Platform,
+  within: URL | undefined,
+): Promise<SourceBytes> {
+  if (source instanceof Uint8Array) return { bytes: source, origin: "the given binary" };
+  const files = requireFiles(platform);
+  const url = source instanceof URL ? source : urlOf(source, files);
+  if (url.protocol !== "file:") {
+    throw new KeelsonError("UNSUPPORTED", `${url.href} cannot be read: modules are read from files`, {
+      hint: "fetch it yourself, check its integrity and give the bytes as `source`",
+    });
+  }
+  if (within !== undefined) await requireInside(url, within, files);
+  return { bytes: await files.read(url), origin: decodeURIComponent(url.pathname) };
+}
+
+function urlOf(path: string, files: Files): URL {
+  // A drive letter is no scheme.
+  return /^[a-z][a-z0-9+.-]+:/i.test(path) ? new URL(path) : files.resolve(path);
+}
+
+async function requireInside(url: URL, within: URL, files: Files): Promise<void> {
+  const [real, folder] = await Promise.all([files.real(url), files.real(within)]);
+  const base = folder.pathname.endsWith("/") ? folder.pathname : `${folder.pathname}/`;
+  if (real.pathname.startsWith(base)) return;
+  throw new KeelsonError("INVALID_MANIFEST", `The entry ${url.pathname} lies outside the plugin's folder`, {
+    hint: "put the code beside or below the manifest; symbolic links may not lead out",
+  });
+}
+
+function requireFiles(platform: Platform): Files {
+  if (platform.files !== undefined) return platform.files;
+  throw new KeelsonError("UNSUPPORTED", `The platform ${platform.name} has no files to read a module from`, {
+    hint: platform.reasons["files"] ?? "give the bytes or a compiled module as `source`",
+  });
+}

@@ -1,0 +1,41 @@
+import { pooled, type ModuleDefinition, type ModuleMetadata } from "@keelson/core";
+import { createCompileCache } from "../cache/compile-cache.ts";
+import { CoreModule } from "./core-module.ts";
+import { settle, type WasmModuleOptions } from "./settings.ts";
+
+/**
+ * A module of kind `wasm`: a core WebAssembly module behind a pool of instances.
+ *
+ * Each generation reads its source again, so a reload picks up a new file. An instance that trapped is discarded. Memory is
+ * capped by the engine itself: the maximum of the module's memories is lowered before compilation. A module that was given
+ * compiled cannot be changed any more: its size is looked at after each call, and past the cap the instance is discarded with
+ * `OUT_OF_MEMORY`. A memory that the module imports is capped by whoever made it.
+ *
+ * @throws KeelsonError `INVALID_OPTIONS`. Starting fails with `NOT_FOUND`, `INVALID_WASM`, `UNSUPPORTED_WASM`, `UNKNOWN_ABI`, `MISSING_EXPORT`,
+ * `MISSING_IMPORT`, `WASM_LINK`, `OUT_OF_MEMORY`; calls as the ABI profile says.
+ */
+export function wasmModule(options: WasmModuleOptions): ModuleDefinition {
+  const settings = settle(options);
+  const { manifest, deadlines } = options;
+  const cache = options.cache ?? createCompileCache();
+  const name = options.name ?? manifest?.name ?? settings.id;
+  const description = options.description ?? manifest?.description;
+  const metadata: ModuleMetadata = {
+    id: settings.id,
+    name,
+    version: options.version ?? manifest?.version ?? "0.0.0",
+    kind: "wasm",
+    ...(description === undefined ? {} : { description }),
+  };
+  const restart = options.restart ?? manifest?.restart;
+  const overlap = options.overlap ?? manifest?.overlap;
+  return {
+    metadata,
+    depends: options.depends ?? manifest?.depends ?? {},
+    ...(restart === undefined ? {} : { restart }),
+    ...(overlap === undefined ? {} : { overlap }),
+    ...(deadlines === undefined ? {} : { deadlines }),
+    ...(manifest === undefined ? {} : { manifest }),
+    create: () => pooled(new CoreModule(settings, cache), options.pool ?? {}),
+  };
+}
