@@ -4,6 +4,8 @@ import type { MaybePromise, Value } from "./value.ts";
 export interface HandlerOptions {
   /** Higher runs first; equal ones in the order they came. Default 0. */
   readonly priority?: number;
+  /** How long it may take before it counts as failed and is skipped, ms. Default 30,000. */
+  readonly timeoutMs?: number;
 }
 
 /** Changes a value on its way: what it returns goes to the next. */

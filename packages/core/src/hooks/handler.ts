@@ -1,0 +1,148 @@
+import { describeThrown, KeelsonError } from "../contract/errors.ts";
+import type { Metrics } from "../contract/metrics.ts";
+import type { Clock, Log } from "../contract/platform.ts";
+import type { MaybePromise, Value } from "../contract/value.ts";
+import { Breaker, type BreakerOptions, type BreakerPass } from "../primitives/breaker.ts";
+import type { DeadlineQueue } from "../primitives/deadline.ts";
+
+/** What handlers need of the world; one for all handlers of a kernel. */
+export interface HandlerWorld {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly deadlines: DeadlineQueue;
+  readonly breaker: BreakerOptions;
+}
+
+/** What a handler was registered with. */
+export interface HandlerRecord {
+  readonly hook: string;
+  readonly type: "filter" | "action";
+  /** Undefined for the host's own. */
+  readonly module: string | undefined;
+  readonly run: (...args: Value[]) => MaybePromise<unknown>;
+  readonly priority: number;
+  readonly timeoutMs: number;
+}
+
+/** Stands for "this handler was skipped", told apart from every value that a handler can return. */
+export const SKIPPED: unique symbol = Symbol("skipped");
+
+/** One handler of one hook, with its breaker: whatever it does, the run that called it goes on. */
+export class HookHandler {
+  readonly priority: number;
+  readonly module: string | undefined;
+  readonly #world: HandlerWorld;
+  readonly #record: HandlerRecord;
+  readonly #breaker: Breaker;
+  /** The runs that wait for this handler, each to be let go when it is closed. */
+  readonly #waiting = new Set<() => void>();
+  #metrics: (Metrics & Disposable) | undefined;
+  #closed = false;
+
+  constructor(world: HandlerWorld, record: HandlerRecord) {
+    this.#world = world;
+    this.#record = record;
+    this.priority = record.priority;
+    this.module = record.module;
+    this.#breaker = new Breaker(world.clock, world.breaker);
+  }
+
+  /**
+   * Calls the handler, once. Never throws and never rejects: a failure, a time-out, a closed handler and one that is cut off all
+   * answer {@link SKIPPED}. A handler that answers at once costs no promise.
+   */
+  call(args: Value[]): unknown {
+    if (this.#closed) return SKIPPED;
+    const pass = this.#breaker.enter();
+    if (pass === undefined) return SKIPPED;
+    try {
+      const result = this.#record.run(...args);
+      if (isThenable(result)) return this.#wait(result, pass);
+      this.#breaker.succeeded(pass);
+      return result;
+    } catch (error) {
+      this.#failed(error, pass);
+      return SKIPPED;
+    }
+  }
+
+  /** Is never called again; runs that wait for it go on at once, and its series vanish. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const release of this.#waiting) release();
+    this.#waiting.clear();
+    this.#metrics?.[Symbol.dispose]();
+    this.#metrics = undefined;
+  }
+
+  #wait(result: PromiseLike<unknown>, pass: BreakerPass): Promise<unknown> {
+    const { clock, deadlines } = this.#world;
+    const { timeoutMs } = this.#record;
+    return new Promise((resolve) => {
+      const settle = (value: unknown): void => {
+        if (deadline !== undefined) deadlines.cancel(deadline);
+        this.#waiting.delete(release);
+        resolve(value);
+      };
+      const fail = (error: unknown): void => {
+        if (!this.#waiting.has(release)) return;
+        this.#failed(error, pass);
+        settle(SKIPPED);
+      };
+      const release = (): void => {
+        this.#breaker.abandoned(pass);
+        settle(SKIPPED);
+      };
+      this.#waiting.add(release);
+      const deadline =
+        timeoutMs === Infinity
+          ? undefined
+          : deadlines.add(clock.now() + timeoutMs, () =>
+              fail(new KeelsonError("DEADLINE_EXCEEDED", `it did not settle within ${timeoutMs} ms`)),
+            );
+      // Through a promise of our own: a foreign thenable may throw, or settle twice, or in the midst of this call.
+      Promise.resolve(result).then((value) => {
+        if (!this.#waiting.has(release)) return;
+        this.#breaker.succeeded(pass);
+        settle(value);
+      }, fail);
+    });
+  }
+
+  #failed(error: unknown, pass: BreakerPass): void {
+    const { hook, type } = this.#record;
+    const module = this.module ?? "host";
+    const opened = this.#breaker.failed(pass);
+    this.#world.log.write(
+      "warn",
+      `A handler of the ${type} "${hook}" failed and was skipped: ${describeThrown(error)}`,
+      {
+        hook,
+        type,
+        module,
+        cutOff: opened,
+      },
+    );
+    if (this.#closed) return;
+    this.#metrics ??= this.#world.metrics.scoped({ hook, module });
+    this.#metrics
+      .counter("keelson_hook_failures_total", { help: "Calls of hook handlers that failed." })
+      .add();
+    if (opened) {
+      this.#metrics
+        .counter("keelson_hook_cutoffs_total", {
+          help: "Times that a handler which failed too often was cut off.",
+        })
+        .add();
+    }
+  }
+}
+
+/** Whether `value` must be waited for. */
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return (
+    typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function"
+  );
+}

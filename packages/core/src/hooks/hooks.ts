@@ -1,0 +1,164 @@
+import type { ActionHandler, FilterHandler, HandlerOptions, Hooks } from "../contract/hooks.ts";
+import type { Metrics } from "../contract/metrics.ts";
+import type { Clock, Log } from "../contract/platform.ts";
+import type { Value } from "../contract/value.ts";
+import type { BreakerOptions } from "../primitives/breaker.ts";
+import { DeadlineQueue } from "../primitives/deadline.ts";
+import { type HandlerWorld, HookHandler, SKIPPED } from "./handler.ts";
+import { HookPoint } from "./point.ts";
+
+/** Options of {@link createHooks}. */
+export interface HooksOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  /** When a failing handler is cut off. Default: 5 failures in 10 minutes, for 10 minutes. */
+  readonly breaker?: BreakerOptions;
+  /** How long a handler may take unless it says otherwise, ms. Default 30,000. */
+  readonly timeoutMs?: number;
+}
+
+/** A handler that was registered but is live only between activate and deactivate. */
+export interface PreparedHandler extends Disposable {
+  /** Joins in at the next run. */
+  activate(): void;
+  /** Leaves; a run under way may still call it. */
+  deactivate(): void;
+}
+
+/** The kernel's own view of its hooks: what doors are made from. */
+export interface KernelHooks extends Hooks {
+  /** Registers on behalf of a module, not yet live. Disposing ends it for good: even a run under way skips it. */
+  prepare(
+    module: string,
+    type: "filter" | "action",
+    name: string,
+    handler: FilterHandler | ActionHandler,
+    options?: HandlerOptions,
+  ): PreparedHandler;
+  /**
+   * Gives up the places kept for a module, which it has in order that a new generation comes where the old one was. To be called
+   * when a module is unloaded.
+   */
+  forget(module: string): void;
+}
+
+/**
+ * Makes the host's extension points, without handlers.
+ * @throws RangeError when the breaker's figures or the time-out make no sense
+ */
+export function createHooks(options: HooksOptions): KernelHooks {
+  return new HookTable(options);
+}
+
+class HookTable implements KernelHooks {
+  readonly #filters = new Map<string, HookPoint>();
+  readonly #actions = new Map<string, HookPoint>();
+  readonly #world: HandlerWorld;
+  readonly #timeoutMs: number;
+
+  constructor({ clock, log, metrics, breaker = {}, timeoutMs = 30_000 }: HooksOptions) {
+    this.#world = { clock, log, metrics, breaker, deadlines: new DeadlineQueue(clock) };
+    this.#timeoutMs = checkTimeout(timeoutMs);
+  }
+
+  filter(name: string, handler: FilterHandler, options?: HandlerOptions): Disposable {
+    return this.#live("filter", name, handler, options);
+  }
+
+  action(name: string, handler: ActionHandler, options?: HandlerOptions): Disposable {
+    return this.#live("action", name, handler, options);
+  }
+
+  async applyFilters(name: string, value: Value, ...args: readonly Value[]): Promise<Value> {
+    let current = value;
+    for (const handler of this.#filters.get(name)?.handlers ?? []) {
+      const answer = handler.call([current, ...args]);
+      // Only what must be waited for is: a chain of plain functions takes the one promise of this call.
+      const result = isPromise(answer) ? await answer : answer;
+      if (result !== SKIPPED) current = result as Value;
+    }
+    return current;
+  }
+
+  async runActions(name: string, ...args: readonly Value[]): Promise<void> {
+    for (const handler of this.#actions.get(name)?.handlers ?? []) {
+      const answer = handler.call([...args]);
+      if (isPromise(answer)) await answer;
+    }
+  }
+
+  prepare(
+    module: string | undefined,
+    type: "filter" | "action",
+    name: string,
+    handler: FilterHandler | ActionHandler,
+    options: HandlerOptions = {},
+  ): PreparedHandler {
+    if (typeof name !== "string" || name === "") throw new TypeError("a hook needs a name");
+    if (typeof handler !== "function")
+      throw new TypeError(`the handler of the hook "${name}" must be a function`);
+    const { priority = 0 } = options;
+    if (typeof priority !== "number" || Number.isNaN(priority)) {
+      throw new TypeError(`the priority of a handler of "${name}" must be a number`);
+    }
+    const timeoutMs = options.timeoutMs === undefined ? this.#timeoutMs : checkTimeout(options.timeoutMs);
+    const run = handler as (...args: Value[]) => unknown;
+    const made = new HookHandler(this.#world, { hook: name, type, module, run, priority, timeoutMs });
+    return this.#prepared(type === "filter" ? this.#filters : this.#actions, name, made);
+  }
+
+  forget(module: string): void {
+    for (const points of [this.#filters, this.#actions]) {
+      for (const [name, point] of points) {
+        point.forget(module);
+        if (point.empty) points.delete(name);
+      }
+    }
+  }
+
+  #prepared(points: Map<string, HookPoint>, name: string, handler: HookHandler): PreparedHandler {
+    let place: Disposable | undefined;
+    let closed = false;
+    const leave = (): void => {
+      place?.[Symbol.dispose]();
+      place = undefined;
+      if (points.get(name)?.empty === true) points.delete(name);
+    };
+    return {
+      activate: () => {
+        if (closed || place !== undefined) return;
+        let point = points.get(name);
+        if (point === undefined) points.set(name, (point = new HookPoint()));
+        place = point.add(handler);
+      },
+      deactivate: leave,
+      [Symbol.dispose]: () => {
+        closed = true;
+        leave();
+        handler.close();
+      },
+    };
+  }
+
+  #live(
+    type: "filter" | "action",
+    name: string,
+    handler: FilterHandler | ActionHandler,
+    options: HandlerOptions | undefined,
+  ): Disposable {
+    const prepared = this.prepare(undefined, type, name, handler, options);
+    prepared.activate();
+    return { [Symbol.dispose]: () => prepared[Symbol.dispose]() };
+  }
+}
+
+/** {@link HookHandler.call} answers a native promise or a plain value, never a foreign thenable. */
+function isPromise(answer: unknown): answer is Promise<unknown> {
+  return answer instanceof Promise;
+}
+
+function checkTimeout(timeoutMs: number): number {
+  if (!(timeoutMs > 0)) throw new RangeError(`a handler cannot have a time-out of ${timeoutMs} ms`);
+  return timeoutMs;
+}

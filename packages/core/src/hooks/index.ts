@@ -1,0 +1,2 @@
+export { createHooksDoor, type HooksDoor } from "./door.ts";
+export { createHooks, type HooksOptions, type KernelHooks, type PreparedHandler } from "./hooks.ts";

@@ -1,0 +1,126 @@
+import { expect, test } from "vitest";
+import { createHooks, createHooksDoor, type KernelHooks } from "../../src/hooks/index.ts";
+import { createMetrics, type MetricsRegistry } from "../../src/metrics/index.ts";
+import { createTestPlatform } from "../../src/testing/index.ts";
+
+function bench(): { readonly hooks: KernelHooks; readonly metrics: MetricsRegistry } {
+  const { clock, log } = createTestPlatform();
+  const metrics = createMetrics();
+  return { metrics, hooks: createHooks({ clock, log, metrics }) };
+}
+
+test("what a door registers is live only once it is active", async () => {
+  const { hooks } = bench();
+  const door = createHooksDoor(hooks, { module: "m" });
+  door.filter("h", (value) => `${String(value)}1`);
+  expect(await hooks.applyFilters("h", "")).toBe("");
+  door.activate();
+  door.activate();
+  door.filter("h", (value) => `${String(value)}2`);
+  expect(await hooks.applyFilters("h", "")).toBe("12");
+  door.deactivate();
+  door.filter("h", (value) => `${String(value)}3`);
+  expect(await hooks.applyFilters("h", "")).toBe("");
+  door.activate();
+  expect(await hooks.applyFilters("h", "")).toBe("123");
+});
+
+test("a closed door takes its handlers away and refuses new ones with DOOR_CLOSED", async () => {
+  const { hooks } = bench();
+  const door = createHooksDoor(hooks, { module: "m" });
+  door.activate();
+  door.action("h", () => {
+    throw new Error("must not be called");
+  });
+  door.close();
+  door.close();
+  door.activate();
+  expect(door.open).toBe(false);
+  await hooks.runActions("h");
+  for (const type of ["filter", "action"] as const) {
+    expect(() => door[type]("h", () => undefined)).toThrow(expect.objectContaining({ code: "DOOR_CLOSED" }));
+  }
+});
+
+test("a registration that was disposed does not come back with the next activation", async () => {
+  const { hooks } = bench();
+  const door = createHooksDoor(hooks, { module: "m" });
+  const registration = door.filter("h", () => "wrong");
+  registration[Symbol.dispose]();
+  door.activate();
+  expect(await hooks.applyFilters("h", "right")).toBe("right");
+});
+
+test("at a swap the new generation takes the very place of the old one", async () => {
+  const { hooks } = bench();
+  const old = createHooksDoor(hooks, { module: "m" });
+  old.filter("h", (value) => `${String(value)}-old`);
+  old.activate();
+  hooks.filter("h", (value) => `${String(value)}-host`);
+  const fresh = createHooksDoor(hooks, { module: "m" });
+  fresh.filter("h", (value) => `${String(value)}-new`);
+  old.deactivate();
+  fresh.activate();
+  old.close();
+  expect(await hooks.applyFilters("h", "")).toBe("-new-host");
+});
+
+test("a module keeps its place also when it is gone in between, until it is forgotten", async () => {
+  const { hooks } = bench();
+  const add = (): ReturnType<typeof createHooksDoor> => {
+    const door = createHooksDoor(hooks, { module: "m" });
+    door.filter("h", (value) => `${String(value)}-m`);
+    door.activate();
+    return door;
+  };
+  const first = add();
+  hooks.filter("h", (value) => `${String(value)}-host`);
+  first.close();
+  const second = add();
+  expect(await hooks.applyFilters("h", "")).toBe("-m-host");
+  second.close();
+  hooks.forget("m");
+  add();
+  expect(await hooks.applyFilters("h", "")).toBe("-host-m");
+});
+
+test("a run that began before a swap still calls the old handler, but not once its door is closed", async () => {
+  const { hooks } = bench();
+  const gate = Promise.withResolvers<string>();
+  hooks.filter("h", () => gate.promise, { priority: 1 });
+  const old = createHooksDoor(hooks, { module: "m" });
+  old.filter("h", (value) => `${String(value)}-old`);
+  old.activate();
+  const before = hooks.applyFilters("h", "");
+  old.deactivate();
+  gate.resolve("go");
+  expect(await before).toBe("go-old");
+  old.activate();
+  const closing = hooks.applyFilters("h", "");
+  old.close();
+  expect(await closing).toBe("go");
+});
+
+test("failures are counted under the module and vanish with its door", async () => {
+  const { hooks, metrics } = bench();
+  const door = createHooksDoor(hooks, { module: "m" });
+  door.action("h", () => Promise.reject(new Error("no")));
+  door.activate();
+  await hooks.runActions("h");
+  expect(metrics.text()).toContain('keelson_hook_failures_total{hook="h",module="m"} 1\n');
+  door.close();
+  expect(metrics.text()).toBe("# EOF\n");
+});
+
+test("a new generation begins with a clean breaker", async () => {
+  const { hooks } = bench();
+  const old = createHooksDoor(hooks, { module: "m" });
+  old.filter("h", () => Promise.reject(new Error("no")));
+  old.activate();
+  for (let n = 0; n < 6; n++) await hooks.applyFilters("h", "x");
+  old.close();
+  const fresh = createHooksDoor(hooks, { module: "m" });
+  fresh.filter("h", (value) => `${String(value)}!`);
+  fresh.activate();
+  expect(await hooks.applyFilters("h", "x")).toBe("x!");
+});
