@@ -27,12 +27,11 @@ export function recordTimers(scope: typeof globalThis = globalThis): TimerRecord
     const recording: SetTimer = (run, delayMs, ...args) => {
       const source = ownSource(new Error("set here").stack ?? "");
       if (source === undefined || typeof run !== "function") return original(run, delayMs, ...args);
-      let handle: unknown;
       const once: Run = (...values) => {
         live.delete(handle);
         run(...values);
       };
-      handle = original(repeats ? run : once, delayMs, ...args);
+      const handle = original(repeats ? run : once, delayMs, ...args);
       live.set(handle, `${name} at ${source}`);
       return handle;
     };

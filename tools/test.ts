@@ -1,0 +1,107 @@
+/**
+ * Runs every test on Node, Deno and Bun and closes with one line of totals.
+ *
+ *     node tools/test.ts [--runtime node|deno|bun]... [part of a file's name]...
+ */
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { parseArgs } from "node:util";
+import { root, run } from "./command.ts";
+import { type Runtime, runtimes, versionOf } from "./runtimes.ts";
+import type { TestRecord } from "./vitest/record.ts";
+
+interface Outcome {
+  readonly runtime: string;
+  readonly seconds: number;
+  readonly record: TestRecord;
+}
+
+const LIMIT_MS = 7 * 60_000;
+
+async function testOn(runtime: Runtime, filters: readonly string[], folder: string): Promise<Outcome> {
+  const name = `${runtime.name} ${await versionOf(runtime)}`;
+  const recordFile = join(folder, `${runtime.name}.json`);
+  console.log(`\n── ${name}`);
+  const started = performance.now();
+  const result = await run(
+    runtime.command,
+    [
+      ...runtime.args,
+      join(root, "node_modules/vitest/vitest.mjs"),
+      "run",
+      "--reporter=default",
+      "--reporter=./tools/vitest/record.ts",
+      ...filters,
+    ],
+    {
+      output: "show",
+      limitMs: LIMIT_MS,
+      env: { KEELSON_EXPECT_RUNTIME: runtime.name, KEELSON_TEST_RECORD: recordFile },
+    },
+  );
+  const seconds = (performance.now() - started) / 1000;
+  return { runtime: name, seconds, record: readRecord(recordFile, result) };
+}
+
+/** The record the run wrote, with the run's own failure added: a run that broke off must never look green. */
+function readRecord(file: string, result: { code: number | null; timedOut: boolean }): TestRecord {
+  if (result.timedOut)
+    return { passed: 0, failed: [`the run took more than ${LIMIT_MS / 60_000} minutes`], skipped: [] };
+  if (!existsSync(file))
+    return { passed: 0, failed: [`the run ended with ${result.code} and no record`], skipped: [] };
+  const record = JSON.parse(readFileSync(file, "utf8")) as TestRecord;
+  const failed = [...record.failed];
+  if (result.code !== 0 && failed.length === 0) failed.push(`the run ended with ${result.code}`);
+  if (record.passed === 0 && failed.length === 0) failed.push("no test was executed");
+  return { ...record, failed };
+}
+
+function printTable(outcomes: readonly Outcome[]): void {
+  console.log(
+    `\n${"runtime".padEnd(16)}${"passed".padStart(8)}${"failed".padStart(8)}${"skipped".padStart(9)}${"seconds".padStart(9)}`,
+  );
+  for (const { runtime, record, seconds } of outcomes) {
+    const counts = [record.passed, record.failed.length, record.skipped.length];
+    console.log(
+      `${runtime.padEnd(16)}${String(counts[0]).padStart(8)}${String(counts[1]).padStart(8)}` +
+        `${String(counts[2]).padStart(9)}${seconds.toFixed(1).padStart(9)}`,
+    );
+  }
+}
+
+function printDetails(outcomes: readonly Outcome[]): void {
+  for (const { runtime, record } of outcomes) {
+    for (const { test, reason } of record.skipped) console.log(`skipped on ${runtime}: ${test} (${reason})`);
+  }
+  for (const { runtime, record } of outcomes) {
+    for (const test of record.failed) console.log(`FAILED on ${runtime}: ${test}`);
+  }
+}
+
+const { values, positionals } = parseArgs({
+  options: { runtime: { type: "string", multiple: true } },
+  allowPositionals: true,
+});
+const chosen = runtimes.filter(({ name }) => values.runtime === undefined || values.runtime.includes(name));
+if (chosen.length === 0 || chosen.length < (values.runtime?.length ?? 0)) {
+  throw new RangeError(`--runtime takes ${runtimes.map(({ name }) => name).join(", ")}`);
+}
+
+const folder = mkdtempSync(join(tmpdir(), "keelson-test-"));
+const outcomes: Outcome[] = [];
+try {
+  for (const runtime of chosen) outcomes.push(await testOn(runtime, positionals, folder));
+} finally {
+  rmSync(folder, { recursive: true });
+}
+printTable(outcomes);
+printDetails(outcomes);
+const total = (count: (record: TestRecord) => number): number =>
+  outcomes.reduce((sum, { record }) => sum + count(record), 0);
+const failed = total((record) => record.failed.length);
+console.log(
+  `\n${total((record) => record.passed)} passed, ${failed} failed, ${total((record) => record.skipped.length)} skipped`,
+);
+process.exitCode = failed === 0 ? 0 : 1;
