@@ -1,0 +1,85 @@
+import { asKeelsonError, KeelsonError } from "../contract/errors.ts";
+import type { ModuleContext } from "../contract/module.ts";
+import type { EventEnvelope } from "../contract/message.ts";
+import type { Counter } from "../contract/metrics.ts";
+import type { Value } from "../contract/value.ts";
+import { isObject, normalizeEvent, parseLine } from "./normalize.ts";
+import type { PendingCalls } from "./calls.ts";
+import type { ChildRequests } from "./requests.ts";
+import { boundaryTopic } from "./topics.ts";
+import { decodeValue, mayHoldMarks } from "./wire-value.ts";
+
+const ERRORS_PER_SECOND = 100;
+
+/** Sorts a child's lines: replies to the host's calls, requests and cancellations, and events, which go to the module's bus. */
+export class Dialogue {
+  readonly #context: ModuleContext;
+  readonly #calls: PendingCalls;
+  readonly #requests: ChildRequests;
+  readonly #events: Counter;
+  readonly #badLines: Counter;
+  #windowFrom = -Infinity;
+  #told = 0;
+
+  constructor(context: ModuleContext, calls: PendingCalls, requests: ChildRequests) {
+    this.#context = context;
+    this.#calls = calls;
+    this.#requests = requests;
+    this.#events = context.metrics.counter("keelson_boundary_events_total", { help: "Events that child processes sent." });
+    this.#badLines = context.metrics.counter("keelson_boundary_bad_lines_total", {
+      help: "Lines of child processes that could not be understood.",
+    });
+  }
+
+  /** Takes one line; never throws. */
+  take(line: string): void {
+    try {
+      const value = parseLine(line);
+      if (isObject(value) && value["event_id"] === undefined) {
+        if (typeof value["reply_id"] === "string") {
+          // The reply to a call that was given up comes late, and is nobody's fault.
+          this.#calls.reply(value, mayHoldMarks(line));
+          return;
+        }
+        if (value["request_id"] !== undefined) return this.#requests.take(value, mayHoldMarks(line));
+        if (value["cancel_id"] !== undefined) return this.#requests.cancel(value["cancel_id"]);
+      }
+      this.event(normalizeEvent(value), mayHoldMarks(line));
+    } catch (error) {
+      this.fault(asKeelsonError(error, "INTERNAL", "A line could not be taken"));
+    }
+  }
+
+  /** Publishes an event under `boundary.<id>.<type>`; its data is the whole strict form. */
+  event(envelope: EventEnvelope, marked = true): void {
+    this.#events.add();
+    const { event } = envelope;
+    const data =
+      marked && event.kind === "module"
+        ? { ...envelope, event: { ...event, payload: decodeValue(event.payload) } }
+        : envelope;
+    this.#publish(event.event_type, data as unknown as Value);
+  }
+
+  /** Counts and publishes, under `boundary.<id>.error` as `{ error }`, what is wrong with a line; the first 100 of each second. */
+  fault(error: KeelsonError): void {
+    this.#badLines.add();
+    const { clock } = this.#context;
+    const now = clock.now();
+    if (now - this.#windowFrom >= 1000) {
+      this.#windowFrom = now;
+      this.#told = 0;
+    }
+    if (++this.#told > ERRORS_PER_SECOND) return;
+    this.#publish("error", { error: error.toJSON() as unknown as Value });
+  }
+
+  #publish(type: string, data: Value): void {
+    try {
+      this.#context.bus.publish(boundaryTopic(this.#context.id, type), data);
+    } catch (error) {
+      // Lines still in the pipe when the generation ends find its door closed.
+      this.#context.log.write("debug", `An event of type ${type} could not be published`, { error });
+    }
+  }
+}

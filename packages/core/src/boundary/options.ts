@@ -1,0 +1,120 @@
+import { asKeelsonError, KeelsonError } from "../contract/errors.ts";
+import type { Deadlines } from "../contract/module.ts";
+import type { Manifest } from "../contract/manifest.ts";
+import type { Platform, Process, Processes } from "../contract/platform.ts";
+import type { RestartOptions } from "../contract/supervised.ts";
+import type { MaybePromise } from "../contract/value.ts";
+import { requireRange } from "../primitives/backoff.ts";
+import type { RequestHandler } from "./requests.ts";
+
+/** Variables for a child's environment. */
+export type Environment = Readonly<Record<string, string>>;
+
+/** What is known when a child's last variables are asked for. */
+export interface PreSpawnContext {
+  /** The module's id, or the command of a one-shot run. */
+  readonly id: string;
+  /** The module's generation; 1 for a one-shot run. */
+  readonly generation: number;
+  /** Fires when the start was given up. */
+  readonly signal: AbortSignal | undefined;
+}
+
+/** How a child that speaks JSON lines is started. */
+export interface ChildProcessOptions {
+  /** Program: a name looked up in PATH, or a path. No shell is involved. */
+  readonly command: string;
+  readonly args?: readonly string[];
+  readonly cwd?: URL;
+  /** The child's environment; besides it, only what the platform always passes on. */
+  readonly env?: Environment;
+  /** More of the environment, made for each start: a token, a port. Wins over `env`. */
+  readonly preSpawn?: Environment | ((context: PreSpawnContext) => MaybePromise<Environment>);
+  /** Bytes of one line of the child's at most. Default 1 MiB. */
+  readonly maxLineBytes?: number;
+  /** Time between asking the process tree to end and killing it, ms. Default 500. */
+  readonly graceMs?: number;
+  /** Time after which processes that survive are reported, ms. Default 5,000. */
+  readonly deadlineMs?: number;
+}
+
+/** Options of `processModule`. */
+export interface ProcessModuleOptions extends ChildProcessOptions {
+  readonly id: string;
+  /** Default: the id. */
+  readonly name?: string;
+  /** Default "0.0.0". */
+  readonly version?: string;
+  readonly description?: string;
+  /** Time for the first event, ms. Default 10,000. */
+  readonly handshakeMs?: number;
+  /** The policy, if absent, is "on-failure". */
+  readonly restart?: RestartOptions;
+  /** Default: `startMs` 10,000 more than the handshake, `stopMs` 2,000 more than the ending of the tree may take. */
+  readonly deadlines?: Deadlines;
+  readonly depends?: Readonly<Record<string, string>>;
+  /** Whether a reload may run two of the process side by side. Default false. */
+  readonly overlap?: boolean;
+  /** Whether the child answers the method "health", with a boolean or `{ healthy, message? }`. Default false: healthy while it lives. */
+  readonly health?: boolean;
+  /** Answers the child's requests that name no module. Default: `UNKNOWN_METHOD`. */
+  readonly onRequest?: RequestHandler;
+  /** Requests in flight in each direction at most; one more is refused with `QUEUE_FULL`. Default 10,000. */
+  readonly maxPending?: number;
+  /** Characters held for a child that does not read, at most; what does not fit is refused with `QUEUE_FULL`. Default 16 Mi. */
+  readonly maxQueuedBytes?: number;
+  readonly manifest?: Manifest;
+}
+
+export const DEFAULT_LINE_BYTES = 1_048_576;
+export const DEFAULT_GRACE_MS = 500;
+export const DEFAULT_DEADLINE_MS = 5000;
+
+/** Throws `INVALID_OPTIONS` for a command that cannot be one, or numbers out of range. */
+export function checkChildOptions(options: ChildProcessOptions): void {
+  const { command, args = [], maxLineBytes = 1, graceMs = 0, deadlineMs = 0 } = options;
+  for (const [index, word] of [command, ...args].entries()) {
+    if (typeof word === "string" && !word.includes("\0") && (index > 0 || word !== "")) continue;
+    throw new KeelsonError("INVALID_OPTIONS", `${index === 0 ? "command" : `args[${index - 1}]`} is no usable text.`, {
+      hint: "command is one program, args its arguments, each a string without NUL",
+      details: { option: index === 0 ? "command" : "args" },
+    });
+  }
+  requireRange("maxLineBytes", maxLineBytes, 1);
+  requireRange("graceMs", graceMs, 0);
+  requireRange("deadlineMs", deadlineMs, 0);
+}
+
+/** Asks for the last variables, then starts the child. Throws `UNSUPPORTED` on a platform without processes. */
+export async function spawnChild(
+  platform: Platform,
+  options: ChildProcessOptions,
+  context: PreSpawnContext,
+): Promise<Process> {
+  const processes = requireProcesses(platform, context.id);
+  const env = { ...options.env, ...(await preSpawnEnvironment(options, context)) };
+  context.signal?.throwIfAborted();
+  return processes.spawn(options.command, options.args ?? [], {
+    env,
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+  });
+}
+
+function requireProcesses(platform: Platform, id: string): Processes {
+  if (platform.processes !== undefined) return platform.processes;
+  const reason = platform.reasons["processes"] ?? `The platform ${platform.name} starts no processes.`;
+  throw new KeelsonError("UNSUPPORTED", `${id} needs a child process, which is not to be had here. ${reason}`, {
+    hint: "allow the host to start processes, or run on a platform that can",
+    details: { feature: "processes", platform: platform.name },
+  });
+}
+
+async function preSpawnEnvironment(options: ChildProcessOptions, context: PreSpawnContext): Promise<Environment> {
+  const { preSpawn = {} } = options;
+  if (typeof preSpawn !== "function") return preSpawn;
+  try {
+    return await preSpawn(context);
+  } catch (error) {
+    throw asKeelsonError(error, "MODULE_FAILED", `The preSpawn function of ${context.id} failed`);
+  }
+}

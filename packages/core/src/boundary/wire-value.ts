@@ -1,0 +1,163 @@
+import { KeelsonError } from "../contract/errors.ts";
+import type { Value } from "../contract/value.ts";
+import { fromBase64, toBase64 } from "./base64.ts";
+
+/**
+ * How values travel in JSON lines. What JSON has goes as it is; bytes go as `{"$bytes": "<base64>"}`, a bigint as `{"$bigint":
+ * "<decimal>"}`, and an object that would be mistaken for one of these as `{"$value": {…}}`. An undefined property is left out, an
+ * undefined element of an array becomes null.
+ */
+
+type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+
+const MARKS = ["$bytes", "$bigint", "$value"];
+const BIGINT = /^-?\d{1,100000}$/;
+
+/**
+ * The JSON text of a value; undefined for undefined. Values that JSON holds anyway are not copied.
+ *
+ * @throws KeelsonError `INVALID_PAYLOAD` for what is not plain data and bytes: functions, symbols, class instances, NaN and infinities,
+ * circles
+ */
+export function encodeValue(value: Value): string | undefined {
+  if (value === undefined) return undefined;
+  try {
+    return JSON.stringify(toJson(value, []));
+  } catch (error) {
+    if (error instanceof KeelsonError) throw error;
+    throw new KeelsonError("INVALID_PAYLOAD", "A value cannot be sent as JSON.", {
+      hint: "send plain data and bytes",
+      cause: error,
+    });
+  }
+}
+
+/**
+ * The value again. `value` comes from JSON.parse and is changed in place.
+ *
+ * @throws KeelsonError `INVALID_PAYLOAD` when a mark does not hold what it announces
+ */
+export function decodeValue(value: unknown): Value {
+  if (typeof value !== "object" || value === null) return value as Value;
+  if (Array.isArray(value)) {
+    for (let index = 0; index < value.length; index++) value[index] = decodeValue(value[index]);
+    return value as Value;
+  }
+  const object = value as Record<string, unknown>;
+  const mark = markOf(object);
+  if (mark === undefined) {
+    decodeProperties(object);
+    return object as Value;
+  }
+  const inner = object[mark];
+  if (mark === "$value" && typeof inner === "object" && inner !== null && !Array.isArray(inner)) {
+    decodeProperties(inner as Record<string, unknown>);
+    return inner as Value;
+  }
+  if (mark === "$bigint" && typeof inner === "string" && BIGINT.test(inner)) return BigInt(inner);
+  const bytes = mark === "$bytes" && typeof inner === "string" ? fromBase64(inner) : undefined;
+  if (bytes !== undefined) return bytes;
+  throw new KeelsonError("INVALID_PAYLOAD", `A value marked ${mark} does not hold what the mark says.`, {
+    hint: `write ${mark === "$bytes" ? "base64 with padding" : mark === "$bigint" ? "a decimal number as a string" : "an object"} behind ${mark}`,
+  });
+}
+
+/** Whether a line may hold marked values: a cheap look that spares most lines the decoding. */
+export function mayHoldMarks(line: string): boolean {
+  return line.includes('"$') || line.includes('"\\u0024');
+}
+
+function decodeProperties(object: Record<string, unknown>): void {
+  for (const key of Object.keys(object)) {
+    const before = object[key];
+    if (typeof before === "object" && before !== null) {
+      const after = decodeValue(before);
+      if (after !== before) put(object, key, after);
+    }
+  }
+}
+
+/** A property of its own even when it is called `__proto__`, which an assignment would take for the prototype. */
+function put(object: Record<string, unknown>, key: string, value: unknown): void {
+  if (key === "__proto__") {
+    Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true });
+  } else object[key] = value;
+}
+
+/** The object's one key, if that is a mark. Properties that JSON leaves out do not count. */
+function markOf(object: Record<string, unknown>): string | undefined {
+  let only: string | undefined;
+  for (const key in object) {
+    if (object[key] === undefined) continue;
+    if (only !== undefined) return undefined;
+    only = key;
+  }
+  return only !== undefined && MARKS.includes(only) ? only : undefined;
+}
+
+function toJson(value: unknown, within: object[]): Json {
+  switch (typeof value) {
+    case "string":
+    case "boolean":
+      return value;
+    case "number":
+      if (Number.isFinite(value)) return value;
+      throw unsendable(`the number ${value}`);
+    case "bigint":
+      return { $bigint: value.toString() };
+    case "undefined":
+      return null;
+    case "object":
+      return value === null ? null : objectToJson(value, within);
+    default:
+      throw unsendable(`a ${typeof value}`);
+  }
+}
+
+function objectToJson(value: object, within: object[]): Json {
+  if (within.includes(value)) throw unsendable("an object that holds itself");
+  if (within.length >= 1000) throw unsendable("data nested more than 1000 deep");
+  if (value instanceof Uint8Array) return { $bytes: toBase64(value) };
+  within.push(value);
+  const json = Array.isArray(value) ? arrayToJson(value, within) : recordToJson(value, within);
+  within.pop();
+  return json;
+}
+
+function arrayToJson(value: unknown[], within: object[]): Json {
+  let copy: Json[] | undefined;
+  for (let index = 0; index < value.length; index++) {
+    const before = value[index];
+    const after = toJson(before, within);
+    if (copy === undefined && after !== before) copy = value.slice(0, index) as Json[];
+    copy?.push(after);
+  }
+  return copy ?? (value as Json[]);
+}
+
+function recordToJson(value: object, within: object[]): Json {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  // The prototype of another realm's plain object has no prototype either.
+  if (prototype !== null && prototype !== Object.prototype && Object.getPrototypeOf(prototype) !== null) {
+    throw unsendable(`an instance of ${(value.constructor as { name?: string } | undefined)?.name ?? "a class"}`);
+  }
+  const record = value as Record<string, unknown>;
+  let copy: Record<string, unknown> | undefined;
+  for (const key of Object.keys(record)) {
+    const before = record[key];
+    if (before === undefined) continue;
+    const after = toJson(before, within);
+    if (after !== before) {
+      copy ??= { ...record };
+      put(copy, key, after);
+    }
+  }
+  const json = (copy ?? record) as Record<string, Json>;
+  return markOf(record) === undefined ? json : { $value: json };
+}
+
+function unsendable(what: string): KeelsonError {
+  return new KeelsonError("INVALID_PAYLOAD", `A value holds ${what}, which cannot be sent to another process.`, {
+    hint: "send plain data and bytes",
+  });
+}

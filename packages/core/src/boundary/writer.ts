@@ -1,0 +1,69 @@
+import type { Process } from "../contract/platform.ts";
+
+const encoder = new TextEncoder();
+
+/**
+ * Writes lines to a child's stdin. Lines of one turn go out as one write; while the child does not read they wait here, up to a
+ * limit.
+ */
+export class LineWriter {
+  readonly #process: Process;
+  readonly #maxQueued: number;
+  readonly #onFailure: (cause: unknown) => void;
+  #queue = "";
+  #scheduled = false;
+  #draining = false;
+  #closed = false;
+
+  /** @param maxQueued characters held at most while the child does not read */
+  constructor(process: Process, maxQueued: number, onFailure: (cause: unknown) => void) {
+    this.#process = process;
+    this.#maxQueued = maxQueued;
+    this.#onFailure = onFailure;
+  }
+
+  /** Queues a line, its end included. False: the queue is full or closed, and the line was not taken. */
+  write(line: string): boolean {
+    if (this.#closed || this.#queue.length + line.length > this.#maxQueued) return false;
+    this.#queue += line;
+    if (!this.#scheduled && !this.#draining) {
+      this.#scheduled = true;
+      queueMicrotask(() => this.#flush());
+    }
+    return true;
+  }
+
+  /** Takes no more lines and forgets those that wait. */
+  close(): void {
+    this.#closed = true;
+    this.#queue = "";
+  }
+
+  #flush(): void {
+    this.#scheduled = false;
+    if (this.#queue === "" || this.#closed) return;
+    const bytes = encoder.encode(this.#queue);
+    this.#queue = "";
+    try {
+      const full = this.#process.write(bytes);
+      if (full === undefined) return;
+      this.#draining = true;
+      full.then(
+        () => {
+          this.#draining = false;
+          this.#flush();
+        },
+        (error: unknown) => this.#fail(error),
+      );
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #fail(error: unknown): void {
+    this.#draining = false;
+    if (this.#closed) return;
+    this.close();
+    this.#onFailure(error);
+  }
+}

@@ -1,0 +1,118 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import type { Value } from "../../src/contract/value.ts";
+import { fromBase64, fromBase64Plain, toBase64, toBase64Plain } from "../../src/boundary/base64.ts";
+import { decodeValue, encodeValue, mayHoldMarks } from "../../src/boundary/wire-value.ts";
+
+const roundTrip = (value: Value): Value => decodeValue(JSON.parse(encodeValue(value) ?? "null"));
+const code = (expected: string): unknown => expect.objectContaining({ code: expected });
+
+describe("values in JSON lines", () => {
+  test("bytes and bigints travel under a mark", () => {
+    expect(encodeValue({ a: Uint8Array.of(1, 2, 255), b: [12n] })).toBe('{"a":{"$bytes":"AQL/"},"b":[{"$bigint":"12"}]}');
+    expect(roundTrip({ a: Uint8Array.of(1, 2, 255), b: [-12n] })).toEqual({ a: Uint8Array.of(1, 2, 255), b: [-12n] });
+  });
+
+  test("what looks like a mark but is the sender's own data comes back as it was", () => {
+    for (const value of [{ $bytes: "AQ==" }, { $bigint: "x" }, { $value: { $bytes: 1 } }, { $value: 3 }, { $bytes: "a", more: 1 }]) {
+      expect(roundTrip(value)).toEqual(value);
+      expect(roundTrip([{ in: value }])).toEqual([{ in: value }]);
+    }
+    expect(roundTrip({ $bytes: "AQ==", gone: undefined })).toEqual({ $bytes: "AQ==" });
+  });
+
+  test("plain data is handed to JSON without a copy, and the sender's data is never changed", () => {
+    const value = Object.freeze({ a: Object.freeze([1n, Object.freeze({ b: undefined })]), c: undefined });
+    expect(encodeValue(value)).toBe('{"a":[{"$bigint":"1"},{}]}');
+    expect(encodeValue(undefined)).toBeUndefined();
+    expect(encodeValue([undefined, null])).toBe("[null,null]");
+  });
+
+  test("a key called __proto__ is data like any other", () => {
+    const value = JSON.parse('{"__proto__":{"a":1},"b":2}') as Record<string, Value>;
+    Object.defineProperty(value, "__proto__", { value: 5n, enumerable: true });
+    const text = encodeValue(value) as string;
+    expect(text).toBe('{"__proto__":{"$bigint":"5"},"b":2}');
+    const back = decodeValue(JSON.parse(text)) as object;
+    expect(Object.getPrototypeOf(back)).toBe(Object.prototype);
+    expect(Object.entries(back)).toContainEqual(["__proto__", 5n]);
+  });
+
+  const circle: Record<string, unknown> = {};
+  circle["self"] = [circle];
+  let deep: unknown[] = [];
+  for (let depth = 0; depth < 5000; depth++) deep = [deep];
+  test.each<[string, unknown]>([
+    ["a function", () => {}],
+    ["a symbol", Symbol("s")],
+    ["NaN", Number.NaN],
+    ["an infinity", -Infinity],
+    ["a date", new Date()],
+    ["a map", new Map()],
+    ["a class instance", new (class Thing {})()],
+    ["another typed array", new Float32Array(1)],
+    ["a circle", circle],
+    ["data nested too deep", deep],
+    ["a method called toJSON", { toJSON: () => 1 }],
+    [
+      "a getter that throws",
+      {
+        get a(): never {
+          throw undefined;
+        },
+      },
+    ],
+  ])("%s is INVALID_PAYLOAD", (_, value) => {
+    expect(() => encodeValue(value as Value)).toThrow(code("INVALID_PAYLOAD"));
+    expect(() => encodeValue({ a: [value as Value] })).toThrow(code("INVALID_PAYLOAD"));
+  });
+
+  test("the same object twice is no circle", () => {
+    const shared = { a: 1 };
+    expect(encodeValue([shared, shared])).toBe('[{"a":1},{"a":1}]');
+  });
+
+  test.each(['{"$bytes":"?"}', '{"$bytes":"AQ"}', '{"$bytes":3}', '{"$bigint":"1.5"}', '{"$bigint":12}', '{"$value":1}'])(
+    "%s is INVALID_PAYLOAD",
+    (text) => {
+      expect(() => decodeValue(JSON.parse(text))).toThrow(code("INVALID_PAYLOAD"));
+    },
+  );
+
+  test("base64 is the same with and without the engine's help", () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 50 }), (bytes) => {
+        const text = toBase64(bytes);
+        expect(toBase64Plain(bytes)).toBe(text);
+        expect(fromBase64(text)).toEqual(bytes);
+        expect(fromBase64Plain(text)).toEqual(bytes);
+      }),
+    );
+  });
+
+  test("any value comes back as it was sent", () => {
+    const { value } = fc.letrec<{ value: Value }>((tie) => ({
+      value: fc.oneof(
+        { maxDepth: 5 },
+        fc.constantFrom<Value>(null, true, "$bytes"),
+        fc.string(),
+        fc.double({ noNaN: true, noDefaultInfinity: true }).map((number) => number + 0),
+        fc.bigInt(),
+        fc.uint8Array(),
+        fc.array(tie("value"), { maxLength: 4 }),
+        fc.dictionary(fc.oneof(fc.string(), fc.constantFrom("$bytes", "$bigint", "$value", "__proto__")), tie("value"), {
+          maxKeys: 3,
+          noNullPrototype: true,
+        }),
+      ),
+    }));
+    fc.assert(
+      fc.property(value, (sent) => {
+        const text = encodeValue(sent) as string;
+        const back = mayHoldMarks(text) ? decodeValue(JSON.parse(text)) : (JSON.parse(text) as Value);
+        expect(back).toEqual(sent);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+});
