@@ -1,0 +1,588 @@
+import * as helpers from "./helpers.ts";
+import { type Layout, PARKED } from "./layout.ts";
+import type { ModuleInfo } from "./module.ts";
+import type { OffsetMapBuilder } from "./offset-map.ts";
+import type { MeterOptions } from "./options.ts";
+import { Reader, tooLarge } from "./reader.ts";
+import { Action, Bulk, type Scan } from "./scan.ts";
+import { readValueType } from "./types.ts";
+import type { Writer } from "./writer.ts";
+
+const I32 = 0x7f;
+const EMPTY = 0x40;
+const BLOCK = 0x02;
+const LOOP = 0x03;
+const IF = 0x04;
+const END = 0x0b;
+const BR = 0x0c;
+const BR_IF = 0x0d;
+const CALL = 0x10;
+const localGet = 0x20;
+const localSet = 0x21;
+const localTee = 0x22;
+const globalGet = 0x23;
+const globalSet = 0x24;
+const i32Eq = 0x46;
+const i32LessThan = 0x48;
+const i32Add = 0x6a;
+const i32Sub = 0x6b;
+const i32And = 0x71;
+const i32Or = 0x72;
+const i32ShiftRight = 0x76;
+const RETURN = 0x0f;
+
+/** No segment costs more; the scan splits them long before. */
+const MAX_COST = 2 ** 26;
+/** A function without loops and calls that costs up to this needs no test of its own: its callers test. */
+const UNTESTED_COST = 64;
+/** Loops inside one another beyond this many test in place. */
+const MAX_HOT_NESTING = 24;
+/** Stack bytes of a call beyond parameters, locals and operands. */
+const FRAME_BYTES = 96;
+/** Stack bytes that a call of an import is reckoned to take until it returns. */
+const HOST_FRAME_BYTES = 1024;
+/** Frames of functions that call nothing are free up to this size. */
+const FREE_FRAME_BYTES = 1024;
+/** Extra levels of blocks that a hot loop has. */
+const HOT_LEVELS = 3;
+
+/** Writes the metered form of one function's body after another. */
+export class Emitter {
+  hotLoops = 0;
+  readonly #module: ModuleInfo;
+  readonly #layout: Layout;
+  readonly #scan: Scan;
+  readonly #out: Writer;
+  readonly #map: OffsetMapBuilder | undefined;
+  readonly #check: boolean;
+  /** Calls of this module's functions may return from a foreign one, reached by a tail call. */
+  readonly #foreignTailCalls: boolean;
+  readonly #maxLocals: number;
+
+  // of the function being written
+  /** The counter lives in a local, which the global follows at calls and exits. */
+  #local = false;
+  #counter = -1;
+  #scratch = -1;
+  #length = -1;
+  #depthLocal = -1;
+  #frame = 0;
+  #wrapped = false;
+  #hot: Int32Array = new Int32Array(64);
+  #bodyStart = 0;
+  #hints: number[] = [];
+
+  constructor(
+    module: ModuleInfo,
+    layout: Layout,
+    options: MeterOptions,
+    scan: Scan,
+    out: Writer,
+    foreignTailCalls: boolean,
+    maxLocals: number,
+    map: OffsetMapBuilder | undefined,
+  ) {
+    this.#module = module;
+    this.#layout = layout;
+    this.#scan = scan;
+    this.#out = out;
+    this.#foreignTailCalls = foreignTailCalls;
+    this.#check = options.checkImports ?? true;
+    this.#maxLocals = maxLocals;
+    this.#map = map;
+  }
+
+  /** Writes one body without its size; `from` to `to` is the original. Returns where tests stand, for hints. */
+  body(functionIndex: number, from: number, to: number): number[] {
+    const scan = this.#scan;
+    const out = this.#out;
+    const source = this.#module.bytes;
+    const typeIndex = this.#module.functions[functionIndex]!;
+    const type = this.#module.types[typeIndex]!;
+    this.#bodyStart = out.at;
+    this.#hints = [];
+
+    // locals as declared
+    const reader = new Reader(source, from, to);
+    const groups = reader.u32();
+    const groupsFrom = reader.at;
+    let locals = 0;
+    let localBytes = 0;
+    for (let group = 0; group < groups; group++) {
+      const count = reader.u32();
+      locals += count;
+      localBytes += count * Math.max(8, readValueType(reader).bytes);
+    }
+    if (locals > this.#maxLocals) throw tooLarge("locals in a function", locals, this.#maxLocals);
+
+    scan.run(reader.at, to, typeIndex);
+    this.#decide(type.paramStack + localBytes);
+
+    // and the meter's own, behind them
+    const first = type.params + locals;
+    let own = 0;
+    this.#counter = this.#local ? first + own++ : -1;
+    this.#scratch = this.#local ? this.#counter : first + own++;
+    this.#length = scan.hasDynamicLength ? first + own++ : -1;
+    this.#depthLocal = this.#frame > 0 ? first + own++ : -1;
+    out.u32(groups + 1);
+    out.copy(source, groupsFrom, reader.at);
+    out.u32(own);
+    out.byte(I32);
+
+    this.#entry();
+    if (this.#wrapped) this.#openWrapper(type.results, type.resultBytes);
+    this.#actions(reader.at);
+    if (this.#wrapped) {
+      out.byte(END);
+      if (scan.functionLanding) this.#landing();
+    }
+    this.#toGlobal();
+    this.#leaveDepth();
+    out.byte(END);
+    return this.#hints;
+  }
+
+  /** Decides where the counter lives, which loops are entered again, and what the frame costs. */
+  #decide(valueBytes: number): void {
+    const scan = this.#scan;
+    if (this.#hot.length < scan.loops) this.#hot = new Int32Array(scan.loopParent.length);
+    const hot = this.#hot;
+    let anyHot = false;
+    // #hot counts the hot loops from the outermost to this one; parents come first
+    for (let loop = 0; loop < scan.loops; loop++) {
+      const parent = scan.loopParent[loop]!;
+      const above = parent < 0 ? 0 : hot[parent]!;
+      const isHot =
+        scan.loopCalls[loop] === 0 &&
+        scan.loopParams[loop] === 0 &&
+        scan.loopLanding[loop] === 0 &&
+        !scan.hasTryTable &&
+        above < MAX_HOT_NESTING;
+      hot[loop] = isHot ? above + 1 : above;
+      if (isHot) {
+        anyHot = true;
+        this.hotLoops++;
+      }
+    }
+    this.#local = anyHot;
+    this.#frame = 0;
+    if (this.#layout.depth >= 0) {
+      const frame = FRAME_BYTES + valueBytes + 8 * scan.maxHeight;
+      if (scan.hasCalls || frame > FREE_FRAME_BYTES) this.#frame = Math.min(frame, 2 ** 28);
+    }
+    this.#wrapped = this.#local || this.#frame > 0 || scan.functionLanding;
+  }
+
+  #isHot(loop: number): boolean {
+    const parent = this.#scan.loopParent[loop]!;
+    return this.#hot[loop] !== (parent < 0 ? 0 : this.#hot[parent]);
+  }
+
+  /** What a function does first: pays for its first segment and its frame, and tests both. */
+  #entry(): void {
+    const scan = this.#scan;
+    const out = this.#out;
+    const { fuel, depth } = this.#layout;
+    const cost = Math.max(1, segmentCost(scan, 0));
+    const tested = scan.hasCalls || scan.loops > 0 || cost > UNTESTED_COST || this.#frame > 0;
+    out.op(globalGet, fuel);
+    out.i32(cost);
+    out.byte(i32Sub);
+    if (this.#local) out.op(localSet, this.#counter);
+    else {
+      if (tested) out.op(localTee, this.#scratch);
+      out.op(globalSet, fuel);
+    }
+    if (!tested) return;
+    if (this.#frame > 0) {
+      out.op(globalGet, depth);
+      out.i32(this.#frame);
+      out.byte(i32Sub);
+      out.op(localTee, this.#depthLocal);
+      out.op(globalSet, depth);
+    }
+    out.op(localGet, this.#scratch);
+    if (this.#frame > 0) {
+      out.op(localGet, this.#depthLocal);
+      out.byte(i32Or);
+    }
+    out.i32(0);
+    out.byte(i32LessThan);
+    this.#rarely(IF);
+    out.byte(EMPTY);
+    if (this.#local) {
+      out.op(localGet, this.#counter);
+      out.op(CALL, this.#frame > 0 ? helpers.enterLocal(this.#layout) : helpers.slowLocal(this.#layout));
+      out.op(localSet, this.#counter);
+    } else out.op(CALL, this.#frame > 0 ? helpers.enter(this.#layout) : helpers.slow(this.#layout));
+    out.byte(END);
+  }
+
+  /** The block around the body, whose label stands for the function's own. */
+  #openWrapper(results: number, resultBytes: Uint8Array): void {
+    const out = this.#out;
+    out.byte(BLOCK);
+    if (results === 0) out.byte(EMPTY);
+    else if (results === 1) out.raw(resultBytes);
+    else out.s32(this.#layout.functionType([], resultBytes, [0, results]));
+  }
+
+  /** Gives the frame back. */
+  #leaveDepth(): void {
+    if (this.#frame > 0) this.#moveDepth(this.#frame);
+  }
+
+  #moveDepth(bytes: number): void {
+    const { depth } = this.#layout;
+    const out = this.#out;
+    out.op(globalGet, depth);
+    out.i32(bytes);
+    out.byte(i32Add);
+    out.op(globalSet, depth);
+  }
+
+  #actions(start: number): void {
+    const scan = this.#scan;
+    const out = this.#out;
+    const source = this.#module.bytes;
+    const { actions } = scan;
+    let cursor = start;
+    for (let index = 0; index < scan.actionCount * 4; index += 4) {
+      const at = actions[index]!;
+      const a = actions[index + 2]!;
+      const b = actions[index + 3]!;
+      if (at > cursor) {
+        this.#map?.add(out.at, cursor);
+        out.copy(source, cursor, at);
+        cursor = at;
+      }
+      switch (actions[index + 1]) {
+        case Action.charge:
+          this.#charge(segmentCost(scan, a), scan.segmentTested[a] === 1);
+          break;
+        case Action.loop:
+          this.#loop(a, at, b);
+          cursor = b;
+          break;
+        case Action.loopEnd:
+          if (!this.#isHot(a)) break;
+          this.#hotLoopEnd(Math.max(1, segmentCost(scan, scan.loopSegment[a]!)));
+          cursor = at + 1;
+          break;
+        case Action.branch:
+          if (!this.#local) break;
+          cursor = this.#label(at, a, b);
+          break;
+        case Action.branchTable:
+          if (!this.#local) break;
+          cursor = this.#labels(at, a, b);
+          break;
+        case Action.call:
+          if (!this.#local && !this.#foreignTailCalls) break;
+          this.#toGlobal();
+          out.copy(source, at, b);
+          cursor = b;
+          if (this.#foreignTailCalls) this.#checkForeign();
+          this.#toLocal();
+          break;
+        case Action.callImport:
+          this.#callImport(at, b);
+          cursor = b;
+          break;
+        case Action.callUnknown:
+          this.#markUnknown();
+          out.copy(source, at, b);
+          cursor = b;
+          this.#checkForeign();
+          this.#toLocal();
+          break;
+        case Action.return:
+          if (!this.#wrapped) break;
+          out.op(BR, a + HOT_LEVELS * this.#hotAround(b));
+          cursor = at + 1;
+          break;
+        case Action.tailCall:
+          this.#toGlobal();
+          this.#leaveDepth();
+          break;
+        case Action.tailCallUnknown:
+          this.#markUnknown();
+          this.#leaveDepth();
+          break;
+        case Action.tailCallImport:
+          this.#callImport(at, b, a);
+          this.#leaveDepth();
+          out.byte(RETURN);
+          cursor = b;
+          break;
+        case Action.throw:
+          this.#toGlobal();
+          break;
+        case Action.landing:
+          this.#landing();
+          break;
+        case Action.dead:
+          cursor = a;
+          break;
+        case Action.bulk:
+          this.#bulk(a, b === 1);
+          break;
+        case Action.allocate:
+          out.i32(a);
+          out.op(CALL, helpers.takeRoom(this.#layout));
+          break;
+        case Action.allocateArray:
+          out.op(localGet, this.#length);
+          out.i32(4 - Math.log2(Math.max(1, a)));
+          out.byte(i32ShiftRight);
+          out.i32(1);
+          out.byte(i32Or);
+          out.op(CALL, helpers.takeRoom(this.#layout));
+          break;
+        case Action.memoryGrow:
+        case Action.tableGrow:
+          this.#toGlobal();
+          out.op(
+            CALL,
+            actions[index + 1] === Action.memoryGrow
+              ? helpers.growMemory(this.#layout, a)
+              : helpers.growTable(this.#layout, a),
+          );
+          cursor = b;
+          this.#toLocal();
+          break;
+        case Action.wait:
+          this.#wait(a, at, b);
+          cursor = b;
+          break;
+      }
+    }
+  }
+
+  #charge(cost: number, tested: boolean): void {
+    if (cost === 0 && !tested) return;
+    const out = this.#out;
+    this.#pushCounter();
+    out.i32(cost);
+    out.byte(i32Sub);
+    if (tested) this.#storeAndTest();
+    else if (this.#local) out.op(localSet, this.#counter);
+    else out.op(globalSet, this.#layout.fuel);
+  }
+
+  #pushCounter(): void {
+    if (this.#local) this.#out.op(localGet, this.#counter);
+    else this.#out.op(globalGet, this.#layout.fuel);
+  }
+
+  /** Stores the counter that is on top of the stack, and refills it when it is negative. */
+  #storeAndTest(): void {
+    const out = this.#out;
+    out.op(localTee, this.#scratch);
+    if (!this.#local) {
+      out.op(globalSet, this.#layout.fuel);
+      out.op(localGet, this.#scratch);
+    }
+    out.i32(0);
+    out.byte(i32LessThan);
+    this.#rarely(IF);
+    out.byte(EMPTY);
+    if (this.#local) {
+      out.op(localGet, this.#counter);
+      out.op(CALL, helpers.slowLocal(this.#layout));
+      out.op(localSet, this.#counter);
+    } else out.op(CALL, helpers.slow(this.#layout));
+    out.byte(END);
+  }
+
+  /**
+   * A loop's header. A hot loop holds no call: it leaves for a refill and is entered again.
+   * `block loop block LOOP test BODY end br 2 end refill br 0 end end`
+   */
+  #loop(loop: number, at: number, headerEnd: number): void {
+    const scan = this.#scan;
+    const out = this.#out;
+    const source = this.#module.bytes;
+    const cost = Math.max(1, segmentCost(scan, scan.loopSegment[loop]!));
+    this.#map?.add(out.at, at);
+    if (!this.#isHot(loop)) {
+      out.copy(source, at, headerEnd);
+      if (scan.loopLanding[loop] === 1) this.#landing();
+      this.#charge(cost, true);
+      return;
+    }
+    out.byte(BLOCK);
+    out.copy(source, at + 1, headerEnd);
+    out.byte(LOOP);
+    out.copy(source, at + 1, headerEnd);
+    out.byte(BLOCK);
+    out.byte(EMPTY);
+    out.copy(source, at, headerEnd);
+    out.op(localGet, this.#counter);
+    out.i32(cost);
+    out.byte(i32Sub);
+    out.op(localTee, this.#counter);
+    out.i32(0);
+    out.byte(i32LessThan);
+    this.#rarely(BR_IF);
+    out.u32(1);
+  }
+
+  #hotLoopEnd(cost: number): void {
+    const out = this.#out;
+    out.byte(END);
+    out.op(BR, 2);
+    out.byte(END);
+    out.op(localGet, this.#counter);
+    out.op(CALL, helpers.slowLocal(this.#layout));
+    out.i32(cost);
+    out.byte(i32Add);
+    out.op(localSet, this.#counter);
+    out.op(BR, 0);
+    out.byte(END);
+    out.byte(END);
+  }
+
+  #hotAround(loop: number): number {
+    return loop < 0 ? 0 : this.#hot[loop]!;
+  }
+
+  /** Rewrites the label at `at`, past the levels of the hot loops it leaves; returns where it ended. */
+  #label(at: number, loop: number, targetLoop: number): number {
+    const reader = new Reader(this.#module.bytes, at);
+    const label = reader.u32();
+    this.#out.u32(label + HOT_LEVELS * (this.#hotAround(loop) - this.#hotAround(targetLoop)));
+    return reader.at;
+  }
+
+  #labels(at: number, loop: number, list: number): number {
+    const reader = new Reader(this.#module.bytes, at);
+    const count = reader.u32();
+    const around = this.#hotAround(loop);
+    this.#out.u32(count);
+    for (let index = 0; index <= count; index++) {
+      const targetLoop = this.#scan.tableLoops[list + index]!;
+      this.#out.u32(reader.u32() + HOT_LEVELS * (around - this.#hotAround(targetLoop)));
+    }
+    return reader.at;
+  }
+
+  /** Brings the global up to date with the local. */
+  #toGlobal(): void {
+    if (!this.#local) return;
+    this.#out.op(localGet, this.#counter);
+    this.#out.op(globalSet, this.#layout.fuel);
+  }
+
+  #toLocal(): void {
+    if (!this.#local) return;
+    this.#out.op(globalGet, this.#layout.fuel);
+    this.#out.op(localSet, this.#counter);
+  }
+
+  /** Remembers the counter before a call of unknown target: whoever is metered will have lowered it. */
+  #markUnknown(): void {
+    this.#toGlobal();
+    if (!this.#check) return;
+    this.#pushCounter();
+    this.#out.op(globalSet, this.#layout.mark);
+  }
+
+  /** If nothing metered ran since the last call of unknown target, the host did. */
+  #checkForeign(): void {
+    if (!this.#check) return;
+    const out = this.#out;
+    out.op(globalGet, this.#layout.fuel);
+    out.op(globalGet, this.#layout.mark);
+    out.byte(i32Eq);
+    this.#callAfterHost();
+  }
+
+  #callAfterHost(): void {
+    this.#rarely(IF);
+    this.#out.byte(EMPTY);
+    this.#out.op(CALL, helpers.afterHost(this.#layout));
+    this.#out.byte(END);
+  }
+
+  /** A call of an import: the counter is parked meanwhile, so that a handler that catches its failure asks the host. */
+  #callImport(at: number, end: number, tailTarget?: number): void {
+    const out = this.#out;
+    if (this.#check) {
+      this.#pushCounter();
+      out.i32(PARKED);
+      out.byte(i32Sub);
+      out.op(globalSet, this.#layout.fuel);
+    } else this.#toGlobal();
+    if (this.#frame > 0) this.#moveDepth(-HOST_FRAME_BYTES);
+    this.#map?.add(out.at, at);
+    if (tailTarget === undefined) out.copy(this.#module.bytes, at, end);
+    else out.op(CALL, tailTarget);
+    if (this.#frame > 0) this.#moveDepth(HOST_FRAME_BYTES);
+    if (this.#check) out.op(CALL, helpers.afterHost(this.#layout));
+    this.#toLocal();
+  }
+
+  /** Where an exception was caught: depth is as this function left it, and time may have passed in the host. */
+  #landing(): void {
+    const out = this.#out;
+    const { depth, fuel, mark } = this.#layout;
+    if (this.#frame > 0) {
+      out.op(localGet, this.#depthLocal);
+      out.op(globalSet, depth);
+    }
+    if (this.#check) {
+      out.op(globalGet, fuel);
+      out.op(globalGet, mark);
+      out.byte(i32Eq);
+      out.op(globalGet, fuel);
+      out.i32(0);
+      out.byte(i32LessThan);
+      out.byte(i32Or);
+      this.#callAfterHost();
+    }
+    this.#toLocal();
+  }
+
+  /** Charges the length that is on top of the stack, and leaves it there. */
+  #bulk(unit: number, wide: boolean): void {
+    const out = this.#out;
+    if (wide) {
+      this.#toGlobal();
+      out.op(CALL, helpers.chargeWide(this.#layout, unit === Bulk.bytes ? 4 : 0));
+      this.#toLocal();
+      return;
+    }
+    out.op(localTee, this.#length);
+    this.#pushCounter();
+    out.op(localGet, this.#length);
+    // at most 2^28 either way: a table or an array of more elements does not exist
+    if (unit === Bulk.bytes) out.i32(4);
+    else out.i32(0x0fff_ffff);
+    out.byte(unit === Bulk.bytes ? i32ShiftRight : i32And);
+    out.byte(i32Sub);
+    this.#storeAndTest();
+  }
+
+  #wait(width: number, at: number, end: number): void {
+    const reader = new Reader(this.#module.bytes, at + 1, end);
+    reader.u32();
+    const from = reader.at;
+    const memory = reader.u32() & 0x40 ? reader.u32() : 0;
+    const helper = helpers.wait(this.#layout, width, memory, this.#module.bytes.slice(from, end));
+    this.#toGlobal();
+    this.#out.op(CALL, helper);
+    this.#toLocal();
+  }
+
+  /** Writes a branch that is rarely taken, and notes it for the engine. */
+  #rarely(opcode: number): void {
+    this.#hints.push(this.#out.at - this.#bodyStart);
+    this.#out.byte(opcode);
+  }
+}
+
+function segmentCost(scan: Scan, segment: number): number {
+  return Math.min(scan.segmentCost[segment]!, MAX_COST);
+}

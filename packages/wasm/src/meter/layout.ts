@@ -1,0 +1,104 @@
+import type { ModuleInfo } from "./module.ts";
+import type { MeterOptions } from "./options.ts";
+import { Writer } from "./writer.ts";
+
+/** Why the guest asks the host: the first argument of the refill function. The second is the fuel counter. */
+export const RefillKind = {
+  /** The slice is used up. */
+  slice: 0,
+  /** A call into the host returned, or failed and was caught: time may have passed. */
+  host: 1,
+  /** Calls nest too deep; the answer is not looked at. */
+  stack: 2,
+  /** A memory grew: that may have taken time. */
+  grown: 3,
+  /** `memory.grow` was refused; the guest goes on with -1. */
+  memoryRefused: 4,
+  /** `table.grow` was refused; the guest goes on with -1. */
+  tableRefused: 5,
+  /** An allocation does not fit; the argument is what it needs, the answer how much more room there is (16 bytes each). */
+  allocation: 6,
+  /** A wait on shared memory goes on; a millisecond has passed. */
+  wait: 7,
+} as const;
+
+/** What the counter is lowered by while an import runs: whoever tests it meanwhile asks the host. */
+export const PARKED: number = 2 ** 30;
+/** Counters below this are parked. Charges between two tests stay far above it. */
+export const PARKED_BELOW: number = -(2 ** 29 + 2 ** 28);
+/** The largest slice the host may hand out. */
+export const MAX_SLICE: number = 2 ** 27;
+
+interface HelperFunction {
+  readonly type: number;
+  readonly body: Uint8Array;
+}
+
+/** Numbers of what the meter appends, and the appended types and functions themselves. */
+export class Layout {
+  readonly module: ModuleInfo;
+  readonly fuel: number;
+  /** The counter's value when a call of unknown target was made. */
+  readonly mark: number;
+  readonly depth: number;
+  readonly room: number;
+  readonly tableRoom: number;
+  /** Globals appended, with their first values. */
+  readonly globals: readonly number[];
+  readonly refillTable: number;
+  readonly refillType: number;
+  readonly types: Uint8Array[] = [];
+  readonly functions: HelperFunction[] = [];
+  readonly #typeNumbers = new Map<string, number>();
+  readonly #functionNumbers = new Map<string, number>();
+
+  constructor(module: ModuleInfo, options: MeterOptions, room: number, tableRoom: number) {
+    this.module = module;
+    const globals = [0, -(2 ** 31)];
+    const add = (wanted: unknown, value: number): number =>
+      wanted === undefined ? -1 : module.globals + globals.push(value) - 1;
+    this.fuel = module.globals;
+    this.mark = module.globals + 1;
+    this.depth = add(options.stackBytes, options.stackBytes ?? 0);
+    this.room = add(options.memoryBytes, room);
+    this.tableRoom = add(options.tableElements, tableRoom);
+    this.globals = globals;
+    this.refillTable = module.tables.length;
+    this.refillType = this.functionType([0x7f, 0x7f], [0x7f]);
+  }
+
+  /** The number of a function type; `params` and `results` are value types, encoded, of `counts` many. */
+  functionType(params: ArrayLike<number>, results: ArrayLike<number>, counts = [params.length, results.length]): number {
+    const key = `${Array.from(params).join(" ")}:${Array.from(results).join(" ")}`;
+    let index = this.#typeNumbers.get(key);
+    if (index === undefined) {
+      const writer = new Writer(16);
+      writer.byte(0x60);
+      writer.u32(counts[0]!);
+      writer.raw(params);
+      writer.u32(counts[1]!);
+      writer.raw(results);
+      index = this.module.types.length + this.types.push(writer.finish()) - 1;
+      this.#typeNumbers.set(key, index);
+    }
+    return index;
+  }
+
+  /** The number of the helper function `key`; it is made when first asked for. `locals` are i32s. */
+  helper(key: string, type: () => number, locals: readonly number[], code: (writer: Writer) => void): number {
+    const known = this.#functionNumbers.get(key);
+    if (known !== undefined) return known;
+    const typeNumber = type();
+    const writer = new Writer(64);
+    writer.u32(locals.length);
+    for (const local of locals) {
+      writer.u32(1);
+      writer.byte(local);
+    }
+    code(writer);
+    writer.byte(0x0b);
+    const index = this.module.functions.length + this.functions.push({ type: typeNumber, body: writer.finish() }) - 1;
+    this.#functionNumbers.set(key, index);
+    return index;
+  }
+}

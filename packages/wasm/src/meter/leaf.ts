@@ -1,0 +1,56 @@
+import { costOf, Immediate, immediateOf, prefixBase, prefixRoom, relaxedSimd, Role, roleOf } from "./opcodes.ts";
+
+/** Bodies up to this size are looked at. */
+const MAX_BYTES = 48;
+const MAX_LOCALS = 16;
+
+/**
+ * What a tiny function costs that neither branches nor calls, so that its callers can pay for it and it needs no
+ * code of its own; -1 for every other function. `from` stands at the body's declarations of locals.
+ */
+export function leafCost(bytes: Uint8Array, from: number, to: number): number {
+  if (to - from > MAX_BYTES) return -1;
+  let at = from;
+  const groups = bytes[at++]!;
+  if (groups > 4) return -1;
+  for (let group = 0; group < groups; group++) {
+    // a reference type of more bytes ends the look: its locals are not worth decoding
+    if (bytes[at]! > MAX_LOCALS || bytes[at + 1]! < 0x69) return -1;
+    at += 2;
+  }
+  let cost = 0;
+  while (at < to) {
+    let slot = bytes[at++]!;
+    if (slot >= 0xfb && slot <= 0xfe) {
+      const code = bytes[at++]!;
+      if (code >= 0x80 || code >= prefixRoom[slot - 0xfb]!) return -1;
+      slot = prefixBase[slot - 0xfb]! + code;
+    }
+    const role = roleOf[slot];
+    if (role === Role.end) return at === to ? cost : -1;
+    if ((role !== Role.plain && role !== Role.constant) || slot >= relaxedSimd) return -1;
+    cost += costOf[slot]!;
+    switch (immediateOf[slot]) {
+      case Immediate.none:
+        break;
+      case Immediate.leb:
+        while (bytes[at++]! >= 0x80);
+        break;
+      case Immediate.memory:
+        // bit 6 of the alignment: a memory's index follows
+        if (bytes[at]! & 0x40) return -1;
+        while (bytes[at++]! >= 0x80);
+        while (bytes[at++]! >= 0x80);
+        break;
+      case Immediate.bytes4:
+        at += 4;
+        break;
+      case Immediate.bytes8:
+        at += 8;
+        break;
+      default:
+        return -1;
+    }
+  }
+  return -1;
+}

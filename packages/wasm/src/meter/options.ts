@@ -1,0 +1,97 @@
+/** Limits on the module itself, checked before anything is compiled; past one the answer is `WASM_TOO_LARGE`. */
+export interface MeterLimits {
+  /** Bytes of the module as it comes; default 64 MiB. */
+  readonly maxBytes: number;
+  /** Bytes after rewriting; default 256 MiB. */
+  readonly maxMeteredBytes: number;
+  /** Functions, imported ones included; default 200,000. */
+  readonly maxFunctions: number;
+  /** Bytes of one function's body; default 4 MiB. */
+  readonly maxFunctionBytes: number;
+  /** Locals of one function, parameters not counted; default 50,000, which is the engines' own limit. */
+  readonly maxLocals: number;
+  /** Blocks inside one another in a function; default 50,000. */
+  readonly maxNesting: number;
+}
+
+/** The limits that hold where none are given. */
+export const defaultMeterLimits: MeterLimits = {
+  maxBytes: 64 * 2 ** 20,
+  maxMeteredBytes: 256 * 2 ** 20,
+  maxFunctions: 200_000,
+  maxFunctionBytes: 4 * 2 ** 20,
+  maxLocals: 50_000,
+  maxNesting: 50_000,
+};
+
+/** How a module is metered. All of it is part of a compile cache's key. */
+export interface MeterOptions {
+  /**
+   * `"exact"` counts fuel: each basic block is charged what its instructions cost, so that the same input uses the
+   * same fuel everywhere. `"deadline"` only makes the guest stoppable: it costs less and its units mean little.
+   * Either way control passes a test at each function's entry and each loop's header.
+   */
+  readonly mode: "deadline" | "exact";
+  /** Bytes of stack that nested calls may take together; without it depth is not counted. */
+  readonly stackBytes?: number;
+  /**
+   * Bytes that the module's memories and garbage-collected objects may take together, declared minimums included;
+   * `memory.grow` beyond it answers -1. Without it they are not capped.
+   */
+  readonly memoryBytes?: number;
+  /** Elements that the module's tables may hold together; `table.grow` beyond it answers -1. Without it not capped. */
+  readonly tableElements?: number;
+  /** Ask the host after each call of an import, where time may have passed. Default true. */
+  readonly checkImports?: boolean;
+  /** `"refuse"` makes relaxed SIMD `UNSUPPORTED_WASM`: its results differ between machines. Default `"allow"`. */
+  readonly relaxedSimd?: "allow" | "refuse";
+  /** Keep a map from the metered code's offsets to the original's. Default false. */
+  readonly offsetMap?: boolean;
+  /** Tell the engine that tests rarely fail. Default true. */
+  readonly branchHints?: boolean;
+  readonly limits?: Partial<MeterLimits>;
+}
+
+/** What the runtime half has to know about a metered module; plain data, to be kept beside it in a cache. */
+export interface MeterMeta {
+  /** Of the meter that made it: what another version made is not to be used. */
+  readonly version: number;
+  readonly mode: "deadline" | "exact";
+  /** The private exports' names. */
+  readonly exports: {
+    /** Global: fuel left in the slice. */
+    readonly fuel: string;
+    /** Table: slot 0 takes the refill function. */
+    readonly refill: string;
+    /** Global: bytes of stack left. */
+    readonly depth?: string;
+    /** Global: what memories and objects may still take, in units of 16 bytes. */
+    readonly room?: string;
+    /** Global: elements that tables may still grow by. */
+    readonly tableRoom?: string;
+    /** The module's start function, which the host has to call before any other export. */
+    readonly start?: string;
+  };
+  /** Bytes of stack at an entry from outside; 0 when depth is not counted. */
+  readonly stackBytes: number;
+}
+
+/** What was done to the module, for people. */
+export interface MeterReport {
+  readonly originalBytes: number;
+  readonly meteredBytes: number;
+  /** Functions with a body. */
+  readonly functions: number;
+  /** Functions too small to need any code: their callers pay. */
+  readonly leafFunctions: number;
+  readonly loops: number;
+  /** Loops that test without a call in their body. */
+  readonly hotLoops: number;
+  /** Limits that were lowered or set. */
+  readonly cappedMemories: number;
+  readonly cappedTables: number;
+  readonly hasStart: boolean;
+}
+
+/** Version of the rewriting: fuel totals and the shape of {@link MeterMeta} are stable within one. */
+export const METER_VERSION = 1;

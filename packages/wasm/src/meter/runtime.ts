@@ -1,0 +1,73 @@
+import { MAX_SLICE, PARKED, PARKED_BELOW } from "./layout.ts";
+import type { MeterMeta } from "./options.ts";
+
+/**
+ * Answers a guest that asks to go on: the new counter, at most {@link MAX_SLICE}, or a negative number to stop it.
+ * It must not throw: a guest can catch what it throws, but never a stop. `counter` is what is left, below zero when
+ * overdrawn; with `RefillKind.allocation` it is what an allocation needs.
+ */
+export type RefillFunction = (kind: number, counter: number) => number;
+
+/** The host's hand on one instance of a metered module. */
+export interface Attached {
+  /** Fuel left in the slice, as of the last call or exit of the guest; a parked counter is given as it was. */
+  fuel: number;
+  /** Bytes of stack left; 0 when depth is not counted. Set it before each entry from outside. */
+  depth: number;
+  /** Bytes that memories and objects may still take; Infinity when they are not capped. */
+  readonly roomBytes: number;
+  /** Runs the module's start function, if it has one: once, before any other export. */
+  start(): void;
+}
+
+// (module (import "h" "f" (func (param i32 i32) (result i32))) (export "f" (func 0)))
+const bridge = Uint8Array.of(
+  ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 7, 1, 0x60, 2, 0x7f, 0x7f, 1, 0x7f, 2, 7, 1, 1, 0x68, 1, 0x66, 0, 0],
+  ...[7, 5, 1, 1, 0x66, 0, 0],
+);
+let bridgeModule: WebAssembly.Module | undefined;
+
+/** A function that a table can hold and that calls `run`: the JavaScript interface has no other way everywhere. */
+function tableFunction(run: RefillFunction): WebAssembly.ExportValue {
+  bridgeModule ??= new WebAssembly.Module(bridge);
+  return new WebAssembly.Instance(bridgeModule, { h: { f: run } }).exports["f"]!;
+}
+
+/**
+ * Takes hold of an instance of a metered module. Until this is done, everything but the tiniest functions traps in it.
+ *
+ * @param refill see {@link RefillFunction}; it is called from inside the guest.
+ */
+export function attach(instance: WebAssembly.Instance, meta: MeterMeta, refill: RefillFunction): Attached {
+  const names = meta.exports;
+  const fuel = instance.exports[names.fuel] as WebAssembly.Global;
+  const depth = names.depth === undefined ? undefined : (instance.exports[names.depth] as WebAssembly.Global);
+  const room = names.room === undefined ? undefined : (instance.exports[names.room] as WebAssembly.Global);
+  const start = names.start === undefined ? undefined : (instance.exports[names.start] as () => void);
+  (instance.exports[names.refill] as WebAssembly.Table).set(0, tableFunction(refill));
+  return {
+    get fuel() {
+      return unpark(fuel.value as number);
+    },
+    set fuel(value) {
+      fuel.value = Math.min(value, MAX_SLICE);
+    },
+    get depth() {
+      return depth ? (depth.value as number) : 0;
+    },
+    set depth(value) {
+      if (depth) depth.value = value;
+    },
+    get roomBytes() {
+      return room ? (room.value as number) * 16 : Number.POSITIVE_INFINITY;
+    },
+    start() {
+      start?.();
+    },
+  };
+}
+
+/** The counter as it was before it was parked for a call of an import. */
+export function unpark(counter: number): number {
+  return counter < PARKED_BELOW ? counter + PARKED : counter;
+}

@@ -1,0 +1,834 @@
+import { granulesOf } from "./constants.ts";
+import type { ModuleInfo } from "./module.ts";
+import {
+  costOf,
+  deltaOf,
+  describeOpcode,
+  Immediate,
+  immediateOf,
+  prefixBase,
+  prefixRoom,
+  relaxedSimd,
+  Role,
+  roleOf,
+} from "./opcodes.ts";
+import { tooLarge, truncated, unsupported } from "./reader.ts";
+
+/** What the emitter does at a position of a body; four numbers each: position, kind, and two facts. */
+export const Action = {
+  /** Charge segment a. */
+  charge: 0,
+  /** A loop's header stands here; a: its number, b: where the header ends. */
+  loop: 1,
+  /** The `end` of loop a stands here. */
+  loopEnd: 2,
+  /** A label stands here; a, b: the innermost loops around the branch and its target. */
+  branch: 3,
+  /** The count of a br_table's labels stands here; a: the innermost loop, b: where the targets' loops are listed. */
+  branchTable: 4,
+  /** A call of a function of this module; b: where the instruction ends. */
+  call: 5,
+  callImport: 6,
+  /** A call through a table or a reference. */
+  callUnknown: 7,
+  /** a: depth of labels, b: innermost loop. */
+  return: 8,
+  tailCall: 9,
+  /** a: function, b: where the instruction ends. */
+  tailCallImport: 10,
+  tailCallUnknown: 11,
+  throw: 12,
+  /** Control arrives here from a caught exception. */
+  landing: 13,
+  /** Code from here to a cannot be reached. */
+  dead: 14,
+  /** A bulk operation whose length is on top of the stack; a: unit (see Bulk), b: 1 when the length is an i64. */
+  bulk: 15,
+  /** An allocation of a granules. */
+  allocate: 16,
+  /** An allocation whose length is on top of the stack; a: bytes of one element. */
+  allocateArray: 17,
+  /** a: memory, b: where the instruction ends. */
+  memoryGrow: 18,
+  tableGrow: 19,
+  /** a: width (32, 64), b: where the instruction ends. */
+  wait: 20,
+} as const;
+
+/** How a bulk operation's length becomes fuel. */
+export const Bulk = { bytes: 0, elements: 1 } as const;
+
+/** The most fuel that may pass between two tests in code without loops and calls. */
+const TEST_EVERY = 100_000;
+/** What a call of an import costs beyond a call. */
+const IMPORT_COST = 100;
+/** A literal length up to which a bulk operation is charged with its block. */
+const LITERAL_BULK = 1024;
+
+/** What the scan has to know beyond the module. */
+export interface ScanOptions {
+  /** Charge each basic block, rather than each loop's body as a whole. */
+  readonly exact: boolean;
+  /** Growth and allocation are held to a cap. */
+  readonly capped: boolean;
+  readonly tableCapped: boolean;
+  readonly refuseRelaxedSimd: boolean;
+  readonly maxNesting: number;
+  /** The cost of a function that its callers pay for, by index; -1 for the others. */
+  readonly leafCosts: Int32Array;
+}
+
+const Frame = { function: 0, block: 1, loop: 2, if: 3, else: 4, try: 5, catch: 6, tryTable: 7 } as const;
+
+const NO_LOOP = -1;
+
+/**
+ * Reads the bodies of a module's functions one after another and notes for each what has to be inserted where.
+ * Bodies are read with a loop and a stack of its own, so that deep nesting costs memory and no call depth.
+ *
+ * Charges: code is divided into segments, each charged where it begins. In exact mode a segment holds the
+ * instructions that are executed if its first one is, exceptions and traps aside: code behind a block from which no
+ * branch leads further out belongs to the segment before the block. In deadline mode a segment is a loop's body, or
+ * the function, without the loops inside.
+ */
+export class Scan {
+  actions: Int32Array = new Int32Array(4096);
+  actionCount = 0;
+  segmentCost: Float64Array = new Float64Array(256);
+  segmentTested: Uint8Array = new Uint8Array(256);
+  segments = 0;
+  loops = 0;
+  loopParent: Int32Array = new Int32Array(64);
+  loopSegment: Int32Array = new Int32Array(64);
+  /** 1: the loop makes calls, or holds exception handlers. */
+  loopCalls: Uint8Array = new Uint8Array(64);
+  /** 1: the loop takes parameters. */
+  loopParams: Uint8Array = new Uint8Array(64);
+  /** 1: an exception handler branches to the loop's header. */
+  loopLanding: Uint8Array = new Uint8Array(64);
+  /** The loops that br_table's targets stand in, one list after another. */
+  tableLoops: number[] = [];
+  maxHeight = 0;
+  /** Makes calls that can nest. */
+  hasCalls = false;
+  hasLanding = false;
+  hasTryTable = false;
+  /** An exception handler branches out of the function's body. */
+  functionLanding = false;
+  hasDynamicLength = false;
+  /** Has a tail call whose target is not known. */
+  hasUnknownTailCall = false;
+
+  readonly #module: ModuleInfo;
+  readonly #options: ScanOptions;
+  readonly #bytes: Uint8Array;
+  #at = 0;
+  #end = 0;
+
+  // the stack of open blocks
+  #kind: Uint8Array = new Uint8Array(64);
+  #base: Int32Array = new Int32Array(64);
+  #params: Int32Array = new Int32Array(64);
+  #results: Int32Array = new Int32Array(64);
+  #segment: Int32Array = new Int32Array(64);
+  #escape: Int32Array = new Int32Array(64);
+  #loop: Int32Array = new Int32Array(64);
+  #targeted: Uint8Array = new Uint8Array(64);
+  #landing: Uint8Array = new Uint8Array(64);
+  #armAlive: Uint8Array = new Uint8Array(64);
+  #lastTest: Float64Array = new Float64Array(64);
+
+  // the block type read last
+  #typeParams = 0;
+  #typeResults = 0;
+
+  constructor(module: ModuleInfo, options: ScanOptions) {
+    this.#module = module;
+    this.#options = options;
+    this.#bytes = module.bytes;
+  }
+
+  /** Reads one body, from the first instruction to its end. */
+  run(from: number, to: number, functionType: number): void {
+    const { exact, capped, tableCapped, refuseRelaxedSimd, maxNesting, leafCosts } = this.#options;
+    const { types, functions, importedFunctions, memories, tables, tags } = this.#module;
+    const bytes = this.#bytes;
+    this.#reset(from, to);
+
+    let depth = 0;
+    let height = 0;
+    let maxHeight = 0;
+    let current = this.#newSegment();
+    let total = 0;
+    let segmentStart = 0;
+    let lastTest = 0;
+    let loop = NO_LOOP;
+    let literalAt = -1;
+    let literal = 0;
+    let alive = true;
+
+    this.#open(0, Frame.function, 0, 0, types[functionType]!.results, current, loop, 0);
+
+    for (;;) {
+      const start = this.#at;
+      if (start >= to) throw truncated(start);
+      let slot = bytes[this.#at++]!;
+      if (slot >= 0xfb && slot <= 0xfe) {
+        const prefix = slot - 0xfb;
+        const code = this.#u32();
+        if (code >= prefixRoom[prefix]!) throw unsupported(`opcode 0x${slot.toString(16)} 0x${code.toString(16)}`, start);
+        slot = prefixBase[prefix]! + code;
+      }
+      const role = roleOf[slot]!;
+      total += costOf[slot]!;
+
+      if (role === Role.plain) {
+        switch (immediateOf[slot]) {
+          case Immediate.none:
+            break;
+          case Immediate.leb:
+            this.#skipLeb();
+            break;
+          case Immediate.memory:
+            this.#skipMemory();
+            break;
+          default:
+            this.#skipImmediate(immediateOf[slot]!);
+        }
+        height += deltaOf[slot]!;
+        if (height > maxHeight) maxHeight = height;
+        if (slot >= relaxedSimd && slot < 0x380 && refuseRelaxedSimd) {
+          throw unsupported(`${describeOpcode(slot)} (relaxed SIMD differs between machines)`, start);
+        }
+      } else if (role === Role.constant) {
+        literal = this.#s32();
+        literalAt = this.#at;
+        if (++height > maxHeight) maxHeight = height;
+      } else {
+        let conditional = false;
+        switch (role) {
+          case Role.block:
+          case Role.tryTable:
+          case Role.if:
+          case Role.try: {
+            this.#blockType();
+            if (role === Role.if) height--;
+            const base = height - this.#typeParams;
+            if (++depth > maxNesting) throw tooLarge("nested blocks in a function", depth, maxNesting);
+            const kind =
+              role === Role.block
+                ? Frame.block
+                : role === Role.if
+                  ? Frame.if
+                  : role === Role.try
+                    ? Frame.try
+                    : Frame.tryTable;
+            this.#open(depth, kind, base, this.#typeParams, this.#typeResults, current, loop, lastTest);
+            if (role === Role.if) conditional = true;
+            else if (role !== Role.block) {
+              if (loop !== NO_LOOP) this.loopCalls[loop] = 1;
+              if (role === Role.tryTable) this.#catchClauses(depth);
+            }
+            break;
+          }
+          case Role.loop: {
+            this.#blockType();
+            if (++depth > maxNesting) throw tooLarge("nested blocks in a function", depth, maxNesting);
+            this.segmentCost[current]! += total - segmentStart;
+            segmentStart = total;
+            const outer = current;
+            current = this.#newSegment();
+            loop = this.#newLoop(loop, current, this.#typeParams > 0);
+            lastTest = total;
+            this.#open(depth, Frame.loop, height - this.#typeParams, this.#typeParams, this.#typeResults, outer, loop, total);
+            this.#act(start, Action.loop, loop, this.#at);
+            break;
+          }
+          case Role.else:
+          case Role.catch:
+          case Role.catchAll: {
+            if (alive) this.#armAlive[depth] = 1;
+            this.segmentCost[current]! += total - segmentStart;
+            segmentStart = total;
+            height = this.#base[depth]!;
+            alive = true;
+            if (role === Role.else) {
+              this.#kind[depth] = Frame.else;
+              height += this.#params[depth]!;
+            } else {
+              this.#kind[depth] = Frame.catch;
+              if (role === Role.catch) height += types[tags[this.#u32()]!]!.params;
+              this.hasLanding = true;
+              this.#act(this.#at, Action.landing, 0, 0);
+            }
+            if (height > maxHeight) maxHeight = height;
+            current = exact || role !== Role.else ? this.#charge(this.#at, false) : this.#segment[depth]!;
+            lastTest = this.#lastTest[depth]!;
+            break;
+          }
+          case Role.delegate:
+          case Role.end: {
+            if (role === Role.delegate) this.#skipLeb();
+            this.segmentCost[current]! += total - segmentStart;
+            segmentStart = total;
+            const kind = this.#kind[depth]!;
+            if (depth === 0) {
+              this.#act(start, Action.dead, this.#at, 0);
+              if (this.#at !== to) throw truncated(this.#at);
+              this.maxHeight = maxHeight;
+              this.functionLanding = this.#landing[0] === 1;
+              return;
+            }
+            const escape = this.#escape[depth]!;
+            const escapes = escape < depth;
+            const targeted = this.#targeted[depth] === 1 && kind !== Frame.loop;
+            const reachable = alive || targeted || kind === Frame.if || this.#armAlive[depth] === 1;
+            const outer = this.#segment[depth]!;
+            if (kind === Frame.loop) {
+              this.#act(start, Action.loopEnd, loop, 0);
+              const parent = this.loopParent[loop]!;
+              if (parent !== NO_LOOP && this.loopCalls[loop] === 1) this.loopCalls[parent] = 1;
+              loop = parent;
+            }
+            height = this.#base[depth]! + this.#results[depth]!;
+            if (height > maxHeight) maxHeight = height;
+            if (this.#landing[depth] === 1) this.#act(this.#at, Action.landing, 0, 0);
+            lastTest = this.#lastTest[depth]!;
+            const fallsThrough = alive && !targeted && (kind === Frame.block || kind === Frame.loop);
+            depth--;
+            if (escape < this.#escape[depth]!) this.#escape[depth] = escape;
+            if (!reachable) {
+              alive = false;
+              break;
+            }
+            alive = true;
+            if (!exact || !escapes) current = outer;
+            else if (!fallsThrough) current = this.#charge(this.#at, false);
+            break;
+          }
+          case Role.branch:
+            this.#branch(depth, loop);
+            alive = false;
+            break;
+          case Role.branchIf:
+            if (immediateOf[slot] === Immediate.castBranch) this.#at++;
+            this.#branch(depth, loop);
+            if (immediateOf[slot] === Immediate.castBranch) {
+              this.#heapType();
+              this.#heapType();
+            }
+            height += deltaOf[slot]!;
+            conditional = true;
+            break;
+          case Role.branchTable:
+            this.#branchTable(depth, loop);
+            alive = false;
+            break;
+          case Role.return:
+            this.#act(start, Action.return, depth, loop);
+            this.#leaveFunction(depth);
+            alive = false;
+            break;
+          case Role.call: {
+            const target = this.#u32();
+            const type = types[functions[target]!]!;
+            height += type.results - type.params;
+            if (height > maxHeight) maxHeight = height;
+            if (target < importedFunctions) {
+              total += IMPORT_COST;
+              this.#act(start, Action.callImport, 0, this.#at);
+              this.#noteCall(loop);
+            } else if (leafCosts[target]! >= 0) total += leafCosts[target]!;
+            else {
+              this.#act(start, Action.call, 0, this.#at);
+              this.#noteCall(loop);
+            }
+            break;
+          }
+          case Role.callIndirect:
+          case Role.callRef: {
+            const type = types[this.#u32()]!;
+            if (role === Role.callIndirect) this.#skipLeb();
+            height += type.results - type.params - 1;
+            if (height > maxHeight) maxHeight = height;
+            this.#act(start, Action.callUnknown, 0, this.#at);
+            this.#noteCall(loop);
+            break;
+          }
+          case Role.tailCall: {
+            const target = this.#u32();
+            if (target < importedFunctions) {
+              total += IMPORT_COST;
+              this.#act(start, Action.tailCallImport, target, this.#at);
+            } else this.#act(start, Action.tailCall, 0, this.#at);
+            this.#noteCall(loop);
+            this.#leaveFunction(depth);
+            alive = false;
+            break;
+          }
+          case Role.tailCallIndirect:
+          case Role.tailCallRef:
+            this.#skipLeb();
+            if (role === Role.tailCallIndirect) this.#skipLeb();
+            this.#act(start, Action.tailCallUnknown, 0, this.#at);
+            this.#noteCall(loop);
+            this.hasUnknownTailCall = true;
+            this.#leaveFunction(depth);
+            alive = false;
+            break;
+          case Role.throw: {
+            const type = types[tags[this.#u32()]!]!;
+            if (capped && type.hasReferences) this.#act(start, Action.allocate, granulesOf(type.params * 8 + 64), 0);
+            this.#act(start, Action.throw, 0, 0);
+            alive = false;
+            break;
+          }
+          case Role.rethrow:
+            this.#skipLeb();
+            if (loop !== NO_LOOP) this.loopCalls[loop] = 1;
+            this.#act(start, Action.throw, 0, 0);
+            alive = false;
+            break;
+          case Role.throwRef:
+            this.#act(start, Action.throw, 0, 0);
+            alive = false;
+            break;
+          case Role.unreachable:
+            alive = false;
+            break;
+          case Role.memoryGrow: {
+            const memory = this.#u32();
+            if (capped) {
+              this.#act(start, Action.memoryGrow, memory, this.#at);
+              this.#noteHelper(loop);
+            }
+            break;
+          }
+          case Role.tableGrow: {
+            const table = this.#u32();
+            if (tableCapped) {
+              this.#act(start, Action.tableGrow, table, this.#at);
+              this.#noteHelper(loop);
+            }
+            height--;
+            break;
+          }
+          case Role.bulkMemory:
+          case Role.bulkTable: {
+            const unit = role === Role.bulkMemory ? Bulk.bytes : Bulk.elements;
+            const known = literalAt === start && literal >= 0 && literal <= LITERAL_BULK;
+            const wide = this.#bulkIsWide(slot, role === Role.bulkMemory ? memories : tables);
+            if (known && !wide) total += unit === Bulk.bytes ? literal >>> 4 : literal;
+            else this.#bulk(start, unit, wide, loop);
+            height -= 3;
+            break;
+          }
+          case Role.bulkArray:
+            this.#skipImmediate(immediateOf[slot]!);
+            this.#bulk(start, Bulk.elements, false, loop);
+            height += deltaOf[slot]!;
+            break;
+          case Role.structNew:
+          case Role.structNewDefault: {
+            const type = types[this.#u32()]!;
+            if (capped) this.#allocate(start, granulesOf(type.size), loop);
+            height += 1 - (role === Role.structNew ? type.params : 0);
+            if (height > maxHeight) maxHeight = height;
+            break;
+          }
+          case Role.arrayNew: {
+            const type = types[this.#u32()]!;
+            if (immediateOf[slot] === Immediate.leb2) this.#skipLeb();
+            this.#bulk(start, Bulk.elements, false, loop);
+            if (capped) this.#act(start, Action.allocateArray, type.size, 0);
+            height += deltaOf[slot]!;
+            break;
+          }
+          case Role.arrayNewFixed: {
+            const type = types[this.#u32()]!;
+            const count = this.#u32();
+            total += count;
+            if (capped) this.#allocate(start, granulesOf(type.size * count), loop);
+            height += 1 - count;
+            if (height > maxHeight) maxHeight = height;
+            break;
+          }
+          case Role.wait:
+            this.#skipMemory();
+            this.#act(start, Action.wait, slot & 1 ? 32 : 64, this.#at);
+            this.#noteHelper(loop);
+            height -= 2;
+            break;
+          default:
+            throw unsupported(describeOpcode(slot), start);
+        }
+        if (!alive) {
+          // What follows, up to the end of the block, is left out: nothing there can be executed.
+          const resume = this.#skipDead();
+          if (resume > this.#at) this.#act(this.#at, Action.dead, resume, 0);
+          this.#at = resume;
+          this.segmentCost[current]! += total - segmentStart;
+          segmentStart = total;
+          continue;
+        }
+        if (conditional && exact) {
+          this.segmentCost[current]! += total - segmentStart;
+          segmentStart = total;
+          current = this.#charge(this.#at, false);
+        }
+      }
+      if (total - lastTest > TEST_EVERY) {
+        this.segmentCost[current]! += total - segmentStart;
+        segmentStart = lastTest = total;
+        current = this.#charge(this.#at, true);
+      }
+    }
+  }
+  #reset(from: number, to: number): void {
+    this.#at = from;
+    this.#end = to;
+    this.actionCount = this.segments = this.loops = 0;
+    this.tableLoops.length = 0;
+    this.hasCalls = this.hasLanding = this.hasTryTable = this.functionLanding = false;
+    this.hasDynamicLength = this.hasUnknownTailCall = false;
+  }
+
+  #open(
+    depth: number,
+    kind: number,
+    base: number,
+    params: number,
+    results: number,
+    segment: number,
+    loop: number,
+    lastTest: number,
+  ): void {
+    if (depth === this.#kind.length) this.#growFrames();
+    this.#kind[depth] = kind;
+    this.#base[depth] = base;
+    this.#params[depth] = params;
+    this.#results[depth] = results;
+    this.#segment[depth] = segment;
+    this.#escape[depth] = depth;
+    this.#loop[depth] = loop;
+    this.#targeted[depth] = this.#landing[depth] = this.#armAlive[depth] = 0;
+    this.#lastTest[depth] = lastTest;
+  }
+
+  #growFrames(): void {
+    this.#kind = grown(this.#kind);
+    this.#base = grown(this.#base);
+    this.#params = grown(this.#params);
+    this.#results = grown(this.#results);
+    this.#segment = grown(this.#segment);
+    this.#escape = grown(this.#escape);
+    this.#loop = grown(this.#loop);
+    this.#targeted = grown(this.#targeted);
+    this.#landing = grown(this.#landing);
+    this.#armAlive = grown(this.#armAlive);
+    this.#lastTest = grown(this.#lastTest);
+  }
+
+  #act(at: number, action: number, a: number, b: number): void {
+    const index = this.actionCount * 4;
+    if (index === this.actions.length) this.actions = grown(this.actions);
+    const { actions } = this;
+    actions[index] = at;
+    actions[index + 1] = action;
+    actions[index + 2] = a;
+    actions[index + 3] = b;
+    this.actionCount++;
+  }
+
+  #newSegment(): number {
+    if (this.segments === this.segmentCost.length) {
+      this.segmentCost = grown(this.segmentCost);
+      this.segmentTested = grown(this.segmentTested);
+    }
+    this.segmentCost[this.segments] = this.segmentTested[this.segments] = 0;
+    return this.segments++;
+  }
+
+  /** Begins a segment at `at`. */
+  #charge(at: number, tested: boolean): number {
+    const segment = this.#newSegment();
+    if (tested) this.segmentTested[segment] = 1;
+    this.#act(at, Action.charge, segment, 0);
+    return segment;
+  }
+
+  #newLoop(parent: number, segment: number, params: boolean): number {
+    if (this.loops === this.loopParent.length) {
+      this.loopParent = grown(this.loopParent);
+      this.loopSegment = grown(this.loopSegment);
+      this.loopCalls = grown(this.loopCalls);
+      this.loopParams = grown(this.loopParams);
+      this.loopLanding = grown(this.loopLanding);
+    }
+    const loop = this.loops++;
+    this.loopParent[loop] = parent;
+    this.loopSegment[loop] = segment;
+    this.loopCalls[loop] = this.loopLanding[loop] = 0;
+    this.loopParams[loop] = params ? 1 : 0;
+    return loop;
+  }
+
+  #noteCall(loop: number): void {
+    this.hasCalls = true;
+    this.#noteHelper(loop);
+  }
+
+  /** A call that does not nest: it ends in the engine or the host. */
+  #noteHelper(loop: number): void {
+    if (loop !== NO_LOOP) this.loopCalls[loop] = 1;
+  }
+
+  /** A bulk operation of unknown length: charged where it stands. */
+  #bulk(at: number, unit: number, wide: boolean, loop: number): void {
+    this.hasDynamicLength = true;
+    this.#act(at, Action.bulk, unit, wide ? 1 : 0);
+    this.#noteHelper(loop);
+  }
+
+  #allocate(at: number, granules: number, loop: number): void {
+    this.#act(at, Action.allocate, granules, 0);
+    this.#noteHelper(loop);
+  }
+
+  /** Reads a bulk instruction's indices and tells whether its length has 64 bits. */
+  #bulkIsWide(slot: number, entries: readonly { readonly limits: { readonly wide: boolean } }[]): boolean {
+    const first = this.#u32();
+    if (immediateOf[slot] === Immediate.leb) return entries[first]?.limits.wide === true;
+    const second = this.#u32();
+    if (isInit(slot)) return false;
+    return entries[first]?.limits.wide === true && entries[second]?.limits.wide === true;
+  }
+
+  /** Notes that control leaves the block at `depth` for the label that stands at the cursor. */
+  #branch(depth: number, loop: number): void {
+    const at = this.#at;
+    const target = depth - this.#u32();
+    this.#targeted[target] = 1;
+    if (target < this.#escape[depth]!) this.#escape[depth] = target;
+    const targetLoop = this.#loop[target]!;
+    if (targetLoop !== loop) this.#act(at, Action.branch, loop, targetLoop);
+  }
+
+  #branchTable(depth: number, loop: number): void {
+    const at = this.#at;
+    const list = this.tableLoops.length;
+    let leavesLoop = false;
+    for (let labels = this.#u32() + 1; labels > 0; labels--) {
+      const target = depth - this.#u32();
+      this.#targeted[target] = 1;
+      if (target < this.#escape[depth]!) this.#escape[depth] = target;
+      const targetLoop = this.#loop[target]!;
+      if (loop !== NO_LOOP) this.tableLoops.push(targetLoop);
+      if (targetLoop !== loop) leavesLoop = true;
+    }
+    if (leavesLoop) this.#act(at, Action.branchTable, loop, list);
+  }
+
+  #leaveFunction(depth: number): void {
+    this.#targeted[0] = 1;
+    this.#escape[depth] = 0;
+  }
+
+  /** Reads the handlers of the try_table that was just opened; their labels count from outside of it. */
+  #catchClauses(depth: number): void {
+    this.hasTryTable = this.hasLanding = true;
+    for (let clauses = this.#u32(); clauses > 0; clauses--) {
+      const at = this.#at;
+      const kind = this.#byte();
+      if (kind > 3) throw unsupported(`a handler of kind ${kind}`, at);
+      if (kind < 2) this.#u32();
+      const target = depth - 1 - this.#u32();
+      this.#targeted[target] = this.#landing[target] = 1;
+      if (target < this.#escape[depth]!) this.#escape[depth] = target;
+      if (this.#kind[target] === Frame.loop) this.loopLanding[this.#loop[target]!] = 1;
+    }
+  }
+
+  #blockType(): void {
+    const at = this.#at;
+    const first = this.#bytes[at]!;
+    this.#typeParams = this.#typeResults = 0;
+    if (first === 0x40) {
+      this.#at++;
+      return;
+    }
+    if (first > 0x40 && first < 0x80) {
+      this.#typeResults = 1;
+      this.#valueType();
+      return;
+    }
+    const type = this.#module.types[this.#u32()]!;
+    this.#typeParams = type.params;
+    this.#typeResults = type.results;
+  }
+
+  #valueType(): void {
+    const at = this.#at;
+    const byte = this.#byte();
+    if (byte === 0x63 || byte === 0x64) this.#heapType();
+    else if (!(byte >= 0x7b && byte <= 0x7f) && !(byte >= 0x69 && byte <= 0x74)) {
+      throw unsupported(`value type 0x${byte.toString(16)}`, at);
+    }
+  }
+
+  #heapType(): void {
+    const byte = this.#bytes[this.#at]!;
+    if (byte >= 0x40 && byte < 0x80 && !(byte >= 0x69 && byte <= 0x74)) {
+      throw unsupported(`heap type 0x${byte.toString(16)}`, this.#at);
+    }
+    this.#skipLeb();
+  }
+
+  /** The position of the instruction that ends the block whose rest cannot be reached. */
+  #skipDead(): number {
+    let nested = 0;
+    for (;;) {
+      const start = this.#at;
+      if (start >= this.#end) throw truncated(start);
+      let slot = this.#bytes[this.#at++]!;
+      if (slot >= 0xfb && slot <= 0xfe) {
+        const code = this.#u32();
+        if (code >= prefixRoom[slot - 0xfb]!) throw unsupported(`opcode 0x${slot.toString(16)} 0x${code.toString(16)}`, start);
+        slot = prefixBase[slot - 0xfb]! + code;
+      }
+      switch (roleOf[slot]) {
+        case Role.unknown:
+          throw unsupported(describeOpcode(slot), start);
+        case Role.block:
+        case Role.loop:
+        case Role.if:
+        case Role.try:
+        case Role.tryTable:
+          nested++;
+          break;
+        case Role.else:
+        case Role.catch:
+        case Role.catchAll:
+          if (nested === 0) return start;
+          break;
+        case Role.end:
+        case Role.delegate:
+          if (nested-- === 0) return start;
+          break;
+      }
+      this.#skipImmediate(immediateOf[slot]!);
+    }
+  }
+
+  #skipImmediate(kind: number): void {
+    switch (kind) {
+      case Immediate.none:
+        return;
+      case Immediate.leb2:
+        this.#skipLeb();
+        this.#skipLeb();
+        return;
+      case Immediate.leb:
+        this.#skipLeb();
+        return;
+      case Immediate.memory:
+        this.#skipMemory();
+        return;
+      case Immediate.bytes4:
+        this.#at += 4;
+        return;
+      case Immediate.bytes8:
+        this.#at += 8;
+        return;
+      case Immediate.bytes16:
+        this.#at += 16;
+        return;
+      case Immediate.byte:
+        this.#at++;
+        return;
+      case Immediate.memoryLane:
+        this.#skipMemory();
+        this.#at++;
+        return;
+      case Immediate.blockType:
+        this.#blockType();
+        return;
+      case Immediate.branchTable:
+        for (let labels = this.#u32() + 1; labels > 0; labels--) this.#skipLeb();
+        return;
+      case Immediate.tryTable:
+        this.#blockType();
+        for (let clauses = this.#u32(); clauses > 0; clauses--) {
+          if (this.#byte() < 2) this.#skipLeb();
+          this.#skipLeb();
+        }
+        return;
+      case Immediate.types:
+        for (let count = this.#u32(); count > 0; count--) this.#valueType();
+        return;
+      case Immediate.heapType:
+        this.#heapType();
+        return;
+      case Immediate.castBranch:
+        this.#at++;
+        this.#skipLeb();
+        this.#heapType();
+        this.#heapType();
+        return;
+    }
+  }
+
+  /** A memory immediate: alignment, in which bit 6 says that a memory's index follows, and offset. */
+  #skipMemory(): void {
+    const align = this.#u32();
+    if (align & 0x40) this.#skipLeb();
+    this.#skipLeb();
+  }
+
+  #byte(): number {
+    if (this.#at >= this.#end) throw truncated(this.#at);
+    return this.#bytes[this.#at++]!;
+  }
+
+  #skipLeb(): void {
+    const bytes = this.#bytes;
+    let at = this.#at;
+    while (bytes[at++]! >= 0x80);
+    this.#at = at;
+  }
+
+  #u32(): number {
+    const bytes = this.#bytes;
+    let byte = bytes[this.#at++]!;
+    if (byte < 0x80) return byte;
+    let value = byte & 0x7f;
+    for (let shift = 7; shift < 35; shift += 7) {
+      byte = bytes[this.#at++]!;
+      value |= (byte & 0x7f) << shift;
+      if (byte < 0x80) return value >>> 0;
+    }
+    throw truncated(this.#at);
+  }
+
+  #s32(): number {
+    const bytes = this.#bytes;
+    let value = 0;
+    for (let shift = 0; shift < 35; shift += 7) {
+      const byte = bytes[this.#at++]!;
+      value |= (byte & 0x7f) << shift;
+      if (byte < 0x80) return shift < 28 && byte & 0x40 ? value | (-1 << (shift + 7)) : value;
+    }
+    throw truncated(this.#at);
+  }
+}
+
+function isInit(slot: number): boolean {
+  return slot === 0x148 || slot === 0x14c;
+}
+
+/** A copy of `array`, twice as long. */
+function grown<T extends Uint8Array | Int32Array | Float64Array>(array: T): T {
+  const copy = new (array.constructor as new (length: number) => T)(array.length * 2);
+  copy.set(array);
+  return copy;
+}

@@ -1,0 +1,117 @@
+/** Grows a byte array, and writes the few encodings that a module is made of. */
+export class Writer {
+  bytes: Uint8Array<ArrayBuffer>;
+  at = 0;
+
+  constructor(capacity = 256) {
+    this.bytes = new Uint8Array(capacity);
+  }
+
+  /** Makes room for `count` more bytes. */
+  reserve(count: number): void {
+    const needed = this.at + count;
+    if (needed <= this.bytes.length) return;
+    const grown = new Uint8Array(Math.max(needed, this.bytes.length * 2));
+    grown.set(this.bytes.subarray(0, this.at));
+    this.bytes = grown;
+  }
+
+  byte(value: number): void {
+    if (this.at === this.bytes.length) this.reserve(1);
+    this.bytes[this.at++] = value;
+  }
+
+  /** An opcode and one unsigned immediate. */
+  op(opcode: number, immediate: number): void {
+    this.byte(opcode);
+    this.u32(immediate);
+  }
+
+  /** `i32.const value`. */
+  i32(value: number): void {
+    this.byte(0x41);
+    this.s32(value);
+  }
+
+  u32(value: number): void {
+    this.reserve(5);
+    let rest = value >>> 0;
+    while (rest >= 0x80) {
+      this.bytes[this.at++] = (rest & 0x7f) | 0x80;
+      rest >>>= 7;
+    }
+    this.bytes[this.at++] = rest;
+  }
+
+  /** An unsigned number that may pass 32 bits; exact up to 2^53. */
+  u64(value: number): void {
+    let rest = value;
+    while (rest >= 0x80) {
+      this.byte((rest % 128) | 0x80);
+      rest = Math.floor(rest / 128);
+    }
+    this.byte(rest);
+  }
+
+  s32(value: number): void {
+    this.reserve(5);
+    let rest = value | 0;
+    for (;;) {
+      const low = rest & 0x7f;
+      rest >>= 7;
+      if ((rest === 0 && low < 0x40) || (rest === -1 && low >= 0x40)) {
+        this.bytes[this.at++] = low;
+        return;
+      }
+      this.bytes[this.at++] = low | 0x80;
+    }
+  }
+
+  raw(bytes: ArrayLike<number>): void {
+    this.reserve(bytes.length);
+    this.bytes.set(bytes, this.at);
+    this.at += bytes.length;
+  }
+
+  /** Bytes `from` to `to` of `source`; short runs, the usual case between two insertions, are copied one by one. */
+  copy(source: Uint8Array, from: number, to: number): void {
+    const count = to - from;
+    if (count <= 0) return;
+    this.reserve(count);
+    if (count > 48) {
+      this.bytes.set(source.subarray(from, to), this.at);
+      this.at += count;
+      return;
+    }
+    let at = this.at;
+    const target = this.bytes;
+    for (let index = from; index < to; index++) target[at++] = source[index]!;
+    this.at = at;
+  }
+
+  /** A name: its length in UTF-8, then the bytes. */
+  name(text: string): void {
+    const bytes = new TextEncoder().encode(text);
+    this.u32(bytes.length);
+    this.raw(bytes);
+  }
+
+  /** Writes what `fill` writes, behind its length in bytes. */
+  sized(fill: () => void): void {
+    const start = this.at;
+    this.reserve(5);
+    this.at += 5;
+    const body = this.at;
+    fill();
+    const end = this.at;
+    this.at = start;
+    this.u32(end - body);
+    this.bytes.copyWithin(this.at, body, end);
+    this.at += end - body;
+  }
+
+  /** A copy of what was written so far. */
+  finish(): Uint8Array<ArrayBuffer> {
+    return this.bytes.slice(0, this.at);
+  }
+}
