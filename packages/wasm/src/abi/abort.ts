@@ -5,7 +5,9 @@ import { panicError } from "../instance/trap.ts";
  * `env.abort(message, file, line, column)`, which AssemblyScript calls when an assertion fails: the call ends as a trap that
  * carries the text. Its strings are UTF-16 with their length in bytes just before them.
  */
-export function abortImport(host: GuestHost): (message: number, file: number, line: number, column: number) => never {
+export function abortImport(
+  host: GuestHost,
+): (message: number, file: number, line: number, column: number) => never {
   return (message, file, line, column) => {
     const text = managedText(host, message) ?? "abort";
     const name = managedText(host, file);

@@ -80,7 +80,11 @@ class GonextBinding implements Binding {
     const host = this.#host;
     const request = parsePayload(payload, host.id, method);
     const name = sized(encodeText(method), MAX_NAME_BYTES, `${host.id}: the hook's name`);
-    const input = sized(encodeText(toJson(request)), MAX_PAYLOAD_BYTES, `${host.id}: the payload of ${method}`);
+    const input = sized(
+      encodeText(toJson(request)),
+      MAX_PAYLOAD_BYTES,
+      `${host.id}: the payload of ${method}`,
+    );
     const namePointer = this.#put(name);
     const inputPointer = this.#put(input);
     host.entered = true;
@@ -145,15 +149,23 @@ class GonextBinding implements Binding {
 }
 
 function parsePayload(payload: Value, module: string, method: string): FilterPayload | ActionPayload {
-  const { kind, value, args = [] } = (typeof payload === "object" && payload !== null ? payload : {}) as Record<string, Value>;
+  const {
+    kind,
+    value,
+    args = [],
+  } = (typeof payload === "object" && payload !== null ? payload : {}) as Record<string, Value>;
   if (Array.isArray(args)) {
     // A filter's value is always on the wire: an absent one is null.
     if (kind === "filter") return { kind, value: value === undefined ? null : value, args };
     if (kind === "action") return { kind, args };
   }
-  throw new KeelsonError("INVALID_PAYLOAD", `${module}: the payload of the hook ${method} says neither filter nor action`, {
-    hint: 'pass { kind: "filter", value, args: [] } or { kind: "action", args: [] }',
-  });
+  throw new KeelsonError(
+    "INVALID_PAYLOAD",
+    `${module}: the payload of the hook ${method} says neither filter nor action`,
+    {
+      hint: 'pass { kind: "filter", value, args: [] } or { kind: "action", args: [] }',
+    },
+  );
 }
 
 function sized(bytes: Uint8Array, max: number, what: string): Uint8Array {

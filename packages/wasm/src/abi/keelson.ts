@@ -11,7 +11,13 @@ const Kind = { none: 0, bytes: 1, json: 2, text: 3 } as const;
 /** What an answer is. */
 const Status = { ok: 0, error: 1, unknownMethod: 2 } as const;
 
-type Call = (methodPtr: number, methodLen: number, kind: number, payloadPtr: number, payloadLen: number) => number;
+type Call = (
+  methodPtr: number,
+  methodLen: number,
+  kind: number,
+  payloadPtr: number,
+  payloadLen: number,
+) => number;
 
 interface InternedName {
   readonly pointer: number;
@@ -55,7 +61,11 @@ export const keelson: AbiProfile = {
     { name: "memory", kind: "memory" },
     { name: "keelson_alloc", kind: "function", type: functionType(["i32"], ["i32"]) },
     { name: "keelson_free", kind: "function", type: functionType(["i32", "i32"], []) },
-    { name: "keelson_call", kind: "function", type: functionType(["i32", "i32", "i32", "i32", "i32"], ["i32"]) },
+    {
+      name: "keelson_call",
+      kind: "function",
+      type: functionType(["i32", "i32", "i32", "i32", "i32"], ["i32"]),
+    },
   ],
   imports: (host) => ({
     keelson: {
@@ -129,15 +139,24 @@ class KeelsonBinding implements Binding {
   }
 
   #decode(kind: number, pointer: number, length: number, method: string): Value {
-    if (kind !== Kind.json && kind !== Kind.text) throw this.#protocol(`answered ${method} with kind ${kind}`);
+    if (kind !== Kind.json && kind !== Kind.text)
+      throw this.#protocol(`answered ${method} with kind ${kind}`);
     const text = this.#memory.text(pointer, length, `${this.#host.id}: the answer of ${method}`);
     return kind === Kind.text ? text : fromJson(text, `${this.#host.id}: the answer of ${method}`);
   }
 
   #guestError(kind: number, pointer: number, length: number, method: string): KeelsonError {
     const body = kind === Kind.none ? "no message" : this.#decode(kind, pointer, length, method);
-    const facts = typeof body === "object" && body !== null && !Array.isArray(body) ? (body as Record<string, unknown>) : {};
-    const said = typeof body === "string" ? body : typeof facts["message"] === "string" ? facts["message"] : JSON.stringify(body);
+    const facts =
+      typeof body === "object" && body !== null && !Array.isArray(body)
+        ? (body as Record<string, unknown>)
+        : {};
+    const said =
+      typeof body === "string"
+        ? body
+        : typeof facts["message"] === "string"
+          ? facts["message"]
+          : JSON.stringify(body);
     return new KeelsonError("GUEST_ERROR", `${this.#host.id}: ${method} failed: ${said}`, {
       details: { module: this.#host.id, method, message: said, ...facts },
     });
@@ -145,9 +164,13 @@ class KeelsonBinding implements Binding {
 
   #protocol(text: string): KeelsonError {
     this.#host.broken = true;
-    return new KeelsonError("GUEST_ERROR", `${this.#host.id}: the guest ${text}, which the profile keelson does not know`, {
-      hint: "status is 0, 1 or 2 and kind 0 to 3; its instance is discarded",
-    });
+    return new KeelsonError(
+      "GUEST_ERROR",
+      `${this.#host.id}: the guest ${text}, which the profile keelson does not know`,
+      {
+        hint: "status is 0, 1 or 2 and kind 0 to 3; its instance is discarded",
+      },
+    );
   }
 
   #listMethods(): readonly string[] {
@@ -156,7 +179,8 @@ class KeelsonBinding implements Binding {
     const record = this.#methods();
     this.#host.entered = false;
     // Only a plain answer is read: another status would come back here.
-    const names = this.#memory.word(record, "status") === Status.ok ? this.#answer(record, "keelson_methods") : undefined;
+    const names =
+      this.#memory.word(record, "status") === Status.ok ? this.#answer(record, "keelson_methods") : undefined;
     return Array.isArray(names) ? names.filter((name) => typeof name === "string") : [];
   }
 

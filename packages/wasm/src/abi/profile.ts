@@ -54,14 +54,21 @@ export function shapeOf(module: WebAssembly.Module, outline: Outline | undefined
 export function requireExports(profile: AbiProfile, shape: ModuleShape, module: string): void {
   const lacking = profile.requires.flatMap((wanted) => lack(wanted, shape));
   if (lacking.length === 0) return;
-  throw new KeelsonError("MISSING_EXPORT", `${module}: the ABI profile ${profile.name} needs ${lacking.join("; ")}`, {
-    hint: `export what is missing, or declare another profile as \`abi\`; the module exports ${listExports(shape)}`,
-    details: { abi: profile.name, missing: lacking },
-  });
+  throw new KeelsonError(
+    "MISSING_EXPORT",
+    `${module}: the ABI profile ${profile.name} needs ${lacking.join("; ")}`,
+    {
+      hint: `export what is missing, or declare another profile as \`abi\`; the module exports ${listExports(shape)}`,
+      details: { abi: profile.name, missing: lacking },
+    },
+  );
 }
 
 function lack(wanted: RequiredExport, shape: ModuleShape): string[] {
-  const text = wanted.type === undefined ? `the ${wanted.kind} ${wanted.name}` : `${wanted.name}${printType(wanted.type)}`;
+  const text =
+    wanted.type === undefined
+      ? `the ${wanted.kind} ${wanted.name}`
+      : `${wanted.name}${printType(wanted.type)}`;
   const kind = shape.exports.get(wanted.name);
   if (kind === undefined) return [text];
   if (kind !== wanted.kind) return [`${text}, but that export is a ${kind}`];
@@ -75,7 +82,9 @@ function lack(wanted: RequiredExport, shape: ModuleShape): string[] {
 export function listExports(shape: ModuleShape): string {
   const names = [...shape.exports.keys()];
   if (names.length === 0) return "nothing";
-  return names.length > 12 ? `${names.slice(0, 12).join(", ")} and ${names.length - 12} more` : names.join(", ");
+  return names.length > 12
+    ? `${names.slice(0, 12).join(", ")} and ${names.length - 12} more`
+    : names.join(", ");
 }
 
 /** A type, for tables of required exports. */
@@ -85,7 +94,8 @@ export function functionType(params: FunctionType["params"], results: FunctionTy
 
 /** The error for a method that the guest does not have. */
 export function unknownMethod(module: string, method: string, known: readonly string[]): KeelsonError {
-  const some = known.length > 12 ? `${known.slice(0, 12).join(", ")} and ${known.length - 12} more` : known.join(", ");
+  const some =
+    known.length > 12 ? `${known.slice(0, 12).join(", ")} and ${known.length - 12} more` : known.join(", ");
   return new KeelsonError("UNKNOWN_METHOD", `${module} has no method ${JSON.stringify(method)}`, {
     ...(known.length > 0 ? { hint: `it has ${some}` } : {}),
     details: { module, method },

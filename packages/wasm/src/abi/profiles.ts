@@ -13,11 +13,19 @@ export const abiProfiles: readonly AbiProfile[] = [keelson, gonext, oxide, raw];
  *
  * @throws KeelsonError `UNKNOWN_ABI`, or `MISSING_EXPORT` with all that the profile lacks
  */
-export function chooseProfile(shape: ModuleShape, module: string, abi: string | AbiProfile | undefined): AbiProfile {
-  const profile = typeof abi === "object" ? abi : abiProfiles.find((one) => (abi === undefined ? one.matches(shape) : one.name === abi));
+export function chooseProfile(
+  shape: ModuleShape,
+  module: string,
+  abi: string | AbiProfile | undefined,
+): AbiProfile {
+  const profile =
+    typeof abi === "object"
+      ? abi
+      : abiProfiles.find((one) => (abi === undefined ? one.matches(shape) : one.name === abi));
   if (profile === undefined) {
     const names = abiProfiles.map(({ name }) => name).join(", ");
-    const text = abi === undefined ? "no ABI profile fits the module" : `there is no ABI profile ${JSON.stringify(abi)}`;
+    const text =
+      abi === undefined ? "no ABI profile fits the module" : `there is no ABI profile ${JSON.stringify(abi)}`;
     throw new KeelsonError("UNKNOWN_ABI", `${module}: ${text}; it exports ${listExports(shape)}`, {
       hint: `the profiles are ${names}; raw needs at least one exported function`,
       details: { abi: typeof abi === "string" ? abi : null, exports: [...shape.exports.keys()] },

@@ -61,7 +61,10 @@ class RawBinding implements Binding {
     } else {
       if (arity !== 1 || !fits(target.params?.[0], payload)) throw this.#misfit(method, target, payload);
       host.entered = true;
-      result = target.params === undefined ? this.#run(target, method, [payload as Numeric]) : run(payload as Numeric);
+      result =
+        target.params === undefined
+          ? this.#run(target, method, [payload as Numeric])
+          : run(payload as Numeric);
     }
     host.entered = false;
     if (typeof result === "number" || result === undefined || typeof result === "bigint") return result;
@@ -89,21 +92,30 @@ class RawBinding implements Binding {
   }
 
   #several(method: string, result: unknown): Value {
-    if (Array.isArray(result) && result.every((part) => typeof part === "number" || typeof part === "bigint")) return result;
-    throw new KeelsonError("INVALID_PAYLOAD", `${this.#host.id}: ${method} answered with a reference, which cannot leave the guest`, {
-      hint: "raw calls carry numbers and bigints; use a profile with memory for anything else",
-    });
+    if (Array.isArray(result) && result.every((part) => typeof part === "number" || typeof part === "bigint"))
+      return result;
+    throw new KeelsonError(
+      "INVALID_PAYLOAD",
+      `${this.#host.id}: ${method} answered with a reference, which cannot leave the guest`,
+      {
+        hint: "raw calls carry numbers and bigints; use a profile with memory for anything else",
+      },
+    );
   }
 
   #misfit(method: string, target: Target, payload: Value, cause?: unknown): KeelsonError {
     const { type, arity } = target;
     const wants = type === undefined ? `${arity} numbers or bigints` : printType(type);
     const given = Array.isArray(payload) ? `[${payload.map(kindOf).join(", ")}]` : kindOf(payload);
-    return new KeelsonError("INVALID_PAYLOAD", `${this.#host.id}: ${method} takes ${wants}; it was given ${given}`, {
-      hint: "one argument as it is, several as an array, none as undefined; i64 takes a bigint, i32 a whole number of 32 bits",
-      details: { method, arity, ...(type === undefined ? {} : { params: type.params }) },
-      ...(cause === undefined ? {} : { cause }),
-    });
+    return new KeelsonError(
+      "INVALID_PAYLOAD",
+      `${this.#host.id}: ${method} takes ${wants}; it was given ${given}`,
+      {
+        hint: "one argument as it is, several as an array, none as undefined; i64 takes a bigint, i32 a whole number of 32 bits",
+        details: { method, arity, ...(type === undefined ? {} : { params: type.params }) },
+        ...(cause === undefined ? {} : { cause }),
+      },
+    );
   }
 }
 
@@ -115,7 +127,8 @@ function fitAll(params: readonly ValueType[] | undefined, args: readonly unknown
 function fits(type: ValueType | undefined, value: unknown): boolean {
   if (type === "i32") return typeof value === "number" && ((value | 0) === value || value >>> 0 === value);
   if (type === "f64" || type === "f32") return typeof value === "number";
-  if (type === "i64") return typeof value === "bigint" && value >= -0x8000000000000000n && value <= 0xffffffffffffffffn;
+  if (type === "i64")
+    return typeof value === "bigint" && value >= -0x8000000000000000n && value <= 0xffffffffffffffffn;
   return type === undefined && (typeof value === "number" || typeof value === "bigint");
 }
 
@@ -123,4 +136,3 @@ function kindOf(value: unknown): string {
   if (value === null) return "null";
   return typeof value === "number" ? `number ${value}` : Array.isArray(value) ? "array" : typeof value;
 }
-

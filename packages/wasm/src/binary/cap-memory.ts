@@ -52,9 +52,13 @@ function readMemories(reader: Reader, origin: string): readonly MemoryLimits[] {
     const flags = reader.byte();
     // 1: has a maximum, 2: shared, 4: 64-bit addresses; anything else (such as 8, custom page sizes) is not known
     if (flags > 7) {
-      throw new KeelsonError("UNSUPPORTED_WASM", `${origin} declares a memory in an unknown form (flags ${flags})`, {
-        hint: "build it without custom page sizes and other memory proposals",
-      });
+      throw new KeelsonError(
+        "UNSUPPORTED_WASM",
+        `${origin} declares a memory in an unknown form (flags ${flags})`,
+        {
+          hint: "build it without custom page sizes and other memory proposals",
+        },
+      );
     }
     const min = reader.unsigned();
     memories.push({ flags, min, max: (flags & 1) === 0 ? undefined : reader.unsigned() });

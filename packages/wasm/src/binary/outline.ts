@@ -17,7 +17,12 @@ export interface Outline {
   readonly imports: ReadonlyMap<string, FunctionType>;
 }
 
-const VALUE_TYPES: Readonly<Record<number, ValueType>> = { 0x7f: "i32", 0x7e: "i64", 0x7d: "f32", 0x7c: "f64" };
+const VALUE_TYPES: Readonly<Record<number, ValueType>> = {
+  0x7f: "i32",
+  0x7e: "i64",
+  0x7d: "f32",
+  0x7c: "f64",
+};
 
 /** Prints a type as `(i32, i32) → i64`. */
 export function printType(type: FunctionType): string {
@@ -46,7 +51,8 @@ function outline(bytes: Bytes): Outline {
     const reader = new Reader(bytes, section.body, section.end);
     if (section.id === 1) types = readTypes(reader);
     if (section.id === 2) readImports(reader, types, functions, imports);
-    if (section.id === 3) for (let left = reader.unsigned(); left > 0; left--) functions.push(types[reader.unsigned()]);
+    if (section.id === 3)
+      for (let left = reader.unsigned(); left > 0; left--) functions.push(types[reader.unsigned()]);
     if (section.id === 7) readExports(reader, functions, exports);
   }
   return { imports, exports };

@@ -85,7 +85,10 @@ export function readSections(bytes: Bytes): readonly Section[] {
     const body = reader.offset;
     if (size > bytes.length - body) {
       const missing = size - (bytes.length - body);
-      throw new MalformedBinary(`section ${id} lacks its last ${missing} bytes: the file was cut short`, from);
+      throw new MalformedBinary(
+        `section ${id} lacks its last ${missing} bytes: the file was cut short`,
+        from,
+      );
     }
     reader.skip(size);
     sections.push({ id, from, body, end: body + size });

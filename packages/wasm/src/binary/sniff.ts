@@ -50,34 +50,62 @@ function describe(bytes: Bytes): Guess {
   if (bytes.length === 0) return guess("empty", "it is empty", rebuild);
   const isMagic = MAGIC.every((byte, at) => at >= bytes.length || bytes[at] === byte);
   if (isMagic && bytes.length < 8) {
-    return guess("truncated", `it ends after ${bytes.length} of 8 header bytes`, "the file was cut short; copy it again");
+    return guess(
+      "truncated",
+      `it ends after ${bytes.length} of 8 header bytes`,
+      "the file was cut short; copy it again",
+    );
   }
   if (isMagic) {
     const version = [...bytes.subarray(4, 8)].map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
-    return guess("version", `its version is ${version}, not 01 00 00 00`, "no engine knows this version of the format");
+    return guess(
+      "version",
+      `its version is ${version}, not 01 00 00 00`,
+      "no engine knows this version of the format",
+    );
   }
   const [a, b] = bytes;
   if (a === 0x1f && b === 0x8b) return guess("gzip", "it is compressed with gzip", "unpack it first");
-  if (a === 0x50 && b === 0x4b) return guess("zip", "it is a zip archive", "unpack it and name the .wasm file inside");
-  if (a === 0x7f && b === 0x45) return guess("elf", "it is a native program (ELF)", "build for a wasm32 target");
-  return describeText(bytes) ?? guess("unknown", `it begins with ${hex(bytes)} instead of 00 61 73 6d`, rebuild);
+  if (a === 0x50 && b === 0x4b)
+    return guess("zip", "it is a zip archive", "unpack it and name the .wasm file inside");
+  if (a === 0x7f && b === 0x45)
+    return guess("elf", "it is a native program (ELF)", "build for a wasm32 target");
+  return (
+    describeText(bytes) ?? guess("unknown", `it begins with ${hex(bytes)} instead of 00 61 73 6d`, rebuild)
+  );
 }
 
 function describeText(bytes: Bytes): Guess | undefined {
-  const head = new TextDecoder().decode(bytes.subarray(0, 512)).replace(/^\uFEFF/, "").trimStart();
+  const head = new TextDecoder()
+    .decode(bytes.subarray(0, 512))
+    .replace(/^\uFEFF/, "")
+    .trimStart();
   // eslint-disable-next-line no-control-regex
   if (/[\u0000-\u0008\u000E-\u001F\uFFFD]/.test(head.slice(0, 200))) return undefined;
   if (/^(<!doctype|<html|<\?xml|<head|<body)/i.test(head)) {
-    return guess("html", "it is an HTML or XML page", "a download probably answered with an error page; look into the file");
+    return guess(
+      "html",
+      "it is an HTML or XML page",
+      "a download probably answered with an error page; look into the file",
+    );
   }
   if (head.startsWith("version https://git-lfs")) {
     return guess("git-lfs", "it is a Git LFS pointer", "fetch the real file with `git lfs pull`");
   }
   if (/^(\(module|\(component|;;|\(;)/.test(head)) {
-    return guess("wat", "it is WebAssembly in text form (wat)", "assemble it first, for example with wat2wasm");
+    return guess(
+      "wat",
+      "it is WebAssembly in text form (wat)",
+      "assemble it first, for example with wat2wasm",
+    );
   }
-  if (/^[[{]/.test(head)) return guess("json", "it is JSON", "a manifest is given as `manifest`, not as the module itself");
-  return guess("text", `it is text beginning with ${JSON.stringify(head.slice(0, 24))}`, "name the .wasm file instead");
+  if (/^[[{]/.test(head))
+    return guess("json", "it is JSON", "a manifest is given as `manifest`, not as the module itself");
+  return guess(
+    "text",
+    `it is text beginning with ${JSON.stringify(head.slice(0, 24))}`,
+    "name the .wasm file instead",
+  );
 }
 
 function hex(bytes: Bytes): string {

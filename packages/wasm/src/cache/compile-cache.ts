@@ -82,11 +82,15 @@ function invalid(error: unknown, bytes: Bytes, origin: string): KeelsonError {
     readSections(bytes);
   } catch (broken) {
     if (broken instanceof MalformedBinary) {
-      return new KeelsonError("INVALID_WASM", `${origin} is not a valid WebAssembly module: ${broken.message}`, {
-        hint: "the file is damaged or was cut short; build or copy it again",
-        details: { offset: broken.offset, bytes: bytes.length },
-        cause: error,
-      });
+      return new KeelsonError(
+        "INVALID_WASM",
+        `${origin} is not a valid WebAssembly module: ${broken.message}`,
+        {
+          hint: "the file is damaged or was cut short; build or copy it again",
+          details: { offset: broken.offset, bytes: bytes.length },
+          cause: error,
+        },
+      );
     }
   }
   return asKeelsonError(error, "INVALID_WASM", `${origin} is not a module that this engine accepts`, {

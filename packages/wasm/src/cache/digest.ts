@@ -40,9 +40,13 @@ export function toBase64(bytes: Uint8Array): string {
  */
 export async function verifyIntegrity(bytes: Bytes, integrity: string, origin: string): Promise<void> {
   if (!/^sha256-[A-Za-z0-9+/]{43}=$/.test(integrity)) {
-    throw new KeelsonError("INVALID_OPTIONS", `integrity ${JSON.stringify(integrity)} of ${origin} is not of a known form`, {
-      hint: "write sha256- followed by the base64 of the file's SHA-256",
-    });
+    throw new KeelsonError(
+      "INVALID_OPTIONS",
+      `integrity ${JSON.stringify(integrity)} of ${origin} is not of a known form`,
+      {
+        hint: "write sha256- followed by the base64 of the file's SHA-256",
+      },
+    );
   }
   const actual = `sha256-${toBase64(await sha256(bytes))}`;
   if (actual === integrity) return;

@@ -30,7 +30,11 @@ export interface Blueprint {
  *
  * @param release called once, when the instance is disposed
  */
-export function createGuestInstance(blueprint: Blueprint, context: ModuleContext, release: () => void): Instance {
+export function createGuestInstance(
+  blueprint: Blueprint,
+  context: ModuleContext,
+  release: () => void,
+): Instance {
   const { module, shape, profile } = blueprint;
   const host: GuestHost = {
     id: context.id,
@@ -128,10 +132,14 @@ class GuestInstance implements Instance {
     const bytes = this.memoryBytes;
     if (bytes <= this.#watchBytes) return;
     host.broken = true;
-    throw new KeelsonError("OUT_OF_MEMORY", `${host.id}: ${method} left ${bytes} bytes of memory; the limit is ${this.#watchBytes}`, {
-      hint: "raise limits.memory; the instance is discarded",
-      details: { module: host.id, method, memoryBytes: bytes, limitBytes: this.#watchBytes },
-    });
+    throw new KeelsonError(
+      "OUT_OF_MEMORY",
+      `${host.id}: ${method} left ${bytes} bytes of memory; the limit is ${this.#watchBytes}`,
+      {
+        hint: "raise limits.memory; the instance is discarded",
+        details: { module: host.id, method, memoryBytes: bytes, limitBytes: this.#watchBytes },
+      },
+    );
   }
 
   #fail(error: unknown, method: string): KeelsonError {

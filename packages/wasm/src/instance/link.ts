@@ -23,7 +23,8 @@ export function resolveImports(
     if (value === undefined) missing.push(wanted);
     else {
       requireKind(wanted, value, host.id);
-      (out[wanted.module] ??= Object.create(null) as Record<string, WebAssembly.ImportValue>)[wanted.name] = value;
+      (out[wanted.module] ??= Object.create(null) as Record<string, WebAssembly.ImportValue>)[wanted.name] =
+        value;
     }
   }
   if (missing.length > 0) throw missingImports(missing, profile, host.id);
@@ -38,14 +39,22 @@ function lookUp(
   return names !== undefined && Object.hasOwn(names, name) ? names[name] : undefined;
 }
 
-function requireKind(wanted: WebAssembly.ModuleImportDescriptor, value: WebAssembly.ImportValue, module: string): void {
+function requireKind(
+  wanted: WebAssembly.ModuleImportDescriptor,
+  value: WebAssembly.ImportValue,
+  module: string,
+): void {
   const found = kindOf(value);
   // A global may be given as a plain number.
   if (found === wanted.kind || (wanted.kind === "global" && found === "number")) return;
-  throw new KeelsonError("WASM_LINK", `${module}: the import ${wanted.module}.${wanted.name} must be a ${wanted.kind}, not a ${found}`, {
-    hint: "give it in `imports` with the kind that the module declares",
-    details: { import: `${wanted.module}.${wanted.name}`, wanted: wanted.kind, found },
-  });
+  throw new KeelsonError(
+    "WASM_LINK",
+    `${module}: the import ${wanted.module}.${wanted.name} must be a ${wanted.kind}, not a ${found}`,
+    {
+      hint: "give it in `imports` with the kind that the module declares",
+      details: { import: `${wanted.module}.${wanted.name}`, wanted: wanted.kind, found },
+    },
+  );
 }
 
 function kindOf(value: unknown): string {
@@ -64,23 +73,39 @@ function missingImports(
   module: string,
 ): KeelsonError {
   const names = missing.map(({ module, name, kind }) => `${module}.${name} (${kind})`);
-  const shown = names.length > 10 ? `${names.slice(0, 10).join(", ")} and ${names.length - 10} more` : names.join(", ");
+  const shown =
+    names.length > 10 ? `${names.slice(0, 10).join(", ")} and ${names.length - 10} more` : names.join(", ");
   return new KeelsonError("MISSING_IMPORT", `${module}: nobody provides ${shown}`, {
     hint: hintFor(missing, profile),
-    details: { missing: missing.map(({ module, name, kind }) => ({ module, name, kind })), abi: profile.name },
+    details: {
+      missing: missing.map(({ module, name, kind }) => ({ module, name, kind })),
+      abi: profile.name,
+    },
   });
 }
 
 /** Where imports of well-known names come from. The first that fits is told. */
 const ORIGINS: readonly (readonly [RegExp, string])[] = [
-  [/^wasi_(snapshot_preview1|unstable)\./, "it was built for WASI preview 1: build it for a bare wasm32 target, or give these functions in `imports`"],
+  [
+    /^wasi_(snapshot_preview1|unstable)\./,
+    "it was built for WASI preview 1: build it for a bare wasm32 target, or give these functions in `imports`",
+  ],
   [/^wasi:|^wasi_ephemeral/, "it is a part of a WASI component: the wasm kind runs core modules"],
-  [/^extism:|^env\.extism_/, "it was built with an Extism plug-in kit, whose host functions the wasm kind does not have"],
-  [/^(wbg|__wbindgen)|^\.\/.*_bg\.js\./, "it was built with wasm-bindgen and needs the glue made with it: build it without, or give these in `imports`"],
+  [
+    /^extism:|^env\.extism_/,
+    "it was built with an Extism plug-in kit, whose host functions the wasm kind does not have",
+  ],
+  [
+    /^(wbg|__wbindgen)|^\.\/.*_bg\.js\./,
+    "it was built with wasm-bindgen and needs the glue made with it: build it without, or give these in `imports`",
+  ],
   [/^wasm:js-string\./, "it uses JavaScript string builtins, which are not provided"],
-  [/^env\.gn_/, "these belong to the profile gonext: declare `abi: \"gonext\"`"],
+  [/^env\.gn_/, 'these belong to the profile gonext: declare `abi: "gonext"`'],
   [/^keelson\./, "the profile keelson provides keelson.log and keelson.panic"],
-  [/^env\.seed$/, "AssemblyScript asks for `env.seed` when Math.random is used: give it in `imports`, or pass asc --use Math=JSMath"],
+  [
+    /^env\.seed$/,
+    "AssemblyScript asks for `env.seed` when Math.random is used: give it in `imports`, or pass asc --use Math=JSMath",
+  ],
 ];
 
 function hintFor(missing: readonly WebAssembly.ModuleImportDescriptor[], profile: AbiProfile): string {
@@ -95,7 +120,11 @@ function hintFor(missing: readonly WebAssembly.ModuleImportDescriptor[], profile
 }
 
 /** Makes an instance; what goes wrong in linking, in allocation or in the start function is a KeelsonError. */
-export function instantiate(module: WebAssembly.Module, imports: WebAssembly.Imports, id: string): WebAssembly.Instance {
+export function instantiate(
+  module: WebAssembly.Module,
+  imports: WebAssembly.Imports,
+  id: string,
+): WebAssembly.Instance {
   try {
     return new WebAssembly.Instance(module, imports);
   } catch (error) {

@@ -21,10 +21,14 @@ export function createLiveInstances(): LiveInstances {
     },
     take(module, max) {
       if (count >= max) {
-        throw new KeelsonError("INSTANCE_LIMIT", `${module}: ${count} WebAssembly instances are alive, which is the cap`, {
-          hint: "lower pool.max of the wasm modules, or raise limits.instances",
-          details: { live: count, max },
-        });
+        throw new KeelsonError(
+          "INSTANCE_LIMIT",
+          `${module}: ${count} WebAssembly instances are alive, which is the cap`,
+          {
+            hint: "lower pool.max of the wasm modules, or raise limits.instances",
+            details: { live: count, max },
+          },
+        );
       }
       count++;
     },

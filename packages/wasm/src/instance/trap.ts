@@ -65,7 +65,11 @@ export function trapError(thrown: unknown, place: TrapPlace): KeelsonError {
   return new KeelsonError(
     "CALL_FAILED",
     `${place.module}: a host function failed during ${place.method}: ${describeThrown(thrown)}`,
-    { hint: "the guest was left half-way, so its instance is discarded", details: details("other", place), cause: thrown },
+    {
+      hint: "the guest was left half-way, so its instance is discarded",
+      details: details("other", place),
+      cause: thrown,
+    },
   );
 }
 

@@ -18,9 +18,13 @@ export function createWasmLoader(options: WasmLoaderOptions = {}): ModuleLoader 
     extensions: [".wasm"],
     async load(manifest, base) {
       if (manifest.entry === undefined) {
-        throw new KeelsonError("INVALID_MANIFEST", `${manifest.id}: a manifest of the kind wasm needs an entry`, {
-          hint: "name the .wasm file, relative to the manifest, as `entry`",
-        });
+        throw new KeelsonError(
+          "INVALID_MANIFEST",
+          `${manifest.id}: a manifest of the kind wasm needs an entry`,
+          {
+            hint: "name the .wasm file, relative to the manifest, as `entry`",
+          },
+        );
       }
       return wasmModule({ manifest, base, ...(cache === undefined ? {} : { cache }) });
     },

@@ -86,7 +86,8 @@ export function settle(options: WasmModuleOptions): WasmSettings {
     id,
     source: isCompiled(source) ? undefined : (source as BinarySource),
     compiled: isCompiled(source) ? source : undefined,
-    within: options.source === undefined && options.base !== undefined ? new URL(".", options.base) : undefined,
+    within:
+      options.source === undefined && options.base !== undefined ? new URL(".", options.base) : undefined,
     abi: options.abi ?? manifest?.abi,
     maxMemoryBytes,
     maxInstances,
@@ -101,14 +102,25 @@ function isCompiled(source: unknown): source is WebAssembly.Module {
 
 function sourceOf({ source, manifest, base }: WasmModuleOptions): WasmSource {
   if (source !== undefined) {
-    const known = typeof source === "string" || source instanceof URL || source instanceof Uint8Array || isCompiled(source);
+    const known =
+      typeof source === "string" ||
+      source instanceof URL ||
+      source instanceof Uint8Array ||
+      isCompiled(source);
     if (known) return source;
-    throw new KeelsonError("INVALID_OPTIONS", "wasmModule: source is neither path, URL, Uint8Array nor WebAssembly.Module", {
-      hint: "an ArrayBuffer becomes bytes by new Uint8Array(buffer)",
-    });
+    throw new KeelsonError(
+      "INVALID_OPTIONS",
+      "wasmModule: source is neither path, URL, Uint8Array nor WebAssembly.Module",
+      {
+        hint: "an ArrayBuffer becomes bytes by new Uint8Array(buffer)",
+      },
+    );
   }
   if (manifest?.entry === undefined || base === undefined) {
-    const what = manifest === undefined ? "neither source nor manifest is" : `${manifest.id}: the manifest's entry or \`base\` is not`;
+    const what =
+      manifest === undefined
+        ? "neither source nor manifest is"
+        : `${manifest.id}: the manifest's entry or \`base\` is not`;
     throw new KeelsonError("INVALID_OPTIONS", `wasmModule: ${what} given`, {
       hint: "give `source` (path, URL, bytes or compiled module), or `manifest` with an entry and `base`",
     });
@@ -117,8 +129,13 @@ function sourceOf({ source, manifest, base }: WasmModuleOptions): WasmSource {
 }
 
 function idOf(source: WasmSource): string {
-  const path = typeof source === "string" ? source : source instanceof URL ? decodeURIComponent(source.pathname) : "";
-  const name = path.split(/[/\\]/).at(-1)?.replace(/\.wasm$/i, "") ?? "";
+  const path =
+    typeof source === "string" ? source : source instanceof URL ? decodeURIComponent(source.pathname) : "";
+  const name =
+    path
+      .split(/[/\\]/)
+      .at(-1)
+      ?.replace(/\.wasm$/i, "") ?? "";
   if (name !== "") return name;
   throw new KeelsonError("INVALID_OPTIONS", "wasmModule: a module given as bytes or compiled needs an id", {
     hint: "add `id`",
@@ -127,5 +144,8 @@ function idOf(source: WasmSource): string {
 
 function requireNumber(value: number, min: number, name: string, id: string): void {
   if (Number.isSafeInteger(value) && value >= min) return;
-  throw new KeelsonError("INVALID_OPTIONS", `${id}: ${name} must be a whole number of at least ${min}, not ${value}`);
+  throw new KeelsonError(
+    "INVALID_OPTIONS",
+    `${id}: ${name} must be a whole number of at least ${min}, not ${value}`,
+  );
 }

@@ -84,7 +84,9 @@ describe("a trap", () => {
 
 describe("a start function", () => {
   test("that traps fails the instantiation with WASM_TRAP", async () => {
-    const error = await failure("WASM_TRAP", () => open(wat(`(module (func $s unreachable) (start $s) (func (export "f")))`)));
+    const error = await failure("WASM_TRAP", () =>
+      open(wat(`(module (func $s unreachable) (start $s) (func (export "f")))`)),
+    );
     expect(error.details).toMatchObject({ kind: "unreachable", method: "start" });
   });
 

@@ -43,8 +43,15 @@ export function on(letter: string, then: string): string {
 }
 
 /** Answer with four numbers. */
-export function answer(status: number, kind: number | string, ptr: number | string, len: number | string): string {
-  const parts = [status, kind, ptr, len].map((part) => (typeof part === "number" ? `(i32.const ${part})` : part));
+export function answer(
+  status: number,
+  kind: number | string,
+  ptr: number | string,
+  len: number | string,
+): string {
+  const parts = [status, kind, ptr, len].map((part) =>
+    typeof part === "number" ? `(i32.const ${part})` : part,
+  );
   return `(return (call $answer ${parts.join(" ")}))`;
 }
 
