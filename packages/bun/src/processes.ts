@@ -33,7 +33,12 @@ export function createProcesses(clock: Clock, random: Random): Processes {
 function processTable(): ProcessTable | undefined {
   if (process.platform === "linux") return createProcTable();
   if (process.platform === "win32") return undefined;
-  return createPsTable(async (command, args) => (await promisify(execFile)(command, [...args])).stdout);
+  return createPsTable(async (command, args) => {
+    const { stdout } = await promisify(execFile)(command, [...args], {
+      env: { ...process.env, LC_ALL: "C" },
+    });
+    return stdout;
+  });
 }
 
 function send(pid: number, signal: NodeJS.Signals): boolean {

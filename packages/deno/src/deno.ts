@@ -42,6 +42,17 @@ export interface CommandOptions {
   readonly detached?: boolean;
 }
 
+export interface Command {
+  spawn(): ChildProcess;
+  output(): Promise<CommandOutput>;
+  outputSync(): CommandOutput;
+}
+
+export interface CommandOutput {
+  readonly success: boolean;
+  readonly stdout: Uint8Array;
+}
+
 export interface DenoRuntime {
   readonly version: { readonly deno: string };
   readonly build: { readonly os: string };
@@ -50,10 +61,7 @@ export interface DenoRuntime {
   readonly stderr: { isTerminal(): boolean };
   readonly permissions: { querySync(permission: PermissionDescriptor): { readonly state: string } };
   readonly env: { get(name: string): string | undefined };
-  readonly Command: new (
-    command: string,
-    options: CommandOptions,
-  ) => { spawn(): ChildProcess; output(): Promise<{ readonly stdout: Uint8Array }> };
+  readonly Command: new (command: string, options: CommandOptions) => Command;
   kill(pid: number, signal: string): void;
   unrefTimer(timer: number): void;
 }

@@ -5,7 +5,7 @@ import { deno } from "./deno.ts";
 import { createFiles } from "./files.ts";
 import { createLog } from "./log.ts";
 import { isGranted } from "./permissions.ts";
-import { canReadProc, createProcesses } from "./processes.ts";
+import { canReadProc, canRunPs, createProcesses } from "./processes.ts";
 
 /** Options of {@link denoPlatform}. */
 export interface PlatformOptions {
@@ -42,11 +42,12 @@ function grantedFeatures(): Readonly<Record<string, string | undefined>> {
     : "starting any command needs --allow-run; commands granted one by one, as in --allow-run=cat, work but cannot be signalled as a group";
   const windows = "Windows has no process groups; only the child itself is ended";
   const hidden = `${os} does not show the environments and pipes of processes`;
+  const unseen = "finding descendants needs --allow-all for /proc, or the program ps";
   const proc = canReadProc() ? undefined : "reading /proc needs --allow-all";
   return {
     files,
     processes,
-    processTree: processes ?? (os === "windows" ? windows : undefined),
+    processTree: processes ?? (os === "windows" ? windows : proc && (canRunPs() ? undefined : unseen)),
     strayScan: processes ?? (os === "linux" ? proc : hidden),
   };
 }

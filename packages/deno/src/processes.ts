@@ -8,7 +8,7 @@ import {
   type ProcessTable,
 } from "@keelson/node-compat";
 import type { Clock, Processes, ProcessExit, Random } from "@keelson/core";
-import { deno, type ByteSink, type ChildProcess } from "./deno.ts";
+import { deno, type ByteSink, type ChildProcess, type Command, type CommandOutput } from "./deno.ts";
 import { environment, isGranted } from "./permissions.ts";
 
 /** Child processes over `Deno.Command`. */
@@ -44,11 +44,37 @@ function canReadOwnStat(): boolean {
 /** What this system and the permissions tell about processes. */
 function processTable(): ProcessTable | undefined {
   if (canReadProc()) return createProcTable();
-  if (deno().build.os === "windows" || !isGranted({ name: "run", command: "ps" })) return undefined;
-  return createPsTable(async (command, args) => {
-    const ps = new (deno().Command)(command, { args, stdin: "null", stdout: "piped", stderr: "null" });
-    return new TextDecoder().decode((await ps.output()).stdout);
+  return canRunPs()
+    ? createPsTable(async (command, args) => psText(command, args).output().then(textOf))
+    : undefined;
+}
+
+/** Whether `ps` is there and may be run. */
+export function canRunPs(): boolean {
+  if (deno().build.os === "windows" || !isGranted({ name: "run", command: "ps" })) return false;
+  try {
+    return (
+      textOf(psText("ps", ["-p", String(deno().pid), "-o", "pid="]).outputSync()).trim() ===
+      String(deno().pid)
+    );
+  } catch {
+    return false;
+  }
+}
+
+function psText(command: string, args: readonly string[]): Command {
+  return new (deno().Command)(command, {
+    args,
+    env: { LC_ALL: "C" },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "null",
   });
+}
+
+function textOf({ stdout, success }: CommandOutput): string {
+  if (!success) throw new Error("ps failed");
+  return new TextDecoder().decode(stdout);
 }
 
 /** Signals a process, or a group by its negative number; false if there is none, or Deno or the system forbids it. */

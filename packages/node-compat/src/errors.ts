@@ -1,4 +1,10 @@
-import { asKeelsonError, describeThrown, isKeelsonError, type ErrorCode, type KeelsonError } from "@keelson/core";
+import {
+  asKeelsonError,
+  describeThrown,
+  isKeelsonError,
+  type ErrorCode,
+  type KeelsonError,
+} from "@keelson/core";
 
 /** Native error codes, and the names of Deno's error classes, as codes of Keelson. What is not here is `IO`. */
 const codes: Readonly<Record<string, ErrorCode>> = {

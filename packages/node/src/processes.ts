@@ -36,7 +36,12 @@ export function createProcesses(clock: Clock, random: Random): Processes {
 export function processTable(): ProcessTable | undefined {
   if (process.platform === "linux") return createProcTable();
   if (process.platform === "win32") return undefined;
-  return createPsTable(async (command, args) => (await promisify(execFile)(command, [...args])).stdout);
+  return createPsTable(async (command, args) => {
+    const { stdout } = await promisify(execFile)(command, [...args], {
+      env: { ...process.env, LC_ALL: "C" },
+    });
+    return stdout;
+  });
 }
 
 /** Signals a process, or a group by its negative number; false if there is none, or it is another user's. */

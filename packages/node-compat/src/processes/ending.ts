@@ -33,7 +33,7 @@ export interface Ending {
   readonly scanner: Scanner;
   readonly send: SendSignal;
   readonly clock: Clock;
-  /** Ends the wait between asking and killing early. */
+  /** Settles when somebody wants the kill now. */
   readonly hurry: Promise<void>;
 }
 
@@ -63,31 +63,33 @@ export async function endTree(ending: Ending, options: TerminateOptions): Promis
     if (rootLives()) root?.signal(signal);
     for (const { pid, group } of members) if (!(rootLives() && group === root?.info.pid)) send(pid, signal);
   };
-  /** Waits until the root and `members` are gone, at most until `until`; gives those left. */
-  const gone = async (members: readonly ProcessEntry[], until: number): Promise<readonly ProcessEntry[]> => {
-    if (rootLives() && root !== undefined) {
+  /** Waits until the root and `members` are gone, at most until `until` or until `cut` settles. */
+  const gone = async (
+    members: readonly ProcessEntry[],
+    until: number,
+    cut?: Promise<void>,
+  ): Promise<void> => {
+    let isCut = false;
+    const cuts = cut === undefined ? [] : [cut.then(() => (isCut = true))];
+    if (root !== undefined && rootLives()) {
       const ended = scanner.expectEnd();
-      await withinTime(clock, until - clock.now(), [
-        root.exited,
-        ...(until === killAt ? [ending.hurry] : []),
-      ]);
+      await withinTime(clock, until - clock.now(), [root.exited, ...cuts]);
       ended();
     }
     let left = members;
-    for (let wait = 1; left.length > 0; wait = Math.min(wait * 2, LOOK_MS)) {
+    for (let wait = 1; left.length > 0 && !isCut; wait = Math.min(wait * 2, LOOK_MS)) {
       left = await table.living(left);
       const rest = until - clock.now();
       if (left.length === 0 || rest <= 0) break;
-      await withinTime(clock, Math.min(wait, rest), []);
+      await withinTime(clock, Math.min(wait, rest), cuts);
     }
-    return left;
   };
 
   let members = look(await scanner.scan());
   if (graceMs > 0 && (members.length > 0 || rootLives())) {
     root?.endInput();
     signalAll(members, "SIGTERM");
-    await gone(members, killAt);
+    await gone(members, killAt, ending.hurry);
     members = look(await scanner.scanSettled());
   }
   while (members.length > 0 || rootLives()) {

@@ -57,7 +57,9 @@ export function createProcesses(options: ProcessesOptions): Processes {
     const handle = rootHandle(child, send);
     if (table === undefined || scanner === undefined) return endAlone(handle, clock, terms, hurry);
     const tree = childTree({ pid: child.pid, ended: () => child.ended, ...root }, host);
-    return endTree({ tree, root: handle, table, scanner, send: send ?? (() => false), clock, hurry }, terms);
+    const ending = { tree, root: handle, table, scanner, send: send ?? (() => false), clock, hurry };
+    // A table that fails to list must not keep the child alive.
+    return endTree(ending, terms).catch(() => endAlone(handle, clock, terms, hurry));
   };
 
   return {

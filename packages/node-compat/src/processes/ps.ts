@@ -7,12 +7,13 @@ const COLUMNS = "pid=,ppid=,pgid=,stat=,lstart=,args=";
 
 /**
  * The process table as `ps` prints it, for systems without /proc and for runtimes that may not read it. Sees parents
- * and groups, no environments and no pipes. Start times are whole seconds since 1970.
+ * and groups, no environments and no pipes. Start times are whole seconds since 1970. `list` rejects when `ps` cannot
+ * be run.
  */
 export function createPsTable(run: RunText): ProcessTable {
   const commands = new Map<number, string>();
   const list = async (args: readonly string[]): Promise<ProcessEntry[]> => {
-    const text = await run("ps", [...args, "-o", COLUMNS]).catch(() => "");
+    const text = await run("ps", [...args, "-o", COLUMNS]);
     commands.clear();
     return text.split("\n").flatMap((line) => {
       const entry = parsePsLine(line);
@@ -25,7 +26,8 @@ export function createPsTable(run: RunText): ProcessTable {
     list: async (skip) => (await list(["-A"])).filter(({ pid }) => !skip.has(pid)),
     async living(entries) {
       if (entries.length === 0) return [];
-      const now = await list(["-p", entries.map(({ pid }) => pid).join(",")]);
+      // It fails when it finds none of them.
+      const now = await list(["-p", entries.map(({ pid }) => pid).join(",")]).catch(() => []);
       return entries.filter(({ pid, start }) =>
         now.some((entry) => entry.pid === pid && entry.start === start),
       );
