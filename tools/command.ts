@@ -34,6 +34,7 @@ export function toolEnvironment(extra: RunOptions["env"] = {}): NodeJS.ProcessEn
     DENO_NO_UPDATE_CHECK: "1",
     TURBO_TELEMETRY_DISABLED: "1",
     DO_NOT_TRACK: "1",
+    ...(process.stdout.isTTY ? {} : { NO_COLOR: "1", FORCE_COLOR: undefined }),
     ...extra,
   };
 }

@@ -6,13 +6,13 @@ import { type Check, settle } from "./check.ts";
 import { type Example, examplesIn } from "./markdown.ts";
 
 // Inside the documentation's own package, so that an example resolves its imports as a reader's project would.
-const WORKPLACE = "docs/.examples";
+const WORKPLACE = "docs/extracted";
 
 function markdownFiles(): string[] {
   const inFolder = (folder: string): string[] =>
     existsSync(join(root, folder))
       ? readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
-          .filter((file) => file.endsWith(".md") && !/node_modules|\.examples/.test(file))
+          .filter((file) => file.endsWith(".md") && !/node_modules|extracted/.test(file))
           .map((file) => join(folder, file))
       : [];
   const readmes = ["packages", "apps"].flatMap((folder) =>

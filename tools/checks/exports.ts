@@ -18,18 +18,10 @@ export const exportsCheck: Check = {
       const tarballs = await packAll(folder);
       const problems: string[] = [];
       for (const [name, tarball] of tarballs) {
-        const lints = [
-          await run("publint", ["run", tarball, "--strict"]),
-          await run("attw", [
-            tarball,
-            "--profile",
-            "esm-only",
-            "--no-emoji",
-            "--no-color",
-            "--format",
-            "ascii",
-          ]),
-        ];
+        const lints = await Promise.all([
+          run("publint", ["run", tarball, "--strict"]),
+          run("attw", [tarball, "--profile", "esm-only", "--no-emoji", "--no-color", "--format", "ascii"]),
+        ]);
         for (const { code, stdout, stderr } of lints) {
           if (code !== 0) problems.push(`${name}\n${stdout}${stderr}`);
         }
