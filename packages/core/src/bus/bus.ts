@@ -1,5 +1,4 @@
-import type { Cursor, Envelope } from "../contract/bus.ts";
-import type { Bus } from "../contract/bus.ts";
+import type { Bus, Cursor, Envelope } from "../contract/bus.ts";
 import type { Scope } from "../contract/module.ts";
 import type { Value } from "../contract/value.ts";
 import { ExchangeDoor, type BusDoor } from "./door.ts";
@@ -44,7 +43,7 @@ class ExchangeBus extends ExchangeDoor implements KernelBus {
   }
 
   events(from?: Cursor): readonly Envelope[] {
-    return this.exchange.events(from);
+    return this.exchange.history.after(from);
   }
 
   override close(): void {

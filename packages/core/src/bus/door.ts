@@ -107,8 +107,8 @@ export class ExchangeDoor implements BusDoor, Party {
   ): Subscription<TopicTypes[K]> {
     this.#check();
     const words = parsePattern(pattern);
-    const position = options.from === undefined ? undefined : this.#exchange.position(options.from);
-    if (position !== undefined && !this.#exchange.keeps(words)) {
+    const position = options.from === undefined ? undefined : this.#exchange.history.position(options.from);
+    if (position !== undefined && !this.#exchange.history.keeps(words)) {
       throw new KeelsonError(
         "INVALID_OPTIONS",
         `The log of the bus keeps nothing that fits "${pattern}", so no cursor leads there`,
@@ -165,7 +165,7 @@ export class ExchangeDoor implements BusDoor, Party {
     this.#live = false;
     for (const [sink, position] of this.#sinks) {
       this.#exchange.detach(sink);
-      if (position !== undefined) this.#sinks.set(sink, this.#exchange.logEnd);
+      if (position !== undefined) this.#sinks.set(sink, this.#exchange.history.end);
     }
     for (const responder of this.#responders) this.#requests.detach(responder);
   }
@@ -240,7 +240,7 @@ export class ExchangeDoor implements BusDoor, Party {
 
   #attach(sink: Sink, position: number | undefined): void {
     if (position !== undefined && sink.queue !== undefined)
-      this.#exchange.replay(sink.pattern, sink.queue, position);
+      this.#exchange.history.replay(sink.pattern, sink.queue, position);
     this.#exchange.attach(sink);
   }
 

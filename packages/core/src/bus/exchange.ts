@@ -1,31 +1,21 @@
-import type { Cursor, Envelope } from "../contract/bus.ts";
+import type { Envelope } from "../contract/bus.ts";
 import { describeThrown, KeelsonError } from "../contract/errors.ts";
 import type { Metrics } from "../contract/metrics.ts";
 import type { Clock, Log, Random } from "../contract/platform.ts";
 import type { Value } from "../contract/value.ts";
 import { DeadlineQueue } from "../primitives/deadline.ts";
 import { isPromise } from "../primitives/deferred.ts";
-import { RingLog } from "../primitives/ring-log.ts";
-import { compareEnvelopes, Message } from "./message.ts";
+import { History } from "./history.ts";
+import { Message } from "./message.ts";
 import { Stamp } from "./stamp.ts";
 import { PendingSend, type QueueSubscription } from "./subscription.ts";
-import {
-  fits,
-  hasWildcard,
-  isReservedTopic,
-  overlap,
-  parsePattern,
-  parseTopic,
-  TopicTree,
-} from "./topics.ts";
+import { hasWildcard, isReservedTopic, parseTopic, TopicTree } from "./topics.ts";
 import { timeoutOf } from "./waiting.ts";
 
 /** Topics whose routes are kept at most; beyond, all are forgotten and found again when next published on. */
 const MAX_ROUTES = 10_000;
 /** Envelopes that the listeners of one publish may publish in turn before they are taken for an endless circle. */
 const MAX_FOLLOWING = 100_000;
-/** What the log keeps without being asked. */
-const ALWAYS_LOGGED: readonly string[] = ["kernel.**", "module.**", "supervisor.**", "boundary.**"];
 
 /** Options of a bus. */
 export interface BusOptions {
@@ -60,8 +50,6 @@ export interface Route {
   readonly topic: string;
   readonly reserved: boolean;
   readonly logged: boolean;
-  /** Whether the time stamp is read from the clock each time: someone may compare it later. */
-  readonly exact: boolean;
   /** Whether a full queue can hold up a `send`. */
   readonly blocking: boolean;
   /** In the order they came. */
@@ -88,6 +76,7 @@ export class Exchange {
   readonly clock: Clock;
   readonly log: Log;
   readonly deadlines: DeadlineQueue;
+  readonly history: History;
   readonly timeoutMs: number;
   /** Random part of all ids of this bus. */
   readonly id: string;
@@ -101,10 +90,6 @@ export class Exchange {
   /** All doors that are open. */
   readonly parties: Set<Party> = new Set();
   readonly #stamp: Stamp;
-  readonly #history: RingLog<Envelope>;
-  /** The last envelope that the log had to forget. */
-  #forgotten: Envelope | undefined;
-  readonly #logged: readonly (readonly string[])[];
   readonly #sinks: TopicTree<Sink> = new TopicTree();
   #serial = 0;
   #seq = 0;
@@ -118,34 +103,18 @@ export class Exchange {
 
   constructor(options: BusOptions) {
     const { clock, random, log, logCapacity = 10_000, logged = [], timeoutMs = 30_000 } = options;
-    if (!Number.isSafeInteger(logCapacity) || logCapacity < 1) {
-      throw new KeelsonError("INVALID_OPTIONS", `logCapacity is ${String(logCapacity)}`, {
-        hint: "give a whole number of at least 1",
-      });
-    }
     this.clock = clock;
     this.log = log;
     this.timeoutMs = timeoutOf({ timeoutMs }, timeoutMs);
     this.id = random.id();
     this.deadlines = new DeadlineQueue(clock);
     this.#stamp = new Stamp(clock);
-    this.#history = new RingLog(logCapacity);
-    this.#logged = [...ALWAYS_LOGGED, ...logged].map(parsePattern);
+    this.history = new History(logCapacity, logged);
     if (options.metrics !== undefined) this.#expose(options.metrics);
   }
 
   get closed(): boolean {
     return this.#closed;
-  }
-
-  /** Envelopes published so far. */
-  get published(): number {
-    return this.#seq;
-  }
-
-  /** Listeners and subscriptions on the bus. */
-  get listening(): number {
-    return this.#sinks.size;
   }
 
   /** The route of `topic`. @throws KeelsonError `INVALID_TOPIC`, `KERNEL_CLOSED` */
@@ -207,45 +176,6 @@ export class Exchange {
     if (this.#sinks.remove(sink.pattern, sink)) this.#forgetRoutes(sink.pattern);
   }
 
-  /** Position in the log behind which a reader with this cursor goes on. @throws KeelsonError `CURSOR_EXPIRED` */
-  position(cursor: Cursor): number {
-    if (!isCursor(cursor)) {
-      throw new KeelsonError("INVALID_OPTIONS", "The cursor to begin from is none", {
-        hint: "give { timestamp, id, source }, or an envelope",
-      });
-    }
-    if (this.#forgotten !== undefined && compareEnvelopes(cursor, this.#forgotten) < 0) {
-      throw new KeelsonError("CURSOR_EXPIRED", `The log of the bus no longer reaches back to ${cursor.id}`, {
-        hint: "begin without a cursor, or give the kernel a larger logCapacity",
-        details: { id: cursor.id, timestamp: cursor.timestamp },
-      });
-    }
-    return this.#history.search((envelope) => compareEnvelopes(envelope, cursor) > 0);
-  }
-
-  /** Envelopes of the log behind `from`, or all, oldest first. @throws KeelsonError `CURSOR_EXPIRED` */
-  events(from?: Cursor): Envelope[] {
-    return this.#history.slice(from === undefined ? undefined : this.position(from));
-  }
-
-  /** Position of the next envelope to be logged. */
-  get logEnd(): number {
-    return this.#history.end;
-  }
-
-  /** Whether the log keeps anything that fits `pattern`. */
-  keeps(pattern: readonly string[]): boolean {
-    return this.#logged.some((logged) => overlap(logged, pattern));
-  }
-
-  /** Gives a subscription what the log holds for it from `position` on; what is gone from there counts as lagged. */
-  replay(pattern: readonly string[], queue: QueueSubscription, position: number): void {
-    if (position < this.#history.start) queue.missed(this.#history.start - position);
-    for (const envelope of this.#history.slice(position)) {
-      if (fits(pattern, envelope.topic.split("."))) queue.offer(envelope);
-    }
-  }
-
   /** Ends all: subscriptions end after what they hold, waiting sends and requests are rejected. Twice is fine. */
   close(): void {
     if (this.#closed) return;
@@ -284,9 +214,9 @@ export class Exchange {
   }
 
   #envelope(route: Route, source: string, data: Value, correlationId: string | undefined): Message {
-    const timestamp = route.exact ? this.#stamp.exact() : this.#stamp.near();
+    const timestamp = route.logged ? this.#stamp.exact() : this.#stamp.near();
     const envelope = new Message(this.id, ++this.#seq, route.topic, source, correlationId, timestamp, data);
-    if (route.logged) this.#forgotten = this.#history.push(envelope) ?? this.#forgotten;
+    if (route.logged) this.history.push(envelope);
     return envelope;
   }
 
@@ -339,10 +269,9 @@ export class Exchange {
     if (this.#closed) throw this.refusal();
     const words = parseTopic(topic);
     const sinks = this.#sinks.match(words).sort((one, other) => one.serial - other.serial);
-    const logged = this.#logged.some((pattern) => fits(pattern, words));
-    const exact = logged || sinks.some((sink) => sink.queue !== undefined);
+    const logged = this.history.keeps(words);
     const blocking = sinks.some((sink) => sink.queue?.overflow === "back-pressure");
-    const route: Route = { topic, reserved: isReservedTopic(topic), logged, exact, blocking, sinks };
+    const route: Route = { topic, reserved: isReservedTopic(topic), logged, blocking, sinks };
     if (this.#routes.size >= MAX_ROUTES) this.#routes.clear();
     this.#routes.set(topic, route);
     return route;
@@ -369,12 +298,6 @@ export class Exchange {
 
 /** Stands in for a listener that is off the bus. */
 export function ignore(): void {}
-
-function isCursor(cursor: Cursor | null): boolean {
-  if (typeof cursor !== "object" || cursor === null) return false;
-  const { timestamp, id, source } = cursor;
-  return typeof timestamp === "number" && typeof id === "string" && typeof source === "string";
-}
 
 function circle(topic: string): RangeError {
   return new RangeError(

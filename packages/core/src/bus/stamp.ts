@@ -2,20 +2,24 @@ import type { Clock } from "../contract/platform.ts";
 
 /** Publishes of one turn that may share a reading of the clock. */
 const SHARED = 256;
+/** Readings for which sharing is not tried again after a turn in which nothing was shared. */
+const PAUSE = 16;
 
 /**
  * The time stamps of a bus: never smaller than the one before, so that the order of timestamps is the order of sequence numbers even
  * when the wall clock is set back.
  *
- * Reading a clock costs more than all the rest of a publish, so {@link Stamp.near} shares a reading: once two readings
- * fell into one millisecond, up to 256 publishes of the same turn get that millisecond. The turn's end, told by a microtask, ends the sharing.
+ * Reading a clock costs more than all the rest of a publish, so {@link Stamp.near} shares a reading: once two readings fell into one
+ * millisecond, up to 256 more publishes of the same turn get it too. The end of the turn, told by a microtask, ends the sharing.
  */
 export class Stamp {
   readonly #clock: Clock;
   #last = -Infinity;
   #shared = 0;
+  #pause = 0;
   #waiting = false;
   readonly #endTurn = (): void => {
+    if (this.#shared === SHARED) this.#pause = PAUSE;
     this.#shared = 0;
     this.#waiting = false;
   };
@@ -39,12 +43,15 @@ export class Stamp {
     }
     const before = this.#last;
     const now = this.exact();
-    if (now - before < 1) {
+    if (now - before >= 1) return now;
+    if (this.#waiting) {
       this.#shared = SHARED;
-      if (!this.#waiting) {
-        this.#waiting = true;
-        queueMicrotask(this.#endTurn);
-      }
+    } else if (this.#pause > 0) {
+      this.#pause--;
+    } else {
+      this.#shared = SHARED;
+      this.#waiting = true;
+      queueMicrotask(this.#endTurn);
     }
     return now;
   }

@@ -71,7 +71,7 @@ interface HeldBack {
 }
 
 /** The one implementation of {@link Subscription}: a bounded queue, those who wait to read and those who wait to write. */
-export class QueueSubscription implements Subscription {
+export class QueueSubscription implements Subscription, AsyncIterator<Envelope, undefined> {
   readonly pattern: string;
   readonly overflow: OverflowPolicy;
   readonly #queue: BoundedQueue<Envelope>;
@@ -185,21 +185,23 @@ export class QueueSubscription implements Subscription {
     this.close();
   }
 
-  [Symbol.asyncIterator](): AsyncIterator<Envelope, undefined> {
-    return {
-      next: () => this.#next(),
-      return: () => {
-        this.close();
-        return Promise.resolve({ value: undefined, done: true });
-      },
-    };
+  /** The subscription is its own iterator: all loops over it share the one queue. */
+  [Symbol.asyncIterator](): this {
+    return this;
   }
 
-  #next(): Promise<IteratorResult<Envelope, undefined>> {
-    const envelope = this.take();
-    if (envelope !== undefined) return Promise.resolve({ value: envelope, done: false });
+  /** The next envelope, as soon as there is one. */
+  next(): Promise<IteratorResult<Envelope, undefined>> {
+    const value = this.take();
+    if (value !== undefined) return Promise.resolve({ value, done: false });
     if (this.closed) return Promise.resolve({ value: undefined, done: true });
     return new Promise((resolve) => this.#readers.push(resolve));
+  }
+
+  /** What leaving a loop does: closes. */
+  return(): Promise<IteratorResult<Envelope, undefined>> {
+    this.close();
+    return Promise.resolve({ value: undefined, done: true });
   }
 
   /** Lets the first of those held back into the room that was just made. */

@@ -14,8 +14,9 @@ export interface Envelope<T = Value> {
   readonly source: string;
   /** Ties a reply to its request. */
   readonly correlationId: string | undefined;
-  /** Milliseconds since 1970. */
+  /** Milliseconds since 1970; never less than that of an earlier envelope of the bus. A burst published in one turn may share one. */
   readonly timestamp: number;
+  /** The very object that was published, not a copy. */
   readonly data: T;
 }
 
@@ -36,7 +37,10 @@ export interface QueueOptions {
   readonly capacity?: number;
   /** Default "drop-oldest". Under "back-pressure" `publish`, which never waits, drops the newest and counts it. */
   readonly overflow?: OverflowPolicy;
-  /** Begin behind this cursor of the bus's log instead of now; `CURSOR_EXPIRED` when the log no longer reaches back. */
+  /**
+   * Begin behind this cursor of the bus's log instead of now; `CURSOR_EXPIRED` when the log no longer reaches back, `INVALID_OPTIONS`
+   * when it keeps nothing that fits the pattern. What is replayed goes through the queue: give it room.
+   */
   readonly from?: Cursor;
 }
 
@@ -61,9 +65,15 @@ export interface Subscription<T = Value> extends AsyncIterable<Envelope<T>>, Dis
 
 /** The kernel's bus, or a module's door to it. */
 export interface Bus {
-  /** Gives `data` to all who listen, at once; never waits, never throws what a listener throws. */
+  /**
+   * Gives `data` to all who listen, at once; never waits, never throws what a listener throws. What a listener publishes is delivered
+   * when the envelope it was given has reached everyone, so that all see the same order.
+   */
   publish<K extends keyof TopicTypes & string>(topic: K, data: TopicTypes[K]): void;
-  /** The same, but resolves when every back-pressured subscription has taken it in. */
+  /**
+   * The same, but resolves when every back-pressured subscription has taken it in. Rejects with `DEADLINE_EXCEEDED`, `ABORTED` or
+   * `DOOR_CLOSED`, and is then withdrawn from the queues that were still full; with `SUBSCRIPTION_CLOSED` when one closed without it.
+   */
   send<K extends keyof TopicTypes & string>(
     topic: K,
     data: TopicTypes[K],
@@ -80,7 +90,7 @@ export interface Bus {
   ): Subscription<TopicTypes[K]>;
   /** Asks whoever answers on `topic`: `NO_RESPONDER`, `DEADLINE_EXCEEDED` (default 30,000 ms), `ABORTED`, `REQUEST_FAILED`. */
   request(topic: string, data: Value, options?: CallOptions): Promise<Value>;
-  /** Answers requests on `topic`; one responder a topic. */
+  /** Answers requests on `topic`; one responder a topic, a second is `DUPLICATE_RESPONDER`. */
   respond(
     topic: string,
     responder: (data: Value, request: RequestContext) => MaybePromise<Value>,

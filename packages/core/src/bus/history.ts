@@ -1,0 +1,83 @@
+import type { Cursor, Envelope } from "../contract/bus.ts";
+import { KeelsonError } from "../contract/errors.ts";
+import { RingLog } from "../primitives/ring-log.ts";
+import { compareEnvelopes } from "./message.ts";
+import type { QueueSubscription } from "./subscription.ts";
+import { fits, overlap, parsePattern } from "./topics.ts";
+
+/** What is kept without being asked for. */
+const ALWAYS: readonly string[] = ["kernel.**", "module.**", "supervisor.**", "boundary.**"];
+
+/**
+ * The replayable log of a bus: the last envelopes of the topics it keeps, in the order (timestamp, id, source), which within one
+ * bus is the order of publishing.
+ */
+export class History {
+  readonly #log: RingLog<Envelope>;
+  readonly #patterns: readonly (readonly string[])[];
+  /** The last envelope that had to go. */
+  #forgotten: Envelope | undefined;
+
+  /**
+   * @param patterns topics to keep besides those of the kernel and of boundary modules
+   * @throws KeelsonError `INVALID_OPTIONS`, `INVALID_TOPIC`
+   */
+  constructor(capacity: number, patterns: readonly string[]) {
+    if (!Number.isSafeInteger(capacity) || capacity < 1) {
+      throw new KeelsonError("INVALID_OPTIONS", `logCapacity is ${String(capacity)}`, {
+        hint: "give a whole number of at least 1",
+      });
+    }
+    this.#log = new RingLog(capacity);
+    this.#patterns = [...ALWAYS, ...patterns].map(parsePattern);
+  }
+
+  /** Position of the next envelope to be kept. */
+  get end(): number {
+    return this.#log.end;
+  }
+
+  /** Whether a topic is kept, or any that fits a pattern. */
+  keeps(pattern: readonly string[]): boolean {
+    return this.#patterns.some((kept) => overlap(kept, pattern));
+  }
+
+  push(envelope: Envelope): void {
+    this.#forgotten = this.#log.push(envelope) ?? this.#forgotten;
+  }
+
+  /** Position of the first envelope behind `cursor`. @throws KeelsonError `CURSOR_EXPIRED`, `INVALID_OPTIONS` */
+  position(cursor: Cursor): number {
+    if (!isCursor(cursor)) {
+      throw new KeelsonError("INVALID_OPTIONS", "The cursor to begin from is none", {
+        hint: "give { timestamp, id, source }, or an envelope",
+      });
+    }
+    if (this.#forgotten !== undefined && compareEnvelopes(cursor, this.#forgotten) < 0) {
+      throw new KeelsonError("CURSOR_EXPIRED", `The log of the bus no longer reaches back to ${cursor.id}`, {
+        hint: "begin without a cursor, or give the kernel a larger logCapacity",
+        details: { id: cursor.id, timestamp: cursor.timestamp },
+      });
+    }
+    return this.#log.search((envelope) => compareEnvelopes(envelope, cursor) > 0);
+  }
+
+  /** What is kept behind `from`, or all, oldest first. @throws KeelsonError `CURSOR_EXPIRED`, `INVALID_OPTIONS` */
+  after(from: Cursor | undefined): Envelope[] {
+    return this.#log.slice(from === undefined ? undefined : this.position(from));
+  }
+
+  /** Gives `queue` what is kept for it from `position` on; what is gone from there counts as lagged. */
+  replay(pattern: readonly string[], queue: QueueSubscription, position: number): void {
+    if (position < this.#log.start) queue.missed(this.#log.start - position);
+    for (const envelope of this.#log.slice(position)) {
+      if (fits(pattern, envelope.topic.split("."))) queue.offer(envelope);
+    }
+  }
+}
+
+function isCursor(cursor: Cursor | null): boolean {
+  if (typeof cursor !== "object" || cursor === null) return false;
+  const { timestamp, id, source } = cursor;
+  return typeof timestamp === "number" && typeof id === "string" && typeof source === "string";
+}
