@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import process from "node:process";
 
 /** The repository's root folder. */
@@ -30,7 +30,7 @@ export interface RunResult {
 export function toolEnvironment(extra: RunOptions["env"] = {}): NodeJS.ProcessEnv {
   return {
     ...process.env,
-    PATH: `${join(root, "node_modules/.bin")}:${process.env["PATH"] ?? ""}`,
+    PATH: `${join(root, "node_modules/.bin")}${delimiter}${process.env["PATH"] ?? ""}`,
     DENO_NO_UPDATE_CHECK: "1",
     TURBO_TELEMETRY_DISABLED: "1",
     DO_NOT_TRACK: "1",

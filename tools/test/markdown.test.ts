@@ -1,0 +1,29 @@
+import { expect, test } from "vitest";
+import { examplesIn } from "../checks/markdown.ts";
+
+const fence = "```";
+
+test("a block marked `ts run` is an example for all runtimes, with the text block behind it as its output", () => {
+  const text = `# Title\n\n${fence}ts run\nconsole.log(1);\n${fence}\n\nIt prints:\n\n${fence}text\n1\n${fence}\n`;
+  expect(examplesIn("a.md", text)).toEqual([
+    {
+      where: "a.md:3",
+      code: "console.log(1);\n",
+      runtimes: ["node", "deno", "bun"],
+      files: [],
+      output: "1\n",
+    },
+  ]);
+});
+
+test("an example names its runtimes, and a block between it and a text block keeps them apart", () => {
+  const text = `${fence}ts run deno\n1;\n${fence}\n${fence}sh\nls\n${fence}\n${fence}text\nx\n${fence}\n`;
+  expect(examplesIn("a.md", text)).toEqual([
+    { where: "a.md:1", code: "1;\n", runtimes: ["deno"], files: [] },
+  ]);
+});
+
+test("a block with a file name stands beside every example of its text", () => {
+  const text = `${fence}json file=a/b.json\n{}\n${fence}\n${fence}ts run\n1;\n${fence}\n${fence}ts\n2;\n${fence}\n`;
+  expect(examplesIn("a.md", text)).toMatchObject([{ code: "1;\n", files: [["a/b.json", "{}\n"]] }]);
+});
