@@ -158,7 +158,7 @@ class KeelsonBinding implements Binding {
           ? facts["message"]
           : JSON.stringify(body);
     return new KeelsonError("GUEST_ERROR", `${this.#host.id}: ${method} failed: ${said}`, {
-      details: { module: this.#host.id, method, message: said, ...facts },
+      details: { ...facts, module: this.#host.id, method, message: said },
     });
   }
 
