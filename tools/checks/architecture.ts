@@ -17,8 +17,7 @@ function publicSurface(): Record<string, string[]> {
       const files = typeof target === "string" ? { "": target } : target;
       for (const [condition, file] of Object.entries(files)) {
         const key = join(name, entry) + (condition === "" ? "" : ` (${condition})`);
-        const path = join(folder, file);
-        surface[key] = exportedNames(readFileSync(path, "utf8"), relative(root, path));
+        surface[key] = exportedNames(join(folder, file));
       }
     }
   }

@@ -1,13 +1,24 @@
+import { readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+
 /**
- * The names a module of this repository exports, types included and sorted. It reads the explicit forms that a package's
- * one door is written in; `export *` is refused, because with it a reader cannot see what is public.
+ * The names that a module of this repository exports, types included and sorted. It reads the forms that a package's one
+ * door is written in: explicit lists, declarations, and `export type *` of the contract's files, which it follows.
+ * `export *` of values is refused, because with it a reader cannot see what is public.
  */
-export function exportedNames(source: string, file: string): string[] {
-  const code = source.replaceAll(/\/\*[\s\S]*?\*\//g, "").replaceAll(/^\s*\/\/.*$/gm, "");
-  if (/^\s*export\s*(type\s*)?\*/m.test(code)) {
+export function exportedNames(
+  file: string,
+  read: (file: string) => string = (path) => readFileSync(path, "utf8"),
+): string[] {
+  const code = read(file)
+    .replaceAll(/\/\*[\s\S]*?\*\//g, "")
+    .replaceAll(/^\s*\/\/.*$/gm, "");
+  if (/^\s*export\s*\*/m.test(code))
     throw new Error(`${file}: export * hides what is public; name each export`);
-  }
   const names = new Set<string>();
+  for (const [, target = ""] of code.matchAll(/^\s*export\s+type\s*\*\s*from\s*"(\.[^"]+)"/gm)) {
+    for (const name of exportedNames(join(dirname(file), target), read)) names.add(name);
+  }
   for (const [, list = ""] of code.matchAll(/^\s*export\s+(?:type\s+)?\{([^}]*)\}/gm)) {
     for (const item of list.split(",")) {
       const name = item

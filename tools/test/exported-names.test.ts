@@ -1,6 +1,11 @@
 import { expect, test } from "vitest";
 import { exportedNames } from "../checks/exported-names.ts";
 
+const reading =
+  (files: Record<string, string>) =>
+  (file: string): string =>
+    files[file] ?? "";
+
 test("values, types, renamed and declared exports are named, comments are not", () => {
   const source = `
     // export { no } from "./no.ts";
@@ -12,10 +17,18 @@ test("values, types, renamed and declared exports are named, comments are not", 
     export interface I {}
     const hidden = 2;
   `;
-  expect(exportedNames(source, "x.ts")).toEqual(["C", "F", "I", "b", "e", "g", "h"]);
+  expect(exportedNames("index.ts", () => source)).toEqual(["C", "F", "I", "b", "e", "g", "h"]);
 });
 
-test("a star export is refused, since it hides what is public", () => {
-  expect(() => exportedNames(`export * from "./x.ts";`, "x.ts")).toThrow("x.ts");
-  expect(() => exportedNames(`export type * from "./x.ts";`, "x.ts")).toThrow("x.ts");
+test("a star of types is followed into its file", () => {
+  const read = reading({
+    "src/index.ts": `export type * from "./contract/a.ts";`,
+    "src/contract/a.ts": `export interface A {}\nexport type * from "./b.ts";`,
+    "src/contract/b.ts": `export type B = 1;`,
+  });
+  expect(exportedNames("src/index.ts", read)).toEqual(["A", "B"]);
+});
+
+test("a star of values is refused, since it hides what is public", () => {
+  expect(() => exportedNames("x.ts", () => `export * from "./y.ts";`)).toThrow("x.ts");
 });
