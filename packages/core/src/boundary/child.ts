@@ -33,6 +33,8 @@ export class Child {
   exit: ProcessExit | undefined;
   /** Whether its standard output has ended. */
   outputEnded = false;
+  /** Settles when its standard output has ended. Never rejects. */
+  readonly output: Promise<void>;
   /** Settles when the process has ended and its output was read. Never rejects. */
   readonly ended: Promise<ProcessExit>;
   readonly #options: ChildOptions;
@@ -59,12 +61,12 @@ export class Child {
       onLine: (line) => this.#take(line),
       onFault: (fault, start) => this.#fault(fault, start),
     });
-    const output = this.#read(process.stdout, reader).then(() => {
+    this.output = this.#read(process.stdout, reader).then(() => {
       this.outputEnded = true;
       if (this.#awaitsFirst) void this.#outputEndedEarly();
     });
     const errors = this.#read(process.stderr, this.#stderr.reader);
-    this.ended = this.#watch(Promise.all([output, errors]));
+    this.ended = this.#watch(Promise.all([this.output, errors]));
   }
 
   /**

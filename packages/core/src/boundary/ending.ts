@@ -8,6 +8,8 @@ export async function endChild(child: Child, options: ChildProcessOptions): Prom
   const { graceMs = DEFAULT_GRACE_MS, deadlineMs = DEFAULT_DEADLINE_MS } = options;
   child.process.closeStdin();
   const { orphans } = await child.process.terminate({ graceMs, deadlineMs });
+  // What it said at its end is still in the pipes; what survived may hold them for ever.
+  if (orphans.length === 0) await child.ended;
   child.close();
   return orphans;
 }

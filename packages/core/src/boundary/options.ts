@@ -1,7 +1,6 @@
-import { asKeelsonError, KeelsonError } from "../contract/errors.ts";
+import { KeelsonError } from "../contract/errors.ts";
 import type { Deadlines } from "../contract/module.ts";
 import type { Manifest } from "../contract/manifest.ts";
-import type { Platform, Process, Processes } from "../contract/platform.ts";
 import type { RestartOptions } from "../contract/supervised.ts";
 import type { MaybePromise } from "../contract/value.ts";
 import { requireRange } from "../primitives/backoff.ts";
@@ -83,38 +82,4 @@ export function checkChildOptions(options: ChildProcessOptions): void {
   requireRange("maxLineBytes", maxLineBytes, 1);
   requireRange("graceMs", graceMs, 0);
   requireRange("deadlineMs", deadlineMs, 0);
-}
-
-/** Asks for the last variables, then starts the child. Throws `UNSUPPORTED` on a platform without processes. */
-export async function spawnChild(
-  platform: Platform,
-  options: ChildProcessOptions,
-  context: PreSpawnContext,
-): Promise<Process> {
-  const processes = requireProcesses(platform, context.id);
-  const env = { ...options.env, ...(await preSpawnEnvironment(options, context)) };
-  context.signal?.throwIfAborted();
-  return processes.spawn(options.command, options.args ?? [], {
-    env,
-    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-  });
-}
-
-function requireProcesses(platform: Platform, id: string): Processes {
-  if (platform.processes !== undefined) return platform.processes;
-  const reason = platform.reasons["processes"] ?? `The platform ${platform.name} starts no processes.`;
-  throw new KeelsonError("UNSUPPORTED", `${id} needs a child process, which is not to be had here. ${reason}`, {
-    hint: "allow the host to start processes, or run on a platform that can",
-    details: { feature: "processes", platform: platform.name },
-  });
-}
-
-async function preSpawnEnvironment(options: ChildProcessOptions, context: PreSpawnContext): Promise<Environment> {
-  const { preSpawn = {} } = options;
-  if (typeof preSpawn !== "function") return preSpawn;
-  try {
-    return await preSpawn(context);
-  } catch (error) {
-    throw asKeelsonError(error, "MODULE_FAILED", `The preSpawn function of ${context.id} failed`);
-  }
 }

@@ -14,16 +14,16 @@ import {
   DEFAULT_GRACE_MS,
   DEFAULT_LINE_BYTES,
   type ProcessModuleOptions,
-  spawnChild,
 } from "./options.ts";
 import { ChildRequests, type RequestHandler } from "./requests.ts";
+import { spawnChild } from "./spawn.ts";
 import { LineWriter } from "./writer.ts";
 
 const DEFAULT_HANDSHAKE_MS = 10_000;
 const DEFAULT_PENDING = 10_000;
 const DEFAULT_QUEUED = 16 * 2 ** 20;
-/** How long a child whose stdin broke may take to turn out dead, which makes the better message, ms. */
-const BROKEN_INPUT_MS = 100;
+/** How long a child that closed a pipe may take to turn out dead, which makes the better message, ms. */
+const CUT_OFF_MS = 100;
 
 /**
  * A module that is a child process speaking JSON lines. Its first line on standard output must be an event; then it is running. Later events
@@ -87,7 +87,9 @@ class ProcessModule implements Module {
       throw error;
     }
     this.#child = child;
-    const writer = new LineWriter(process, options.maxQueuedBytes ?? DEFAULT_QUEUED, (cause) => void this.#inputBroke(cause));
+    const writer = new LineWriter(process, options.maxQueuedBytes ?? DEFAULT_QUEUED, (cause) =>
+      void this.#cutOff("input", cause),
+    );
     const maxPending = options.maxPending ?? DEFAULT_PENDING;
     calls = new PendingCalls(id, clock, writer, maxPending);
     const requests = new ChildRequests(writer, requestHandler(context, options.onRequest), maxPending);
@@ -104,6 +106,7 @@ class ProcessModule implements Module {
     });
     const first = await child.firstEvent(this.#handshakeMs, signal);
     dialogue.event(first);
+    void child.output.then(() => this.#cutOff("output"));
     void child.ended.then((exit) => {
       requests.close(new KeelsonError("PROCESS_EXITED", `${id} ended.`));
       writer.close();
@@ -138,11 +141,6 @@ class ProcessModule implements Module {
       throw new KeelsonError("MODULE_NOT_RUNNING", `${this.#options.id} has no process yet.`);
     }
     if (child.exit !== undefined) throw child.exitError(child.exit, `before "${call.method}" was sent`);
-    if (child.outputEnded) {
-      throw new KeelsonError("IO", `${this.#options.id} closed its standard output and cannot answer.`, {
-        hint: "a child that takes calls must keep its standard output open",
-      });
-    }
     return this.#calls.request(call, method);
   }
 
@@ -155,16 +153,15 @@ class ProcessModule implements Module {
     context.exited(normal ? { reason: "normal" } : { reason: "crash", error });
   }
 
-  /** Writing failed: the child died, which `ended` tells in a moment, or it closed its input and no call can reach it. */
-  async #inputBroke(cause: unknown): Promise<void> {
+  /** A pipe has ended: the child died, which `ended` tells in a moment, or it closed the pipe and no call can be answered. */
+  async #cutOff(pipe: "input" | "output", cause?: unknown): Promise<void> {
     const child = this.#child as Child;
-    const calls = this.#calls as PendingCalls;
-    await child.within(BROKEN_INPUT_MS, child.process.exited);
-    if (child.exit !== undefined) return;
-    calls.close(
-      new KeelsonError("IO", `${this.#options.id} closed its standard input; no call can reach it.`, {
-        hint: "a child that takes calls must keep its standard input open",
-        cause,
+    await child.within(CUT_OFF_MS, child.process.exited);
+    if (child.exit !== undefined || this.#stopping) return;
+    this.#calls?.close(
+      new KeelsonError("IO", `${this.#options.id} closed its standard ${pipe}; it cannot be called any more.`, {
+        hint: `a child that takes calls must keep its standard ${pipe} open`,
+        ...(cause === undefined ? {} : { cause }),
       }),
     );
   }

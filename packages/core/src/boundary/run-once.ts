@@ -4,7 +4,8 @@ import type { Platform } from "../contract/platform.ts";
 import { requireRange } from "../primitives/backoff.ts";
 import { Child } from "./child.ts";
 import { endChild, survivedError } from "./ending.ts";
-import { type ChildProcessOptions, checkChildOptions, DEFAULT_LINE_BYTES, type Environment, spawnChild } from "./options.ts";
+import { type ChildProcessOptions, checkChildOptions, DEFAULT_LINE_BYTES, type Environment } from "./options.ts";
+import { spawnChild } from "./spawn.ts";
 
 /** Options of {@link runOnce}. */
 export interface RunOnceOptions extends ChildProcessOptions {

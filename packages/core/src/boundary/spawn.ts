@@ -1,0 +1,51 @@
+import { asKeelsonError, KeelsonError } from "../contract/errors.ts";
+import type { Platform, Process, Processes } from "../contract/platform.ts";
+import { Deferred } from "../primitives/deferred.ts";
+import type { ChildProcessOptions, Environment, PreSpawnContext } from "./options.ts";
+
+/**
+ * Asks for the last variables, then starts the child. Throws `UNSUPPORTED` on a platform without processes, `ABORTED` when the signal
+ * fires before the spawn; what fires later is its caller's part.
+ */
+export async function spawnChild(
+  platform: Platform,
+  options: ChildProcessOptions,
+  context: PreSpawnContext,
+): Promise<Process> {
+  const processes = requireProcesses(platform, context.id);
+  const env = { ...options.env, ...(await preSpawnEnvironment(options, context)) };
+  if (context.signal?.aborted === true) throw givenUp(context);
+  return processes.spawn(options.command, options.args ?? [], {
+    env,
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+  });
+}
+
+function requireProcesses(platform: Platform, id: string): Processes {
+  if (platform.processes !== undefined) return platform.processes;
+  const reason = platform.reasons["processes"] ?? `The platform ${platform.name} starts no processes.`;
+  throw new KeelsonError("UNSUPPORTED", `${id} needs a child process, which is not to be had here. ${reason}`, {
+    hint: "allow the host to start processes, or run on a platform that can",
+    details: { feature: "processes", platform: platform.name },
+  });
+}
+
+async function preSpawnEnvironment(options: ChildProcessOptions, context: PreSpawnContext): Promise<Environment> {
+  const { preSpawn = {} } = options;
+  if (typeof preSpawn !== "function") return preSpawn;
+  const { id, signal } = context;
+  const abandoned = new Deferred<never>();
+  const abandon = (): void => abandoned.reject(givenUp(context));
+  signal?.addEventListener("abort", abandon);
+  try {
+    return await Promise.race([preSpawn(context), abandoned.promise]);
+  } catch (error) {
+    throw asKeelsonError(error, "MODULE_FAILED", `The preSpawn function of ${id} failed`);
+  } finally {
+    signal?.removeEventListener("abort", abandon);
+  }
+}
+
+function givenUp({ id, signal }: PreSpawnContext): KeelsonError {
+  return asKeelsonError(signal?.reason, "ABORTED", `The start of ${id} was given up`);
+}

@@ -1,0 +1,213 @@
+import { describe, expect, test } from "vitest";
+import { KeelsonError } from "../../src/contract/errors.ts";
+import { processModule } from "../../src/boundary/index.ts";
+import { createTestPlatform, settle } from "../../src/testing/index.ts";
+import { failure, ready, scene } from "./harness.ts";
+
+describe("definition of a process module", () => {
+  test("is of kind process, without overlap, restarted on failure", () => {
+    const definition = processModule({ id: "a", command: "x" });
+    expect(definition.metadata).toEqual({ id: "a", name: "a", version: "0.0.0", kind: "process" });
+    expect(definition).toMatchObject({ overlap: false, restart: { policy: "on-failure" } });
+    expect(definition.deadlines?.startMs).toBeGreaterThan(10_000);
+    expect(processModule({ id: "a", command: "x", restart: { intensity: { max: 1, withinMs: 1 } } }).restart).toEqual({
+      policy: "on-failure",
+      intensity: { max: 1, withinMs: 1 },
+    });
+  });
+
+  test.each([
+    { command: "" },
+    { command: "a\0b" },
+    { command: 3 as never },
+    { command: "a", args: ["\0"] },
+    { command: "a", handshakeMs: 0 },
+    { command: "a", maxLineBytes: -1 },
+    { command: "a", maxQueuedBytes: 0 },
+  ])("%j is refused with INVALID_OPTIONS", (options) => {
+    expect(() => processModule({ id: "a", ...options })).toThrow(expect.objectContaining({ code: "INVALID_OPTIONS" }));
+  });
+});
+
+describe("start", () => {
+  test("spawns with the arguments and the environment, the variables made before the spawn winning", async () => {
+    const asked: unknown[] = [];
+    const { running, processes } = scene({
+      args: ["-x"],
+      env: { A: "1", B: "1" },
+      cwd: new URL("file:///work/"),
+      preSpawn: async ({ id, generation }) => {
+        asked.push(id, generation);
+        return { B: "2" };
+      },
+    });
+    await running();
+    expect(asked).toEqual(["child", 1]);
+    expect(processes.last).toMatchObject({ command: "child", args: ["-x"] });
+    expect(processes.last.options).toEqual({ env: { A: "1", B: "2" }, cwd: new URL("file:///work/") });
+  });
+
+  test("a preSpawn function that fails starts nothing", async () => {
+    const { module, context, processes } = scene({
+      preSpawn: () => {
+        throw undefined;
+      },
+    });
+    expect((await failure(module.start(context) as Promise<void>)).code).toBe("MODULE_FAILED");
+    expect(processes.spawned).toHaveLength(0);
+  });
+
+  test("a preSpawn function that never settles is left behind when the start is given up", async () => {
+    const { module, context, processes, abort } = scene({ preSpawn: () => new Promise(() => {}) });
+    const started = failure(module.start(context) as Promise<void>);
+    abort(new Error("enough"));
+    expect((await started).code).toBe("ABORTED");
+    expect(processes.spawned).toHaveLength(0);
+  });
+
+  test("resolves with the first event, which is published", async () => {
+    const { running, published, platform } = scene();
+    await running();
+    const { event_id, source, timestamp_ms, ...event } = ready;
+    expect(published).toEqual([
+      { topic: "boundary.child.ready", data: { event_id, source, timestamp_ms, event: { kind: "module", ...event } } },
+    ]);
+    expect(platform.clock.pending).toBe(0);
+  });
+
+  test("a first event cut into chunks, or without a newline at the end of the output, counts", async () => {
+    const first = scene({}, (child) => {
+      for (const byte of new TextEncoder().encode(`${JSON.stringify(ready)}\r\n`)) child.say(Uint8Array.of(byte));
+    });
+    await first.module.start(first.context);
+    const second = scene({}, (child) => {
+      child.say(JSON.stringify(ready));
+      child.stdout.end();
+    });
+    await second.module.start(second.context);
+    expect(second.published).toHaveLength(1);
+  });
+
+  test("without a port for processes it is UNSUPPORTED, with the platform's reason", async () => {
+    const { module, context } = scene();
+    const platform = createTestPlatform();
+    const error = await failure(module.start({ ...context, platform }) as Promise<void>);
+    expect(error.code).toBe("UNSUPPORTED");
+    expect(error.message).toContain("made without processes");
+  });
+
+  test("no event in time is HANDSHAKE_TIMEOUT with what it wrote to standard error", async () => {
+    const { module, context, platform } = scene({ handshakeMs: 300 }, (child) => child.complain("loading\n"));
+    const started = failure(module.start(context) as Promise<void>);
+    await platform.clock.advance(299);
+    await platform.clock.advance(1);
+    const error = await started;
+    expect(error.code).toBe("HANDSHAKE_TIMEOUT");
+    expect(error.details).toEqual({ timeoutMs: 300, stderr: ["loading"] });
+    expect(platform.clock.pending).toBe(0);
+  });
+
+  test.each([
+    ["hello\n", "INVALID_JSON"],
+    ["[]\n", "INVALID_SCHEMA"],
+    ["{}\n", "MISSING_FIELD"],
+    [`${JSON.stringify({ ...ready, source: "child" })}\n`, "SOURCE_MISMATCH"],
+    [Uint8Array.of(0xff, 10), "INVALID_UTF8"],
+    [`${"x".repeat(200)}\n`, "LINE_TOO_LONG"],
+    ["x".repeat(200), "LINE_TOO_LONG"],
+  ])("a first line of %j is %s", async (line, code) => {
+    const { module, context, published } = scene({ maxLineBytes: 150 }, (child) => {
+      child.say(line);
+      child.say(ready);
+    });
+    expect((await failure(module.start(context) as Promise<void>)).code).toBe(code);
+    expect(published).toEqual([]);
+  });
+
+  test("an exit before the first line is told at once, with code and last words", async () => {
+    const { module, context, platform } = scene({}, (child) => {
+      child.complain("config\nmissing \u001b[31mkey\u001b[0m\n");
+      child.exit({ code: 3 });
+    });
+    const error = await failure(module.start(context) as Promise<void>);
+    expect(platform.clock.now()).toBe(0);
+    expect(error.code).toBe("PROCESS_EXITED");
+    expect(error.message).toContain("exit code 3");
+    expect(error.details).toEqual({ code: 3, stderr: ["config", "missing  [31mkey [0m"] });
+  });
+
+  test("an exit by a signal while a grandchild holds the output open is told within 100 ms", async () => {
+    const { module, context, platform } = scene({}, (child) => child.exit({ signal: "SIGSEGV" }, true));
+    const started = failure(module.start(context) as Promise<void>);
+    await platform.clock.advance(100);
+    expect((await started).details).toEqual({ signal: "SIGSEGV", stderr: [] });
+  });
+
+  test("an output that ends just before a failing exit is PROCESS_EXITED, not EMPTY_OUTPUT", async () => {
+    const { module, context, processes } = scene({}, (child) => child.stdout.end());
+    const started = failure(module.start(context) as Promise<void>);
+    await settle();
+    processes.last.exit({ code: 1 });
+    expect((await started).code).toBe("PROCESS_EXITED");
+  });
+
+  test("an output closed by a child that lives is EMPTY_OUTPUT, as is a silent exit with code 0", async () => {
+    const alive = scene({}, (child) => child.stdout.end());
+    const started = failure(alive.module.start(alive.context) as Promise<void>);
+    await alive.platform.clock.advance(100);
+    expect((await started).code).toBe("EMPTY_OUTPUT");
+    const gone = scene({}, (child) => child.exit({ code: 0 }));
+    expect((await failure(gone.module.start(gone.context) as Promise<void>)).code).toBe("EMPTY_OUTPUT");
+  });
+
+  test("a child that prints its event and exits at once has started, then ended normally", async () => {
+    const { module, context, exits } = scene({}, (child) => {
+      child.say(ready);
+      child.exit({ code: 0 });
+    });
+    await module.start(context);
+    await settle();
+    expect(exits).toEqual([{ reason: "normal" }]);
+  });
+
+  test("an output that cannot be read is IO", async () => {
+    const { module, context } = scene({}, (child) => child.stdout.fail(new Error("EIO")));
+    expect((await failure(module.start(context) as Promise<void>)).code).toBe("IO");
+  });
+
+  test("a process without an output is MISSING_STDOUT, and is ended", async () => {
+    const { module, context, processes } = scene({}, (child) => {
+      Object.defineProperty(child, "stdout", { value: undefined });
+      child.terminate = async (options = {}) => {
+        child.terminations.push(options);
+        return { ended: [], orphans: [] };
+      };
+    });
+    expect((await failure(module.start(context) as Promise<void>)).code).toBe("MISSING_STDOUT");
+    expect(processes.last.terminations).toHaveLength(1);
+  });
+
+  test("ending the generation gives the wait up and ends the process", async () => {
+    const { module, context, scope, processes, abort, platform } = scene();
+    const started = failure(module.start(context) as Promise<void>);
+    await settle();
+    abort(new KeelsonError("ABORTED", "stopped"));
+    expect((await started).code).toBe("ABORTED");
+    expect(await scope.end()).toEqual([]);
+    expect(processes.last.terminations).toHaveLength(1);
+    expect(platform.clock.pending).toBe(0);
+  });
+
+  test("a process that comes up after the generation has ended is ended at once", async () => {
+    const gate = Promise.withResolvers<void>();
+    const { module, context, scope, processes, abort } = scene({}, () => gate.promise);
+    const started = failure(module.start(context) as Promise<void>);
+    await settle();
+    abort(new KeelsonError("ABORTED", "stopped"));
+    await scope.end();
+    gate.resolve();
+    expect((await started).code).toBe("ABORTED");
+    await settle();
+    expect(processes.last.terminations).toHaveLength(1);
+  });
+});

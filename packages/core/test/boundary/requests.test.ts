@@ -1,0 +1,318 @@
+import { describe, expect, test } from "vitest";
+import type { Value } from "../../src/contract/value.ts";
+import { KeelsonError } from "../../src/contract/errors.ts";
+import { settle } from "../../src/testing/index.ts";
+import { answering, failure, scene, TestCall } from "./harness.ts";
+
+const parsed = (lines: readonly string[]): unknown[] => lines.map((line) => JSON.parse(line) as unknown);
+
+describe("host → child", () => {
+  test("a call is a request line and its reply the result, bytes and bigints included", async () => {
+    const { running, call } = scene();
+    const child = await running();
+    const result = call("render", { text: "é", raw: Uint8Array.of(9), big: 5n }, 1500.2);
+    await settle();
+    expect(parsed(child.received)).toEqual([
+      {
+        request_id: "1",
+        method: "render",
+        payload: { text: "é", raw: { $bytes: "CQ==" }, big: { $bigint: "5" } },
+        timeout_ms: 1501,
+      },
+    ]);
+    child.say({ reply_id: "1", result: [{ $bytes: "AQ==" }, { $bigint: "-7" }, "$"] });
+    expect(await result).toEqual([Uint8Array.of(1), -7n, "$"]);
+  });
+
+  test("a call without payload or deadline sends neither, and a reply without a result is undefined", async () => {
+    const { running, call } = scene();
+    const child = await running();
+    const result = call("ping");
+    await settle();
+    expect(child.received).toEqual(['{"request_id":"1","method":"ping"}']);
+    child.say({ reply_id: "1" });
+    expect(await result).toBeUndefined();
+  });
+
+  test("many calls in flight find their own replies in any order, and go out as one write", async () => {
+    const { running, call } = scene();
+    const child = await running();
+    const results = Array.from({ length: 64 }, (_, index) => call("n", index));
+    await settle();
+    expect(child.writes).toBe(1);
+    for (const line of child.received.toReversed()) {
+      const { request_id, payload } = JSON.parse(line) as { request_id: string; payload: number };
+      child.say({ reply_id: request_id, result: payload * 2 });
+    }
+    expect(await Promise.all(results)).toEqual(Array.from({ length: 64 }, (_, index) => index * 2));
+  });
+
+  test("an error reply rejects with its code; an unknown code is CALL_FAILED", async () => {
+    const { running, call } = scene();
+    const child = await running();
+    const known = failure(call("a"));
+    const unknown = failure(call("b"));
+    await settle();
+    child.say({ reply_id: "1", error: { code: "NOT_FOUND", message: "no page", details: { path: "/" } } });
+    child.say({ reply_id: "2", error: { code: "E42", message: "odd" } });
+    expect(await known).toMatchObject({ code: "NOT_FOUND", message: "no page", details: { path: "/" } });
+    expect(await unknown).toMatchObject({ code: "CALL_FAILED", details: { code: "E42" } });
+  });
+
+  test("a reply that holds broken bytes rejects that call alone", async () => {
+    const { running, call } = scene();
+    const child = await running();
+    const broken = failure(call("a"));
+    const fine = call("b");
+    await settle();
+    child.say({ reply_id: "1", result: { $bytes: "?" } });
+    child.say({ reply_id: "2", result: 1 });
+    expect((await broken).code).toBe("INVALID_PAYLOAD");
+    expect(await fine).toBe(1);
+  });
+
+  test("a payload that cannot be sent is INVALID_PAYLOAD and nothing goes out", async () => {
+    const { running, call } = scene();
+    const child = await running();
+    expect((await failure(call("a", { f: (() => 1) as never }))).code).toBe("INVALID_PAYLOAD");
+    await settle();
+    expect(child.received).toEqual([]);
+  });
+
+  test("a call answered at once never makes its signal, and leaves no timer behind", async () => {
+    const { module, context, platform } = scene({}, answering(() => 1));
+    await module.start(context);
+    const call = new TestCall("a", 1, 5000);
+    expect(await module.call(call)).toBe(1);
+    await platform.clock.advance(20);
+    expect(call.signalsMade).toBe(0);
+    expect(platform.clock.pending).toBe(0);
+  });
+
+  test.each([0, 15, 500])("an abort after %i ms sends a cancel line and rejects", async (ms) => {
+    const { running, module, platform } = scene();
+    const child = await running();
+    const call = new TestCall("a", 1, 5000);
+    const pending = failure(module.call(call) as Promise<Value>);
+    await platform.clock.advance(ms);
+    call.abort(new KeelsonError("ABORTED", "enough"));
+    await platform.clock.advance(20);
+    expect((await pending).code).toBe("ABORTED");
+    expect(parsed(child.received).at(-1)).toEqual({ cancel_id: "1" });
+    child.say({ reply_id: "1", result: "late" });
+    await settle();
+    expect(platform.clock.pending).toBe(0);
+  });
+
+  test("a call whose time is over is cancelled with DEADLINE_EXCEEDED", async () => {
+    const { running, module, platform } = scene();
+    const child = await running();
+    const pending = failure(module.call(new TestCall("a", 1, platform.clock.now() + 10)) as Promise<Value>);
+    await platform.clock.advance(20);
+    expect((await pending).code).toBe("DEADLINE_EXCEEDED");
+    expect(parsed(child.received).at(-1)).toEqual({ cancel_id: "1" });
+    expect((await failure((async () => module.call(new TestCall("a", 1, 5)))())).code).toBe("DEADLINE_EXCEEDED");
+    await settle();
+    expect(child.received).toHaveLength(2);
+  });
+
+  test("for a child that does not read, what waits is bounded: QUEUE_FULL, and all is sent when it reads on", async () => {
+    const { running, call } = scene({ maxQueuedBytes: 1000 });
+    const child = await running();
+    child.holdStdin();
+    const calls = [call("first")];
+    await settle();
+    while (calls.length < 100) calls.push(call("x", "y".repeat(50)));
+    const results = await Promise.race([Promise.allSettled(calls.slice(20)), settle(20)]);
+    expect(results?.every((result) => result.status === "rejected")).toBe(true);
+    expect((await failure(calls.at(-1) as Promise<Value>)).code).toBe("QUEUE_FULL");
+    child.drainStdin();
+    await settle();
+    expect(child.writes).toBe(2);
+    for (const line of child.received) child.say({ reply_id: (JSON.parse(line) as { request_id: string }).request_id });
+    const settled = await Promise.allSettled(calls);
+    const sent = settled.filter(({ status }) => status === "fulfilled").length;
+    expect(sent).toBe(child.received.length);
+    expect(sent).toBeLessThan(20);
+  });
+
+  test("no more than maxPending calls wait for replies", async () => {
+    const { running, call } = scene({ maxPending: 2 });
+    const child = await running();
+    const first = call("a");
+    void call("b").catch(() => {});
+    expect((await failure(call("c"))).code).toBe("QUEUE_FULL");
+    child.say({ reply_id: "1", result: 1 });
+    expect(await first).toBe(1);
+    void call("d").catch(() => {});
+    await settle();
+    expect(child.received).toHaveLength(3);
+  });
+
+  test("a child that closes its input but lives makes calls fail with IO", async () => {
+    const { running, call, platform, exits } = scene();
+    const child = await running();
+    child.breakStdin();
+    const pending = failure(call("a"));
+    await platform.clock.advance(100);
+    expect((await pending).code).toBe("IO");
+    expect((await failure(call("b"))).code).toBe("IO");
+    expect(exits).toEqual([]);
+  });
+
+  test("a child whose input broke because it died makes calls fail with PROCESS_EXITED", async () => {
+    const { running, call } = scene();
+    const child = await running();
+    child.breakStdin();
+    const pending = failure(call("a"));
+    await settle();
+    child.exit({ code: 9 });
+    expect(await pending).toMatchObject({ code: "PROCESS_EXITED", details: { code: 9 } });
+  });
+
+  test("a child that closed its output but lives cannot answer: IO", async () => {
+    const { running, call, platform } = scene();
+    const child = await running();
+    const pending = failure(call("before"));
+    child.stdout.end();
+    await platform.clock.advance(100);
+    expect((await failure(call("after"))).code).toBe("IO");
+    expect((await pending).code).toBe("IO");
+  });
+});
+
+describe("child → host", () => {
+  test("a request invokes the module it names and brings the reply back", async () => {
+    const self = scene();
+    const seen: unknown[] = [];
+    self.invoke = async (id, method, payload, options) => {
+      seen.push(id, method, payload, options?.timeoutMs);
+      return { sum: 3n };
+    };
+    const child = await self.running();
+    child.say({ request_id: "r1", module: "math", method: "add", payload: [{ $bigint: "1" }], timeout_ms: 50 });
+    await settle();
+    expect(seen).toEqual(["math", "add", [1n], 50]);
+    expect(parsed(child.received)).toEqual([{ reply_id: "r1", result: { sum: { $bigint: "3" } } }]);
+  });
+
+  test("errors go back as wire errors, whatever was thrown", async () => {
+    const self = scene();
+    const thrown: unknown[] = [new KeelsonError("DENIED", "no", { details: { why: 1 } }), undefined, new Error("oops")];
+    self.invoke = () => Promise.reject(thrown.shift());
+    const child = await self.running();
+    for (const id of ["a", "b", "c"]) child.say({ request_id: id, module: "m", method: "x" });
+    await settle();
+    expect(parsed(child.received)).toEqual([
+      { reply_id: "a", error: { code: "DENIED", message: "no", details: { why: 1 } } },
+      { reply_id: "b", error: { code: "CALL_FAILED", message: "thrown undefined" } },
+      { reply_id: "c", error: { code: "CALL_FAILED", message: "oops" } },
+    ]);
+  });
+
+  test("an answer that cannot be sent, or details that cannot, still make a reply", async () => {
+    const self = scene();
+    const answers = [
+      async () => (() => 1) as never,
+      () => Promise.reject(new KeelsonError("DENIED", "no", { details: { f: () => 1 } })),
+    ];
+    self.invoke = () => answers.shift()?.() as never;
+    const child = await self.running();
+    child.say({ request_id: "a", module: "m", method: "x" });
+    child.say({ request_id: "b", module: "m", method: "x" });
+    await settle();
+    expect(parsed(child.received)).toMatchObject([
+      { reply_id: "a", error: { code: "INVALID_PAYLOAD" } },
+      { reply_id: "b", error: { code: "DENIED", message: "no" } },
+    ]);
+  });
+
+  test("a request without a module goes to the host's handler, or is UNKNOWN_METHOD", async () => {
+    const own = scene({ onRequest: (module, method) => `${String(module)} ${method}` });
+    const child = await own.running();
+    child.say({ request_id: "a", method: "now" });
+    await settle();
+    expect(parsed(child.received)).toEqual([{ reply_id: "a", result: "undefined now" }]);
+    const none = scene();
+    const other = await none.running();
+    other.say({ request_id: "a", method: "now" });
+    await settle();
+    expect(parsed(other.received)).toMatchObject([{ reply_id: "a", error: { code: "UNKNOWN_METHOD" } }]);
+  });
+
+  test("a cancel line aborts the call made for the child, and no reply is sent", async () => {
+    const self = scene();
+    let signal: AbortSignal | undefined;
+    const gate = Promise.withResolvers<Value>();
+    self.invoke = (_id, _method, _payload, options) => {
+      signal = options?.signal;
+      return gate.promise;
+    };
+    const child = await self.running();
+    child.say({ request_id: "a", module: "m", method: "x" });
+    await settle();
+    expect(signal?.aborted).toBe(false);
+    child.say({ cancel_id: "a" });
+    await settle();
+    expect(signal?.aborted).toBe(true);
+    gate.resolve(1);
+    await settle();
+    expect(child.received).toEqual([]);
+  });
+
+  test("the end of the child aborts what runs for it", async () => {
+    const self = scene();
+    let signal: AbortSignal | undefined;
+    self.invoke = (_id, _method, _payload, options) => {
+      signal = options?.signal;
+      return new Promise(() => {});
+    };
+    const child = await self.running();
+    child.say({ request_id: "a", module: "m", method: "x" });
+    await settle();
+    child.exit({ code: 1 });
+    await settle();
+    expect(signal?.aborted).toBe(true);
+  });
+
+  test.each([
+    [{ method: 3 }, "INVALID_FIELD_TYPE"],
+    [{ method: "x", module: 3 }, "INVALID_FIELD_TYPE"],
+    [{ method: "x", timeout_ms: "1" }, "INVALID_FIELD_TYPE"],
+    [{ method: "x", timeout_ms: 0 }, "INVALID_FIELD_TYPE"],
+    [{ method: "x", payload: { $bytes: "?" } }, "INVALID_PAYLOAD"],
+  ])("a request with %j is answered with %s", async (request, code) => {
+    const { running } = scene();
+    const child = await running();
+    child.say({ request_id: "a", module: "m", ...request });
+    await settle();
+    expect(parsed(child.received)).toMatchObject([{ reply_id: "a", error: { code } }]);
+  });
+
+  test("a second request under a living id, and one too many, are refused", async () => {
+    const self = scene({ maxPending: 2 });
+    self.invoke = () => new Promise(() => {});
+    const child = await self.running();
+    for (const id of ["a", "a", "b", "c"]) child.say({ request_id: id, module: "m", method: "x" });
+    await settle();
+    expect(parsed(child.received)).toMatchObject([
+      { reply_id: "a", error: { code: "INVALID_SCHEMA" } },
+      { reply_id: "c", error: { code: "QUEUE_FULL" } },
+    ]);
+  });
+
+  test("a child that asks for ever and never reads costs a bounded queue", async () => {
+    const self = scene({ maxQueuedBytes: 10_000 });
+    self.invoke = async () => "x".repeat(400);
+    const child = await self.running();
+    child.holdStdin();
+    for (let round = 0; round < 20; round++) {
+      for (let index = 0; index < 50; index++) child.say({ request_id: `${round}.${index}`, module: "m", method: "x" });
+      await settle(200);
+    }
+    child.drainStdin();
+    await settle();
+    expect(child.received.join("\n").length).toBeLessThan(10_000 + 100 * 500);
+    expect(child.writes).toBeLessThan(5);
+  });
+});
