@@ -25,3 +25,40 @@ export type * from "./contract/manifest.ts";
 export type * from "./contract/message.ts";
 export type * from "./contract/doors.ts";
 export type * from "./contract/kernel.ts";
+export {
+  boundaryTopic,
+  decodeValue,
+  encodeValue,
+  normalizeEventLine,
+  processLoader,
+  processModule,
+  runDiscoveredOnce,
+  runOnce,
+  type ChildProcessOptions,
+  type DiscoveryConfig,
+  type Environment,
+  type PreSpawnContext,
+  type ProcessModuleOptions,
+  type RequestHandler,
+  type RunOnceOptions,
+} from "./boundary/index.ts";
+export { compareEnvelopes, createBus, type BusOptions, type KernelBus } from "./bus/index.ts";
+export { createHooks, type HooksOptions, type KernelHooks } from "./hooks/index.ts";
+export { createKernel, nativeLoader, nativeModule, type NativeModuleOptions } from "./kernel/index.ts";
+export { allowedIn, transitions, type Reaction, type Trigger } from "./lifecycle/states.ts";
+export {
+  diffCapabilities,
+  formatCapabilityDiff,
+  isModuleId,
+  isRange,
+  isVersion,
+  parseManifest,
+  parseSize,
+  satisfies,
+  suggest,
+  type ManifestIssue,
+  type ParseManifestOptions,
+} from "./manifest/index.ts";
+export { createMetrics, openMetricsContentType, type MetricsRegistry } from "./metrics/index.ts";
+export { createPool, pooled, type PoolDeps } from "./pool/index.ts";
+export { createSupervisor, type SupervisorOptions } from "./supervisor/index.ts";

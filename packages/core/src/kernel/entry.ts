@@ -5,7 +5,7 @@ import type { Phase, ModuleStatus } from "../contract/kernel.ts";
 import type { Clock } from "../contract/platform.ts";
 import type { Supervised, SupervisedEvent, SupervisorView } from "../contract/supervised.ts";
 import type { MaybePromise, Value } from "../contract/value.ts";
-import type { LifeContext } from "../lifecycle/life.ts";
+import type { Life, LifeContext } from "../lifecycle/life.ts";
 import { Lifecycle, type LifecycleHost } from "../lifecycle/lifecycle.ts";
 import type { Phases } from "../lifecycle/phases.ts";
 import { isPromise } from "../primitives/deferred.ts";
@@ -62,6 +62,11 @@ export class Entry implements Supervised, CallMeter {
   /** The lifecycle that serves, or would. */
   get active(): Lifecycle {
     return this.#active;
+  }
+
+  /** The generation that takes calls now; undefined while they park. */
+  get open(): Life | undefined {
+    return this.parked === undefined ? this.#active.live : undefined;
   }
 
   get definition(): ModuleDefinition {

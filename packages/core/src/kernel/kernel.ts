@@ -236,10 +236,13 @@ class KeelsonKernel implements Kernel {
     const dependentsOf = dependents([...this.#entries.values()].map(({ definition }) => definition));
     const stops = new Map<string, Promise<void>>();
     const rest = ids.map((id) => ({ id, expanded: false }));
-    // Post-order without recursion: dependents are on the map before what they depend on.
+    // Post-order without recursion: dependents are on the map before what they depend on. What was opened before is not opened again:
+    // modules that depend on each other in a circle can be registered, and never started.
+    const opened = new Set<string>();
     for (let step = rest.pop(); step !== undefined; step = rest.pop()) {
       const { id, expanded } = step;
-      if (stops.has(id)) continue;
+      if (stops.has(id) || (!expanded && opened.has(id))) continue;
+      opened.add(id);
       const before = (dependentsOf.get(id) ?? []).filter((other) => this.#entries.has(other));
       if (!expanded && before.length > 0) {
         rest.push({ id, expanded: true }, ...before.map((other) => ({ id: other, expanded: false })));

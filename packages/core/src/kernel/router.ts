@@ -35,7 +35,7 @@ export class Router implements CallRouter {
   ): Promise<Value> {
     const entry = this.#entries.get(id);
     if (entry === undefined) return Promise.reject(unknownModule(id));
-    const life = entry.active.live;
+    const life = entry.open;
     if (life === undefined) return this.#notLive(entry, method, payload, options, parent);
     const frame = this.#frame(id, method, payload, options, parent);
     try {
@@ -54,7 +54,7 @@ export class Router implements CallRouter {
   invokeSync(id: string, method: string, payload: Value, parent: Call | undefined): Value {
     const entry = this.#entries.get(id);
     if (entry === undefined) throw unknownModule(id);
-    const life = entry.active.live;
+    const life = entry.open;
     if (life === undefined) throw notRunning(entry);
     const frame = this.#frame(id, method, payload, undefined, parent);
     let value: Value | PromiseLike<Value>;
@@ -81,7 +81,7 @@ export class Router implements CallRouter {
   async *stream(id: string, method: string, payload: Value, options: CallOptions | undefined): AsyncGenerator<Value> {
     const entry = this.#entries.get(id);
     if (entry === undefined) throw unknownModule(id);
-    const life = entry.active.live;
+    const life = entry.open;
     if (life === undefined) throw notRunning(entry);
     const frame = this.#frame(id, method, payload, options, undefined);
     if (life.module?.stream === undefined) throw this.#failed(entry, frame, noMethod(id, method));
