@@ -47,17 +47,17 @@ export class Request {
 
   /** Whether the caller sent raw bytes. */
   get isBytes(): bool {
-    return this.kind == KIND_BYTES;
+    return this.kind === KIND_BYTES;
   }
 
   /** Whether the caller sent plain data as JSON. */
   get isJson(): bool {
-    return this.kind == KIND_JSON;
+    return this.kind === KIND_JSON;
   }
 
   /** Whether the caller sent text. */
   get isText(): bool {
-    return this.kind == KIND_TEXT;
+    return this.kind === KIND_TEXT;
   }
 
   /** The payload as text: the text itself, or the JSON. Bytes are taken for UTF-8. */
@@ -104,6 +104,7 @@ export function on(method: string, handler: (request: Request) => void): void {
 
 // The record that every answer is written into, and the buffer it points to: kept until the next answer.
 const record: usize = memory.data(16, 4);
+// oxlint-disable-next-line no-unused-vars -- holding it is what keeps it alive
 let answer: ArrayBuffer = new ArrayBuffer(0);
 
 function keep(status: u32, kind: u32, buffer: ArrayBuffer): void {

@@ -1,18 +1,14 @@
 import { KeelsonError, type ModuleLoader } from "@keelson/core";
-import type { CompileCache } from "../cache/compile-cache.ts";
+import type { WasmModuleOptions } from "./settings.ts";
 import { wasmModule } from "./wasm-module.ts";
 
-/** Options of {@link createWasmLoader}. */
-export interface WasmLoaderOptions {
-  /** Shared by all modules that the loader loads. Default: each module has its own. */
-  readonly cache?: CompileCache;
-}
+/** Options of {@link createWasmLoader}: what all modules that it loads get. Default of `cache`: each module has its own. */
+export type WasmLoaderOptions = Pick<WasmModuleOptions, "pool" | "imports" | "cache" | "deadlines">;
 
 /**
  * A loader for the kind `wasm`: manifests with an `entry`, and bare `.wasm` files, which are granted nothing and get 64 MiB of memory.
  */
 export function createWasmLoader(options: WasmLoaderOptions = {}): ModuleLoader {
-  const { cache } = options;
   return {
     kind: "wasm",
     extensions: [".wasm"],
@@ -26,7 +22,7 @@ export function createWasmLoader(options: WasmLoaderOptions = {}): ModuleLoader 
           },
         );
       }
-      return wasmModule({ manifest, base, ...(cache === undefined ? {} : { cache }) });
+      return wasmModule({ ...options, manifest, base });
     },
   };
 }

@@ -86,14 +86,19 @@ export function settle(options: WasmModuleOptions): WasmSettings {
     id,
     source: isCompiled(source) ? undefined : (source as BinarySource),
     compiled: isCompiled(source) ? source : undefined,
-    within:
-      options.source === undefined && options.base !== undefined ? new URL(".", options.base) : undefined,
+    within: folderOf(options),
     abi: options.abi ?? manifest?.abi,
     maxMemoryBytes,
     maxInstances,
     imports: options.imports,
     integrity: options.integrity ?? manifest?.integrity,
   };
+}
+
+/** A bare file is its own base: it may be a symbolic link, since no manifest's author chose it. */
+function folderOf({ source, manifest, base }: WasmModuleOptions): URL | undefined {
+  if (source !== undefined || base === undefined) return undefined;
+  return new URL(manifest?.entry ?? "", base).href === base.href ? undefined : new URL(".", base);
 }
 
 function isCompiled(source: unknown): source is WebAssembly.Module {

@@ -77,6 +77,16 @@ describe("a source", () => {
   });
 });
 
+describe("a bare file", () => {
+  test("may be a symbolic link to anywhere: no manifest's author chose it", async () => {
+    const platform = createTestPlatform();
+    platform.files.put("/plugins/one.wasm", ONE);
+    platform.files.real = async () => new URL("file:///elsewhere/one.wasm");
+    const base = new URL("file:///plugins/one.wasm");
+    expect((await open({ manifest: manifestOf(), base }, platform)).call("n")).toBe(1);
+  });
+});
+
 describe("wasmModule()", () => {
   test("takes its metadata from the options, then the manifest, then the file's name", () => {
     const base = new URL("file:///p/manifest.json");

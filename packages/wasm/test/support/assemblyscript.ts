@@ -10,8 +10,8 @@ export async function assemblyScript(file: string): Promise<Uint8Array<ArrayBuff
   try {
     const entry = fileURLToPath(new URL(`../../guest/assemblyscript/${file}`, import.meta.url));
     const out = join(folder, "plugin.wasm");
-    const { error, stderr } = await main([entry, "--outFile", out, "--optimize", "--runtime", "incremental"]);
-    if (error !== null) throw new Error(`${error.message}\n${stderr.toString()}`);
+    const { error } = await main([entry, "--outFile", out, "--optimize", "--runtime", "incremental"]);
+    if (error !== null) throw error;
     return new Uint8Array(await readFile(out));
   } finally {
     await rm(folder, { recursive: true });
