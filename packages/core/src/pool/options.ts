@@ -15,7 +15,8 @@ export function parsePoolOptions(options: PoolOptions): ParsedPoolOptions {
     maxUses: options.maxUses === Infinity ? Infinity : whole("maxUses", options.maxUses, Infinity, 1),
     maxIdleMs: positive("maxIdleMs", options.maxIdleMs, 60_000),
     timeoutMs: parseTimeoutMs(options.timeoutMs, 30_000),
-    maxWaiting: options.maxWaiting === Infinity ? Infinity : whole("maxWaiting", options.maxWaiting, 10_000, 0),
+    maxWaiting:
+      options.maxWaiting === Infinity ? Infinity : whole("maxWaiting", options.maxWaiting, 10_000, 0),
     maxMemoryBytes: positive("maxMemoryBytes", options.maxMemoryBytes, Infinity),
   };
 }
@@ -23,13 +24,15 @@ export function parsePoolOptions(options: PoolOptions): ParsedPoolOptions {
 /** `value`, or `fallback` if absent; 0 and `Infinity` are fine. */
 export function parseTimeoutMs(value: number | undefined, fallback: number): number {
   if (value === undefined) return fallback;
-  if (typeof value !== "number" || !(value >= 0)) throw invalid("timeoutMs", value, "a number of milliseconds, 0 or more");
+  if (typeof value !== "number" || !(value >= 0))
+    throw invalid("timeoutMs", value, "a number of milliseconds, 0 or more");
   return value;
 }
 
 function whole(name: string, value: number | undefined, fallback: number, least: number): number {
   if (value === undefined) return fallback;
-  if (!Number.isSafeInteger(value) || value < least) throw invalid(name, value, `a whole number, ${least} or more`);
+  if (!Number.isSafeInteger(value) || value < least)
+    throw invalid(name, value, `a whole number, ${least} or more`);
   return value;
 }
 
@@ -40,8 +43,12 @@ function positive(name: string, value: number | undefined, fallback: number): nu
 }
 
 function invalid(name: string, value: unknown, wanted: string): KeelsonError {
-  return new KeelsonError("INVALID_OPTIONS", `The pool's option ${name} is ${String(value)}; it must be ${wanted}`, {
-    hint: `Correct ${name}, or leave it out for its default.`,
-    details: { option: name },
-  });
+  return new KeelsonError(
+    "INVALID_OPTIONS",
+    `The pool's option ${name} is ${String(value)}; it must be ${wanted}`,
+    {
+      hint: `Correct ${name}, or leave it out for its default.`,
+      details: { option: name },
+    },
+  );
 }

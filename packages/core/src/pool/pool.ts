@@ -11,7 +11,7 @@ import type {
   PoolStats,
   RecycleReason,
 } from "../contract/pool.ts";
-import { DeadlineQueue } from "../primitives/deadline.ts";
+import { DeadlineQueue, type PendingDeadline } from "../primitives/deadline.ts";
 import { SlotLease } from "./lease.ts";
 import { type ParsedPoolOptions, parsePoolOptions, parseTimeoutMs } from "./options.ts";
 import { Reaper } from "./reaper.ts";
@@ -69,6 +69,8 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T> {
   readonly #maxUses: number;
   /** A returned instance needs a second look: there is a size limit, or the pool is closed. */
   #watchful: boolean;
+  /** The time-out of those who wait as long as the pool says; set while one of them waits. */
+  #patience: PendingDeadline | undefined = undefined;
   #providing = false;
   #checkouts = 0;
   #checkoutErrors = 0;
@@ -83,9 +85,13 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T> {
     this.#maxUses = this.#options.maxUses;
     this.#watchful = this.#options.maxMemoryBytes < Infinity;
     if (this.#watchful && source.memoryBytes === undefined) {
-      throw new KeelsonError("INVALID_OPTIONS", "maxMemoryBytes is set, but the source has no memoryBytes()", {
-        hint: "Give the source a memoryBytes(value), or leave maxMemoryBytes out.",
-      });
+      throw new KeelsonError(
+        "INVALID_OPTIONS",
+        "maxMemoryBytes is set, but the source has no memoryBytes()",
+        {
+          hint: "Give the source a memoryBytes(value), or leave maxMemoryBytes out.",
+        },
+      );
     }
     this.#name = deps.name ?? "pool";
     this.#clock = deps.clock;
@@ -112,7 +118,8 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T> {
    * with a promise: the next checkout then waits for what was begun. Throws what the source throws.
    */
   grow(call?: Call): Lease<T> | undefined {
-    const free = this.#closed === undefined && this.#queue.first === undefined && this.#stock.unclaimed() === undefined;
+    const free =
+      this.#closed === undefined && this.#queue.first === undefined && this.#stock.unclaimed() === undefined;
     if (free && this.#hasRoom()) {
       const { failure } = this.#stock.begin();
       if (failure !== undefined) {
@@ -259,37 +266,81 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T> {
 
   #wait(options: CheckoutOptions = {}): Promise<Lease<T>> {
     const { signal, call } = options;
-    const refusal = signal?.aborted === true ? checkoutAborted(this.#name, signal) : this.#closed && poolClosed(this.#name);
+    const refusal =
+      signal?.aborted === true ? checkoutAborted(this.#name, signal) : this.#closed && poolClosed(this.#name);
     if (refusal !== undefined) {
       this.#checkoutErrors++;
       return Promise.reject(refusal);
     }
     return new Promise((resolve, reject) => {
-      const timeoutMs = parseTimeoutMs(options.timeoutMs, this.#options.timeoutMs);
-      const now = this.#clock.now();
-      const waiter = new Waiter<T>(resolve, reject, call, now);
+      const limited = options.timeoutMs === undefined || options.timeoutMs === this.#options.timeoutMs;
+      const timeoutMs = limited ? this.#options.timeoutMs : parseTimeoutMs(options.timeoutMs, 0);
+      const waiter = new Waiter<T>(resolve, reject, call, this.#clock.now(), limited);
       this.#queue.add(waiter);
       this.#provide();
       // A source that makes its instances at once has served or refused it by now.
       if (!waiter.waiting) return;
-      const timeOut = (): void => this.#refuse(waiter, checkoutTimedOut(this.#name, timeoutMs, this.#occupation()));
       if (call !== undefined && this.#waitsForItself(call)) this.#refuse(waiter, callCycle(this.#name, call));
       else if (this.#queue.size > this.#options.maxWaiting) {
         this.#refuse(waiter, poolExhausted(this.#name, this.#occupation()));
-      } else if (timeoutMs === 0) timeOut();
+      } else if (timeoutMs === 0) this.#timeOut(waiter, timeoutMs);
       else {
-        if (timeoutMs !== Infinity) waiter.limit(this.#deadlines, now + timeoutMs, timeOut);
-        if (signal !== undefined) {
-          waiter.watch(signal, () => this.#refuse(waiter, checkoutAborted(this.#name, signal)));
-        }
+        if (limited && this.#patience === undefined) this.#beginPatience(waiter);
+        if (!limited || signal !== undefined) this.#watch(waiter, limited ? Infinity : timeoutMs, signal);
       }
     });
+  }
+
+  /** Watches over a wait with a time-out of its own, a signal or both. */
+  #watch(waiter: Waiter<T>, timeoutMs: number, signal: AbortSignal | undefined): void {
+    const deadline =
+      timeoutMs === Infinity
+        ? undefined
+        : this.#deadlines.add(waiter.since + timeoutMs, () => this.#timeOut(waiter, timeoutMs));
+    const onAbort =
+      signal === undefined ? undefined : () => this.#refuse(waiter, checkoutAborted(this.#name, signal));
+    if (onAbort !== undefined) signal?.addEventListener("abort", onAbort);
+    waiter.unwatch = () => {
+      if (deadline !== undefined) this.#deadlines.cancel(deadline);
+      if (onAbort !== undefined) signal?.removeEventListener("abort", onAbort);
+    };
+  }
+
+  /**
+   * One deadline for all who wait as long as the pool says: that of the first at the time. Most are served before it; so when it
+   * comes it is moved to whoever is first then, and a wait costs no timer.
+   */
+  #beginPatience(first: Waiter<T>): void {
+    const { timeoutMs } = this.#options;
+    if (timeoutMs === Infinity) return;
+    this.#patience = this.#deadlines.add(first.since + timeoutMs, () => {
+      this.#patience = undefined;
+      const now = this.#clock.now();
+      let next = this.#queue.firstLimited();
+      for (; next !== undefined && next.since + timeoutMs <= now; next = this.#queue.firstLimited()) {
+        this.#timeOut(next, timeoutMs);
+      }
+      if (next !== undefined) this.#beginPatience(next);
+    });
+  }
+
+  #timeOut(waiter: Waiter<T>, timeoutMs: number): void {
+    this.#refuse(waiter, checkoutTimedOut(this.#name, timeoutMs, this.#occupation()));
+  }
+
+  /** Takes a waiter out of the queue; an empty queue has no timer. */
+  #dequeue(waiter: Waiter<T>): void {
+    this.#queue.remove(waiter);
+    if (this.#queue.first === undefined && this.#patience !== undefined) {
+      this.#deadlines.cancel(this.#patience);
+      this.#patience = undefined;
+    }
   }
 
   #refuse(waiter: Waiter<T>, error: unknown): void {
     // A deadline that fell due together with what ended the wait comes too late.
     if (!waiter.waiting) return;
-    this.#queue.remove(waiter);
+    this.#dequeue(waiter);
     this.#checkoutErrors++;
     if (waiter.creation !== undefined) this.#passOn(waiter, waiter.creation);
     waiter.reject(error);
@@ -303,10 +354,10 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T> {
       this.#idle.push(slot);
       return;
     }
-    this.#queue.remove(waiter);
+    this.#dequeue(waiter);
     this.#checkouts++;
     slot.call = waiter.call;
-    this.#series?.waited((this.#clock.now() - waiter.since) / 1000);
+    if (this.#series !== undefined) this.#series.waited((this.#clock.now() - waiter.since) / 1000);
     if (waiter.creation !== undefined) this.#passOn(waiter, waiter.creation);
     waiter.resolve(new SlotLease(slot));
   }
@@ -325,6 +376,7 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T> {
   #provide(): void {
     // A source that answers at once leads back here: the loop that is running goes on, instead of one inside the other.
     if (this.#providing || this.#queue.first === undefined) return;
+    if (this.#stock.making.size === 0 && !this.#hasRoom()) return;
     this.#providing = true;
     try {
       for (let waiter = this.#queue.firstUnprovided(); waiter; waiter = this.#queue.firstUnprovided()) {
@@ -357,7 +409,8 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T> {
     const { maxMemoryBytes } = this.#options;
     if (this.#closed !== undefined) this.discard(slot, "close");
     else if (slot.uses >= this.#maxUses) this.discard(slot, "max_uses");
-    else if (maxMemoryBytes < Infinity && this.#stock.memoryBytes(slot) > maxMemoryBytes) this.discard(slot, "memory");
+    else if (maxMemoryBytes < Infinity && this.#stock.memoryBytes(slot) > maxMemoryBytes)
+      this.discard(slot, "memory");
     else this.#offer(slot);
   }
 
@@ -422,6 +475,7 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T> {
 }
 
 function isWithin(call: Call, holder: Call): boolean {
-  for (let link: Call | undefined = call; link !== undefined; link = link.parent) if (link === holder) return true;
+  for (let link: Call | undefined = call; link !== undefined; link = link.parent)
+    if (link === holder) return true;
   return false;
 }

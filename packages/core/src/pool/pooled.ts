@@ -102,7 +102,9 @@ class PooledModule implements Module {
 
   #running(call: Call): SlotPool<Instance> {
     if (this.#pool !== undefined) return this.#pool;
-    throw new KeelsonError("MODULE_NOT_RUNNING", `"${call.module}" has not been started`, { hint: "Start it first." });
+    throw new KeelsonError("MODULE_NOT_RUNNING", `"${call.module}" has not been started`, {
+      hint: "Start it first.",
+    });
   }
 
   async #callLater(pool: SlotPool<Instance>, call: Call): Promise<Value> {
@@ -112,7 +114,8 @@ class PooledModule implements Module {
   async #checkout(pool: SlotPool<Instance>, call: Call): Promise<Lease<Instance>> {
     const { deadline, signal } = call;
     // The signal fires at the deadline: where that comes first it ends the wait, and the caller learns of the deadline.
-    const timeoutMs = deadline < Infinity && deadline - this.#now() <= this.#timeoutMs ? Infinity : this.#timeoutMs;
+    const timeoutMs =
+      deadline < Infinity && deadline - this.#now() <= this.#timeoutMs ? Infinity : this.#timeoutMs;
     try {
       const lease = await pool.checkout({ call, signal, timeoutMs });
       if (!signal.aborted) return lease;
@@ -121,7 +124,9 @@ class PooledModule implements Module {
       if (!signal.aborted) throw error;
     }
     if (isKeelsonError(signal.reason)) throw signal.reason;
-    throw new KeelsonError("ABORTED", `The call of "${call.module}".${call.method} was aborted`, { cause: signal.reason });
+    throw new KeelsonError("ABORTED", `The call of "${call.module}".${call.method} was aborted`, {
+      cause: signal.reason,
+    });
   }
 }
 
@@ -159,5 +164,7 @@ function endLease(lease: Lease<Instance>, instance: Instance, failure: unknown):
 }
 
 function isPromise(value: MaybePromise<Value>): value is Promise<Value> {
-  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
+  return (
+    typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function"
+  );
 }

@@ -9,7 +9,9 @@ export function poolClosed(pool: string): KeelsonError {
 }
 
 export function checkoutAborted(pool: string, signal: AbortSignal): KeelsonError {
-  return new KeelsonError("ABORTED", `The wait for an instance of the ${pool} was aborted`, { cause: signal.reason });
+  return new KeelsonError("ABORTED", `The wait for an instance of the ${pool} was aborted`, {
+    cause: signal.reason,
+  });
 }
 
 export function checkoutTimedOut(pool: string, timeoutMs: number, occupation: string): KeelsonError {

@@ -30,10 +30,22 @@ export function exposePool(stats: () => PoolStats, metrics: Metrics, labels: Lab
     unit: "seconds",
   });
   const errors = "Checkouts that failed.";
-  scope.observe("counter", "keelson_pool_checkout_errors_total", { help: errors }, {}, () => stats().checkoutErrors);
+  scope.observe(
+    "counter",
+    "keelson_pool_checkout_errors_total",
+    { help: errors },
+    {},
+    () => stats().checkoutErrors,
+  );
   for (const reason of recycleReasons) {
     const help = "Instances taken out of the pool.";
-    scope.observe("counter", "keelson_pool_recycle_total", { help }, { reason }, () => stats().recycled[reason]);
+    scope.observe(
+      "counter",
+      "keelson_pool_recycle_total",
+      { help },
+      { reason },
+      () => stats().recycled[reason],
+    );
   }
   scope.observe("gauge", "keelson_pool_size", { help: "Instances that live." }, {}, () => stats().size);
   scope.observe("gauge", "keelson_pool_in_use", { help: "Instances under lease." }, {}, () => stats().inUse);

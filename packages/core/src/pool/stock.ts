@@ -119,5 +119,7 @@ export class Stock<T> {
 }
 
 function isPromise<V>(value: V | Promise<V>): value is Promise<V> {
-  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
+  return (
+    typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function"
+  );
 }

@@ -1,6 +1,5 @@
 import type { Call } from "../contract/call.ts";
 import type { Lease } from "../contract/pool.ts";
-import type { DeadlineQueue, PendingDeadline } from "../primitives/deadline.ts";
 
 /** An instance on its way; whom its failure concerns may change while it is made. */
 export interface Creation<T> {
@@ -17,49 +16,29 @@ export class Waiter<T> {
   readonly call: Call | undefined;
   /** When the wait began, monotonic ms. */
   readonly since: number;
+  /** The pool's own time-out ends its wait. */
+  readonly limited: boolean;
   /** True from the first to the last moment in the queue. */
   waiting = true;
   /** The instance being made for it. */
   creation: Creation<T> | undefined = undefined;
+  /** Takes off the caller's signal and the deadlines what was put there for this one. */
+  unwatch: (() => void) | undefined = undefined;
   previous: Waiter<T> | undefined = undefined;
   next: Waiter<T> | undefined = undefined;
-  #signal: AbortSignal | undefined = undefined;
-  #onAbort: (() => void) | undefined = undefined;
-  #deadlines: DeadlineQueue | undefined = undefined;
-  #deadline: PendingDeadline | undefined = undefined;
 
   constructor(
     resolve: (lease: Lease<T>) => void,
     reject: (error: unknown) => void,
     call: Call | undefined,
     since: number,
+    limited: boolean,
   ) {
     this.resolve = resolve;
     this.reject = reject;
     this.call = call;
     this.since = since;
-  }
-
-  /** Runs `onAbort` when `signal` fires while it waits. */
-  watch(signal: AbortSignal, onAbort: () => void): void {
-    this.#signal = signal;
-    this.#onAbort = onAbort;
-    signal.addEventListener("abort", onAbort);
-  }
-
-  /** Runs `onTime` at `at` if it still waits then. */
-  limit(deadlines: DeadlineQueue, at: number, onTime: () => void): void {
-    this.#deadlines = deadlines;
-    this.#deadline = deadlines.add(at, onTime);
-  }
-
-  /** Leaves nothing behind on the signal or among the deadlines. */
-  unwatch(): void {
-    if (this.#deadline !== undefined) this.#deadlines?.cancel(this.#deadline);
-    if (this.#onAbort !== undefined) this.#signal?.removeEventListener("abort", this.#onAbort);
-    this.#deadline = undefined;
-    this.#onAbort = undefined;
-    this.#signal = undefined;
+    this.limited = limited;
   }
 }
 
@@ -88,7 +67,14 @@ export class WaitQueue<T> {
     waiter.next = undefined;
     waiter.waiting = false;
     this.size--;
-    waiter.unwatch();
+    if (waiter.unwatch !== undefined) waiter.unwatch();
+  }
+
+  /** The first whose wait the pool's own time-out ends: also the first to be timed out, since all these wait equally long. */
+  firstLimited(): Waiter<T> | undefined {
+    let waiter = this.first;
+    while (waiter?.limited === false) waiter = waiter.next;
+    return waiter;
   }
 
   /** The first for whom nothing is being made. As many as are being made stand before it at most. */
