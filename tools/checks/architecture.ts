@@ -96,7 +96,7 @@ async function checkCoreBuild(): Promise<string[]> {
     if (!file.endsWith(".js")) continue;
     const source = readFileSync(join(dist, file), "utf8");
     for (const [, specifier = ""] of source.matchAll(/(?:\bfrom\s*|\bimport\s*\(?\s*)"([^"]+)"/g)) {
-      if (!specifier.startsWith(".") && specifier !== "zod" && specifier !== "semver") {
+      if (!/^(\.|zod$|semver(\/|$))/.test(specifier)) {
         problems.push(`${relative(root, join(dist, file))} imports ${specifier}`);
       }
     }
