@@ -12,14 +12,14 @@ function bench(): { readonly hooks: KernelHooks; readonly metrics: MetricsRegist
 test("what a door registers is live only once it is active", async () => {
   const { hooks } = bench();
   const door = createHooksDoor(hooks, { module: "m" });
-  door.filter("h", (value) => `${String(value)}1`);
+  door.filter("h", (value) => `${value as string}1`);
   expect(await hooks.applyFilters("h", "")).toBe("");
   door.activate();
   door.activate();
-  door.filter("h", (value) => `${String(value)}2`);
+  door.filter("h", (value) => `${value as string}2`);
   expect(await hooks.applyFilters("h", "")).toBe("12");
   door.deactivate();
-  door.filter("h", (value) => `${String(value)}3`);
+  door.filter("h", (value) => `${value as string}3`);
   expect(await hooks.applyFilters("h", "")).toBe("");
   door.activate();
   expect(await hooks.applyFilters("h", "")).toBe("123");
@@ -54,11 +54,11 @@ test("a registration that was disposed does not come back with the next activati
 test("at a swap the new generation takes the very place of the old one", async () => {
   const { hooks } = bench();
   const old = createHooksDoor(hooks, { module: "m" });
-  old.filter("h", (value) => `${String(value)}-old`);
+  old.filter("h", (value) => `${value as string}-old`);
   old.activate();
-  hooks.filter("h", (value) => `${String(value)}-host`);
+  hooks.filter("h", (value) => `${value as string}-host`);
   const fresh = createHooksDoor(hooks, { module: "m" });
-  fresh.filter("h", (value) => `${String(value)}-new`);
+  fresh.filter("h", (value) => `${value as string}-new`);
   old.deactivate();
   fresh.activate();
   old.close();
@@ -69,12 +69,12 @@ test("a module keeps its place also when it is gone in between, until it is forg
   const { hooks } = bench();
   const add = (): ReturnType<typeof createHooksDoor> => {
     const door = createHooksDoor(hooks, { module: "m" });
-    door.filter("h", (value) => `${String(value)}-m`);
+    door.filter("h", (value) => `${value as string}-m`);
     door.activate();
     return door;
   };
   const first = add();
-  hooks.filter("h", (value) => `${String(value)}-host`);
+  hooks.filter("h", (value) => `${value as string}-host`);
   first.close();
   const second = add();
   expect(await hooks.applyFilters("h", "")).toBe("-m-host");
@@ -89,7 +89,7 @@ test("a run that began before a swap still calls the old handler, but not once i
   const gate = Promise.withResolvers<string>();
   hooks.filter("h", () => gate.promise, { priority: 1 });
   const old = createHooksDoor(hooks, { module: "m" });
-  old.filter("h", (value) => `${String(value)}-old`);
+  old.filter("h", (value) => `${value as string}-old`);
   old.activate();
   const before = hooks.applyFilters("h", "");
   old.deactivate();
@@ -120,7 +120,7 @@ test("a new generation begins with a clean breaker", async () => {
   for (let n = 0; n < 6; n++) await hooks.applyFilters("h", "x");
   old.close();
   const fresh = createHooksDoor(hooks, { module: "m" });
-  fresh.filter("h", (value) => `${String(value)}!`);
+  fresh.filter("h", (value) => `${value as string}!`);
   fresh.activate();
   expect(await hooks.applyFilters("h", "x")).toBe("x!");
 });

@@ -22,7 +22,7 @@ function bench(options: Partial<HooksOptions> = {}): Bench {
 const append =
   (text: string): FilterHandler =>
   (value) =>
-    `${String(value)}${text}`;
+    `${value as string}${text}`;
 
 function failures(metrics: MetricsRegistry, module = "host", hook = "h"): number {
   const line = `keelson_hook_failures_total{hook="${hook}",module="${module}"} `;
@@ -91,7 +91,7 @@ describe("actions", () => {
     const { hooks } = bench();
     const seen: string[] = [];
     hooks.action("h", async (name) => {
-      seen.push(`begin ${String(name)}`);
+      seen.push(`begin ${name as string}`);
       await Promise.resolve();
       seen.push("end");
     });
@@ -180,7 +180,7 @@ describe("a failing handler", () => {
     hooks.filter("h", (value) => {
       calls++;
       if (!healthy) throw new Error("no");
-      return `${String(value)}!`;
+      return `${value as string}!`;
     });
     for (let n = 0; n < 8; n++) expect(await hooks.applyFilters("h", "x")).toBe("x");
     expect(calls).toBe(5);
@@ -269,7 +269,7 @@ describe("registrations", () => {
     hooks.filter("h", (value) => {
       second[Symbol.dispose]();
       hooks.filter("h", append("new"));
-      return `${String(value)}1`;
+      return `${value as string}1`;
     });
     const second = hooks.filter("h", append("2"));
     hooks.filter("h", append("3"));
@@ -281,7 +281,7 @@ describe("registrations", () => {
     const { hooks } = bench();
     const self = hooks.filter("h", (value) => {
       self[Symbol.dispose]();
-      return `${String(value)}!`;
+      return `${value as string}!`;
     });
     expect(await hooks.applyFilters("h", "x")).toBe("x!");
     expect(await hooks.applyFilters("h", "x")).toBe("x");

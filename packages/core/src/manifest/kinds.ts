@@ -1,0 +1,37 @@
+/** A rule that joins several keys, broken. */
+export interface KindFault {
+  readonly path: readonly string[];
+  readonly message: string;
+}
+
+/**
+ * What the kind of a module asks of the other keys. Looks at the raw value, so that it is told together with what else is wrong.
+ * Kinds that are not built in are the business of their loaders.
+ */
+export function kindFaults(value: unknown): readonly KindFault[] {
+  if (typeof value !== "object" || value === null) return [];
+  const faults: KindFault[] = [];
+  const { id, kind, depends } = value as Readonly<Record<string, unknown>>;
+  const has = (key: string): boolean => Object.hasOwn(value, key);
+  const fault = (message: string, ...path: string[]): void => void faults.push({ path, message });
+  if (
+    typeof id === "string" &&
+    typeof depends === "object" &&
+    depends !== null &&
+    Object.hasOwn(depends, id)
+  ) {
+    fault("is the module itself, which cannot wait for itself", "depends", id);
+  }
+  if (kind === "process") {
+    if (!has("command")) fault("is missing: a process module needs a program to run", "command");
+    if (has("entry")) fault("is not for process modules: they have a command", "entry");
+  } else if (kind === "native" || kind === "wasm") {
+    if (!has("entry")) fault(`is missing: a ${kind} module needs the path of its code`, "entry");
+    if (has("command")) fault(`is only for process modules, this one is ${kind}`, "command");
+    if (has("env")) fault(`is only for process modules, this one is ${kind}`, "env");
+  }
+  if (has("abi") && (kind === "native" || kind === "process")) {
+    fault(`is only for wasm modules, this one is ${kind}`, "abi");
+  }
+  return faults;
+}

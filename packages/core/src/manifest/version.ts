@@ -1,0 +1,31 @@
+import parse from "semver/functions/parse.js";
+import semverSatisfies from "semver/functions/satisfies.js";
+import validRange from "semver/ranges/valid.js";
+
+const MODULE_ID = /^[a-z0-9][a-z0-9._-]{0,63}$/;
+
+/** Whether `value` can be a module's id: 1 to 64 of a–z, 0–9, `-`, `_` and `.`, beginning with a letter or digit. */
+export function isModuleId(value: unknown): value is string {
+  return typeof value === "string" && MODULE_ID.test(value);
+}
+
+/** Whether `value` is a semantic version to the letter: `1.2.3`, `1.2.3-beta.1`, `1.2.3+build`; no `v` before it. */
+export function isVersion(value: unknown): value is string {
+  return typeof value === "string" && /^\d/.test(value) && value.trim() === value && parse(value) !== null;
+}
+
+/** Whether `value` is a range of semantic versions, such as `^1.2.0`, `>=1 <3` or `*`. */
+export function isRange(value: unknown): value is string {
+  return (
+    typeof value === "string" && value.length <= 256 && value.trim() !== "" && validRange(value) !== null
+  );
+}
+
+/**
+ * Whether a version lies in a range, by the rules of npm: a pre-release only fits a range that names a pre-release of the same
+ * version. `*` alone fits everything, pre-releases included. What is no version or no range fits nothing.
+ */
+export function satisfies(version: string, range: string): boolean {
+  if (range.trim() === "*") return isVersion(version);
+  return semverSatisfies(version, range);
+}
