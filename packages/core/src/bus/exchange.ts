@@ -96,7 +96,6 @@ export class Exchange {
   #routes: Map<string, Route> = new Map();
   /** The route used last, which is often the next one too. */
   #recent: Route | undefined;
-  #recentTopic: string | undefined;
   #delivering = false;
   #following: Following[] = [];
   #closed = false;
@@ -119,10 +118,10 @@ export class Exchange {
 
   /** The route of `topic`. @throws KeelsonError `INVALID_TOPIC`, `KERNEL_CLOSED` */
   route(topic: string): Route {
-    if (topic === this.#recentTopic) return this.#recent as Route;
+    const recent = this.#recent;
+    if (recent !== undefined && recent.topic === topic) return recent;
     const route = this.#routes.get(topic) ?? this.#find(topic);
     this.#recent = route;
-    this.#recentTopic = topic;
     return route;
   }
 
@@ -185,7 +184,7 @@ export class Exchange {
     this.deadlines.close();
     this.#following = [];
     this.#routes = new Map();
-    this.#recentTopic = undefined;
+    this.#recent = undefined;
   }
 
   /** The error of every use after the end. */
@@ -278,7 +277,7 @@ export class Exchange {
   }
 
   #forgetRoutes(pattern: readonly string[]): void {
-    this.#recentTopic = undefined;
+    this.#recent = undefined;
     if (hasWildcard(pattern)) this.#routes.clear();
     else this.#routes.delete(pattern.join("."));
   }

@@ -75,6 +75,12 @@ export class TopicTree<T> {
     return this.#size;
   }
 
+  /** Whether not even an empty branch is left. */
+  get bare(): boolean {
+    const { words, here, rest } = this.#root;
+    return words.size + here.size + rest.size === 0;
+  }
+
   /** Files `value` under a pattern. */
   add(pattern: readonly string[], value: T): void {
     let at = this.#root;

@@ -1,0 +1,124 @@
+import { describe, expect, test } from "vitest";
+import type { Cursor, Subscription } from "../../src/contract/bus.ts";
+import type { Value } from "../../src/contract/value.ts";
+import { compareEnvelopes } from "../../src/bus/index.ts";
+import { createTestBus, thrownCode } from "./harness.ts";
+
+function drain(subscription: Subscription): Value[] {
+  const taken: Value[] = [];
+  for (let next = subscription.take(); next !== undefined; next = subscription.take()) taken.push(next.data);
+  return taken;
+}
+
+describe("the log", () => {
+  test("keeps what the kernel, its supervisor and boundary modules say, and what it was asked to keep", () => {
+    const { bus } = createTestBus({ logged: ["audit.**", "orders.*.paid"] });
+    const topics = [
+      "kernel.ready",
+      "module.started",
+      "supervisor.warning",
+      "boundary.mod.tick",
+      "audit.a.b",
+      "orders.7.paid",
+      "orders.7.seen",
+      "audit",
+      "hot",
+    ];
+    for (const topic of topics) bus.publish(topic, null);
+    expect(bus.events().map(({ topic }) => topic)).toEqual(topics.slice(0, 6));
+  });
+
+  test("is in the order (timestamp, id, source), and goes on behind a cursor", async () => {
+    const { bus, platform } = createTestBus();
+    for (let count = 0; count < 50; count++) {
+      bus.publishAs(`m${count % 3}`, "kernel.x", count);
+      if (count % 7 === 0) await platform.clock.advance(1);
+    }
+    const all = bus.events();
+    expect(all.map(({ data }) => data)).toEqual(Array.from({ length: 50 }, (_, count) => count));
+    expect(all.toSorted(compareEnvelopes)).toEqual(all);
+    for (const index of [0, 17, 48, 49]) {
+      const { timestamp, id, source } = all[index] as Cursor;
+      const stored = JSON.parse(JSON.stringify({ timestamp, id, source })) as Cursor;
+      expect(bus.events(stored)).toEqual(all.slice(index + 1));
+    }
+  });
+
+  test("a cursor from before the first event gives all", () => {
+    const { bus } = createTestBus();
+    bus.publish("kernel.x", 1);
+    expect(bus.events({ timestamp: 0, id: "", source: "" })).toHaveLength(1);
+  });
+
+  test("a cursor that the log no longer reaches is CURSOR_EXPIRED, the last that it does is not", () => {
+    const { bus, host } = createTestBus({ logCapacity: 3 });
+    for (let count = 0; count < 3; count++) bus.publish("kernel.x", count);
+    const [first, second] = bus.events() as [Cursor, Cursor];
+    bus.publish("kernel.x", 3);
+    expect(bus.events(first).map(({ data }) => data)).toEqual([1, 2, 3]);
+    bus.publish("kernel.x", 4);
+    expect(thrownCode(() => bus.events(first))).toBe("CURSOR_EXPIRED");
+    expect(thrownCode(() => host.subscribe("kernel.*", { from: first }))).toBe("CURSOR_EXPIRED");
+    expect(bus.events(second).map(({ data }) => data)).toEqual([2, 3, 4]);
+  });
+
+  test("what is no cursor is refused with INVALID_OPTIONS", () => {
+    const { bus } = createTestBus();
+    for (const cursor of [null, {}, 5, { timestamp: 1, id: 2, source: "x" }]) {
+      expect(thrownCode(() => bus.events(cursor as never))).toBe("INVALID_OPTIONS");
+    }
+  });
+
+  test.each([0, 1.5, -1])("the capacity %s is refused with INVALID_OPTIONS", (logCapacity) => {
+    expect(thrownCode(() => createTestBus({ logCapacity }))).toBe("INVALID_OPTIONS");
+  });
+
+  test("a subscription from a cursor gets what was missed and then what comes, each once", () => {
+    const { bus, host } = createTestBus();
+    for (const data of [1, 2, 3]) bus.publish("module.a", data);
+    bus.publish("kernel.a", "other");
+    const [first] = bus.events();
+    using subscription = host.subscribe("module.*", { from: first as Cursor });
+    bus.publish("module.b", 4);
+    expect(drain(subscription)).toEqual([2, 3, 4]);
+  });
+
+  test("subscribing from a cursor inside a listener gets the envelope under way once", () => {
+    const { bus, host } = createTestBus();
+    const subscriptions: Subscription[] = [];
+    bus.publish("kernel.first", 0);
+    const [from] = bus.events() as [Cursor];
+    host.on("kernel.x", ({ data }) => {
+      if (data === 1) {
+        bus.publish("kernel.x", 2);
+        subscriptions.push(host.subscribe("kernel.*", { from }));
+      }
+    });
+    bus.publish("kernel.x", 1);
+    bus.publish("kernel.x", 3);
+    expect(drain(subscriptions[0] as Subscription)).toEqual([1, 2, 3]);
+  });
+
+  test("replaying more than the queue holds drops by its policy and counts", () => {
+    const { bus, host } = createTestBus();
+    for (let count = 0; count < 10; count++) bus.publish("kernel.x", count);
+    using subscription = host.subscribe("kernel.*", { from: { timestamp: 0, id: "", source: "" }, capacity: 4 });
+    expect(subscription.lagged).toBe(6);
+    expect(drain(subscription)).toEqual([6, 7, 8, 9]);
+  });
+
+  test("a cursor on topics that the log does not keep is refused with INVALID_OPTIONS", () => {
+    const { bus, host } = createTestBus();
+    bus.publish("kernel.x", 1);
+    const [from] = bus.events() as [Cursor];
+    expect(thrownCode(() => host.subscribe("orders.*", { from }))).toBe("INVALID_OPTIONS");
+    host.subscribe("**", { from }).close();
+  });
+
+  test("can be read after the bus closed", () => {
+    const { bus } = createTestBus();
+    bus.publish("kernel.x", 1);
+    bus.close();
+    expect(bus.events()).toHaveLength(1);
+  });
+});

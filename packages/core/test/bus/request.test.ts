@@ -1,0 +1,229 @@
+import { describe, expect, test } from "vitest";
+import type { RequestContext } from "../../src/contract/bus.ts";
+import { KeelsonError } from "../../src/contract/errors.ts";
+import type { Value } from "../../src/contract/value.ts";
+import { settle } from "../../src/testing/index.ts";
+import { countListeners, createTestBus, isPending, rejection, thrown, thrownCode } from "./harness.ts";
+
+describe("request and respond", () => {
+  test("a request is answered with a value or a promise of one", async () => {
+    const { host, door, platform } = createTestBus();
+    door("maths").respond("double", (data) => (data as number) * 2);
+    door("maths").respond("later", async (data) => ({ data }));
+    expect(await host.request("double", 21)).toBe(42);
+    expect(await host.request("later", "x")).toEqual({ data: "x" });
+    expect(platform.clock.pending).toBe(0);
+  });
+
+  test("replies that come in another order reach the one who asked", async () => {
+    const { host } = createTestBus();
+    const answers = new Map<Value, (value: Value) => void>();
+    const ids = new Set<string>();
+    host.respond("a", (data, { correlationId }) => {
+      ids.add(correlationId);
+      return new Promise((resolve) => answers.set(data, resolve));
+    });
+    const asked = [1, 2, 3].map((data) => host.request("a", data));
+    for (const data of [3, 1, 2]) answers.get(data)?.(`answer ${data}`);
+    expect(await Promise.all(asked)).toEqual(["answer 1", "answer 2", "answer 3"]);
+    expect(ids.size).toBe(3);
+  });
+
+  test("the responder learns who asks", async () => {
+    const { door } = createTestBus();
+    let seen: RequestContext | undefined;
+    door("server").respond("a", (_, request) => {
+      seen = request;
+      return null;
+    });
+    await door("client").request("a", 1);
+    expect(seen?.source).toBe("client");
+    expect(seen?.correlationId).toBe(seen?.correlationId);
+    expect(seen?.signal.aborted).toBe(false);
+  });
+
+  test("nobody but the responder sees a request, and nobody but the asker the reply", async () => {
+    const { host } = createTestBus();
+    let heard = 0;
+    host.on("**", () => void heard++);
+    host.respond("a", () => 1);
+    await host.request("a", 1);
+    expect(heard).toBe(0);
+  });
+
+  test("without a responder it is NO_RESPONDER, and a topic that is none INVALID_TOPIC", async () => {
+    const { host } = createTestBus();
+    expect((await rejection(host.request("a", 1))).code).toBe("NO_RESPONDER");
+    expect((await rejection(host.request("a.*", 1))).code).toBe("INVALID_TOPIC");
+    const handle = host.respond("a", () => 1);
+    handle[Symbol.dispose]();
+    handle[Symbol.dispose]();
+    expect((await rejection(host.request("a", 1))).code).toBe("NO_RESPONDER");
+  });
+
+  test("a responder that fails gives REQUEST_FAILED with the cause", async () => {
+    const { host } = createTestBus();
+    const cause = new KeelsonError("OUT_OF_MEMORY", "no room");
+    host.respond("throws", () => {
+      throw cause;
+    });
+    host.respond("rejects", () => Promise.reject(new Error("late")));
+    host.respond("nothing", () => {
+      // oxlint-disable-next-line no-throw-literal
+      throw undefined;
+    });
+    expect(await rejection(host.request("throws", 1))).toMatchObject({
+      code: "REQUEST_FAILED",
+      cause,
+      details: { code: "OUT_OF_MEMORY" },
+    });
+    expect(await rejection(host.request("rejects", 1))).toMatchObject({ code: "REQUEST_FAILED", cause: { message: "late" } });
+    expect((await rejection(host.request("nothing", 1))).code).toBe("REQUEST_FAILED");
+  });
+
+  test("an answer whose `then` throws is a failure like any other", async () => {
+    const { host } = createTestBus();
+    const hostile = {
+      get then(): never {
+        throw new Error("hostile");
+      },
+    };
+    host.respond("a", () => hostile as unknown as Value);
+    expect((await rejection(host.request("a", 1))).code).toBe("REQUEST_FAILED");
+  });
+
+  test("at the time-out the asker gets DEADLINE_EXCEEDED and the responder's signal fires", async () => {
+    const { host, platform } = createTestBus();
+    let request: RequestContext | undefined;
+    let answer: (value: Value) => void = () => {};
+    host.respond("a", (_, context) => {
+      request = context;
+      return new Promise((resolve) => (answer = resolve));
+    });
+    const failed = rejection(host.request("a", 1, { timeoutMs: 100 }));
+    expect(request?.signal.aborted).toBe(false);
+    await platform.clock.advance(100);
+    expect((await failed).code).toBe("DEADLINE_EXCEEDED");
+    expect(request?.signal.aborted).toBe(true);
+    answer("too late");
+    await settle();
+    expect(platform.clock.pending).toBe(0);
+  });
+
+  test("the time-out is 30,000 ms unless told otherwise, and Infinity means none", async () => {
+    const { host, platform } = createTestBus();
+    host.respond("a", () => new Promise(() => {}));
+    const endless = host.request("a", 1, { timeoutMs: Infinity });
+    const usual = host.request("a", 1);
+    const failed = rejection(usual);
+    await platform.clock.advance(29_999);
+    expect(await isPending(usual)).toBe(true);
+    await platform.clock.advance(1);
+    expect((await failed).code).toBe("DEADLINE_EXCEEDED");
+    await platform.clock.advance(1_000_000);
+    expect(await isPending(endless)).toBe(true);
+  });
+
+  test("a signal that is asked for only after the asker left has fired already", async () => {
+    const { host, platform } = createTestBus();
+    let request: RequestContext | undefined;
+    host.respond("a", (_, context) => {
+      request = context;
+      return new Promise(() => {});
+    });
+    const failed = rejection(host.request("a", 1, { timeoutMs: 1 }));
+    await platform.clock.advance(1);
+    await failed;
+    expect(request?.signal.aborted).toBe(true);
+  });
+
+  test("the caller's signal ends it with ABORTED; no listener is left on it, however it ends", async () => {
+    const { host, platform } = createTestBus();
+    let inside: AbortSignal | undefined;
+    const controller = new AbortController();
+    const { signal } = controller;
+    const listeners = countListeners(signal);
+    host.respond("at.once", () => 1);
+    host.respond("soon", async () => 2);
+    host.respond("fails", async () => Promise.reject(new Error("no")));
+    host.respond("never", (_, request) => {
+      inside = request.signal;
+      return new Promise(() => {});
+    });
+    await host.request("at.once", 1, { signal });
+    await host.request("soon", 1, { signal });
+    await rejection(host.request("fails", 1, { signal }));
+    const late = rejection(host.request("never", 1, { signal, timeoutMs: 5 }));
+    await platform.clock.advance(5);
+    expect((await late).code).toBe("DEADLINE_EXCEEDED");
+    expect(listeners()).toBe(0);
+    const failed = rejection(host.request("never", 1, { signal }));
+    expect(listeners()).toBe(1);
+    controller.abort(new Error("changed my mind"));
+    expect(await failed).toMatchObject({ code: "ABORTED", cause: { message: "changed my mind" } });
+    expect(inside?.aborted).toBe(true);
+    expect([listeners(), platform.clock.pending]).toEqual([0, 0]);
+  });
+
+  test("a signal that has fired asks nobody", async () => {
+    const { host } = createTestBus();
+    let asked = 0;
+    host.respond("a", () => ++asked);
+    expect((await rejection(host.request("a", 1, { signal: AbortSignal.abort() }))).code).toBe("ABORTED");
+    expect(asked).toBe(0);
+  });
+
+  test("a signal that fires while the responder runs ends the request", async () => {
+    const { host, platform } = createTestBus();
+    const controller = new AbortController();
+    host.respond("a", () => {
+      controller.abort();
+      return new Promise(() => {});
+    });
+    expect((await rejection(host.request("a", 1, { signal: controller.signal }))).code).toBe("ABORTED");
+    expect(platform.clock.pending).toBe(0);
+  });
+
+  test("a second responder on a topic is DUPLICATE_RESPONDER until the first has left", async () => {
+    const { door, host } = createTestBus();
+    const first = door("one").respond("a", () => "one");
+    expect(thrownCode(() => door("two").respond("a", () => "two"))).toBe("DUPLICATE_RESPONDER");
+    expect(thrownCode(() => door("one").respond("a", () => "again"))).toBe("DUPLICATE_RESPONDER");
+    expect(await host.request("a", null)).toBe("one");
+    first[Symbol.dispose]();
+    door("two").respond("a", () => "two");
+    expect(await host.request("a", null)).toBe("two");
+  });
+
+  test("what a responder was asked before it left is still answered", async () => {
+    const { host } = createTestBus();
+    let answer: (value: Value) => void = () => {};
+    const handle = host.respond("a", () => new Promise((resolve) => (answer = resolve)));
+    const asked = host.request("a", 1);
+    handle[Symbol.dispose]();
+    answer("done");
+    expect(await asked).toBe("done");
+  });
+
+  test("closing the bus rejects what is asked, and every later request", async () => {
+    const { bus, host, platform } = createTestBus();
+    host.respond("a", () => new Promise(() => {}));
+    const failed = rejection(host.request("a", 1));
+    bus.close();
+    expect(["KERNEL_CLOSED", "REQUEST_FAILED"]).toContain((await failed).code);
+    expect((await rejection(host.request("a", 1))).code).toBe("KERNEL_CLOSED");
+    expect(platform.clock.pending).toBe(0);
+  });
+
+  test("patterns and things that are no function cannot respond", () => {
+    const { host } = createTestBus();
+    expect(thrownCode(() => host.respond("a.*", () => 1))).toBe("INVALID_TOPIC");
+    expect(thrown(() => host.respond("a", null as never))).toBeInstanceOf(TypeError);
+  });
+
+  test("time-outs that are none are refused with INVALID_OPTIONS", async () => {
+    const { host } = createTestBus();
+    host.respond("a", () => 1);
+    expect((await rejection(host.request("a", 1, { timeoutMs: -5 }))).code).toBe("INVALID_OPTIONS");
+  });
+});

@@ -1,0 +1,53 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { RingLog } from "../../src/primitives/ring-log.ts";
+
+describe("RingLog", () => {
+  test("keeps the last items and says which one had to go", () => {
+    const log = new RingLog<string>(2);
+    expect([log.push("a"), log.push("b"), log.push("c"), log.push("d")]).toEqual([undefined, undefined, "a", "b"]);
+    expect(log.slice()).toEqual(["c", "d"]);
+    expect([log.start, log.end, log.size]).toEqual([2, 4, 2]);
+  });
+
+  test("finds items by their position for as long as it keeps them", () => {
+    const log = new RingLog<string>(2);
+    for (const item of ["a", "b", "c"]) log.push(item);
+    expect([log.at(0), log.at(1), log.at(2), log.at(3)]).toEqual([undefined, "b", "c", undefined]);
+  });
+
+  test("an empty log has nothing, and its search ends at its end", () => {
+    const log = new RingLog<string>(5);
+    expect(log.slice()).toEqual([]);
+    expect(log.search(() => true)).toBe(0);
+  });
+
+  test.each([0, -3, 2.5, Number.NaN])("refuses the capacity %s with a RangeError", (capacity) => {
+    expect(() => new RingLog(capacity)).toThrow(RangeError);
+  });
+
+  test("holds and finds what an array would, for any capacity and number of items", () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 40 }),
+        fc.array(fc.integer({ min: 0, max: 5 }), { maxLength: 120 }),
+        fc.integer({ min: -5, max: 400 }),
+        fc.integer({ min: -5, max: 130 }),
+        (capacity, steps, sought, from) => {
+          const log = new RingLog<number>(capacity);
+          const all: number[] = [];
+          for (const step of steps) {
+            all.push((all.at(-1) ?? 0) + step);
+            log.push(all.at(-1) as number);
+          }
+          const start = Math.max(0, all.length - capacity);
+          expect([log.start, log.end, log.size]).toEqual([start, all.length, all.length - start]);
+          expect(log.slice(from)).toEqual(all.slice(Math.max(from, start)));
+          const found = all.findIndex((item, position) => position >= start && item > sought);
+          expect(log.search((item) => item > sought)).toBe(found === -1 ? all.length : found);
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+});
