@@ -41,7 +41,7 @@ export function parseManifest(input: unknown, options: ParseManifestOptions = {}
 type LineOf = (container: object, key: string | number) => number | undefined;
 
 function read(input: unknown, source: string): { readonly value: unknown; readonly lineOf: LineOf } {
-  if (typeof input === "string" || input instanceof Uint8Array) {
+  if (typeof input === "string" || ArrayBuffer.isView(input)) {
     const read = readJson(decode(input, source));
     if ("value" in read) return read;
     const { message, line, column } = read;
@@ -53,14 +53,15 @@ function read(input: unknown, source: string): { readonly value: unknown; readon
   throw refusal(source, [{ path: showPath(copied.path), message: copied.message }]);
 }
 
-function decode(input: string | Uint8Array, source: string): string {
+function decode(input: string | ArrayBufferView, source: string): string {
   // A text of so many characters has at least so many bytes.
-  if (input.length > MAX_BYTES)
-    throw refusal(source, [{ path: "", message: `is larger than ${MAX_BYTES} bytes` }]);
+  const size = typeof input === "string" ? input.length : input.byteLength;
+  if (size > MAX_BYTES) throw refusal(source, [{ path: "", message: `is larger than ${MAX_BYTES} bytes` }]);
   if (typeof input === "string") return input.startsWith("\ufeff") ? input.slice(1) : input;
   try {
+    const bytes = new Uint8Array(input.buffer, input.byteOffset, input.byteLength);
     // A copy, since the bytes may lie in shared memory, which decoders refuse.
-    return new TextDecoder("utf-8", { fatal: true }).decode(new Uint8Array(input));
+    return new TextDecoder("utf-8", { fatal: true }).decode(new Uint8Array(bytes));
   } catch {
     throw refusal(source, [{ path: "", message: "is not UTF-8" }], `${source} is not JSON`);
   }

@@ -16,11 +16,7 @@ const text = (max: number) =>
     .regex(/^[^\0]*$/, "must not hold a NUL character");
 const milliseconds = z.number("must be a number of milliseconds").positive("must be more than 0");
 const whole = (what: string) =>
-  z
-    .number(`must be ${what}`)
-    .int(`must be ${what}`)
-    .nonnegative(`must be ${what}`)
-    .max(Number.MAX_SAFE_INTEGER, "must be below 2^53");
+  z.number(`must be ${what}`).int(`must be ${what}`).nonnegative(`must be ${what}`);
 const positive = (what: string) => whole(what).min(1, `must be ${what}, at least 1`);
 const name = (what: string) =>
   z.string(`must be ${what}`).regex(/^[a-zA-Z0-9][a-zA-Z0-9._:/-]{0,127}$/, {

@@ -12,7 +12,7 @@ const UNITS: Readonly<Record<string, bigint>> = {
   TiB: 1024n ** 4n,
 };
 
-const SIZE = /^(\d{1,32})(?:\.(\d{1,32}))? ?([A-Za-z]*)$/;
+const SIZE = /^(\d{1,32})(?:\.(\d{1,64}))?(?: ?([A-Za-z]+))?$/;
 
 /**
  * The bytes that a size such as `"64MiB"`, `"1.5 GB"` or `65536` means. Units are B, KB, MB, GB, TB (steps of 1000) and KiB, MiB, GiB,
