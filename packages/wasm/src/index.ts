@@ -18,4 +18,4 @@ export type { HostImports } from "./instance/link.ts";
 export type { TrapKind } from "./instance/trap.ts";
 export { createWasmLoader, wasmLoader, type WasmLoaderOptions } from "./module/loader.ts";
 export type { BinarySource, WasmLimits, WasmModuleOptions, WasmSource } from "./module/settings.ts";
-export { wasmModule } from "./module/wasm-module.ts";
+export { readWasmModule, wasmModule } from "./module/wasm-module.ts";

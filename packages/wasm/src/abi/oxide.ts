@@ -44,7 +44,7 @@ class OxideBinding implements Binding {
   call(method: string, payload: Value): Value {
     const host = this.#host;
     const name = encodeText(method);
-    const input = encodeText(toJson(payload === undefined ? null : payload));
+    const input = encodeText(toJson(payload ?? null));
     const namePointer = this.#put(name);
     const inputPointer = this.#put(input);
     host.entered = true;

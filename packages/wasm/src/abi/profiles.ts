@@ -1,4 +1,4 @@
-import { KeelsonError } from "@keelson/core";
+import { KeelsonError, suggest } from "@keelson/core";
 import { gonext } from "./gonext.ts";
 import { keelson } from "./keelson.ts";
 import { oxide } from "./oxide.ts";
@@ -23,11 +23,12 @@ export function chooseProfile(
       ? abi
       : abiProfiles.find((one) => (abi === undefined ? one.matches(shape) : one.name === abi));
   if (profile === undefined) {
-    const names = abiProfiles.map(({ name }) => name).join(", ");
+    const names = abiProfiles.map(({ name }) => name);
+    const near = typeof abi === "string" ? suggest(abi, names) : undefined;
     const text =
       abi === undefined ? "no ABI profile fits the module" : `there is no ABI profile ${JSON.stringify(abi)}`;
     throw new KeelsonError("UNKNOWN_ABI", `${module}: ${text}; it exports ${listExports(shape)}`, {
-      hint: `the profiles are ${names}; raw needs at least one exported function`,
+      hint: `${near === undefined ? "" : `did you mean ${near}? `}the profiles are ${names.join(", ")}; raw needs at least one exported function`,
       details: { abi: typeof abi === "string" ? abi : null, exports: [...shape.exports.keys()] },
     });
   }

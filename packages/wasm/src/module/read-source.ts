@@ -19,6 +19,16 @@ export async function readSource(
   within: URL | undefined,
 ): Promise<SourceBytes> {
   if (source instanceof Uint8Array) return { bytes: source, origin: "the given binary" };
+  return readFile(source, platform, within);
+}
+
+/** A file that was read. */
+export interface FileBytes extends SourceBytes {
+  readonly url: URL;
+}
+
+/** Reads a file by path or URL, as {@link readSource} does. */
+export async function readFile(source: string | URL, platform: Platform, within?: URL): Promise<FileBytes> {
   const files = requireFiles(platform);
   const url = source instanceof URL ? source : urlOf(source, files);
   if (url.protocol !== "file:") {
@@ -27,7 +37,7 @@ export async function readSource(
     });
   }
   if (within !== undefined) await requireInside(url, within, files);
-  return { bytes: await files.read(url), origin: decodeURIComponent(url.pathname) };
+  return { bytes: await files.read(url), origin: decodeURIComponent(url.pathname), url };
 }
 
 function urlOf(path: string, files: Files): URL {

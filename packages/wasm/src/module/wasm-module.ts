@@ -1,6 +1,13 @@
-import { pooled, type ModuleDefinition, type ModuleMetadata } from "@keelson/core";
+import {
+  parseManifest,
+  pooled,
+  type Platform,
+  type ModuleDefinition,
+  type ModuleMetadata,
+} from "@keelson/core";
 import { createCompileCache } from "../cache/compile-cache.ts";
 import { CoreModule } from "./core-module.ts";
+import { readFile } from "./read-source.ts";
 import { settle, type WasmModuleOptions } from "./settings.ts";
 
 /**
@@ -38,4 +45,20 @@ export function wasmModule(options: WasmModuleOptions): ModuleDefinition {
     ...(manifest === undefined ? {} : { manifest }),
     create: () => pooled(new CoreModule(settings, cache), options.pool ?? {}),
   };
+}
+
+/**
+ * A {@link wasmModule} of the plugin whose manifest lies at `manifest`, with options of the host's own:
+ * `kernel.register(await readWasmModule("./plugin/manifest.json", kernel.platform, { pool: { min: 1 } }))`.
+ *
+ * @param manifest path or `file:` URL
+ * @throws KeelsonError `NOT_FOUND`, `PERMISSION_DENIED`, `IO`, `UNSUPPORTED`, `INVALID_MANIFEST`, `INVALID_OPTIONS`
+ */
+export async function readWasmModule(
+  manifest: string | URL,
+  platform: Platform,
+  options: Omit<WasmModuleOptions, "source" | "manifest" | "base"> = {},
+): Promise<ModuleDefinition> {
+  const { bytes, origin, url } = await readFile(manifest, platform);
+  return wasmModule({ ...options, manifest: parseManifest(bytes, { source: origin }), base: url });
 }

@@ -38,7 +38,7 @@ describe("exports", () => {
     const bytes = wat(`(module (func (export "f")))`);
     await failure("MISSING_EXPORT", () => open({ source: bytes, abi: "keelson" }));
     const error = await failure("UNKNOWN_ABI", () => open({ source: bytes, abi: "kelson" }));
-    expect(error.hint).toContain("keelson");
+    expect(error.hint).toContain("did you mean keelson?");
     await failure("UNKNOWN_ABI", () => open(wat(`(module (memory (export "memory") 1))`)));
   });
 

@@ -36,7 +36,10 @@ test("100 tasks with 1000 checkouts each, with traps, time-outs and aborts at ra
 
   const ledger = new Map<Instance, number>();
   const counts = { served: 0, trapped: 0, timedOut: 0, aborted: 0 };
-  const refusals: Partial<Record<ErrorCode, keyof typeof counts>> = { CHECKOUT_TIMEOUT: "timedOut", ABORTED: "aborted" };
+  const refusals: Partial<Record<ErrorCode, keyof typeof counts>> = {
+    CHECKOUT_TIMEOUT: "timedOut",
+    ABORTED: "aborted",
+  };
 
   const once = async (task: number): Promise<void> => {
     const chance = random.number();
