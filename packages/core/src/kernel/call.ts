@@ -107,7 +107,7 @@ export class CallFrame implements Call, PendingCall {
         this.#controller?.abort(error);
         if (this.#children !== undefined) for (const child of [...this.#children]) child.fail(error);
       };
-      life.calls.add(this);
+      life.began(this);
       if (parent !== undefined) (parent.#children ??= new Set()).add(this);
       if (this.deadline !== Infinity) timer = deadlines.add(this.deadline, () => this.fail(this.tooLate()));
       callerSignal?.addEventListener("abort", onAbort);

@@ -48,7 +48,7 @@ export class GenerationContext implements LifeContext {
     this.id = id;
     this.generation = generation;
     this.exited = exited;
-    this.scope = new UndoScope(source.onFailure);
+    this.scope = new UndoScope((error) => source.onFailure(error));
   }
 
   get signal(): AbortSignal {

@@ -1,8 +1,10 @@
 import { KeelsonError } from "../contract/errors.ts";
+import type { KernelBus } from "../bus/index.ts";
+import type { KernelHooks } from "../hooks/index.ts";
 import type { Counter, Histogram, Metrics } from "../contract/metrics.ts";
 import type { Exit, Health, ModuleDefinition, ModuleState } from "../contract/module.ts";
 import type { Phase, ModuleStatus } from "../contract/kernel.ts";
-import type { Clock } from "../contract/platform.ts";
+import type { Clock, Platform } from "../contract/platform.ts";
 import type { Supervised, SupervisedEvent, SupervisorView } from "../contract/supervised.ts";
 import type { MaybePromise, Value } from "../contract/value.ts";
 import type { Life, LifeContext } from "../lifecycle/life.ts";
@@ -38,9 +40,9 @@ export class Entry implements Supervised, CallMeter {
   readonly #host: EntryHost;
   #active: Lifecycle;
   #generation = 0;
-  readonly #listeners: Set<(event: SupervisedEvent) => void> = new Set();
+  #listeners: ((event: SupervisedEvent) => void)[] | undefined;
   /** Versions that were replaced and still drain or stop. */
-  readonly #retiring: Set<Promise<void>> = new Set();
+  #retiring: Set<Promise<void>> | undefined;
   #duration: Histogram | undefined;
   #metrics: (Metrics & Disposable) | undefined;
   #errors: Map<string, Counter> | undefined;
@@ -82,7 +84,7 @@ export class Entry implements Supervised, CallMeter {
       metadata: this.definition.metadata,
       state: this.#active.state,
       generation: this.#active.generation,
-      inFlight: this.#active.live?.calls.size ?? 0,
+      inFlight: this.#active.live?.inFlight ?? 0,
       supervisor: this.view?.(),
       error: this.#active.error,
     };
@@ -111,14 +113,14 @@ export class Entry implements Supervised, CallMeter {
     const retired = this.drain(old, drainMs)
       .then(() => old.stop())
       .catch((error: unknown) => this.#host.onFailure(this.id, error as KeelsonError))
-      .finally(() => this.#retiring.delete(retired));
-    this.#retiring.add(retired);
+      .finally(() => this.#retiring?.delete(retired));
+    (this.#retiring ??= new Set()).add(retired);
   }
 
   /** Resolves when no call is in flight, or after `drainMs`. */
   drain(lifecycle: Lifecycle, drainMs: number): Promise<void> {
     const life = lifecycle.live;
-    if (life === undefined || life.calls.size === 0) return Promise.resolve();
+    if (life === undefined || life.inFlight === 0) return Promise.resolve();
     return new Promise((resolve) => {
       const timer = this.#host.deadlines.add(this.#host.clock.now() + drainMs, resolve);
       life.whenIdle(() => {
@@ -130,7 +132,14 @@ export class Entry implements Supervised, CallMeter {
 
   /** Resolves when all replaced versions have ended. */
   async retired(): Promise<void> {
-    await Promise.all(this.#retiring);
+    await Promise.all(this.#retiring ?? []);
+  }
+
+  /** Whether nothing of it runs, starts or ends. */
+  get atRest(): boolean {
+    const { state, ending } = this.#active;
+    const still = state === "loaded" || state === "stopped";
+    return still && ending === undefined && this.reloading === undefined && (this.#retiring?.size ?? 0) === 0;
   }
 
   start(): Promise<void> {
@@ -142,8 +151,8 @@ export class Entry implements Supervised, CallMeter {
   }
 
   onEvent(run: (event: SupervisedEvent) => void): Disposable {
-    this.#listeners.add(run);
-    return { [Symbol.dispose]: () => void this.#listeners.delete(run) };
+    this.#listeners = [...(this.#listeners ?? []), run];
+    return { [Symbol.dispose]: () => void (this.#listeners = this.#listeners?.filter((other) => other !== run)) };
   }
 
   /** The health of the version that serves; absent functions mean healthy. */
@@ -213,7 +222,7 @@ export class Entry implements Supervised, CallMeter {
   }
 
   #emit(event: SupervisedEvent): void {
-    for (const run of [...this.#listeners]) run(event);
+    for (const run of this.#listeners ?? []) run(event);
   }
 
   #openMeter(): Histogram {
@@ -252,8 +261,8 @@ const topics: Readonly<Record<ModuleState, string>> = {
   failed: "module.failed",
 };
 
-/** What ties one lifecycle to its entry. */
-class LifecycleLink implements LifecycleHost {
+/** What ties one lifecycle to its entry, and its contexts to the kernel. */
+class LifecycleLink implements LifecycleHost, ContextSource {
   readonly #entry: Entry;
   readonly #host: EntryHost;
   readonly #lifecycle: () => Lifecycle;
@@ -272,26 +281,41 @@ class LifecycleLink implements LifecycleHost {
     return this.#host.deadlines;
   }
 
+  get platform(): Platform {
+    return this.#host.platform;
+  }
+
+  get bus(): KernelBus {
+    return this.#host.bus;
+  }
+
+  get hooks(): KernelHooks {
+    return this.#host.hooks;
+  }
+
+  get metrics(): Metrics {
+    return this.#host.metrics;
+  }
+
+  get router(): CallRouter {
+    return this.#host.router;
+  }
+
+  mayActivate(): boolean {
+    return this.#entry.active === this.#lifecycle();
+  }
+
   nextGeneration(): number {
     return this.#entry.nextGeneration();
   }
 
   openContext(generation: number, exited: (exit: Exit) => void): LifeContext {
-    const { platform, bus, hooks, metrics, router } = this.#host;
-    const source: ContextSource = {
-      platform,
-      bus,
-      hooks,
-      metrics,
-      router,
-      mayActivate: () => this.#entry.active === this.#lifecycle(),
-      onFailure: (error) => this.onFailure(error),
-    };
-    const context = new GenerationContext(source, this.#entry.id, generation, exited);
+    const { id } = this.#entry;
+    const context = new GenerationContext(this, id, generation, exited);
     const { manifest } = this.#lifecycle().definition;
     if (manifest !== undefined && manifest.hooks.length > 0) {
       addManifestHooks(manifest.hooks, context.hooks, (method, payload) =>
-        router.invoke(this.#entry.id, method, payload, undefined, undefined),
+        this.router.invoke(id, method, payload, undefined, undefined),
       );
     }
     return context;
@@ -313,4 +337,3 @@ class LifecycleLink implements LifecycleHost {
     this.#host.onFailure(this.#entry.id, error);
   }
 }
-

@@ -202,8 +202,10 @@ class KeelsonKernel implements Kernel {
     const starts = new Map<string, Promise<void>>();
     for (const { metadata, depends } of order) {
       const entry = this.#entries.get(metadata.id) as Entry;
-      const before = depends === undefined ? [] : Object.keys(depends);
+      const before = depends === undefined ? [] : Object.keys(depends).filter((id) => starts.has(id));
       const start = before.length === 0 ? entry.start() : this.#startAfter(entry, before, starts);
+      // What is up already need not be waited for.
+      if (entry.state === "running") continue;
       start.catch(() => {});
       starts.set(metadata.id, start);
     }
@@ -231,11 +233,15 @@ class KeelsonKernel implements Kernel {
     await allOf(this.#stopAll(ids.length === 0 ? [...this.#entries.keys()] : ids));
   }
 
-  /** Stops modules, each after those that depend on it; one that fails to stop does not keep the others running. */
-  #stopAll(ids: readonly string[]): ReadonlyMap<string, Promise<void>> {
+  /**
+   * Stops modules, each after those that depend on it; one that fails to stop does not keep the others running. Answers the stops that take
+   * time; `onStopped` hears of the others.
+   */
+  #stopAll(ids: readonly string[], onStopped?: (id: string) => void): ReadonlyMap<string, Promise<void>> {
     const dependentsOf = dependents([...this.#entries.values()].map(({ definition }) => definition));
     const stops = new Map<string, Promise<void>>();
-    const rest = ids.map((id) => ({ id, expanded: false }));
+    // What never ran and what has ended needs no stop, and nobody has to wait for it.
+    const rest = ids.filter((id) => this.#entries.get(id)?.atRest === false || dependentsOf.has(id)).map((id) => ({ id, expanded: false }));
     // Post-order without recursion: dependents are on the map before what they depend on. What was opened before is not opened again:
     // modules that depend on each other in a circle can be registered, and never started.
     const opened = new Set<string>();
@@ -250,7 +256,12 @@ class KeelsonKernel implements Kernel {
       }
       const waitFor = before.map((other) => stops.get(other)).filter((stop) => stop !== undefined);
       const entry = this.#entries.get(id) as Entry;
+      if (waitFor.length === 0 && entry.atRest) continue;
       const stop = waitFor.length === 0 ? stopEntry(entry) : Promise.allSettled(waitFor).then(() => stopEntry(entry));
+      if (waitFor.length === 0 && entry.atRest) {
+        onStopped?.(id);
+        continue;
+      }
       stop.catch(() => {});
       stops.set(id, stop);
     }
@@ -355,13 +366,17 @@ class KeelsonKernel implements Kernel {
     this.#supervisor[Symbol.dispose]();
     const terminated: string[] = [];
     const errors: { id: string; error: KeelsonError }[] = [];
-    const up = [...this.#entries.values()].filter(({ state }) => state !== "loaded" && state !== "stopped").map(({ id }) => id);
+    const up = new Set<string>();
+    for (const { id, state } of this.#entries.values()) if (state !== "loaded" && state !== "stopped") up.add(id);
+    const onStopped = (id: string): void => {
+      if (up.delete(id)) terminated.push(id);
+    };
     const ended = Promise.all(
-      [...this.#stopAll([...this.#entries.keys()])].map(async ([id, stop]) => {
+      [...this.#stopAll([...this.#entries.keys()], onStopped)].map(async ([id, stop]) => {
         try {
           await stop;
           await this.#entries.get(id)?.retired();
-          if (up.includes(id)) terminated.push(id);
+          onStopped(id);
         } catch (error) {
           errors.push({ id, error: asKeelsonError(error, "MODULE_FAILED", `Module "${id}" could not be stopped`) });
         }
@@ -370,7 +385,7 @@ class KeelsonKernel implements Kernel {
     const inTime = await this.#within(ended, timeoutMs);
     if (!inTime) {
       for (const id of up) {
-        if (terminated.includes(id) || errors.some((failure) => failure.id === id)) continue;
+        if (errors.some((failure) => failure.id === id)) continue;
         errors.push({
           id,
           error: new KeelsonError("STOP_TIMEOUT", `Module "${id}" was not stopped within the shutdown's ${timeoutMs} ms`, { details: { id, timeoutMs } }),
@@ -443,13 +458,14 @@ class KeelsonKernel implements Kernel {
 }
 
 /** Stops an entry, and gives up a reload that is under way. */
-async function stopEntry(entry: Entry): Promise<void> {
-  const { reloading } = entry;
-  if (reloading !== undefined) {
-    reloading.stopped = true;
-    await reloading.candidate.stop().catch(() => {});
-    await reloading.done;
-  }
+function stopEntry(entry: Entry): Promise<void> {
+  return entry.reloading === undefined ? entry.stop() : stopReloading(entry, entry.reloading);
+}
+
+async function stopReloading(entry: Entry, reloading: NonNullable<Entry["reloading"]>): Promise<void> {
+  reloading.stopped = true;
+  await reloading.candidate.stop().catch(() => {});
+  await reloading.done;
   await entry.stop();
 }
 

@@ -86,7 +86,7 @@ export class Router implements CallRouter {
     const frame = this.#frame(id, method, payload, options, undefined);
     if (life.module?.stream === undefined) throw this.#failed(entry, frame, noMethod(id, method));
     const hold = new StreamHold();
-    life.calls.add(hold);
+    life.began(hold);
     let failure: KeelsonError | undefined;
     let iterator: AsyncIterator<Value> | undefined;
     try {

@@ -24,8 +24,6 @@ export class Life {
   readonly generation: number;
   readonly context: LifeContext;
   module: Module | undefined;
-  /** Calls that wait for a promise of the module. */
-  readonly calls: Set<PendingCall> = new Set();
   /** Whether start() was called: only then stop() is. */
   startCalled = false;
   exit: Exit | undefined;
@@ -33,22 +31,42 @@ export class Life {
   over = false;
   /** Told when the module exits while it is stopping. */
   onExitWhileStopping: (() => void) | undefined;
-  #idle: (() => void)[] = [];
+  /** Calls that wait for a promise of the module; made with the first of them. */
+  #calls: Set<PendingCall> | undefined;
+  #idle: (() => void)[] | undefined;
 
   constructor(generation: number, context: LifeContext) {
     this.generation = generation;
     this.context = context;
   }
 
+  /** Calls that have not ended. */
+  get inFlight(): number {
+    return this.#calls?.size ?? 0;
+  }
+
+  /** Takes note of a call that has begun. */
+  began(call: PendingCall): void {
+    (this.#calls ??= new Set()).add(call);
+  }
+
   /** Takes a call off the list. */
   ended(call: PendingCall): void {
-    this.calls.delete(call);
-    if (this.calls.size === 0 && this.#idle.length > 0) for (const run of this.#idle.splice(0)) run();
+    this.#calls?.delete(call);
+    if (this.#idle === undefined || this.inFlight > 0) return;
+    const idle = this.#idle;
+    this.#idle = undefined;
+    for (const run of idle) run();
+  }
+
+  /** Fails all calls that have not ended. */
+  failCalls(error: KeelsonError): void {
+    for (const call of [...(this.#calls ?? [])]) call.fail(error);
   }
 
   /** Runs `run` once no call is pending; at once if none is. */
   whenIdle(run: () => void): void {
-    if (this.calls.size === 0) run();
-    else this.#idle.push(run);
+    if (this.inFlight === 0) run();
+    else (this.#idle ??= []).push(run);
   }
 }

@@ -4,6 +4,7 @@ import type { Phase } from "../contract/kernel.ts";
 import type { Clock } from "../contract/platform.ts";
 import type { MaybePromise } from "../contract/value.ts";
 import { Deferred, isPromise } from "../primitives/deferred.ts";
+import { Outcome } from "../primitives/outcome.ts";
 import type { DeadlineQueue, PendingDeadline } from "../primitives/deadline.ts";
 import { Life, type LifeContext } from "./life.ts";
 import { illegalTransition, transitions, type Trigger } from "./states.ts";
@@ -45,9 +46,10 @@ export class Lifecycle {
   #ending: Promise<void> | undefined;
   /** Why the last generation may still be alive. */
   #undead: KeelsonError | undefined;
-  #initDone: Deferred | undefined;
-  #startDone: Deferred | undefined;
-  #stopDone: Deferred | undefined;
+  #initDone: Outcome | undefined;
+  /** Set while a start is wanted: initialising then goes on into starting. */
+  #startDone: Outcome | undefined;
+  #stopDone: Outcome | undefined;
   #startQueued: Deferred | undefined;
   #deadline: PendingDeadline | undefined;
 
@@ -86,9 +88,9 @@ export class Lifecycle {
       case "nothing":
         return Promise.resolve();
       case "join":
-        return (this.#initDone ??= new Deferred()).promise;
+        return (this.#initDone ??= new Outcome()).promise;
       case "enter": {
-        const done = (this.#initDone = new Deferred());
+        const done = (this.#initDone = new Outcome());
         this.#begin();
         return done.promise;
       }
@@ -103,12 +105,12 @@ export class Lifecycle {
       case "nothing":
         return Promise.resolve();
       case "join":
-        return (this.#startDone ??= new Deferred()).promise;
+        return (this.#startDone ??= new Outcome()).promise;
       case "queue":
         return (this.#startQueued ??= new Deferred()).promise;
       case "enter": {
-        const done = (this.#startDone = new Deferred());
-        if (reaction.to === "starting") void this.#runStart(this.#life as Life);
+        const done = (this.#startDone = new Outcome());
+        if (reaction.to === "starting") this.#runStart(this.#life as Life);
         else this.#begin();
         return done.promise;
       }
@@ -123,7 +125,7 @@ export class Lifecycle {
       case "nothing":
         return this.#ending ?? Promise.resolve();
       case "join":
-        return (this.#stopDone as Deferred).promise;
+        return (this.#stopDone as Outcome).promise;
       case "enter":
         if (reaction.to === "stopped") return this.#stopFailed();
         return this.#takeDown(this.#life as Life);
@@ -171,7 +173,7 @@ export class Lifecycle {
     const life: Life = new Life(generation, context);
     this.#life = life;
     this.#enter("init");
-    void this.#runInit(life);
+    this.#runInit(life);
   }
 
   /** A start while the last generation may be alive: refused, and told as an exit so that a supervisor counts it. */
@@ -185,50 +187,81 @@ export class Lifecycle {
     this.#host.onExit({ reason: "crash", error });
   }
 
-  async #runInit(life: Life): Promise<void> {
-    const { deadlines = {} } = this.definition;
+  // The steps up are continuations and not async functions: each goes on at once when the module answers at once.
+  #runInit(life: Life): void {
+    if (this.#ending === undefined) this.#create(life);
+    else void this.#ending.then(() => this.#create(life));
+  }
+
+  #create(life: Life): void {
+    if (life.over) return;
+    this.#step(
+      life,
+      "init",
+      () => {
+        if (this.#undead !== undefined) throw this.#undead;
+        return this.definition.create();
+      },
+      (module) => {
+        life.module = module;
+        this.#step(
+          life,
+          "init",
+          () => module.init?.(life.context),
+          () => this.#initialized(life),
+        );
+      },
+    );
+  }
+
+  /** Runs one function of the module and goes on with its answer, unless the generation is over by then. */
+  #step<T>(life: Life, step: "init" | "start", run: () => MaybePromise<T>, then: (value: T) => void): void {
+    let answer: MaybePromise<T>;
     try {
-      if (this.#ending !== undefined) await this.#ending;
-      if (life.over) return;
-      if (this.#undead !== undefined) throw this.#undead;
-      const made = this.definition.create();
-      const initMs = deadlines.initMs ?? DEFAULTS.initMs;
-      const module = isPromise(made) ? await this.#within(made, initMs, "INIT_TIMEOUT", "create") : made;
-      if (life.over) return;
-      life.module = module;
-      const done = module.init?.(life.context);
-      if (isPromise(done)) await this.#within(done, initMs, "INIT_TIMEOUT", "init");
+      answer = run();
     } catch (error) {
-      if (!life.over) this.#fail(life, "error", this.#wrap(error, "init"));
+      if (!life.over) this.#fail(life, "error", this.#wrap(error, step));
       return;
     }
-    if (life.over) return;
+    if (!isPromise(answer)) {
+      if (!life.over) then(answer);
+      return;
+    }
+    const ms = this.definition.deadlines?.[`${step}Ms`] ?? DEFAULTS[`${step}Ms`];
+    this.#within(answer, ms, step === "init" ? "INIT_TIMEOUT" : "START_TIMEOUT", step).then(
+      (value) => {
+        if (!life.over) then(value);
+      },
+      (error: unknown) => {
+        if (!life.over) this.#fail(life, "error", this.#wrap(error, step));
+      },
+    );
+  }
+
+  #initialized(life: Life): void {
     this.#enter("done");
     this.#initDone?.resolve();
     this.#initDone = undefined;
-    // An observer of the state may have asked for a stop just now.
-    if (this.#startDone !== undefined && !life.over && this.#state === "initialized") await this.#runStart(life);
+    // An observer of the state may have asked for something else just now.
+    if (this.#startDone !== undefined && !life.over && this.#state === "initialized") this.#runStart(life);
   }
 
-  async #runStart(life: Life): Promise<void> {
+  #runStart(life: Life): void {
     this.#enter("start");
     if (life.over) return;
-    try {
-      const before = this.#host.phase("pre-start");
-      if (before !== undefined) await before;
-      if (life.over) return;
+    const begin = (): MaybePromise<void> => {
       life.startCalled = true;
-      const done = life.module?.start?.(life.context);
-      const startMs = this.definition.deadlines?.startMs ?? DEFAULTS.startMs;
-      if (isPromise(done)) await this.#within(done, startMs, "START_TIMEOUT", "start");
-      if (life.over) return;
-      const after = this.#host.phase("post-start");
-      if (after !== undefined) await after;
-    } catch (error) {
-      if (!life.over) this.#fail(life, "error", this.#wrap(error, "start"));
-      return;
-    }
-    if (life.over) return;
+      return life.module?.start?.(life.context);
+    };
+    this.#step(
+      life,
+      "start",
+      () => this.#host.phase("pre-start"),
+      () => this.#step(life, "start", begin, () => this.#step(life, "start", () => this.#host.phase("post-start"), () => this.#started(life))),
+    );
+  }
+
+  #started(life: Life): void {
     this.#live = life;
     this.#enter("done", undefined, () => life.context.activate());
     this.#startDone?.resolve();
@@ -246,13 +279,9 @@ export class Lifecycle {
     const waiting = [this.#initDone, this.#startDone];
     this.#initDone = this.#startDone = undefined;
     let ending: Promise<void> | undefined;
-    this.#enter(trigger, error, () => (ending = this.#end(life, error)));
-    const tell = (): void => {
-      for (const deferred of waiting) deferred?.reject(error);
-    };
+    this.#enter(trigger, error, () => (ending = this.#end(life, () => error)));
     // Whoever waits for the start hears of its failure once everything is undone.
-    if (ending === undefined) tell();
-    else void ending.then(tell);
+    for (const outcome of waiting) outcome?.reject(error, ending);
     this.#host.onExit({ reason: "crash", error });
   }
 
@@ -264,7 +293,7 @@ export class Lifecycle {
       return;
     }
     if (this.#state === "running" && exit.reason === "normal") {
-      this.#enter("end", undefined, () => void this.#end(life, this.#notRunning("ended by itself")));
+      this.#enter("end", undefined, () => void this.#end(life, () => this.#notRunning("ended by itself")));
       this.#host.onExit(exit);
       return;
     }
@@ -273,7 +302,7 @@ export class Lifecycle {
   }
 
   #takeDown(life: Life): Promise<void> {
-    const done = (this.#stopDone = new Deferred());
+    const done = (this.#stopDone = new Outcome());
     this.#live = undefined;
     life.over = true;
     this.#forgetDeadline();
@@ -284,45 +313,47 @@ export class Lifecycle {
         new KeelsonError("ABORTED", `Module "${this.#id}" was stopped before it was up`, { details: { id: this.#id } }),
       );
     }
-    void this.#runStop(life, done);
+    const before = attempt(() => this.#host.phase("pre-stop"));
+    if (isPromise(before)) void before.then((failure) => this.#stopModule(life, done, failure));
+    else this.#stopModule(life, done, before);
     return done.promise;
   }
 
-  async #runStop(life: Life, done: Deferred): Promise<void> {
-    let failure: KeelsonError | undefined;
-    try {
-      const before = this.#host.phase("pre-stop");
-      if (before !== undefined) await before;
-    } catch (error) {
-      failure = this.#wrap(error, "stop");
-    }
-    try {
+  #stopModule(life: Life, done: Outcome, before: Failure): void {
+    const stopped = attempt(() => {
       life.context.abort();
-      if (life.startCalled && life.module?.stop !== undefined) {
-        const stopped = life.module.stop(life.context);
-        if (isPromise(stopped)) await this.#untilStopped(life, stopped);
-      }
-    } catch (error) {
-      failure = this.#wrap(error, "stop");
-      if (failure.code === "STOP_TIMEOUT" || failure.code === "PROCESS_SURVIVED") this.#undead ??= failure;
-    }
-    const ending = this.#end(life, this.#notRunning("stopped"));
-    if (ending !== undefined) {
-      await ending;
-      failure ??= this.#undead;
-    }
-    try {
-      const after = this.#host.phase("post-stop");
-      if (after !== undefined) await after;
-    } catch (error) {
-      failure ??= this.#wrap(error, "stop");
-    }
+      if (!life.startCalled || life.module?.stop === undefined) return undefined;
+      const answer = life.module.stop(life.context);
+      return isPromise(answer) ? this.#untilStopped(life, answer) : undefined;
+    });
+    const then = (failure: Failure): void => {
+      const error = failure === undefined ? undefined : this.#wrap(failure.thrown, "stop");
+      if (error?.code === "STOP_TIMEOUT" || error?.code === "PROCESS_SURVIVED") this.#undead ??= error;
+      this.#release(life, done, error ?? (before === undefined ? undefined : this.#wrap(before.thrown, "stop")));
+    };
+    if (isPromise(stopped)) void stopped.then(then);
+    else then(stopped);
+  }
+
+  #release(life: Life, done: Outcome, failure: KeelsonError | undefined): void {
+    const ending = this.#end(life, () => this.#notRunning("stopped"));
+    const then = (): void => {
+      const after = attempt(() => this.#host.phase("post-stop"));
+      if (isPromise(after)) void after.then((late) => this.#stopped(done, failure ?? this.#undead, late));
+      else this.#stopped(done, failure ?? this.#undead, after);
+    };
+    if (ending === undefined) then();
+    else void ending.then(then);
+  }
+
+  #stopped(done: Outcome, early: KeelsonError | undefined, late: Failure): void {
+    const failure = early ?? (late === undefined ? undefined : this.#wrap(late.thrown, "stop"));
     this.#stopDone = undefined;
+    const queued = this.#startQueued;
+    this.#startQueued = undefined;
     this.#enter(failure === undefined ? "done" : "error", failure);
     if (failure === undefined) done.resolve();
     else done.reject(failure);
-    const queued = this.#startQueued;
-    this.#startQueued = undefined;
     if (queued !== undefined) this.start().then(queued.resolve, queued.reject);
   }
 
@@ -354,7 +385,7 @@ export class Lifecycle {
    * Undoes a generation: doors closed, calls failed, scope ended. Answers undefined when there was nothing to wait for, which keeps
    * the way of a module without resources free of promises.
    */
-  #end(life: Life, error: KeelsonError): Promise<void> | undefined {
+  #end(life: Life, why: () => KeelsonError): Promise<void> | undefined {
     life.over = true;
     if (this.#live === life) this.#live = undefined;
     this.#forgetDeadline();
@@ -368,7 +399,7 @@ export class Lifecycle {
       });
     }
     life.context.abort();
-    for (const call of [...life.calls]) call.fail(error);
+    if (life.inFlight > 0) life.failCalls(why());
     life.context.close();
     return ending;
   }
@@ -425,5 +456,23 @@ export class Lifecycle {
 
   #notRunning(how: string): KeelsonError {
     return new KeelsonError("ABORTED", `Module "${this.#id}" ${how} during the call`, { details: { id: this.#id } });
+  }
+}
+
+/** What a function threw, which may be anything, `undefined` included. */
+type Failure = { readonly thrown: unknown } | undefined;
+
+/** Runs `run` and answers what it threw or rejected with. */
+function attempt(run: () => MaybePromise<void>): MaybePromise<Failure> {
+  try {
+    const answer = run();
+    return isPromise(answer)
+      ? Promise.resolve(answer).then(
+          () => undefined,
+          (thrown: unknown) => ({ thrown }),
+        )
+      : undefined;
+  } catch (thrown) {
+    return { thrown };
   }
 }

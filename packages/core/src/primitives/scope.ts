@@ -7,7 +7,7 @@ import type { MaybePromise } from "../contract/value.ts";
  * undo does not keep the others from running.
  */
 export class UndoScope implements Scope {
-  #undo: (() => MaybePromise<void>)[] = [];
+  #undo: (() => MaybePromise<void>)[] | undefined;
   #ended: Promise<readonly KeelsonError[]> | undefined;
   /** Failures of undos that came after the end. */
   readonly #onLateFailure: (error: KeelsonError) => void;
@@ -18,7 +18,7 @@ export class UndoScope implements Scope {
 
   /** Whether ending it would find nothing to undo. */
   get empty(): boolean {
-    return this.#undo.length === 0;
+    return this.#undo === undefined || this.#undo.length === 0;
   }
 
   add<T extends Disposable | AsyncDisposable>(resource: T): T {
@@ -27,7 +27,7 @@ export class UndoScope implements Scope {
   }
 
   defer(undo: () => MaybePromise<void>): void {
-    if (this.#ended === undefined) this.#undo.push(undo);
+    if (this.#ended === undefined) (this.#undo ??= []).push(undo);
     else void attempt(undo).then((error) => error && this.#onLateFailure(error));
   }
 
@@ -39,7 +39,7 @@ export class UndoScope implements Scope {
 
   async #run(): Promise<readonly KeelsonError[]> {
     const errors: KeelsonError[] = [];
-    for (let undo = this.#undo.pop(); undo !== undefined; undo = this.#undo.pop()) {
+    for (let undo = this.#undo?.pop(); undo !== undefined; undo = this.#undo?.pop()) {
       const error = await attempt(undo);
       if (error !== undefined) errors.push(error);
     }
