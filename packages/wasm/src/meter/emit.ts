@@ -28,6 +28,7 @@ const i32Add = 0x6a;
 const i32Sub = 0x6b;
 const i32And = 0x71;
 const i32Or = 0x72;
+const i32ShiftLeft = 0x74;
 const i32ShiftRight = 0x76;
 const RETURN = 0x0f;
 
@@ -557,10 +558,18 @@ export class Emitter {
     out.op(localTee, this.#length);
     this.#pushCounter();
     out.op(localGet, this.#length);
-    // at most 2^28 either way: a table or an array of more elements does not exist
-    if (unit === Bulk.bytes) out.i32(4);
-    else out.i32(0x0fff_ffff);
-    out.byte(unit === Bulk.bytes ? i32ShiftRight : i32And);
+    // at most 2^28 each way: no array has more elements, no table more than 2^25 entries
+    if (unit === Bulk.bytes) {
+      out.i32(4);
+      out.byte(i32ShiftRight);
+    } else {
+      out.i32(unit === Bulk.elements ? 0x0fff_ffff : 0x01ff_ffff);
+      out.byte(i32And);
+    }
+    if (unit === Bulk.entries) {
+      out.i32(3);
+      out.byte(i32ShiftLeft);
+    }
     out.byte(i32Sub);
     this.#storeAndTest();
   }

@@ -55,8 +55,8 @@ export const Action = {
   wait: 20,
 } as const;
 
-/** How a bulk operation's length becomes fuel. */
-export const Bulk = { bytes: 0, elements: 1 } as const;
+/** How a bulk operation's length becomes fuel: 16 bytes a unit, an array's element a unit, a table's entry 8 units. */
+export const Bulk = { bytes: 0, elements: 1, entries: 2 } as const;
 
 /** The most fuel that may pass between two tests in code without loops and calls. */
 const TEST_EVERY = 100_000;
@@ -415,10 +415,10 @@ export class Scan {
           }
           case Role.bulkMemory:
           case Role.bulkTable: {
-            const unit = role === Role.bulkMemory ? Bulk.bytes : Bulk.elements;
+            const unit = role === Role.bulkMemory ? Bulk.bytes : Bulk.entries;
             const known = literalAt === start && literal >= 0 && literal <= LITERAL_BULK;
             const wide = this.#bulkIsWide(slot, role === Role.bulkMemory ? memories : tables);
-            if (known && !wide) total += unit === Bulk.bytes ? literal >>> 4 : literal;
+            if (known && !wide) total += unit === Bulk.bytes ? literal >>> 4 : literal * 8;
             else this.#bulk(start, unit, wide, loop);
             height -= 3;
             break;
