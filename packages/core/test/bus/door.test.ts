@@ -6,16 +6,19 @@ import { UndoScope } from "../../src/primitives/scope.ts";
 import { countListeners, createTestBus, rejection, thrown, thrownCode } from "./harness.ts";
 
 describe("a door to the bus", () => {
-  test.each(["kernel.closed", "module.started", "supervisor.gave.up", "kernel"])("may not publish on %s: DENIED", async (topic) => {
-    const { host, bus } = createTestBus();
-    let heard = 0;
-    bus.on("**", () => void heard++);
-    bus.on(topic, () => void heard++);
-    expect(thrownCode(() => host.publish(topic, 1))).toBe("DENIED");
-    expect((await rejection(host.send(topic, 1))).code).toBe("DENIED");
-    expect(thrownCode(() => host.respond(topic, () => 1))).toBe("DENIED");
-    expect(heard).toBe(0);
-  });
+  test.each(["kernel.closed", "module.started", "supervisor.gave.up", "kernel"])(
+    "may not publish on %s: DENIED",
+    async (topic) => {
+      const { host, bus } = createTestBus();
+      let heard = 0;
+      bus.on("**", () => void heard++);
+      bus.on(topic, () => void heard++);
+      expect(thrownCode(() => host.publish(topic, 1))).toBe("DENIED");
+      expect((await rejection(host.send(topic, 1))).code).toBe("DENIED");
+      expect(thrownCode(() => host.respond(topic, () => 1))).toBe("DENIED");
+      expect(heard).toBe(0);
+    },
+  );
 
   test("may listen to them and ask there", async () => {
     const { host, bus } = createTestBus();
@@ -110,7 +113,10 @@ describe("a door to the bus", () => {
     });
     const failed = rejection(host.request("ask", 1));
     mod.close();
-    expect(await failed).toMatchObject({ code: "REQUEST_FAILED", details: { code: "DOOR_CLOSED", source: "mod" } });
+    expect(await failed).toMatchObject({
+      code: "REQUEST_FAILED",
+      details: { code: "DOOR_CLOSED", source: "mod" },
+    });
     expect(inside?.aborted).toBe(true);
     expect(platform.clock.pending).toBe(0);
   });
@@ -211,7 +217,7 @@ describe("a pending door", () => {
     const heard: string[] = [];
     const generation = (name: string, live: boolean): ReturnType<typeof door> => {
       const mod = door("mod", live);
-      mod.on("a", ({ data }) => heard.push(`${name} ${String(data)}`));
+      mod.on("a", ({ data }) => heard.push(`${name} ${JSON.stringify(data)}`));
       mod.respond("who", () => name);
       return mod;
     };
@@ -260,6 +266,16 @@ describe("a pending door", () => {
     expect([subscription.take()?.data, subscription.take()?.data]).toEqual([1, 3]);
   });
 
+  test("one that is deactivated during a delivery does not take in the envelope under way", async () => {
+    const { door, host } = createTestBus();
+    const mod = door("mod");
+    host.on("a", () => mod.deactivate());
+    using subscription = mod.subscribe("a", { overflow: "back-pressure" });
+    using dropping = mod.subscribe("a");
+    await host.send("a", 1);
+    expect([subscription.size, dropping.size]).toEqual([0, 0]);
+  });
+
   test("another module's topic is refused at once, also while pending", () => {
     const { door } = createTestBus();
     door("one").respond("a", () => 1);
@@ -282,7 +298,7 @@ describe("a pending door", () => {
   test("a subscription with a cursor misses nothing that the log holds, however long the door was not live", () => {
     const { bus, door } = createTestBus();
     for (const data of [0, 1]) bus.publish("kernel.x", data);
-    const [from] = bus.events() as [Cursor];
+    const [from] = bus.events() as readonly [Cursor];
     const mod = door("mod", false);
     using subscription = mod.subscribe("kernel.*", { from });
     bus.publish("kernel.x", 2);
@@ -299,7 +315,7 @@ describe("a pending door", () => {
   test("what the log lost while the door was not live counts as lagged", () => {
     const { bus, door } = createTestBus({ logCapacity: 2 });
     bus.publish("kernel.x", 0);
-    const [from] = bus.events() as [Cursor];
+    const [from] = bus.events() as readonly [Cursor];
     const mod = door("mod", false);
     using subscription = mod.subscribe("kernel.*", { from });
     for (const data of [1, 2, 3, 4, 5]) bus.publish("kernel.x", data);

@@ -1,4 +1,10 @@
-import { createBus, createBusDoor, type BusDoor, type BusOptions, type KernelBus } from "../../src/bus/index.ts";
+import {
+  createBus,
+  createBusDoor,
+  type BusDoor,
+  type BusOptions,
+  type KernelBus,
+} from "../../src/bus/index.ts";
 import { isKeelsonError, type ErrorCode, type KeelsonError } from "../../src/contract/errors.ts";
 import { createTestPlatform, type TestPlatform } from "../../src/testing/index.ts";
 

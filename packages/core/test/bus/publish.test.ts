@@ -14,7 +14,12 @@ describe("publish and on", () => {
     door("shop").publish("orders.created", data);
     bus.publish("orders.seen", 1);
     expect(heard).toHaveLength(2);
-    expect(heard[0]).toMatchObject({ topic: "orders.created", source: "shop", seq: 1, timestamp: 1_700_000_000_000 });
+    expect(heard[0]).toMatchObject({
+      topic: "orders.created",
+      source: "shop",
+      seq: 1,
+      timestamp: 1_700_000_000_000,
+    });
     expect(heard[0]?.data).toBe(data);
     expect(heard[0]?.correlationId).toBeUndefined();
     expect(heard[1]).toMatchObject({ source: "kernel", seq: 2 });
@@ -28,13 +33,20 @@ describe("publish and on", () => {
     const ids = heard.map(({ id }) => id);
     expect(new Set(ids).size).toBe(100);
     expect(ids.toSorted()).toEqual(ids);
-    expect(JSON.parse(JSON.stringify(heard[3]))).toMatchObject({ id: ids[3], seq: 4, topic: "a", source: "host", data: 3 });
+    expect(JSON.parse(JSON.stringify(heard[3]))).toMatchObject({
+      id: ids[3],
+      seq: 4,
+      topic: "a",
+      source: "host",
+      data: 3,
+    });
   });
 
   test("listeners of patterns and of the topic itself hear it in the order they came", () => {
     const { host } = createTestBus();
     const heard: string[] = [];
-    for (const pattern of ["a.b.c", "a.**", "*.b.*", "a.b.c", "**", "a.b.d"]) host.on(pattern, () => heard.push(pattern));
+    for (const pattern of ["a.b.c", "a.**", "*.b.*", "a.b.c", "**", "a.b.d"])
+      host.on(pattern, () => heard.push(pattern));
     host.publish("a.b.c", null);
     expect(heard).toEqual(["a.b.c", "a.**", "*.b.*", "a.b.c", "**"]);
   });
@@ -70,7 +82,9 @@ describe("publish and on", () => {
     host.publish("a", 1);
     host.publish("a", 2);
     expect(heard).toEqual([1, 1, 2, 2]);
-    expect(platform.log.records.map(({ level, fields }) => [level, fields["source"], fields["error"]])).toEqual([
+    expect(
+      platform.log.records.map(({ level, fields }) => [level, fields["source"], fields["error"]]),
+    ).toEqual([
       ["error", "bad", "thrown undefined"],
       ["error", "worse", "no"],
       ["error", "bad", "thrown undefined"],
@@ -85,7 +99,9 @@ describe("publish and on", () => {
       throw new Error("always");
     });
     for (let count = 0; count < 2500; count++) host.publish("a", count);
-    expect(platform.log.records.map(({ fields }) => fields["failures"])).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 1000, 2000]);
+    expect(platform.log.records.map(({ fields }) => fields["failures"])).toEqual([
+      1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 1000, 2000,
+    ]);
   });
 
   test("a listener whose promise is rejected counts as one that threw", async () => {
@@ -272,7 +288,9 @@ describe("time stamps", () => {
     const clock = { now: () => 0, wall: () => wall++ / 10, after: () => ({ [Symbol.dispose]: () => {} }) };
     const { bus } = createTestBus({ clock });
     for (let count = 0; count < 50; count++) bus.publish("kernel.x", count);
-    expect(bus.events().map(({ timestamp }) => timestamp)).toEqual(Array.from({ length: 50 }, (_, count) => count / 10));
+    expect(bus.events().map(({ timestamp }) => timestamp)).toEqual(
+      Array.from({ length: 50 }, (_, count) => count / 10),
+    );
   });
 
   test("a burst of one turn shares one reading of the clock; the next turn reads again", async () => {

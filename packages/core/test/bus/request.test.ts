@@ -77,7 +77,10 @@ describe("request and respond", () => {
       cause,
       details: { code: "OUT_OF_MEMORY" },
     });
-    expect(await rejection(host.request("rejects", 1))).toMatchObject({ code: "REQUEST_FAILED", cause: { message: "late" } });
+    expect(await rejection(host.request("rejects", 1))).toMatchObject({
+      code: "REQUEST_FAILED",
+      cause: { message: "late" },
+    });
     expect((await rejection(host.request("nothing", 1))).code).toBe("REQUEST_FAILED");
   });
 

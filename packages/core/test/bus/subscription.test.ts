@@ -282,7 +282,10 @@ describe("send", () => {
     await host.send("a", 1);
     const failed = [rejection(host.send("a", 2)), rejection(host.send("a", 3))];
     bus.close();
-    expect((await Promise.all(failed)).map(({ code }) => code)).toEqual(["SUBSCRIPTION_CLOSED", "SUBSCRIPTION_CLOSED"]);
+    expect((await Promise.all(failed)).map(({ code }) => code)).toEqual([
+      "SUBSCRIPTION_CLOSED",
+      "SUBSCRIPTION_CLOSED",
+    ]);
     expect(platform.clock.pending).toBe(0);
     expect((await rejection(host.send("a", 4))).code).toBe("KERNEL_CLOSED");
   });
@@ -302,7 +305,9 @@ describe("send", () => {
 
   test.each([-1, Number.NaN, "5"])("the time-out %s is refused with INVALID_OPTIONS", async (timeoutMs) => {
     const { host } = createTestBus();
-    expect((await rejection(host.send("a", 1, { timeoutMs: timeoutMs as number }))).code).toBe("INVALID_OPTIONS");
+    expect((await rejection(host.send("a", 1, { timeoutMs: timeoutMs as number }))).code).toBe(
+      "INVALID_OPTIONS",
+    );
     expect((await rejection(host.send("a..b", 1))).code).toBe("INVALID_TOPIC");
   });
 });

@@ -57,25 +57,55 @@ describe("topics", () => {
     expect(parsePattern(text)).toEqual(text.split("."));
   });
 
-  test.each(["**.a", "a.**.b", "a*", "***", "a.*b", "", "a..*", 3, undefined])("%j is no pattern: INVALID_TOPIC", (text) => {
-    expect(isInvalid(() => parsePattern(text))).toBe(true);
-  });
+  test.each(["**.a", "a.**.b", "a*", "***", "a.*b", "", "a..*", 3, undefined])(
+    "%j is no pattern: INVALID_TOPIC",
+    (text) => {
+      expect(isInvalid(() => parsePattern(text))).toBe(true);
+    },
+  );
 
   test("the topics of the kernel are known by their first word", () => {
-    expect(["kernel", "kernel.closed", "module.started", "supervisor.a.b"].map(isReservedTopic)).toEqual([true, true, true, true]);
-    expect(["kernels.x", "a.kernel", "modules", "boundary.x"].map(isReservedTopic)).toEqual([false, false, false, false]);
+    expect(["kernel", "kernel.closed", "module.started", "supervisor.a.b"].map(isReservedTopic)).toEqual([
+      true,
+      true,
+      true,
+      true,
+    ]);
+    expect(["kernels.x", "a.kernel", "modules", "boundary.x"].map(isReservedTopic)).toEqual([
+      false,
+      false,
+      false,
+      false,
+    ]);
   });
 
   test("`*` stands for one word and a last `**` for one or more", () => {
     const fit = (one: string, other: string): boolean => fits(one.split("."), other.split("."));
-    expect([fit("a.*", "a.b"), fit("a.*", "a"), fit("a.*", "a.b.c"), fit("*", "a")]).toEqual([true, false, false, true]);
-    expect([fit("a.**", "a.b"), fit("a.**", "a"), fit("a.**", "a.b.c"), fit("**", "a")]).toEqual([true, false, true, true]);
+    expect([fit("a.*", "a.b"), fit("a.*", "a"), fit("a.*", "a.b.c"), fit("*", "a")]).toEqual([
+      true,
+      false,
+      false,
+      true,
+    ]);
+    expect([fit("a.**", "a.b"), fit("a.**", "a"), fit("a.**", "a.b.c"), fit("**", "a")]).toEqual([
+      true,
+      false,
+      true,
+      true,
+    ]);
   });
 
   test("fits() agrees with a regular expression", () => {
-    fc.assert(fc.property(pattern, topic, (words, topicWords) => fits(words, topicWords) === matches(words, topicWords)), {
-      numRuns: 1000,
-    });
+    fc.assert(
+      fc.property(
+        pattern,
+        topic,
+        (words, topicWords) => fits(words, topicWords) === matches(words, topicWords),
+      ),
+      {
+        numRuns: 1000,
+      },
+    );
   });
 
   test("overlap() is true of patterns that share a topic, and false of those that share none of a thousand", () => {
@@ -114,7 +144,9 @@ describe("topics", () => {
           expect(tree.size).toBe(model.size);
           expect(tree.all().sort((one, other) => one - other)).toEqual([...model.keys()]);
           for (const words of topics) {
-            const expected = [...model].filter(([, patternWords]) => matches(patternWords, words)).map(([value]) => value);
+            const expected = [...model]
+              .filter(([, patternWords]) => matches(patternWords, words))
+              .map(([value]) => value);
             expect(tree.match(words).sort((one, other) => one - other)).toEqual(expected);
           }
           for (const [value, words] of model) tree.remove(words, value);
