@@ -52,14 +52,14 @@ export class BoundHistogram implements Histogram {
   }
 
   /** @throws RangeError for anything that is not a finite number ≥ 0: the sum of a histogram must only grow */
-  observe(value: number): void {
+  observe(value: number, times: number = 1): void {
     if (!(value >= 0 && value < Infinity)) throw new RangeError(`a histogram cannot observe ${value}`);
     const bounds = this.bounds;
     const length = bounds.length;
     let at = 0;
     // One by one from below: what is measured most lies in the first buckets, where this beats halving.
     while (at < length && value > (bounds[at] as number)) at++;
-    this.counts[at] = (this.counts[at] as number) + 1;
-    this.#sum[0] = (this.#sum[0] as number) + value;
+    this.counts[at] = (this.counts[at] as number) + times;
+    this.#sum[0] = (this.#sum[0] as number) + value * times;
   }
 }
