@@ -1,0 +1,14 @@
+import { test } from "node:test";
+import type { AdapterModule } from "../subject.ts";
+import { declareTests } from "./binding.ts";
+
+/** Declares the suite as tests of `node:test`. */
+export function conformance(adapter: AdapterModule): void {
+  declareTests(
+    {
+      test: (name, run) => void test(name, run),
+      skip: (name, reason) => void test(name, { skip: reason }, () => {}),
+    },
+    adapter,
+  );
+}

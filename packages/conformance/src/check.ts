@@ -1,0 +1,61 @@
+import type { Subject } from "./subject.ts";
+
+/** One promise, as data. */
+export interface Check {
+  /** Stable: `<contract>.<promise>`, such as "pool.first-come-first-served". */
+  readonly id: string;
+  /** The promise, as a sentence. */
+  readonly title: string;
+  /** Features of the platform without which the check is skipped. */
+  readonly requires?: readonly string[];
+  /** Resolves when the promise is kept; throws what shows that it is not. Must release all it took. */
+  run(subject: Subject, context: CheckContext): Promise<void>;
+}
+
+/** What a running check may use. */
+export interface CheckContext {
+  /** Fires when the check's time is over. */
+  readonly signal: AbortSignal;
+  /** Runs when the check ends, last first; what fails here fails the check. */
+  defer(undo: () => unknown): void;
+}
+
+/** A promise that was not kept. */
+export class BrokenPromise extends Error {
+  override readonly name: string = "BrokenPromise";
+}
+
+/** Fails the check with `message` unless `condition` holds. */
+export function ensure(condition: boolean, message: string): asserts condition {
+  if (!condition) throw new BrokenPromise(message);
+}
+
+/** Fails the check unless both are the same, or plain data of the same content. */
+export function ensureEqual(actual: unknown, expected: unknown, what: string): void {
+  if (Object.is(actual, expected)) return;
+  const [a, b] = [print(actual), print(expected)];
+  if (a !== b || typeof actual !== typeof expected) throw new BrokenPromise(`${what}: expected ${b}, got ${a}`);
+}
+
+/** Fails the check unless `work` fails with a KeelsonError of this code; gives the error. */
+export async function ensureCode(work: Promise<unknown> | (() => unknown), code: string, what: string): Promise<Error> {
+  let value: unknown;
+  try {
+    value = await (typeof work === "function" ? work() : work);
+  } catch (error) {
+    const got = (error as { code?: unknown } | undefined)?.code;
+    if (got === code) return error as Error;
+    throw new BrokenPromise(`${what}: expected ${code}, got ${String(got ?? error)}`, { cause: error });
+  }
+  throw new BrokenPromise(`${what}: expected ${code}, got the value ${print(value)}`);
+}
+
+function print(value: unknown): string {
+  const order = (_key: string, inner: unknown): unknown => {
+    if (typeof inner === "bigint") return `${inner}n`;
+    if (inner === undefined) return "undefined";
+    if (typeof inner !== "object" || inner === null || Array.isArray(inner)) return inner;
+    return Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)));
+  };
+  return JSON.stringify(value, order) ?? String(value);
+}

@@ -1,0 +1,103 @@
+import type { Check, CheckContext } from "./check.ts";
+import type { Subject } from "./subject.ts";
+
+/** How one check went. */
+export interface CheckResult {
+  readonly id: string;
+  readonly title: string;
+  readonly status: "passed" | "failed" | "skipped";
+  /** Why it was skipped, or what showed that the promise is not kept. */
+  readonly reason?: string;
+  readonly ms: number;
+}
+
+/** How all of them went. Plain data. */
+export interface Report {
+  readonly subject: string;
+  readonly platform: { readonly name: string; readonly version: string };
+  readonly counts: { readonly passed: number; readonly failed: number; readonly skipped: number };
+  readonly results: readonly CheckResult[];
+}
+
+/** Options of {@link runChecks}. */
+export interface RunOptions {
+  /** Ids, or beginnings of ids that end in a dot, to run alone. */
+  readonly only?: readonly string[];
+  /** Told of each result as it comes. */
+  readonly onResult?: (result: CheckResult) => void;
+  /** Time of one check, ms. Default 30,000. */
+  readonly timeoutMs?: number;
+}
+
+/** Why `subject` cannot be asked to keep this promise; undefined when it can. Skips come from here alone. */
+export function skipReason(check: Check, subject: Subject): string | undefined {
+  const { supports, reasons } = subject.platform();
+  for (const feature of check.requires ?? []) {
+    if (feature === "child" && subject.child === undefined) return "the adapter names no way to run a child program";
+    if (feature !== "child" && supports[feature] !== true) return reasons[feature] ?? `the platform does not support ${feature}`;
+  }
+  return undefined;
+}
+
+/**
+ * Runs one check to its end: clean-up included, bounded in time.
+ * @throws what showed that the promise is not kept
+ */
+export async function runCheck(check: Check, subject: Subject, timeoutMs = 30_000): Promise<void> {
+  const { clock } = subject.platform();
+  const controller = new AbortController();
+  const undo: (() => unknown)[] = [];
+  const context: CheckContext = { signal: controller.signal, defer: (run) => void undo.push(run) };
+  const errors: unknown[] = [];
+  const late = Promise.withResolvers<never>();
+  const timer = clock.after(timeoutMs, () => {
+    const error = new Error(`the check did not end within ${timeoutMs} ms`);
+    controller.abort(error);
+    late.reject(error);
+  });
+  try {
+    await Promise.race([check.run(subject, context), late.promise]);
+  } catch (error) {
+    errors.push(error);
+  }
+  for (let next = undo.pop(); next !== undefined; next = undo.pop()) {
+    try {
+      await Promise.race([next(), late.promise]);
+    } catch (error) {
+      errors.push(error);
+    }
+  }
+  timer[Symbol.dispose]();
+  if (errors.length > 0) throw errors[0];
+}
+
+/** Runs the checks one after the other; a failed one does not keep the others from running. */
+export async function runChecks(checks: readonly Check[], subject: Subject, options: RunOptions = {}): Promise<Report> {
+  const { only, onResult, timeoutMs } = options;
+  const { name, version, clock } = subject.platform();
+  const wanted = checks.filter(({ id }) => only === undefined || only.some((part) => id === part || (part.endsWith(".") && id.startsWith(part))));
+  const results: CheckResult[] = [];
+  for (const check of wanted) {
+    const { id, title } = check;
+    const started = clock.now();
+    let outcome: Pick<CheckResult, "status" | "reason">;
+    const skip = skipReason(check, subject);
+    if (skip !== undefined) outcome = { status: "skipped", reason: skip };
+    else {
+      outcome = await runCheck(check, subject, timeoutMs).then(
+        () => ({ status: "passed" as const }),
+        (error: unknown) => ({ status: "failed" as const, reason: error instanceof Error ? error.message : String(error) }),
+      );
+    }
+    const result: CheckResult = { id, title, ...outcome, ms: Math.round(clock.now() - started) };
+    results.push(result);
+    onResult?.(result);
+  }
+  const count = (status: CheckResult["status"]): number => results.filter((result) => result.status === status).length;
+  return {
+    subject: subject.name,
+    platform: { name, version },
+    counts: { passed: count("passed"), failed: count("failed"), skipped: count("skipped") },
+    results,
+  };
+}

@@ -1,0 +1,4 @@
+import { conformance } from "../src/bindings/vitest.ts";
+import { adapter } from "./adapter.ts";
+
+conformance(adapter);
