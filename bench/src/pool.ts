@@ -1,6 +1,9 @@
 import { createRequire } from "node:module";
 import { performance } from "node:perf_hooks";
 import { createPool, type Pool as KeelsonPool } from "@keelson/core";
+import type * as GenericPool from "generic-pool";
+import type * as LightningPool from "lightning-pool";
+import type * as Tarn from "tarn";
 
 /** One line of the table: a contender at one task. */
 export interface PoolRow {
@@ -38,6 +41,8 @@ interface Contender {
   end(): Promise<unknown> | void;
 }
 
+/** What is awaited while something is held: one turn of the microtask queue. */
+const settled = Promise.resolve();
 const SIZE = 10;
 const TASKS = 100;
 
@@ -53,7 +58,7 @@ export async function benchPool(options: PoolBenchOptions = {}): Promise<readonl
   const pools = awaited.filter((contender) => contender.task !== undefined);
   const per = Math.ceil(checkouts / TASKS);
   const contend = async (contender: Contender, waits?: number[]): Promise<void> => {
-    await Promise.all(Array.from({ length: TASKS }, () => contender.task?.(per, waits)));
+    await Promise.all(Array.from({ length: TASKS }, async () => contender.task?.(per, waits)));
   };
 
   const alone = await alternate(atOnce, rounds, checkouts * 10, (one) => one.alone(checkouts * 10));
@@ -161,7 +166,7 @@ function arrayHeld(): Contender {
       for (let n = 0; n < times; n++) {
         const thing = free.pop() as Thing;
         thing.uses++;
-        await undefined;
+        await settled;
         free.push(thing);
       }
     },
@@ -227,7 +232,7 @@ function keelsonHeld(): Contender {
       for (let n = 0; n < times; n++) {
         const lease = pool.tryCheckout() ?? (await pool.checkout());
         lease.value.uses++;
-        await undefined;
+        await settled;
         lease.release();
       }
     },
@@ -253,7 +258,7 @@ function keelsonAwaited(): Contender {
         const lease = await pool.checkout();
         if (begin !== 0) waits?.push(performance.now() - begin);
         lease.value.uses++;
-        await undefined;
+        await settled;
         lease.release();
       }
     },
@@ -283,7 +288,7 @@ function peer(
         const thing = await take();
         if (begin !== 0) waits?.push(performance.now() - begin);
         thing.uses++;
-        await undefined;
+        await settled;
         give(thing);
       }
     },
@@ -294,7 +299,7 @@ function peer(
 const require = createRequire(import.meta.url);
 
 function tarn(): Contender {
-  const { Pool } = require("tarn") as typeof import("tarn");
+  const { Pool } = require("tarn") as typeof Tarn;
   const pool = new Pool<Thing>({ create: async () => ({ uses: 0 }), destroy() {}, min: SIZE, max: SIZE });
   return peer(
     peerNames[0] as string,
@@ -305,7 +310,7 @@ function tarn(): Contender {
 }
 
 function genericPool(): Contender {
-  const { createPool: create } = require("generic-pool") as typeof import("generic-pool");
+  const { createPool: create } = require("generic-pool") as typeof GenericPool;
   const pool = create<Thing>(
     { create: async () => ({ uses: 0 }), destroy: async () => {} },
     { min: SIZE, max: SIZE },
@@ -322,7 +327,7 @@ function genericPool(): Contender {
 }
 
 function lightningPool(): Contender {
-  const { Pool } = require("lightning-pool") as typeof import("lightning-pool");
+  const { Pool } = require("lightning-pool") as typeof LightningPool;
   const pool = new Pool<Thing>({ create: () => ({ uses: 0 }), destroy() {} }, { min: SIZE, max: SIZE });
   return peer(
     peerNames[2] as string,
