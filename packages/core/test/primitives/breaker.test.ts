@@ -70,6 +70,18 @@ describe("Breaker", () => {
     expect(breaker.state).toBe("half-open");
   });
 
+  test("late failures of those that passed before it opened do not keep it open for longer", async () => {
+    const clock = createFakeClock();
+    const breaker = new Breaker(clock, options);
+    for (let n = 0; n < 3; n++) breaker.failed("normal");
+    await clock.advance(40);
+    for (let n = 0; n < 5; n++) expect(breaker.failed("normal")).toBe(false);
+    await clock.advance(10);
+    expect(breaker.enter()).toBe("trial");
+    for (let n = 0; n < 5; n++) expect(breaker.failed("normal")).toBe(false);
+    expect(breaker.state).toBe("half-open");
+  });
+
   test("an abandoned trial leaves the place to the next", async () => {
     const clock = createFakeClock();
     const breaker = new Breaker(clock, options);
