@@ -1,0 +1,119 @@
+import { nativeModule, type NativeModuleOptions } from "@keelson/core";
+import { ensure, ensureCode, ensureEqual, type Check } from "../check.ts";
+import { openKernel, versioned } from "./kernel-setup.ts";
+
+const broken: readonly Partial<NativeModuleOptions>[] = [
+  { start: () => Promise.reject(new Error("on purpose")) },
+  { init: () => Promise.reject(new Error("on purpose")) },
+  { health: () => ({ healthy: false, message: "on purpose" }) },
+];
+
+export const reloadChecks: readonly Check[] = [
+  {
+    id: "reload.swaps",
+    title: "after a reload the new version answers, with overlap and without",
+    async run(subject, context) {
+      const kernel = await openKernel(subject, context);
+      for (const overlap of [true, false]) {
+        const id = `m-${overlap}`;
+        await kernel.register(versioned(id, "1.0.0", { overlap }));
+        await kernel.start(id);
+        await kernel.reload(id, versioned(id, "2.0.0", { overlap }));
+        ensureEqual(await kernel.invoke(id, "version"), "2.0.0", "the version that answers");
+      }
+    },
+  },
+  {
+    id: "reload.rolls-back",
+    title: "a version that does not come up healthy never takes a call: RELOAD_FAILED, and the old one serves on",
+    async run(subject, context) {
+      const kernel = await openKernel(subject, context);
+      for (const overlap of [true, false]) {
+        const id = `m-${overlap}`;
+        await kernel.register(versioned(id, "1.0.0", { overlap }));
+        await kernel.start(id);
+        for (const way of broken) {
+          const seen = new Set<unknown>();
+          const reload = ensureCode(kernel.reload(id, versioned(id, "2.0.0", { overlap, ...way })), "RELOAD_FAILED", "a broken version");
+          for (let n = 0; n < 5; n++) seen.add(await kernel.invoke(id, "version"));
+          await reload;
+          seen.add(await kernel.invoke(id, "version"));
+          ensureEqual([...seen], ["1.0.0"], "versions that answered");
+        }
+      }
+    },
+  },
+  {
+    id: "reload.loses-no-call",
+    title: "calls in flight and calls that come during a reload are all answered",
+    async run(subject, context) {
+      const { clock } = subject.platform();
+      const kernel = await openKernel(subject, context);
+      for (const overlap of [true, false]) {
+        const id = `m-${overlap}`;
+        const slow = (version: string, fails: boolean) =>
+          nativeModule({
+            id,
+            version,
+            overlap,
+            methods: { echo: ({ payload }) => new Promise((resolve) => clock.after((payload as number) % 3, () => resolve(payload))) },
+            start: () => new Promise((resolve, reject) => clock.after(2, () => (fails ? reject(new Error("on purpose")) : resolve()))),
+          });
+        await kernel.register(slow("1.0.0", false));
+        await kernel.start(id);
+        let asked = 0;
+        const answers: Promise<unknown>[] = [];
+        for (let round = 0; round < 10; round++) {
+          const reload = kernel.reload(id, slow(`${round + 2}.0.0`, round % 2 === 0)).catch(() => {});
+          for (let n = 0; n < 10; n++) {
+            answers.push(kernel.invoke(id, "echo", asked++));
+            await new Promise<void>((resolve) => clock.after(1, resolve));
+          }
+          await reload;
+        }
+        ensureEqual(await Promise.all(answers), Array.from({ length: asked }, (_, n) => n), "answers");
+      }
+    },
+  },
+  {
+    id: "reload.never-two-alive",
+    title: "without overlap the old version has ended before the new one begins",
+    async run(subject, context) {
+      const kernel = await openKernel(subject, context);
+      let alive = 0;
+      let most = 0;
+      const counted = (version: string) =>
+        versioned("m", version, { overlap: false, start: () => void (most = Math.max(most, ++alive)), stop: async () => void alive-- });
+      await kernel.register(counted("1.0.0"));
+      await kernel.start("m");
+      for (let n = 2; n < 6; n++) await kernel.reload("m", counted(`${n}.0.0`));
+      ensureEqual(most, 1, "versions alive at the same time");
+    },
+  },
+  {
+    id: "reload.listens-once",
+    title: "subscriptions go live at the swap: each envelope is heard by one version",
+    async run(subject, context) {
+      const kernel = await openKernel(subject, context);
+      const heard: string[] = [];
+      const listening = (version: string, gate?: Promise<void>) =>
+        versioned("m", version, {
+          async start({ bus }) {
+            bus.on("news", () => void heard.push(version));
+            await gate;
+          },
+        });
+      await kernel.register(listening("1.0.0"));
+      await kernel.start("m");
+      const gate = Promise.withResolvers<void>();
+      const reload = kernel.reload("m", listening("2.0.0", gate.promise));
+      for (let turn = 0; turn < 50; turn++) await Promise.resolve();
+      kernel.bus.publish("news", 1);
+      gate.resolve();
+      await reload;
+      kernel.bus.publish("news", 2);
+      ensureEqual(heard, ["1.0.0", "2.0.0"], "who heard");
+      ensure(kernel.state("m") === "running", "the module does not run");
+    },
+  },
+];
