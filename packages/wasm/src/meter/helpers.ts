@@ -1,4 +1,4 @@
-import { type Layout, RefillKind } from "./layout.ts";
+import { type Layout, PARKED_BELOW, RefillKind } from "./layout.ts";
 import type { Writer } from "./writer.ts";
 
 // The functions that the meter appends. What they have in common: the host is asked through the private table, and a
@@ -24,10 +24,10 @@ function ask(layout: Layout, writer: Writer, kind: number, push: () => void): vo
   writer.u32(layout.refillTable);
 }
 
-/** Traps when local `local` is negative. */
-function trapIfNegative(writer: Writer, local: number): void {
+/** Traps when local `local` is below `least`. */
+function trapIfBelow(writer: Writer, local: number, least: number): void {
   writer.op(localGet, local);
-  writer.i32(0);
+  writer.i32(least);
   writer.raw([0x48, 0x04, EMPTY, 0x00, end]);
 }
 
@@ -35,7 +35,7 @@ function trapIfNegative(writer: Writer, local: number): void {
 function refillGlobal(layout: Layout, writer: Writer, kind: number, local: number): void {
   ask(layout, writer, kind, () => writer.op(globalGet, layout.fuel));
   writer.op(localSet, local);
-  trapIfNegative(writer, local);
+  trapIfBelow(writer, local, kind === RefillKind.host ? PARKED_BELOW : 0);
   writer.op(localGet, local);
   writer.op(globalSet, layout.fuel);
 }
@@ -55,7 +55,7 @@ export function slowLocal(layout: Layout): number {
   return layout.helper("slowLocal", () => layout.functionType([I32], [I32]), [I32], (writer) => {
     ask(layout, writer, RefillKind.slice, () => writer.op(localGet, 0));
     writer.op(localSet, 1);
-    trapIfNegative(writer, 1);
+    trapIfBelow(writer, 1, 0);
     writer.op(globalGet, layout.fuel);
     writer.op(localGet, 1);
     writer.byte(0x6a);

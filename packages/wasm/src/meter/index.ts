@@ -1,5 +1,5 @@
-export { attach, type Attached, type RefillFunction } from "./runtime.ts";
-export { MAX_SLICE, PARKED, PARKED_BELOW, RefillKind } from "./layout.ts";
+export { attach, type Attached, type RefillFunction, unpark } from "./runtime.ts";
+export { MAX_SLICE, RefillKind, STOP } from "./layout.ts";
 export { meter, type MeteredModule } from "./meter.ts";
 export { type OffsetMap, originalOffset } from "./offset-map.ts";
 export {

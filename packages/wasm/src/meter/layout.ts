@@ -6,7 +6,11 @@ import { Writer } from "./writer.ts";
 export const RefillKind = {
   /** The slice is used up. */
   slice: 0,
-  /** A call into the host returned, or failed and was caught: time may have passed. */
+  /**
+   * A call into the host returned, or failed and was caught: time may have passed. The guest goes on with the answer
+   * even when it is below zero, and asks again at its next test: so fuel runs out at the same tests whether or not
+   * the host was asked in between.
+   */
   host: 1,
   /** Calls nest too deep; the answer is not looked at. */
   stack: 2,
@@ -26,6 +30,8 @@ export const RefillKind = {
 export const PARKED: number = 2 ** 30;
 /** Counters below this are parked. Charges between two tests stay far above it. */
 export const PARKED_BELOW: number = -(2 ** 29 + 2 ** 28);
+/** What the host answers to stop the guest, whatever it was asked. */
+export const STOP: number = -(2 ** 31);
 /** The largest slice the host may hand out. */
 export const MAX_SLICE: number = 2 ** 27;
 

@@ -2,7 +2,8 @@ import { MAX_SLICE, PARKED, PARKED_BELOW } from "./layout.ts";
 import type { MeterMeta } from "./options.ts";
 
 /**
- * Answers a guest that asks to go on: the new counter, at most {@link MAX_SLICE}, or a negative number to stop it.
+ * Answers a guest that asks to go on: the new counter, from zero to {@link MAX_SLICE}, or `STOP`. To
+ * `RefillKind.host` the counter as it was, `unpark`ed, is an answer too, even when it is below zero.
  * It must not throw: a guest can catch what it throws, but never a stop. `counter` is what is left, below zero when
  * overdrawn; with `RefillKind.allocation` it is what an allocation needs.
  */

@@ -1,5 +1,13 @@
-import { attach, type Attached, meter, type MeteredModule, type MeterOptions, RefillKind } from "../../src/meter/index.ts";
-import { unpark } from "../../src/meter/runtime.ts";
+import {
+  attach,
+  type Attached,
+  meter,
+  type MeteredModule,
+  type MeterOptions,
+  RefillKind,
+  STOP,
+  unpark,
+} from "../../src/meter/index.ts";
 
 export type Callable = (...args: unknown[]) => unknown;
 
@@ -12,6 +20,8 @@ export class FuelHost {
   readonly asked: number[] = Array.from({ length: 8 }, () => 0);
   /** Why it stopped the guest. */
   stopped: "fuel" | "stack" | "memory" | "asked" | undefined;
+  /** What had been charged when fuel ran out. */
+  usedWhenStopped: number | undefined;
   /** Looked at whenever the guest asks: true stops it. */
   wantsStop: () => boolean = () => false;
 
@@ -22,23 +32,29 @@ export class FuelHost {
 
   readonly refill = (kind: number, counter: number): number => {
     this.asked[kind]!++;
-    if (this.stopped) return -1;
+    if (this.stopped) return STOP;
     if (kind === RefillKind.stack) return this.stop("stack");
     if (kind === RefillKind.allocation) return this.stop("memory");
     if (this.wantsStop()) return this.stop("asked");
     let left = unpark(counter);
+    if (kind === RefillKind.host) return left;
+    let granted = this.granted;
     while (left < 0) {
-      const grant = Math.min(this.slice, this.limit - this.granted);
-      if (grant <= 0) return this.stop("fuel");
-      this.granted += grant;
+      const grant = Math.min(this.slice, this.limit - granted);
+      if (grant <= 0) {
+        this.usedWhenStopped = this.granted - unpark(counter);
+        return this.stop("fuel");
+      }
+      granted += grant;
       left += grant;
     }
+    this.granted = granted;
     return left;
   };
 
   stop(why: NonNullable<FuelHost["stopped"]>): number {
     this.stopped = why;
-    return -1;
+    return STOP;
   }
 }
 
@@ -72,7 +88,7 @@ export function run(
     attached,
     host,
     metered,
-    used: () => host.granted - attached.fuel,
+    used: () => host.usedWhenStopped ?? host.granted - attached.fuel,
   };
 }
 
