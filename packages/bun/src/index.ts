@@ -1,1 +1,2 @@
+export { createKernel, type BunKernelOptions } from "./kernel.ts";
 export { bunPlatform, type PlatformOptions } from "./platform.ts";

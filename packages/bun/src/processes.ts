@@ -85,15 +85,18 @@ function fileSink(sink: FileSink): InputSink {
       if (!isPromise(written) && !isPromise(flushed)) return undefined;
       return Promise.all([written, flushed]).then(() => undefined);
     },
-    end() {
-      try {
-        const ended = sink.end();
-        if (isPromise(ended)) ended.catch(() => undefined);
-      } catch {
-        // It was closed before.
-      }
-    },
+    end: () => close(sink),
+    abort: () => close(sink),
   };
+}
+
+function close(sink: FileSink): void {
+  try {
+    const ended = sink.end();
+    if (isPromise(ended)) ended.catch(() => undefined);
+  } catch {
+    // It was closed before.
+  }
 }
 
 function isPromise(value: unknown): value is Promise<unknown> {

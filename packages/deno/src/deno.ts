@@ -17,6 +17,7 @@ export interface ByteSink {
   getWriter(): {
     write(chunk: Uint8Array): Promise<void>;
     close(): Promise<void>;
+    abort(): Promise<void>;
     readonly closed: Promise<void>;
   };
 }

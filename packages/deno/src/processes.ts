@@ -129,5 +129,7 @@ function sinkOf(stream: ByteSink): InputSink {
   return {
     write: (chunk) => writer.write(chunk),
     end: () => void writer.close().catch(() => undefined),
+    // Waits for a write under way, which fails or succeeds as soon as the pipe has no reader.
+    abort: () => void writer.abort().catch(() => undefined),
   };
 }

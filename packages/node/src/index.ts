@@ -1,1 +1,2 @@
+export { createKernel, type NodeKernelOptions } from "./kernel.ts";
 export { nodePlatform, type PlatformOptions } from "./platform.ts";

@@ -90,32 +90,38 @@ function writable(stream: Writable): InputSink {
           stream.destroyed ? reject(stream.errored ?? new Error("the stream is closed")) : resolve();
       });
     },
-    end: () => void stream.end(),
+    end: () => void (stream.destroyed || stream.end()),
+    abort: () => void stream.destroy(),
   };
 }
 
 /** A Node stream as a child's output: pushed by Node, held back while more than 256 KiB wait. */
 function readable(stream: Readable): OutputSource {
   const end = { done: true, value: undefined } as const;
-  const waiting: ((result: IteratorResult<Bytes, undefined>) => void)[] = [];
+  let waiting: ((result: IteratorResult<Bytes, undefined>) => void) | undefined;
+  let asked: Promise<IteratorResult<Bytes, undefined>>;
   let queue: Bytes[] = [];
   let bytes = 0;
   let over = false;
   const finish = (): void => {
     over = true;
-    for (const resolve of waiting.splice(0)) resolve(end);
+    waiting?.(end);
+    waiting = undefined;
   };
   stream.on("data", (buffer: Buffer<ArrayBuffer>) => {
     const value: Bytes = new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
-    const resolve = waiting.shift();
-    if (resolve !== undefined) return resolve({ done: false, value });
+    if (waiting !== undefined) {
+      const resolve = waiting;
+      waiting = undefined;
+      return resolve({ done: false, value });
+    }
     queue.push(value);
     bytes += value.byteLength;
     // At each chunk anew: Node lets the streams of an ended child flow.
     if (bytes > HIGH_WATER_BYTES) stream.pause();
   });
   stream.on("end", finish).on("close", finish).on("error", finish);
-  return {
+  const source: OutputSource = {
     next() {
       const value = queue.shift();
       if (value !== undefined) {
@@ -124,7 +130,12 @@ function readable(stream: Readable): OutputSource {
         return Promise.resolve({ done: false, value });
       }
       if (over) return Promise.resolve(end);
-      return new Promise((resolve) => waiting.push(resolve));
+      // Two questions at a time are rare: the second is put when the first is answered.
+      if (waiting !== undefined) return asked.then(() => source.next());
+      asked = new Promise((resolve) => {
+        waiting = resolve;
+      });
+      return asked;
     },
     cancel() {
       queue = [];
@@ -133,4 +144,5 @@ function readable(stream: Readable): OutputSource {
       finish();
     },
   };
+  return source;
 }

@@ -76,11 +76,13 @@ export class ChildProcess implements Process {
 
   async #terminate(options: TerminateOptions): Promise<TerminationReport> {
     const report = await this.#end(this, options, this.#hurry.promise);
-    // Survivors may hold the pipes for ever.
+    // The report does not wait for the descriptors to be closed. Survivors may hold the pipes for ever.
     const survived = report.orphans.length > 0;
-    this.#input.fail();
-    this.stdout.release(survived);
-    this.stderr.release(survived);
+    setImmediate(() => {
+      this.#input.fail();
+      this.stdout.release(survived);
+      this.stderr.release(survived);
+    });
     return report;
   }
 

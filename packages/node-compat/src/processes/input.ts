@@ -10,8 +10,10 @@ const JOIN_BYTES = 64 * 1024;
 export interface InputSink {
   /** Takes a chunk; the promise, if any, settles when the next may come. Rejects or throws when the child no longer reads. */
   write(chunk: Bytes): MaybePromise<void>;
-  /** Closes it. Must not throw and may be called on one that is closed. */
+  /** Closes it once all is taken. Must not throw and may be called on one that is closed. */
   end(): void;
+  /** Closes it at once, whatever was not taken yet. Must not throw and may be called on one that is closed. */
+  abort(): void;
 }
 
 /** The queue before a child's standard input: joins what is written in one turn, and never lets an error out of band. */
@@ -20,9 +22,14 @@ export class Input {
   readonly #name: string;
   #queue: Bytes[] = [];
   #bytes = 0;
+  /** A flush is under way or due. */
   #busy = false;
+  /** Whether the last turn brought more than one write. */
+  #joins = false;
   #closing = false;
-  #failure: KeelsonError | undefined;
+  /** Why nobody reads any more; the error itself is made when somebody is told. */
+  #failed = false;
+  #cause: unknown;
   #room: PromiseWithResolvers<void> | undefined;
 
   /** @param name of the child, for messages */
@@ -32,12 +39,14 @@ export class Input {
   }
 
   write(bytes: Bytes): MaybePromise<void> {
-    if (this.#failure !== undefined || this.#closing) return this.#refuse();
+    if (this.#closing) return this.#refuse();
     this.#queue.push(bytes);
     this.#bytes += bytes.byteLength;
     if (!this.#busy) {
       this.#busy = true;
-      process.nextTick(this.#flush);
+      // Who writes once a turn is not made to wait for its end; who wrote more than once probably does so again.
+      if (this.#joins) process.nextTick(this.#flush);
+      else if (this.#drain()) queueMicrotask(this.#flush);
     }
     if (this.#bytes <= HIGH_WATER_BYTES) return undefined;
     if (this.#room === undefined) {
@@ -57,45 +66,64 @@ export class Input {
 
   /** Gives up: nobody reads any more. */
   fail(cause?: unknown): void {
-    if (this.#failure !== undefined) return;
-    this.#failure = new KeelsonError("PROCESS_EXITED", `${this.#name} no longer reads its standard input`, {
-      hint: "look at how the process ended and at what it wrote to standard error",
-      ...(cause === undefined ? {} : { cause }),
-    });
+    if (this.#failed) return;
+    this.#failed = true;
+    this.#cause = cause;
+    this.#closing = true;
     this.#queue = [];
     this.#bytes = 0;
-    this.#room?.reject(this.#failure);
+    this.#room?.reject(this.#error());
     this.#room = undefined;
-    this.#closing = true;
-    this.#sink.end();
+    this.#sink.abort();
+  }
+
+  #error(): KeelsonError {
+    if (!this.#failed)
+      return new KeelsonError("PROCESS_EXITED", `the standard input of ${this.#name} is closed`);
+    return new KeelsonError("PROCESS_EXITED", `${this.#name} no longer reads its standard input`, {
+      hint: "look at how the process ended and at what it wrote to standard error",
+      ...(this.#cause === undefined ? {} : { cause: this.#cause }),
+    });
   }
 
   #refuse(): Promise<never> {
-    const refused = Promise.reject(
-      this.#failure ?? new KeelsonError("PROCESS_EXITED", `the standard input of ${this.#name} is closed`),
-    );
+    const refused = Promise.reject(this.#error());
     refused.catch(() => undefined);
     return refused;
   }
 
+  /** Writes what has gathered by the end of a turn, or since the sink was full. */
   readonly #flush = (): void => {
+    this.#joins = this.#queue.length > 1;
+    if (!this.#drain()) return;
+    this.#busy = false;
+    if (this.#closing && !this.#failed) this.#sink.end();
+  };
+
+  /** Writes all that is queued; false when the sink is full and goes on by itself, or nobody reads any more. */
+  #drain(): boolean {
     for (;;) {
-      if (this.#failure !== undefined) return;
+      if (this.#failed) return false;
       const chunk = this.#take();
-      if (chunk === undefined) break;
+      if (chunk === undefined) return true;
       let taken: MaybePromise<void>;
       try {
         taken = this.#sink.write(chunk);
       } catch (error) {
-        return this.fail(error);
+        this.fail(error);
+        return false;
       }
       if (taken !== undefined) {
-        taken.then(this.#flush, (error: unknown) => this.fail(error));
-        return;
+        // Such a sink joins by itself: what comes until it is ready goes in one piece.
+        taken.then(this.#refill, (error: unknown) => this.fail(error));
+        return false;
       }
     }
-    this.#busy = false;
-    if (this.#closing) this.#sink.end();
+  }
+
+  readonly #refill = (): void => {
+    this.#flush();
+    this.#joins = false;
   };
 
   /** The next chunk: one that is large as it is, small ones joined. */

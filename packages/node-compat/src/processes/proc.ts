@@ -5,6 +5,9 @@ import type { ProcessEntry, ProcessTable } from "./table.ts";
 /** Time a scan may hold the thread before it lets others run, ms. */
 const SLICE_MS = 8;
 
+/** The flag of the kernel's own threads, which are nobody's child. */
+const KERNEL_THREAD = 0x0020_0000;
+
 /**
  * The process table of Linux, from /proc. Start times are in clock ticks since the machine started.
  * @throws what the runtime throws when it may not read /proc
@@ -67,7 +70,7 @@ function pidsOf(folder: string): number[] {
   return pids;
 }
 
-/** `pid (name) state parent group session …`, start time at place 22; the name may hold blanks and brackets. */
+/** `pid (name) state parent group session tty tpgid flags …`, start time at place 22; the name may hold blanks and brackets. */
 export function parseStat(pid: number, stat: string): ProcessEntry | undefined {
   const open = stat.indexOf("(");
   const close = stat.lastIndexOf(")");
@@ -75,6 +78,7 @@ export function parseStat(pid: number, stat: string): ProcessEntry | undefined {
   const fields = stat.slice(close + 2).split(" ", 20);
   const state = fields[0];
   if (state === "Z" || state === "X" || state === "x") return undefined;
+  if ((Number(fields[6]) & KERNEL_THREAD) !== 0) return undefined;
   return {
     pid,
     parent: Number(fields[1]),

@@ -68,25 +68,32 @@ export class Scanner {
   async #take(): Promise<Snapshot> {
     const entries = new Map<number, ProcessEntry>();
     for (const entry of await this.#table.list(this.#own)) entries.set(entry.pid, entry);
-    const { insight } = this.#table;
-    const pipes = new Map<number, readonly string[]>();
     for (const pid of this.#marks.keys()) if (!entries.has(pid)) this.#marks.delete(pid);
+    const { insight } = this.#table;
     return {
       entries,
-      mark: (entry) => this.#markOf(entry, insight),
-      pipes(entry) {
-        let found = pipes.get(entry.pid);
-        if (found === undefined) pipes.set(entry.pid, (found = insight?.pipes(entry.pid) ?? []));
-        return found;
-      },
+      mark: once((entry) => (insight === undefined ? "" : this.#markOf(entry, insight))),
+      pipes: once(({ pid }) => insight?.pipes(pid) ?? []),
     };
   }
 
-  #markOf({ pid, start }: ProcessEntry, insight: ProcessInsight | undefined): string {
+  #markOf({ pid, start }: ProcessEntry, insight: ProcessInsight): string {
     const kept = this.#marks.get(pid);
     if (kept !== undefined && kept[0] === start) return kept[1];
-    const mark = insight?.mark(pid);
+    const mark = insight.mark(pid);
     if (mark !== undefined) this.#marks.set(pid, [start, mark]);
     return mark ?? "";
   }
+}
+
+/** `look`, asked once for each entry. */
+function once<T>(look: (entry: ProcessEntry) => T): (entry: ProcessEntry) => T {
+  const known = new Map<number, T>();
+  return (entry) => {
+    const kept = known.get(entry.pid);
+    if (kept !== undefined) return kept;
+    const found = look(entry);
+    known.set(entry.pid, found);
+    return found;
+  };
 }

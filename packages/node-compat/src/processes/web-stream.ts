@@ -14,10 +14,16 @@ interface ByteReader {
 /** A web stream as a child's output. */
 export function readWebStream(stream: ByteStream): OutputSource {
   const reader = stream.getReader();
-  const end = { done: true, value: undefined } as const;
   return {
-    // A failure to read is the end: the reason is told by how the process ended.
-    next: () => (reader.read() as Promise<IteratorResult<Bytes, undefined>>).catch(() => end),
+    // Awaited here rather than wrapped: each promise between costs at each chunk.
+    next: async () => {
+      try {
+        return (await reader.read()) as IteratorResult<Bytes, undefined>;
+      } catch {
+        // A failure to read is the end: the reason is told by how the process ended.
+        return { done: true, value: undefined };
+      }
+    },
     cancel: () => void reader.cancel().catch(() => undefined),
   };
 }

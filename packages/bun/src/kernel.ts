@@ -1,0 +1,13 @@
+import { createKernelOn } from "@keelson/node-compat";
+import type { Kernel, KernelOptions } from "@keelson/core";
+import { bunPlatform, type PlatformOptions } from "./platform.ts";
+
+/** Options of {@link createKernel}: those of the kernel, and those of the platform it is bound to. */
+export interface BunKernelOptions extends Omit<KernelOptions, "platform"> {
+  readonly platform?: PlatformOptions;
+}
+
+/** Makes a kernel on Bun. */
+export function createKernel({ platform, ...options }: BunKernelOptions = {}): Promise<Kernel> {
+  return createKernelOn(bunPlatform(platform), options);
+}

@@ -1,0 +1,13 @@
+import { createKernelOn } from "@keelson/node-compat";
+import type { Kernel, KernelOptions } from "@keelson/core";
+import { denoPlatform, type PlatformOptions } from "./platform.ts";
+
+/** Options of {@link createKernel}: those of the kernel, and those of the platform it is bound to. */
+export interface DenoKernelOptions extends Omit<KernelOptions, "platform"> {
+  readonly platform?: PlatformOptions;
+}
+
+/** Makes a kernel on Deno. */
+export function createKernel({ platform, ...options }: DenoKernelOptions = {}): Promise<Kernel> {
+  return createKernelOn(denoPlatform(platform), options);
+}

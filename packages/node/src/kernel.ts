@@ -1,0 +1,13 @@
+import { createKernelOn } from "@keelson/node-compat";
+import type { Kernel, KernelOptions } from "@keelson/core";
+import { nodePlatform, type PlatformOptions } from "./platform.ts";
+
+/** Options of {@link createKernel}: those of the kernel, and those of the platform it is bound to. */
+export interface NodeKernelOptions extends Omit<KernelOptions, "platform"> {
+  readonly platform?: PlatformOptions;
+}
+
+/** Makes a kernel on Node. */
+export function createKernel({ platform, ...options }: NodeKernelOptions = {}): Promise<Kernel> {
+  return createKernelOn(nodePlatform(platform), options);
+}
