@@ -1,2 +1,12 @@
 // The package on Bun; package.json picks it by export condition.
-export {};
+import type { Kernel } from "@keelson/core";
+import { createKernel as createKernelHere, type BunKernelOptions } from "@keelson/bun";
+import { withLoaders } from "./loaders.ts";
+
+export * from "./names.ts";
+export { bunPlatform as platform } from "@keelson/bun";
+
+/** Makes a kernel on Bun that loads native, process and WebAssembly plugins. */
+export function createKernel(options: BunKernelOptions = {}): Promise<Kernel> {
+  return createKernelHere(withLoaders(options));
+}

@@ -1,2 +1,12 @@
 // The package on Deno; package.json picks it by export condition.
-export {};
+import type { Kernel } from "@keelson/core";
+import { createKernel as createKernelHere, type DenoKernelOptions } from "@keelson/deno";
+import { withLoaders } from "./loaders.ts";
+
+export * from "./names.ts";
+export { denoPlatform as platform } from "@keelson/deno";
+
+/** Makes a kernel on Deno that loads native, process and WebAssembly plugins. */
+export function createKernel(options: DenoKernelOptions = {}): Promise<Kernel> {
+  return createKernelHere(withLoaders(options));
+}

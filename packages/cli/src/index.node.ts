@@ -1,2 +1,12 @@
 // The package on Node; package.json picks it by export condition.
-export {};
+import type { Kernel } from "@keelson/core";
+import { createKernel as createKernelHere, type NodeKernelOptions } from "@keelson/node";
+import { withLoaders } from "./loaders.ts";
+
+export * from "./names.ts";
+export { nodePlatform as platform } from "@keelson/node";
+
+/** Makes a kernel on Node that loads native, process and WebAssembly plugins. */
+export function createKernel(options: NodeKernelOptions = {}): Promise<Kernel> {
+  return createKernelHere(withLoaders(options));
+}
