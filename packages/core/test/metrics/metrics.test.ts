@@ -43,6 +43,13 @@ describe("instruments", () => {
     for (const value of [-1, NaN, Infinity]) expect(() => histogram.observe(value)).toThrow(RangeError);
   });
 
+  test("one value may be observed many times over in one step", () => {
+    const histogram = createMetrics().histogram("wait_seconds", { help: "Wait.", unit: "seconds" });
+    histogram.observe(0.5, 3);
+    histogram.observe(0, 0);
+    expect([histogram.count, histogram.sum]).toEqual([3, 1.5]);
+  });
+
   test("the same name and labels give the same instrument, whatever the order of the labels", () => {
     const metrics = createMetrics();
     expect(metrics.counter("a", help, { x: "1", y: "2" })).toBe(
