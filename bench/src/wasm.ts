@@ -1,0 +1,263 @@
+import { performance } from "node:perf_hooks";
+import { createKernel, type Kernel, type Platform } from "@keelson/core";
+import { wasmModule } from "@keelson/wasm";
+import loadWabt from "wabt";
+
+/** One line of the table: a contender at one task. */
+export interface WasmRow {
+  readonly task: "raw add, awaited" | "11 bytes there and back, awaited" | "64 KiB there and back, awaited";
+  readonly contender: string;
+  /** Median of the rounds, ns a call. */
+  readonly ns: number;
+  /** The claim that the row carries, with its outcome. */
+  readonly claim?: { readonly text: string; readonly figure: number; readonly holds: boolean };
+}
+
+export interface WasmBenchOptions {
+  /** Rounds; in each, every contender has its turn. Default 41. */
+  readonly rounds?: number;
+  /** Calls of one turn. Default 2,000. */
+  readonly calls?: number;
+}
+
+interface Contender {
+  readonly name: string;
+  run(times: number): Promise<void>;
+}
+
+/**
+ * Measures calls of WebAssembly through a kernel, with its counters and durations, beside bare calls of the same exports and
+ * beside Extism's JavaScript host with a reset after each call, without which it fails after some thousand calls.
+ * All in one process, in alternating rounds, each with a guest that answers what it was given.
+ */
+export async function benchWasm(options: WasmBenchOptions = {}): Promise<readonly WasmRow[]> {
+  const { rounds = 41, calls = 2000 } = options;
+  const small = new TextEncoder().encode("hello world");
+  const large = Uint8Array.from({ length: 65_536 }, (_, at) => at);
+  const kernel = await startKernel();
+  const extism = await openExtism();
+  const rows: WasmRow[] = [];
+  try {
+    const add = await alternate([bareAdd(), keelsonAdd(kernel)], rounds, calls);
+    const [floor, own] = [add.get("floor") ?? Number.NaN, add.get("keelson") ?? Number.NaN];
+    rows.push({ task: "raw add, awaited", contender: "floor", ns: floor });
+    const added = own - floor;
+    rows.push({
+      task: "raw add, awaited",
+      contender: "keelson",
+      ns: own,
+      claim: { text: "adds at most 250 ns", figure: added, holds: added <= 250 },
+    });
+    for (const [task, method, bytes, count] of [
+      ["11 bytes there and back, awaited", "echo", small, calls],
+      ["64 KiB there and back, awaited", "copy", large, Math.ceil(calls / 100)],
+    ] as const) {
+      const times = await alternate(
+        [bareEcho(bytes), keelsonEcho(kernel, bytes), extismEcho(extism, method, bytes)],
+        rounds,
+        count,
+      );
+      const ratio = (times.get(EXTISM) ?? Number.NaN) / (times.get("keelson") ?? Number.NaN);
+      const claim = { text: "at least 3× faster than Extism", figure: ratio, holds: ratio >= 3 };
+      for (const [contender, ns] of times) {
+        rows.push({ task, contender, ns, ...(contender === "keelson" && bytes === small ? { claim } : {}) });
+      }
+    }
+  } finally {
+    await extism.close();
+    await kernel.shutdown();
+  }
+  return rows;
+}
+
+const EXTISM = "extism 1.0.3, call and reset";
+
+async function alternate(
+  contenders: readonly Contender[],
+  rounds: number,
+  calls: number,
+): Promise<ReadonlyMap<string, number>> {
+  const times = new Map<string, number[]>(contenders.map((contender) => [contender.name, []]));
+  // The first rounds warm up and are not counted.
+  for (let round = -3; round < rounds; round++) {
+    for (const contender of contenders) {
+      const begin = performance.now();
+      await contender.run(calls);
+      if (round >= 0) times.get(contender.name)?.push(((performance.now() - begin) * 1e6) / calls);
+    }
+  }
+  return new Map([...times].map(([name, all]) => [name, median(all)]));
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((one, other) => one - other);
+  return sorted[sorted.length >> 1] ?? Number.NaN;
+}
+
+// The guests.
+
+const wabt = await loadWabt();
+
+function assemble(text: string): Uint8Array<ArrayBuffer> {
+  const module = wabt.parseWat("guest.wat", text);
+  const bytes = new Uint8Array(module.toBinary({}).buffer);
+  module.destroy();
+  return bytes;
+}
+
+const ADD = assemble(`(module
+  (func (export "add") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1))))`);
+
+const ECHO = assemble(`(module
+  (memory (export "memory") 4)
+  (global $top (mut i32) (i32.const 4096))
+  (func (export "keelson_alloc") (param i32) (result i32) (local $at i32)
+    (local.set $at (global.get $top))
+    (global.set $top (i32.add (global.get $top) (local.get 0)))
+    (local.get $at))
+  (func (export "keelson_free") (param i32 i32))
+  (func (export "keelson_call") (param i32 i32 i32 i32 i32) (result i32)
+    (i32.store (i32.const 16) (i32.const 0))
+    (i32.store (i32.const 20) (local.get 2))
+    (i32.store (i32.const 24) (local.get 3))
+    (i32.store (i32.const 28) (local.get 4))
+    (i32.const 16)))`);
+
+// `echo` hands the host's own block back unread, the cheapest thing a plugin can do; `copy` brings the bytes into its memory and out
+// again, as Extism's kits for authors do. A Keelson guest has them in its memory from the start.
+const EXTISM_ECHO = assemble(`(module
+  (import "extism:host/env" "input_offset" (func $offset (result i64)))
+  (import "extism:host/env" "input_length" (func $length (result i64)))
+  (import "extism:host/env" "output_set" (func $output (param i64 i64)))
+  (import "extism:host/env" "input_load_u64" (func $load (param i64) (result i64)))
+  (import "extism:host/env" "store_u64" (func $store (param i64 i64)))
+  (import "extism:host/env" "alloc" (func $alloc (param i64) (result i64)))
+  (memory (export "memory") 4)
+  (func (export "echo") (result i32)
+    (call $output (call $offset) (call $length))
+    (i32.const 0))
+  (func (export "copy") (result i32) (local $at i64) (local $length i64) (local $out i64)
+    (local.set $length (call $length))
+    (local.set $out (call $alloc (local.get $length)))
+    (loop $in
+      (i64.store (i32.wrap_i64 (local.get $at)) (call $load (local.get $at)))
+      (br_if $in (i64.lt_u (local.tee $at (i64.add (local.get $at) (i64.const 8))) (local.get $length))))
+    (local.set $at (i64.const 0))
+    (loop $back
+      (call $store (i64.add (local.get $out) (local.get $at)) (i64.load (i32.wrap_i64 (local.get $at))))
+      (br_if $back (i64.lt_u (local.tee $at (i64.add (local.get $at) (i64.const 8))) (local.get $length))))
+    (call $output (local.get $out) (local.get $length))
+    (i32.const 0)))`);
+
+// The contenders.
+
+function bareAdd(): Contender {
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(ADD));
+  const add = exports["add"] as (a: number, b: number) => number;
+  const call = async (a: number, b: number): Promise<number> => add(a, b);
+  return {
+    name: "floor",
+    async run(times) {
+      for (let n = 0; n < times; n++) if ((await call(20, 22)) !== 42) throw new Error("wrong");
+    },
+  };
+}
+
+function keelsonAdd(kernel: Kernel): Contender {
+  return {
+    name: "keelson",
+    async run(times) {
+      for (let n = 0; n < times; n++)
+        if ((await kernel.invoke("add", "add", [20, 22])) !== 42) throw new Error("wrong");
+    },
+  };
+}
+
+/** What no host can do without: write, call, copy. */
+function bareEcho(bytes: Uint8Array): Contender {
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(ECHO));
+  const memory = new Uint8Array((exports["memory"] as WebAssembly.Memory).buffer);
+  const echo = exports["keelson_call"] as (
+    m: number,
+    ml: number,
+    kind: number,
+    p: number,
+    pl: number,
+  ) => number;
+  const call = async (input: Uint8Array): Promise<Uint8Array> => {
+    memory.set(input, 4096);
+    echo(0, 0, 1, 4096, input.length);
+    return memory.slice(4096, 4096 + input.length);
+  };
+  return {
+    name: "floor",
+    async run(times) {
+      for (let n = 0; n < times; n++) check(await call(bytes), bytes);
+    },
+  };
+}
+
+function keelsonEcho(kernel: Kernel, bytes: Uint8Array): Contender {
+  return {
+    name: "keelson",
+    async run(times) {
+      for (let n = 0; n < times; n++)
+        check((await kernel.invoke("echo", "echo", bytes)) as Uint8Array, bytes);
+    },
+  };
+}
+
+interface ExtismPlugin {
+  call(method: string, input: Uint8Array): Promise<DataView | null>;
+  reset(): Promise<boolean>;
+  close(): Promise<void>;
+}
+
+async function openExtism(): Promise<ExtismPlugin> {
+  // Its types want the DOM library.
+  const { createPlugin } = (await import("@extism/extism" as string)) as {
+    createPlugin(source: unknown, options: unknown): Promise<ExtismPlugin>;
+  };
+  return createPlugin({ wasm: [{ data: EXTISM_ECHO }] }, { useWasi: false });
+}
+
+function extismEcho(plugin: ExtismPlugin, method: string, bytes: Uint8Array): Contender {
+  return {
+    name: EXTISM,
+    async run(times) {
+      for (let n = 0; n < times; n++) {
+        check(new Uint8Array((await plugin.call(method, bytes))?.buffer ?? new ArrayBuffer(0)), bytes);
+        await plugin.reset();
+      }
+    },
+  };
+}
+
+function check(answer: Uint8Array, bytes: Uint8Array): void {
+  if (answer.length !== bytes.length) throw new Error(`${answer.length} bytes instead of ${bytes.length}`);
+}
+
+async function startKernel(): Promise<Kernel> {
+  const platform: Platform = {
+    name: "bench",
+    version: "1.0.0",
+    supports: {},
+    reasons: {},
+    clock: {
+      now: () => performance.now(),
+      wall: () => Date.now(),
+      after(ms, run, background = false) {
+        const timer = setTimeout(run, ms);
+        if (background) timer.unref();
+        return { [Symbol.dispose]: () => clearTimeout(timer) };
+      },
+    },
+    random: { number: () => Math.random(), id: () => crypto.randomUUID() },
+    log: { write: () => {} },
+  };
+  const kernel = createKernel({ platform });
+  await kernel.register(wasmModule({ id: "add", source: ADD, pool: { min: 1 } }));
+  await kernel.register(wasmModule({ id: "echo", source: ECHO, pool: { min: 1 } }));
+  await kernel.start();
+  return kernel;
+}
