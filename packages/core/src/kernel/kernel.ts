@@ -300,6 +300,7 @@ class KeelsonKernel implements Kernel {
     if (this.#entries.get(id) === entry) this.#entries.delete(id);
     entry.active.rejectQueuedStart(removed(id));
     entry.close();
+    this.#hooks.forget(id);
     this.#entryHost.publish("module.unloaded", { id });
     await Promise.resolve(this.#phases.run("post-unload", metadata)).catch(take);
     return errors;

@@ -50,7 +50,7 @@ async function fromManifest(
   platform: Platform,
   files: Files,
 ): Promise<ModuleDefinition> {
-  const manifest = parseManifest(await files.read(url));
+  const manifest = parseManifest(await files.read(url), { source: url.pathname });
   const loader = loaders.get(manifest.kind);
   if (loader === undefined) throw unknownKind(`Plugin "${manifest.id}" is of kind "${manifest.kind}"`, loaders);
   if (manifest.entry !== undefined) await stayInside(manifest, url, files);
