@@ -7,7 +7,10 @@ export interface BunKernelOptions extends Omit<KernelOptions, "platform"> {
   readonly platform?: PlatformOptions;
 }
 
-/** Makes a kernel on Bun. */
+/**
+ * Makes a kernel on Bun. First ends what hosts that died without a shutdown left behind, once in a program.
+ * @throws KeelsonError `INVALID_OPTIONS`
+ */
 export function createKernel({ platform, ...options }: BunKernelOptions = {}): Promise<Kernel> {
   return createKernelOn(bunPlatform(platform), options);
 }

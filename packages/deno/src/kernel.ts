@@ -7,7 +7,10 @@ export interface DenoKernelOptions extends Omit<KernelOptions, "platform"> {
   readonly platform?: PlatformOptions;
 }
 
-/** Makes a kernel on Deno. */
+/**
+ * Makes a kernel on Deno. First ends what hosts that died without a shutdown left behind, once in a program.
+ * @throws KeelsonError `INVALID_OPTIONS`
+ */
 export function createKernel({ platform, ...options }: DenoKernelOptions = {}): Promise<Kernel> {
   return createKernelOn(denoPlatform(platform), options);
 }

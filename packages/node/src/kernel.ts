@@ -7,7 +7,10 @@ export interface NodeKernelOptions extends Omit<KernelOptions, "platform"> {
   readonly platform?: PlatformOptions;
 }
 
-/** Makes a kernel on Node. */
+/**
+ * Makes a kernel on Node. First ends what hosts that died without a shutdown left behind, once in a program.
+ * @throws KeelsonError `INVALID_OPTIONS`
+ */
 export function createKernel({ platform, ...options }: NodeKernelOptions = {}): Promise<Kernel> {
   return createKernelOn(nodePlatform(platform), options);
 }

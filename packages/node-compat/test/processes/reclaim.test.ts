@@ -25,12 +25,32 @@ describe("after the host was killed", () => {
     await exited;
     await eventually(() => !isAlive(polite));
     expect(performance.now() - killed).toBeLessThan(2000);
-    expect(isAlive(deaf)).toBe(true);
 
+    // Another program on this machine may reclaim at this moment, too: who does it is not ours to say.
     const report = await processes.reclaim();
-    expect(report.ended.map(({ pid }) => pid)).toContain(deaf);
     expect(report.orphans).toEqual([]);
-    expect(isAlive(deaf)).toBe(false);
+    await eventually(() => !isAlive(deaf));
+  });
+
+  it("the first kernel of the next program ends what is left, and says so", async () => {
+    const [command, args] = program("host.ts");
+    const host = spawn(command, args, { stdio: ["ignore", "pipe", "inherit"] });
+    const [line] = (await once(createInterface({ input: host.stdout }), "line")) as [string];
+    const [, deaf = 0] = line.split(" ").map(Number);
+    host.kill("SIGKILL");
+    await once(host, "exit");
+
+    const [next, nextArgs] = program("successor.ts");
+    const successor = spawn(next, nextArgs, { stdio: ["ignore", "pipe", "inherit"] });
+    let text = "";
+    successor.stdout.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
+    const [code] = (await once(successor, "close")) as [number];
+    expect(code).toBe(0);
+    const [first = "", second] = text.trim().split("\n");
+    const found = JSON.parse(first) as { ended: { pid: number }[] }[];
+    if (found[0] !== undefined) expect(found[0].ended.map(({ pid }) => pid)).toContain(deaf);
+    expect(second).toBe("[]");
+    await eventually(() => !isAlive(deaf));
   });
 
   it("reclaim() leaves this program's own children alone", async () => {
