@@ -159,7 +159,7 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T> {
     };
   }
 
-  relieve(bytes = Infinity): number {
+  relieve(bytes: number = Infinity): number {
     const sized = this.#idle.map((slot) => ({ slot, bytes: this.#stock.memoryBytes(slot) }));
     sized.sort((one, other) => other.bytes - one.bytes);
     const victims = new Set<Slot<T>>();

@@ -13,8 +13,8 @@ export interface StockOwner<T> extends SlotOwner<T> {
 /** The instances that live or are being made, and the count of those that were: `made − destroyed = slots.size`. */
 export class Stock<T> {
   /** All that live, idle or not. */
-  readonly slots = new Set<Slot<T>>();
-  readonly making = new Set<Creation<T>>();
+  readonly slots: Set<Slot<T>> = new Set();
+  readonly making: Set<Creation<T>> = new Set();
   readonly recycled: Record<RecycleReason, number> = { trap: 0, max_uses: 0, idle: 0, memory: 0, close: 0 };
   made = 0;
   destroyed = 0;

@@ -74,7 +74,11 @@ export class Layout {
   }
 
   /** The number of a function type; `params` and `results` are value types, encoded, of `counts` many. */
-  functionType(params: ArrayLike<number>, results: ArrayLike<number>, counts = [params.length, results.length]): number {
+  functionType(
+    params: ArrayLike<number>,
+    results: ArrayLike<number>,
+    counts: readonly number[] = [params.length, results.length],
+  ): number {
     const key = `${Array.from(params).join(" ")}:${Array.from(results).join(" ")}`;
     let index = this.#typeNumbers.get(key);
     if (index === undefined) {
@@ -103,7 +107,8 @@ export class Layout {
     }
     code(writer);
     writer.byte(0x0b);
-    const index = this.module.functions.length + this.functions.push({ type: typeNumber, body: writer.finish() }) - 1;
+    const index =
+      this.module.functions.length + this.functions.push({ type: typeNumber, body: writer.finish() }) - 1;
     this.#functionNumbers.set(key, index);
     return index;
   }

@@ -110,9 +110,23 @@ const core: readonly Row[] = [
   [0x25, "leb", 0, 3, "plain", "table.get"],
   [0x26, "leb", -2, 3, "plain", "table.set"],
   [0x28, "memory", 0, 2, "plain", "i32.load i64.load f32.load f64.load i32.load8_s i32.load8_u i32.load16_s"],
-  [0x2f, "memory", 0, 2, "plain", "i32.load16_u i64.load8_s i64.load8_u i64.load16_s i64.load16_u i64.load32_s"],
+  [
+    0x2f,
+    "memory",
+    0,
+    2,
+    "plain",
+    "i32.load16_u i64.load8_s i64.load8_u i64.load16_s i64.load16_u i64.load32_s",
+  ],
   [0x35, "memory", 0, 2, "plain", "i64.load32_u"],
-  [0x36, "memory", -2, 2, "plain", "i32.store i64.store f32.store f64.store i32.store8 i32.store16 i64.store8"],
+  [
+    0x36,
+    "memory",
+    -2,
+    2,
+    "plain",
+    "i32.store i64.store f32.store f64.store i32.store8 i32.store16 i64.store8",
+  ],
   [0x3d, "memory", -2, 2, "plain", "i64.store16 i64.store32"],
   [0x3f, "leb", 1, 2, "plain", "memory.size"],
   [0x40, "leb", 0, 1000, "memoryGrow", "memory.grow"],
@@ -121,10 +135,31 @@ const core: readonly Row[] = [
   [0x43, "bytes4", 1, 1, "plain", "f32.const"],
   [0x44, "bytes8", 1, 1, "plain", "f64.const"],
   [0x45, "none", 0, 1, "plain", "i32.eqz"],
-  [0x46, "none", -1, 1, "plain", "i32.eq i32.ne i32.lt_s i32.lt_u i32.gt_s i32.gt_u i32.le_s i32.le_u i32.ge_s i32.ge_u"],
+  [
+    0x46,
+    "none",
+    -1,
+    1,
+    "plain",
+    "i32.eq i32.ne i32.lt_s i32.lt_u i32.gt_s i32.gt_u i32.le_s i32.le_u i32.ge_s i32.ge_u",
+  ],
   [0x50, "none", 0, 1, "plain", "i64.eqz"],
-  [0x51, "none", -1, 1, "plain", "i64.eq i64.ne i64.lt_s i64.lt_u i64.gt_s i64.gt_u i64.le_s i64.le_u i64.ge_s i64.ge_u"],
-  [0x5b, "none", -1, 1, "plain", "f32.eq f32.ne f32.lt f32.gt f32.le f32.ge f64.eq f64.ne f64.lt f64.gt f64.le f64.ge"],
+  [
+    0x51,
+    "none",
+    -1,
+    1,
+    "plain",
+    "i64.eq i64.ne i64.lt_s i64.lt_u i64.gt_s i64.gt_u i64.le_s i64.le_u i64.ge_s i64.ge_u",
+  ],
+  [
+    0x5b,
+    "none",
+    -1,
+    1,
+    "plain",
+    "f32.eq f32.ne f32.lt f32.gt f32.le f32.ge f64.eq f64.ne f64.lt f64.gt f64.le f64.ge",
+  ],
   [0x67, "none", 0, 1, "plain", "i32.clz i32.ctz i32.popcnt"],
   [0x6a, "none", -1, 1, "plain", "i32.add i32.sub i32.mul"],
   [0x6d, "none", -1, 8, "plain", "i32.div_s i32.div_u i32.rem_s i32.rem_u"],
@@ -151,7 +186,14 @@ const core: readonly Row[] = [
   [0xb6, "none", 0, 2, "plain", "f32.demote_f64"],
   [0xb7, "none", 0, 3, "plain", "f64.convert_i32_s f64.convert_i32_u f64.convert_i64_s f64.convert_i64_u"],
   [0xbb, "none", 0, 2, "plain", "f64.promote_f32"],
-  [0xbc, "none", 0, 1, "plain", "i32.reinterpret_f32 i64.reinterpret_f64 f32.reinterpret_i32 f64.reinterpret_i64"],
+  [
+    0xbc,
+    "none",
+    0,
+    1,
+    "plain",
+    "i32.reinterpret_f32 i64.reinterpret_f64 f32.reinterpret_i32 f64.reinterpret_i64",
+  ],
   [0xc0, "none", 0, 1, "plain", "i32.extend8_s i32.extend16_s i64.extend8_s i64.extend16_s i64.extend32_s"],
   [0xd0, "heapType", 1, 1, "plain", "ref.null"],
   [0xd1, "none", 0, 1, "plain", "ref.is_null"],
@@ -183,8 +225,22 @@ const gc: readonly Row[] = [
 ];
 
 const misc: readonly Row[] = [
-  [0, "none", 0, 3, "plain", "i32.trunc_sat_f32_s i32.trunc_sat_f32_u i32.trunc_sat_f64_s i32.trunc_sat_f64_u"],
-  [4, "none", 0, 3, "plain", "i64.trunc_sat_f32_s i64.trunc_sat_f32_u i64.trunc_sat_f64_s i64.trunc_sat_f64_u"],
+  [
+    0,
+    "none",
+    0,
+    3,
+    "plain",
+    "i32.trunc_sat_f32_s i32.trunc_sat_f32_u i32.trunc_sat_f64_s i32.trunc_sat_f64_u",
+  ],
+  [
+    4,
+    "none",
+    0,
+    3,
+    "plain",
+    "i64.trunc_sat_f32_s i64.trunc_sat_f32_u i64.trunc_sat_f64_s i64.trunc_sat_f64_u",
+  ],
   [8, "leb2", -3, 20, "bulkMemory", "memory.init"],
   [9, "leb", 0, 5, "plain", "data.drop"],
   [10, "leb2", -3, 20, "bulkMemory", "memory.copy"],
@@ -199,11 +255,19 @@ const misc: readonly Row[] = [
 
 const ordered = "eq ne lt_s lt_u gt_s gt_u le_s le_u ge_s ge_u";
 const floatOrdered = "eq ne lt gt le ge";
-const loads = "v128.load v128.load8x8_s v128.load8x8_u v128.load16x4_s v128.load16x4_u v128.load32x2_s v128.load32x2_u";
+const loads =
+  "v128.load v128.load8x8_s v128.load8x8_u v128.load16x4_s v128.load16x4_u v128.load32x2_s v128.load32x2_u";
 const splats = "i8x16.splat i16x8.splat i32x4.splat i64x2.splat f32x4.splat f64x2.splat";
 
 const simd: readonly Row[] = [
-  [0, "memory", 0, 3, "plain", `${loads} v128.load8_splat v128.load16_splat v128.load32_splat v128.load64_splat`],
+  [
+    0,
+    "memory",
+    0,
+    3,
+    "plain",
+    `${loads} v128.load8_splat v128.load16_splat v128.load32_splat v128.load64_splat`,
+  ],
   [11, "memory", -2, 3, "plain", "v128.store"],
   [12, "bytes16", 1, 1, "plain", "v128.const"],
   [13, "bytes16", -1, 2, "plain", "i8x16.shuffle"],
@@ -231,13 +295,27 @@ const simd: readonly Row[] = [
   [82, "none", -2, 2, "plain", "v128.bitselect"],
   [83, "none", 0, 2, "plain", "v128.any_true"],
   [84, "memoryLane", -1, 3, "plain", "v128.load8_lane v128.load16_lane v128.load32_lane v128.load64_lane"],
-  [88, "memoryLane", -2, 3, "plain", "v128.store8_lane v128.store16_lane v128.store32_lane v128.store64_lane"],
+  [
+    88,
+    "memoryLane",
+    -2,
+    3,
+    "plain",
+    "v128.store8_lane v128.store16_lane v128.store32_lane v128.store64_lane",
+  ],
   [92, "memory", 0, 3, "plain", "v128.load32_zero v128.load64_zero"],
   [94, "none", 0, 2, "plain", "f32x4.demote_f64x2_zero f64x2.promote_low_f32x4"],
   [96, "none", 0, 2, "plain", lanes("i8x16", "abs neg popcnt all_true bitmask")],
   [101, "none", -1, 2, "plain", lanes("i8x16", "narrow_i16x8_s narrow_i16x8_u")],
   [103, "none", 0, 2, "plain", lanes("f32x4", "ceil floor trunc nearest")],
-  [107, "none", -1, 2, "plain", lanes("i8x16", "shl shr_s shr_u add add_sat_s add_sat_u sub sub_sat_s sub_sat_u")],
+  [
+    107,
+    "none",
+    -1,
+    2,
+    "plain",
+    lanes("i8x16", "shl shr_s shr_u add add_sat_s add_sat_u sub sub_sat_s sub_sat_u"),
+  ],
   [116, "none", 0, 2, "plain", "f64x2.ceil f64x2.floor"],
   [118, "none", -1, 2, "plain", lanes("i8x16", "min_s min_u max_s max_u")],
   [122, "none", 0, 2, "plain", "f64x2.trunc"],
@@ -249,7 +327,14 @@ const simd: readonly Row[] = [
   [131, "none", 0, 2, "plain", "i16x8.all_true i16x8.bitmask"],
   [133, "none", -1, 2, "plain", "i16x8.narrow_i32x4_s i16x8.narrow_i32x4_u"],
   [135, "none", 0, 2, "plain", widened("i16x8", "extend", "i8x16")],
-  [139, "none", -1, 2, "plain", lanes("i16x8", "shl shr_s shr_u add add_sat_s add_sat_u sub sub_sat_s sub_sat_u")],
+  [
+    139,
+    "none",
+    -1,
+    2,
+    "plain",
+    lanes("i16x8", "shl shr_s shr_u add add_sat_s add_sat_u sub sub_sat_s sub_sat_u"),
+  ],
   [148, "none", 0, 2, "plain", "f64x2.nearest"],
   [149, "none", -1, 2, "plain", lanes("i16x8", "mul min_s min_u max_s max_u")],
   [155, "none", -1, 2, "plain", "i16x8.avgr_u"],
@@ -281,7 +366,14 @@ const simd: readonly Row[] = [
   [0x100, "none", -1, 2, "plain", "i8x16.relaxed_swizzle"],
   [0x101, "none", 0, 3, "plain", "i32x4.relaxed_trunc_f32x4_s i32x4.relaxed_trunc_f32x4_u"],
   [0x103, "none", 0, 3, "plain", "i32x4.relaxed_trunc_f64x2_s_zero i32x4.relaxed_trunc_f64x2_u_zero"],
-  [0x105, "none", -2, 3, "plain", "f32x4.relaxed_madd f32x4.relaxed_nmadd f64x2.relaxed_madd f64x2.relaxed_nmadd"],
+  [
+    0x105,
+    "none",
+    -2,
+    3,
+    "plain",
+    "f32x4.relaxed_madd f32x4.relaxed_nmadd f64x2.relaxed_madd f64x2.relaxed_nmadd",
+  ],
   [0x109, "none", -2, 2, "plain", "i8x16.relaxed_laneselect i16x8.relaxed_laneselect"],
   [0x10b, "none", -2, 2, "plain", "i32x4.relaxed_laneselect i64x2.relaxed_laneselect"],
   [0x10d, "none", -1, 3, "plain", "f32x4.relaxed_min f32x4.relaxed_max f64x2.relaxed_min f64x2.relaxed_max"],
@@ -298,16 +390,14 @@ const atomics: readonly Row[] = [
   [3, "byte", 0, 10, "plain", "atomic.fence"],
   [0x10, "memory", 0, 5, "plain", atomic((size) => (size ? `load${size}_u` : "load"))],
   [0x17, "memory", -2, 10, "plain", atomic((size) => `store${size}`)],
-  ...["add", "sub", "and", "or", "xor", "xchg"].map(
-    (operation, index): Row => [
-      0x1e + 7 * index,
-      "memory",
-      -1,
-      20,
-      "plain",
-      atomic((size) => (size ? `rmw${size}.${operation}_u` : `rmw.${operation}`)),
-    ],
-  ),
+  ...["add", "sub", "and", "or", "xor", "xchg"].map((operation, index): Row => [
+    0x1e + 7 * index,
+    "memory",
+    -1,
+    20,
+    "plain",
+    atomic((size) => (size ? `rmw${size}.${operation}_u` : `rmw.${operation}`)),
+  ]),
   [0x48, "memory", -2, 20, "plain", atomic((size) => (size ? `rmw${size}.cmpxchg_u` : "rmw.cmpxchg"))],
 ];
 
@@ -316,7 +406,10 @@ function lanes(shape: string, names: string): string {
 }
 
 function widened(shape: string, operation: string, from: string): string {
-  return lanes(shape, `low_${from}_s high_${from}_s low_${from}_u high_${from}_u`).replaceAll(".", `.${operation}_`);
+  return lanes(shape, `low_${from}_s high_${from}_s low_${from}_u high_${from}_u`).replaceAll(
+    ".",
+    `.${operation}_`,
+  );
 }
 
 function atomic(name: (size: string) => string): string {
@@ -339,7 +432,7 @@ export const prefixBase: readonly number[] = prefixes.map(({ base }) => base);
 export const prefixRoom: readonly number[] = prefixes.map(({ room }) => room);
 
 /** The first slot of the relaxed SIMD instructions; they end with the SIMD slots. */
-export const relaxedSimd = 0x180 + 0x100;
+export const relaxedSimd: number = 0x180 + 0x100;
 
 /** {@link Immediate} of each slot. */
 export const immediateOf: Uint8Array = new Uint8Array(SIZE);
