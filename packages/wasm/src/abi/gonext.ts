@@ -2,7 +2,7 @@ import { KeelsonError, type Value } from "@keelson/core";
 import { logFromGuest, type GuestHost } from "../instance/guest-host.ts";
 import { encodeText, type GuestMemory } from "../instance/guest-memory.ts";
 import { panicImport } from "./abort.ts";
-import { checkAllocation } from "./keelson.ts";
+import { allocate } from "./allocate.ts";
 import { fromJson, toJson } from "./plain-json.ts";
 import { functionType, unknownMethod, type AbiProfile, type Binding, type Guest } from "./profile.ts";
 
@@ -139,10 +139,7 @@ class GonextBinding implements Binding {
   }
 
   #put(bytes: Uint8Array): number {
-    this.#host.entered = true;
-    const pointer = this.#alloc(bytes.length) >>> 0;
-    this.#host.entered = false;
-    checkAllocation(this.#host, pointer, bytes.length, "gn_alloc");
+    const pointer = allocate(this.#host, this.#alloc, bytes.length, "gn_alloc");
     this.#memory.write(pointer, bytes, "the input");
     return pointer;
   }

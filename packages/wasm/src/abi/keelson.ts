@@ -2,6 +2,7 @@ import { KeelsonError, type Value } from "@keelson/core";
 import { logFromGuest, type GuestHost } from "../instance/guest-host.ts";
 import { encodeText, type GuestMemory } from "../instance/guest-memory.ts";
 import { abortImport, panicImport } from "./abort.ts";
+import { allocate } from "./allocate.ts";
 import { fromJson, toJson } from "./plain-json.ts";
 import { functionType, unknownMethod, type AbiProfile, type Binding, type Guest } from "./profile.ts";
 
@@ -202,7 +203,10 @@ class KeelsonBinding implements Binding {
   #intern(method: string): InternedName {
     const bytes = encodeText(method);
     if (this.#names.size >= MAX_INTERNED) this.#forgetNames();
-    const name = { pointer: this.#allocate(Math.max(1, bytes.length)), length: bytes.length };
+    const name = {
+      pointer: allocate(this.#host, this.#alloc, Math.max(1, bytes.length), "keelson_alloc"),
+      length: bytes.length,
+    };
     this.#memory.write(name.pointer, bytes, "a method name");
     this.#names.set(method, name);
     return name;
@@ -217,7 +221,7 @@ class KeelsonBinding implements Binding {
     if (this.#inputSize > 0) this.#dropInput();
     // Powers of two, so that payloads that grow little by little do not ask for a buffer each time.
     const rounded = size > MAX_KEPT_INPUT ? size : Math.max(256, 2 ** Math.ceil(Math.log2(size)));
-    this.#input = this.#allocate(rounded);
+    this.#input = allocate(this.#host, this.#alloc, rounded, "keelson_alloc");
     this.#inputSize = rounded;
   }
 
@@ -227,29 +231,9 @@ class KeelsonBinding implements Binding {
     this.#inputSize = 0;
   }
 
-  #allocate(size: number): number {
-    this.#host.entered = true;
-    const pointer = this.#alloc(size) >>> 0;
-    this.#host.entered = false;
-    return checkAllocation(this.#host, pointer, size, "keelson_alloc");
-  }
-
   #release(pointer: number, size: number): void {
     this.#host.entered = true;
     this.#free(pointer, size);
     this.#host.entered = false;
   }
-}
-
-/** The pointer that a guest's allocator gave, once it is known to be usable; 0 is `OUT_OF_MEMORY`, outside is `OUT_OF_BOUNDS`. */
-export function checkAllocation(host: GuestHost, pointer: number, size: number, name: string): number {
-  const memory = host.memory as GuestMemory;
-  if (pointer === 0) {
-    host.broken = true;
-    throw new KeelsonError("OUT_OF_MEMORY", `${host.id}: ${name}(${size}) found no room`, {
-      hint: "raise limits.memory or send less; the instance is discarded",
-      details: { size, memoryBytes: memory.size },
-    });
-  }
-  return memory.check(pointer, size, `what ${name}(${size}) answered`);
 }

@@ -1,7 +1,7 @@
 import type { Value } from "@keelson/core";
 import type { GuestHost } from "../instance/guest-host.ts";
 import { encodeText, type GuestMemory } from "../instance/guest-memory.ts";
-import { checkAllocation } from "./keelson.ts";
+import { allocate } from "./allocate.ts";
 import { fromJson, toJson } from "./plain-json.ts";
 import { functionType, type AbiProfile, type Binding, type Guest } from "./profile.ts";
 
@@ -71,10 +71,7 @@ class OxideBinding implements Binding {
   }
 
   #put(bytes: Uint8Array): number {
-    this.#host.entered = true;
-    const pointer = this.#alloc(bytes.length) >>> 0;
-    this.#host.entered = false;
-    checkAllocation(this.#host, pointer, bytes.length, "alloc");
+    const pointer = allocate(this.#host, this.#alloc, bytes.length, "alloc");
     this.#memory.write(pointer, bytes, "the input");
     return pointer;
   }

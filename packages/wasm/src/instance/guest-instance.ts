@@ -47,9 +47,12 @@ export function createGuestInstance(
   };
   const imports = resolveImports(shape, profile, host, blueprint.imports);
   const { exports } = instantiate(module, imports, context.id);
-  const memory = exports["memory"] ?? Object.values(exports).find((one) => one instanceof WebAssembly.Memory);
-  if (memory instanceof WebAssembly.Memory) host.memory = new GuestMemory(memory);
-  const instance = new GuestInstance(host, blueprint.capped ? Infinity : blueprint.maxMemoryBytes, release);
+  const memories = Object.values(exports).filter((one) => one instanceof WebAssembly.Memory);
+  const main = exports["memory"] instanceof WebAssembly.Memory ? exports["memory"] : memories[0];
+  if (main !== undefined) host.memory = new GuestMemory(main);
+  const others = memories.filter((memory) => memory !== main).map((memory) => new GuestMemory(memory));
+  const watchBytes = blueprint.capped ? Infinity : blueprint.maxMemoryBytes;
+  const instance = new GuestInstance(host, others, watchBytes, release);
   instance.open(() => {
     const initialize = exports["_initialize"];
     if (typeof initialize === "function") {
@@ -66,12 +69,15 @@ class GuestInstance implements Instance {
   dead = false;
   #binding: Binding | undefined;
   readonly #host: GuestHost;
+  /** Exported memories besides the main one. */
+  #others: readonly GuestMemory[];
   /** `Infinity` when the engine keeps the cap. */
   readonly #watchBytes: number;
   #release: (() => void) | undefined;
 
-  constructor(host: GuestHost, watchBytes: number, release: () => void) {
+  constructor(host: GuestHost, others: readonly GuestMemory[], watchBytes: number, release: () => void) {
     this.#host = host;
+    this.#others = others;
     this.#watchBytes = watchBytes;
     this.#release = release;
   }
@@ -87,7 +93,9 @@ class GuestInstance implements Instance {
   }
 
   get memoryBytes(): number {
-    return this.#host.memory?.size ?? 0;
+    let bytes = this.#host.memory?.size ?? 0;
+    for (const memory of this.#others) bytes += memory.size;
+    return bytes;
   }
 
   call(call: Call): Value {
@@ -109,6 +117,7 @@ class GuestInstance implements Instance {
     // What holds the memory is let go, so that the collector can take it although somebody keeps this object.
     this.#binding = undefined;
     this.#host.memory = undefined;
+    this.#others = [];
     const release = this.#release;
     this.#release = undefined;
     release?.();

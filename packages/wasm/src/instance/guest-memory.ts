@@ -79,7 +79,9 @@ export class GuestMemory {
 
   /** Writes bytes where the guest said. */
   write(pointer: number, bytes: Uint8Array, what: string): void {
-    this.bytes.set(bytes, this.check(pointer, bytes.length, what));
+    const from = this.check(pointer, bytes.length, what);
+    // Not before the check: that may have found a shared memory grown.
+    this.#bytes.set(bytes, from);
   }
 
   /** Writes `text` as UTF-8, of which `capacity` is known to hold three bytes for each unit; answers the bytes written. */

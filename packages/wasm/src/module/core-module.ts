@@ -21,7 +21,14 @@ export class CoreModule implements WasmModule {
   }
 
   async prepare(context: ModuleContext): Promise<void> {
-    const { abi, imports, maxMemoryBytes } = this.#settings;
+    const { abi, imports, maxMemoryBytes, unenforced } = this.#settings;
+    if (unenforced.length > 0) {
+      context.log.write(
+        "warn",
+        `limits.${unenforced.join(" and limits.")} of the manifest are not enforced`,
+        { limits: unenforced },
+      );
+    }
     const { module, outline, capped } = await this.#compile(context);
     const shape = shapeOf(module, outline);
     const profile = chooseProfile(shape, context.id, abi);

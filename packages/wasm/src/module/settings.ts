@@ -71,6 +71,8 @@ export interface WasmSettings {
   readonly maxInstances: number;
   readonly imports: HostImports | undefined;
   readonly integrity: string | undefined;
+  /** Limits that the manifest declares and that nothing here enforces. */
+  readonly unenforced: readonly string[];
 }
 
 /** Checks options and fills in defaults; throws `INVALID_OPTIONS`. */
@@ -92,6 +94,7 @@ export function settle(options: WasmModuleOptions): WasmSettings {
     maxInstances,
     imports: options.imports,
     integrity: options.integrity ?? manifest?.integrity,
+    unenforced: (["fuel", "cpuMs"] as const).filter((name) => manifest?.limits[name] !== undefined),
   };
 }
 

@@ -16,7 +16,8 @@ import { settle, type WasmModuleOptions } from "./settings.ts";
  * Each generation reads its source again, so a reload picks up a new file. An instance that trapped is discarded. Memory is
  * capped by the engine itself: the maximum of the module's memories is lowered before compilation. A module that was given
  * compiled cannot be changed any more: its size is looked at after each call, and past the cap the instance is discarded with
- * `OUT_OF_MEMORY`. A memory that the module imports is capped by whoever made it.
+ * `OUT_OF_MEMORY`; a memory that it does not export cannot be seen at all, so give bytes where you do not trust the code. A
+ * memory that the module imports is capped by whoever made it. Running time and fuel are not limited: a guest that loops for ever holds its thread.
  *
  * @throws KeelsonError `INVALID_OPTIONS`. Starting fails with `NOT_FOUND`, `INVALID_WASM`, `UNSUPPORTED_WASM`, `UNKNOWN_ABI`, `MISSING_EXPORT`,
  * `MISSING_IMPORT`, `WASM_LINK`, `OUT_OF_MEMORY`; calls as the ABI profile says.

@@ -96,6 +96,10 @@ describe("the cap on memory", () => {
     expect(call("grow", 4)).toBe(1);
     await failure("OUT_OF_MEMORY", () => call("grow", 1));
     expect(instance.dead).toBe(true);
+    const two = await WebAssembly.compile(
+      wat(`(module (memory (export "memory") 3) (memory (export "more") 3) (func (export "f")))`),
+    );
+    await failure("OUT_OF_MEMORY", () => open({ source: two, limits: { memory: 5 * PAGE } }));
     const large = await WebAssembly.compile(grower("6"));
     await failure("OUT_OF_MEMORY", () => open({ source: large, limits: { memory: 5 * PAGE } }));
   });

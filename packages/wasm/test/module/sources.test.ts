@@ -139,6 +139,15 @@ describe("wasmModule()", () => {
   });
 });
 
+describe("a limit that nothing enforces", () => {
+  test("is told by a warning in the log", async () => {
+    const platform = createTestPlatform();
+    platform.files.put("/p/one.wasm", ONE);
+    await open({ manifest: manifestOf({ limits: { cpuMs: 50 } }), base: new URL("file:///p/") }, platform);
+    expect(platform.log.records[0]).toMatchObject({ level: "warn", fields: { limits: ["cpuMs"] } });
+  });
+});
+
 describe("the loader", () => {
   test("makes a definition of a manifest, and refuses one without an entry", async () => {
     const platform = createTestPlatform();
