@@ -1,0 +1,64 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { createClock } from "../src/clock.ts";
+import { adapter } from "./adapter.ts";
+
+describe("createClock()", () => {
+  beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance", "Date"] }));
+  afterEach(() => void vi.useRealTimers());
+
+  it("runs once when the time has come, and not when it was disposed before", () => {
+    const clock = createClock();
+    const ran: string[] = [];
+    clock.after(10, () => ran.push("a"));
+    clock.after(10, () => ran.push("b"))[Symbol.dispose]();
+    vi.advanceTimersByTime(9);
+    expect(ran).toEqual([]);
+    vi.advanceTimersByTime(100);
+    expect(ran).toEqual(["a"]);
+  });
+
+  it("keeps delays that are longer than a native timer can be", () => {
+    const clock = createClock();
+    let ran = 0;
+    const days = 60 * 24 * 3600 * 1000;
+    clock.after(days, () => ran++);
+    vi.advanceTimersByTime(days - 1);
+    expect(ran).toBe(0);
+    vi.advanceTimersByTime(1);
+    expect(ran).toBe(1);
+    vi.advanceTimersByTime(days);
+    expect(ran).toBe(1);
+  });
+
+  it("never comes to Infinity, and can be disposed while a long delay is under way", () => {
+    const clock = createClock();
+    let ran = 0;
+    const long = clock.after(2 ** 33, () => ran++);
+    const never = clock.after(Infinity, () => ran++);
+    vi.advanceTimersByTime(2 ** 32);
+    long[Symbol.dispose]();
+    vi.advanceTimersByTime(2 ** 33);
+    expect(ran).toBe(0);
+    never[Symbol.dispose]();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it("takes a delay below 0, or none, for 0", () => {
+    const clock = createClock();
+    let ran = 0;
+    clock.after(-5, () => ran++);
+    clock.after(Number.NaN, () => ran++);
+    vi.advanceTimersByTime(1);
+    expect(ran).toBe(2);
+  });
+});
+
+describe("the adapter's clock", () => {
+  it("only grows, and tells the wall time", async () => {
+    const { clock } = await adapter();
+    const before = clock.now();
+    await new Promise<void>((resolve) => clock.after(5, resolve));
+    expect(clock.now() - before).toBeGreaterThanOrEqual(4);
+    expect(Math.abs(clock.wall() - Date.now())).toBeLessThan(1000);
+  });
+});

@@ -1,0 +1,73 @@
+import { describe, expect, it } from "vitest";
+import { createLog, type LogOptions } from "../src/log.ts";
+
+function logged(options: LogOptions = {}): { log: ReturnType<typeof createLog>; lines: string[] } {
+  const lines: string[] = [];
+  return { lines, log: createLog({ ...options, write: (line) => void lines.push(line) }) };
+}
+
+describe("createLog()", () => {
+  it("writes one readable line: time, level, message, fields", () => {
+    const { log, lines } = logged();
+    log.write("warn", "module failed", {
+      module: "md",
+      attempt: 2,
+      error: new Error("no such file"),
+      absent: undefined,
+    });
+    expect(lines[0]).toMatch(
+      /^\d\d:\d\d:\d\d\.\d{3} warn {2}module failed module=md attempt=2 error="no such file"$/,
+    );
+  });
+
+  it("leaves out what is below its level", () => {
+    const { log, lines } = logged({ level: "warn" });
+    for (const level of ["debug", "info", "warn", "error"] as const) log.write(level, level);
+    expect(lines).toHaveLength(2);
+    const silent = logged({ level: "silent" });
+    silent.log.write("error", "x");
+    expect(silent.lines).toEqual([]);
+  });
+
+  it("begins at info", () => {
+    const { log, lines } = logged();
+    log.write("debug", "no");
+    log.write("info", "yes");
+    expect(lines).toHaveLength(1);
+  });
+
+  it("colours the level only when asked to", () => {
+    const plain = logged();
+    plain.log.write("error", "x");
+    expect(plain.lines[0]).not.toContain("\u001b");
+    const colored = logged({ color: true });
+    colored.log.write("error", "x");
+    expect(colored.lines[0]).toContain("\u001b[31merror\u001b[0m");
+  });
+
+  it("lets nothing through that steers a terminal or begins a new line", () => {
+    const { log, lines } = logged();
+    log.write("info", "a\u001b[2Jb\r\nc", { "k\u0007": "v\u009b1m w" });
+    expect(lines[0]).not.toMatch(/[\u0000-\u001f\u007f-\u009f]/);
+    expect(lines[0]).toContain("a\\u001b[2Jb\\u000d\\nc");
+  });
+
+  it("never throws, whatever it is given and whatever its writer does", () => {
+    const { log } = logged();
+    const circle: Record<string, unknown> = {};
+    circle["self"] = circle;
+    const hostile = {
+      get message(): string {
+        throw new Error("no");
+      },
+    };
+    for (const value of [circle, hostile, 1n, Symbol("s"), null, { big: 1n }, (): void => {}])
+      log.write("info", "x", { value });
+    const broken = createLog({
+      write: () => {
+        throw new Error("disk full");
+      },
+    });
+    broken.write("error", "x");
+  });
+});
