@@ -10,7 +10,7 @@ import type { CallOptions } from "../contract/call.ts";
 import type { Door } from "../contract/doors.ts";
 import { KeelsonError } from "../contract/errors.ts";
 import type { MaybePromise, Value } from "../contract/value.ts";
-import { ignore, type Exchange, type Party, type Route, type Sink } from "./exchange.ts";
+import type { Exchange, Party, Route, Sink } from "./exchange.ts";
 import type { Requests, Responder } from "./requests.ts";
 import { QueueSubscription } from "./subscription.ts";
 import { isReservedTopic, parsePattern, parseTopic } from "./topics.ts";
@@ -230,7 +230,7 @@ export class ExchangeDoor implements BusDoor, Party {
   }
 
   #sink(pattern: readonly string[], listener: Sink["listener"], queue: QueueSubscription | undefined): Sink {
-    return { pattern, source: this.source, serial: 0, run: ignore, listener, queue, failures: 0 };
+    return { pattern, source: this.source, serial: 0, live: false, listener, queue, failures: 0 };
   }
 
   #register(sink: Sink, position: number | undefined): void {

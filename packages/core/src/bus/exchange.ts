@@ -31,6 +31,8 @@ export interface BusOptions {
   readonly timeoutMs?: number;
 }
 
+export type Listener = (envelope: Envelope) => unknown;
+
 /** One who hears envelopes: a listener, or the queue of a subscription. */
 export interface Sink {
   readonly pattern: readonly string[];
@@ -38,14 +40,14 @@ export interface Sink {
   readonly source: string;
   /** Order of coming. Set when it goes on the bus. */
   serial: number;
-  /** {@link ignore} once it is off the bus, so that a delivery under way passes over it. */
-  run: (envelope: Envelope) => unknown;
-  readonly listener: (envelope: Envelope) => unknown;
+  /** Whether it is on the bus: nothing reaches it otherwise. */
+  live: boolean;
+  readonly listener: Listener;
   readonly queue: QueueSubscription | undefined;
   failures: number;
 }
 
-/** All that a publish on a topic has to know. Made once a topic; never changed, only replaced. */
+/** All that a publish on a topic has to know. Made once a topic, and replaced when those who hear it change. */
 export interface Route {
   readonly topic: string;
   readonly reserved: boolean;
@@ -54,6 +56,8 @@ export interface Route {
   readonly blocking: boolean;
   /** In the order they came. */
   readonly sinks: readonly Sink[];
+  /** Their listeners, by themselves: with many of them the way through the sink would be half the cost. */
+  readonly listeners: Listener[];
 }
 
 /** A door, as the exchange sees it. */
@@ -97,6 +101,10 @@ export class Exchange {
   /** The route used last, which is often the next one too. */
   #recent: Route | undefined;
   #delivering = false;
+  /** The route being delivered on. */
+  #current: Route | undefined;
+  /** Whether someone left during the delivery, so that routes that wait may name those who are gone. */
+  #left = false;
   #following: Following[] = [];
   #closed = false;
 
@@ -127,8 +135,7 @@ export class Exchange {
 
   /** Gives `data` to all who listen on the route; behind the envelope that is being delivered, if one is. */
   emit(route: Route, source: string, data: Value, correlationId?: string): void {
-    const { sinks } = route;
-    if (sinks.length === 0 && !route.logged) {
+    if (route.sinks.length === 0 && !route.logged) {
       this.#seq++;
       return;
     }
@@ -139,7 +146,7 @@ export class Exchange {
       return;
     }
     this.#delivering = true;
-    this.#deliver(sinks, envelope);
+    this.#deliver(route, envelope);
     if (this.#following.length > 0) this.#deliverFollowing();
     this.#delivering = false;
   }
@@ -154,7 +161,7 @@ export class Exchange {
       return send;
     }
     this.#delivering = true;
-    this.#deliverSend(route.sinks, envelope, send);
+    this.#deliverSend(route, envelope, send);
     if (this.#following.length > 0) this.#deliverFollowing();
     this.#delivering = false;
     return send;
@@ -164,15 +171,21 @@ export class Exchange {
   attach(sink: Sink): void {
     if (this.#closed) throw this.refusal();
     sink.serial = this.#serial++;
-    sink.run = sink.listener;
+    sink.live = true;
     this.#sinks.add(sink.pattern, sink);
     this.#forgetRoutes(sink.pattern);
   }
 
   /** Takes a sink off the bus; no envelope reaches it any more, not even the one being delivered. */
   detach(sink: Sink): void {
-    sink.run = ignore;
-    if (this.#sinks.remove(sink.pattern, sink)) this.#forgetRoutes(sink.pattern);
+    if (!sink.live) return;
+    sink.live = false;
+    this.#sinks.remove(sink.pattern, sink);
+    this.#forgetRoutes(sink.pattern);
+    if (!this.#delivering) return;
+    this.#left = true;
+    const index = this.#current?.sinks.indexOf(sink) ?? -1;
+    if (index !== -1) (this.#current as Route).listeners[index] = ignore;
   }
 
   /** Ends all: subscriptions end after what they hold, waiting sends and requests are rejected. Twice is fine. */
@@ -219,30 +232,33 @@ export class Exchange {
     return envelope;
   }
 
-  #deliver(sinks: readonly Sink[], envelope: Envelope): void {
-    const count = sinks.length;
-    let index = 0;
-    // One try around the loop costs less than one around each call; after a throw the loop goes on behind the one who threw.
-    for (;;) {
+  #deliver(route: Route, envelope: Envelope): void {
+    this.#current = route;
+    const { listeners, sinks } = route;
+    const count = listeners.length;
+    for (let index = 0; index < count; index++) {
       try {
-        while (index < count) {
-          const { run } = sinks[index++] as Sink;
-          const result = run(envelope);
-          if (result !== undefined) this.#watch(result, sinks[index - 1] as Sink, envelope.topic);
-        }
-        return;
+        const listener = listeners[index] as Listener;
+        const result = listener(envelope);
+        if (result !== undefined) this.#watch(result, sinks[index] as Sink, envelope.topic);
       } catch (error) {
-        this.#failed(sinks[index - 1] as Sink, envelope.topic, error);
+        this.#failed(sinks[index] as Sink, envelope.topic, error);
       }
     }
   }
 
-  #deliverSend(sinks: readonly Sink[], envelope: Envelope, send: PendingSend): void {
-    for (const sink of sinks) {
+  #deliverSend(route: Route, envelope: Envelope, send: PendingSend): void {
+    this.#current = undefined;
+    for (const sink of route.sinks) {
+      if (!sink.live) continue;
       if (sink.queue?.overflow === "back-pressure") {
-        if (sink.run !== ignore) sink.queue.accept(envelope, send);
-      } else {
-        this.#deliver([sink], envelope);
+        sink.queue.accept(envelope, send);
+        continue;
+      }
+      try {
+        this.#watch(sink.listener(envelope), sink, envelope.topic);
+      } catch (error) {
+        this.#failed(sink, envelope.topic, error);
       }
     }
     send.delivered = true;
@@ -253,10 +269,11 @@ export class Exchange {
   #deliverFollowing(): void {
     for (let index = 0; index < this.#following.length; index++) {
       const { route, envelope, send } = this.#following[index] as Following;
-      if (send === undefined || send.waiting?.ended === true) this.#deliver(route.sinks, envelope);
-      else this.#deliverSend(route.sinks, envelope, send);
+      if (send !== undefined && send.waiting?.ended !== true) this.#deliverSend(route, envelope, send);
+      else this.#deliver(this.#left ? withoutThoseWhoLeft(route) : route, envelope);
     }
     this.#following = [];
+    this.#left = false;
   }
 
   /** Sees to it that a listener that returned a promise fails as one that threw. */
@@ -270,7 +287,8 @@ export class Exchange {
     const sinks = this.#sinks.match(words).sort((one, other) => one.serial - other.serial);
     const logged = this.history.keeps(words);
     const blocking = sinks.some((sink) => sink.queue?.overflow === "back-pressure");
-    const route: Route = { topic, reserved: isReservedTopic(topic), logged, blocking, sinks };
+    const listeners = sinks.map(({ listener }) => listener);
+    const route: Route = { topic, reserved: isReservedTopic(topic), logged, blocking, sinks, listeners };
     if (this.#routes.size >= MAX_ROUTES) this.#routes.clear();
     this.#routes.set(topic, route);
     return route;
@@ -296,7 +314,12 @@ export class Exchange {
 }
 
 /** Stands in for a listener that is off the bus. */
-export function ignore(): void {}
+function ignore(): void {}
+
+function withoutThoseWhoLeft(route: Route): Route {
+  const sinks = route.sinks.filter(({ live }) => live);
+  return { ...route, sinks, listeners: sinks.map(({ listener }) => listener) };
+}
 
 function circle(topic: string): RangeError {
   return new RangeError(

@@ -298,7 +298,7 @@ describe("a pending door", () => {
   test("a subscription with a cursor misses nothing that the log holds, however long the door was not live", () => {
     const { bus, door } = createTestBus();
     for (const data of [0, 1]) bus.publish("kernel.x", data);
-    const [from] = bus.events() as readonly [Cursor];
+    const [from] = bus.events() as readonly Cursor[] as readonly [Cursor];
     const mod = door("mod", false);
     using subscription = mod.subscribe("kernel.*", { from });
     bus.publish("kernel.x", 2);
@@ -315,7 +315,7 @@ describe("a pending door", () => {
   test("what the log lost while the door was not live counts as lagged", () => {
     const { bus, door } = createTestBus({ logCapacity: 2 });
     bus.publish("kernel.x", 0);
-    const [from] = bus.events() as readonly [Cursor];
+    const [from] = bus.events() as readonly Cursor[] as readonly [Cursor];
     const mod = door("mod", false);
     using subscription = mod.subscribe("kernel.*", { from });
     for (const data of [1, 2, 3, 4, 5]) bus.publish("kernel.x", data);

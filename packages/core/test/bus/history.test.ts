@@ -53,7 +53,7 @@ describe("the log", () => {
   test("a cursor that the log no longer reaches is CURSOR_EXPIRED, the last that it does is not", () => {
     const { bus, host } = createTestBus({ logCapacity: 3 });
     for (let count = 0; count < 3; count++) bus.publish("kernel.x", count);
-    const [first, second] = bus.events() as readonly [Cursor, Cursor];
+    const [first, second] = bus.events() as readonly Cursor[] as readonly [Cursor, Cursor];
     bus.publish("kernel.x", 3);
     expect(bus.events(first).map(({ data }) => data)).toEqual([1, 2, 3]);
     bus.publish("kernel.x", 4);
@@ -87,7 +87,7 @@ describe("the log", () => {
     const { bus, host } = createTestBus();
     const subscriptions: Subscription[] = [];
     bus.publish("kernel.first", 0);
-    const [from] = bus.events() as readonly [Cursor];
+    const [from] = bus.events() as readonly Cursor[] as readonly [Cursor];
     host.on("kernel.x", ({ data }) => {
       if (data === 1) {
         bus.publish("kernel.x", 2);
@@ -113,7 +113,7 @@ describe("the log", () => {
   test("a cursor on topics that the log does not keep is refused with INVALID_OPTIONS", () => {
     const { bus, host } = createTestBus();
     bus.publish("kernel.x", 1);
-    const [from] = bus.events() as readonly [Cursor];
+    const [from] = bus.events() as readonly Cursor[] as readonly [Cursor];
     expect(thrownCode(() => host.subscribe("orders.*", { from }))).toBe("INVALID_OPTIONS");
     host.subscribe("**", { from }).close();
   });

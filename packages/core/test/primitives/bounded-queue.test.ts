@@ -6,7 +6,9 @@ describe("BoundedQueue", () => {
   test("gives items back in the order they came", () => {
     const queue = new BoundedQueue<number>(100);
     for (let item = 0; item < 40; item++) queue.push(item);
-    expect(Array.from({ length: 40 }, () => queue.shift())).toEqual(Array.from({ length: 40 }, (_, item) => item));
+    expect(Array.from({ length: 40 }, () => queue.shift())).toEqual(
+      Array.from({ length: 40 }, (_, item) => item),
+    );
     expect(queue.shift()).toBeUndefined();
   });
 
@@ -22,7 +24,9 @@ describe("BoundedQueue", () => {
     for (let item = 0; item < 16; item++) queue.push(item);
     for (let item = 0; item < 10; item++) queue.shift();
     for (let item = 16; item < 60; item++) queue.push(item);
-    expect(Array.from({ length: queue.size }, () => queue.shift())).toEqual(Array.from({ length: 50 }, (_, at) => at + 10));
+    expect(Array.from({ length: queue.size }, () => queue.shift())).toEqual(
+      Array.from({ length: 50 }, (_, at) => at + 10),
+    );
   });
 
   test.each([0, -1, 1.5, Number.NaN, Infinity])("refuses the capacity %s with a RangeError", (capacity) => {
@@ -36,23 +40,27 @@ describe("BoundedQueue", () => {
       { weight: 1, arbitrary: fc.record({ type: fc.constant("clear" as const) }) },
     );
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 70 }), fc.array(operation, { maxLength: 300 }), (capacity, operations) => {
-        const queue = new BoundedQueue<number>(capacity);
-        const model: number[] = [];
-        for (const step of operations) {
-          if (step.type === "push") {
-            expect(queue.push(step.item)).toBe(model.length < capacity);
-            if (model.length < capacity) model.push(step.item);
-          } else if (step.type === "shift") {
-            expect(queue.shift()).toBe(model.shift());
-          } else {
-            queue.clear();
-            model.length = 0;
+      fc.property(
+        fc.integer({ min: 1, max: 70 }),
+        fc.array(operation, { maxLength: 300 }),
+        (capacity, operations) => {
+          const queue = new BoundedQueue<number>(capacity);
+          const model: number[] = [];
+          for (const step of operations) {
+            if (step.type === "push") {
+              expect(queue.push(step.item)).toBe(model.length < capacity);
+              if (model.length < capacity) model.push(step.item);
+            } else if (step.type === "shift") {
+              expect(queue.shift()).toBe(model.shift());
+            } else {
+              queue.clear();
+              model.length = 0;
+            }
+            expect(queue.size).toBe(model.length);
+            expect(queue.full).toBe(model.length === capacity);
           }
-          expect(queue.size).toBe(model.length);
-          expect(queue.full).toBe(model.length === capacity);
-        }
-      }),
+        },
+      ),
       { numRuns: 200 },
     );
   });

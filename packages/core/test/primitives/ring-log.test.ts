@@ -5,7 +5,12 @@ import { RingLog } from "../../src/primitives/ring-log.ts";
 describe("RingLog", () => {
   test("keeps the last items and says which one had to go", () => {
     const log = new RingLog<string>(2);
-    expect([log.push("a"), log.push("b"), log.push("c"), log.push("d")]).toEqual([undefined, undefined, "a", "b"]);
+    expect([log.push("a"), log.push("b"), log.push("c"), log.push("d")]).toEqual([
+      undefined,
+      undefined,
+      "a",
+      "b",
+    ]);
     expect(log.slice()).toEqual(["c", "d"]);
     expect([log.start, log.end, log.size]).toEqual([2, 4, 2]);
   });
