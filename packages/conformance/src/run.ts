@@ -1,3 +1,4 @@
+import type { Clock } from "@keelson/core";
 import type { Check, CheckContext } from "./check.ts";
 import type { Subject } from "./subject.ts";
 
@@ -49,26 +50,33 @@ export async function runCheck(check: Check, subject: Subject, timeoutMs = 30_00
   const undo: (() => unknown)[] = [];
   const context: CheckContext = { signal: controller.signal, defer: (run) => void undo.push(run) };
   const errors: unknown[] = [];
-  const late = Promise.withResolvers<never>();
-  const timer = clock.after(timeoutMs, () => {
-    const error = new Error(`the check did not end within ${timeoutMs} ms`);
-    controller.abort(error);
-    late.reject(error);
-  });
   try {
-    await Promise.race([check.run(subject, context), late.promise]);
+    await within(clock, timeoutMs, "the check", async () => check.run(subject, context));
   } catch (error) {
     errors.push(error);
   }
+  controller.abort();
   for (let next = undo.pop(); next !== undefined; next = undo.pop()) {
+    const run = next;
     try {
-      await Promise.race([next(), late.promise]);
+      await within(clock, CLEAN_UP_MS, "the clean-up", async () => run());
     } catch (error) {
       errors.push(error);
     }
   }
-  timer[Symbol.dispose]();
   if (errors.length > 0) throw errors[0];
+}
+
+const CLEAN_UP_MS = 15_000;
+
+async function within(clock: Clock, ms: number, what: string, run: () => Promise<unknown>): Promise<void> {
+  const late = Promise.withResolvers<never>();
+  const timer = clock.after(ms, () => late.reject(new Error(`${what} did not end within ${ms} ms`)));
+  try {
+    await Promise.race([run(), late.promise]);
+  } finally {
+    timer[Symbol.dispose]();
+  }
 }
 
 /** Runs the checks one after the other; a failed one does not keep the others from running. */

@@ -66,7 +66,7 @@ export const reloadChecks: readonly Check[] = [
         for (let round = 0; round < 10; round++) {
           const reload = kernel.reload(id, slow(`${round + 2}.0.0`, round % 2 === 0)).catch(() => {});
           for (let n = 0; n < 10; n++) {
-            answers.push(kernel.invoke(id, "echo", asked++));
+            answers.push(kernel.invoke(id, "echo", asked++).catch((error: { code?: string }) => error.code));
             await new Promise<void>((resolve) => clock.after(1, resolve));
           }
           await reload;

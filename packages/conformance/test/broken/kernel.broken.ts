@@ -1,0 +1,159 @@
+import { KeelsonError, type Kernel, type ModuleDefinition, type Module } from "@keelson/core";
+import { breakKernel, overlay, type Breaking } from "./breaking.ts";
+
+/** Changes what is registered, and what is reloaded, on its way into the kernel. */
+function breakModules(change: (module: Module, definition: ModuleDefinition) => Module, define?: (definition: ModuleDefinition) => ModuleDefinition): Breaking {
+  const changed = (definition: ModuleDefinition): ModuleDefinition => {
+    const given = define?.(definition) ?? definition;
+    return { ...given, create: async () => change(await given.create(), given) };
+  };
+  return breakKernel((kernel) => ({
+    register: (definition) => kernel.register(typeof definition?.create === "function" ? changed(definition) : definition),
+    reload: (id, definition) => kernel.reload(id, definition === undefined ? undefined : changed(definition)),
+  }));
+}
+
+const nothing = async (): Promise<void> => {};
+
+export const brokenLifecycles: Readonly<Record<string, Breaking>> = {
+  "lifecycle.order": breakModules((module) => ({ ...module, stop() {} })),
+  "lifecycle.idempotent": breakKernel((kernel) => ({
+    async start(...ids) {
+      for (const id of ids) if (kernel.state(id) === "running") await kernel.stop(id);
+      await kernel.start(...ids);
+    },
+  })),
+  "lifecycle.illegal-transition": breakKernel((kernel) => ({ init: (id) => (kernel.state(id) === "running" ? nothing() : kernel.init(id)) })),
+  "lifecycle.replay": breakKernel((kernel) => ({
+    stop: (...ids) => (ids.some((id) => kernel.state(id) === "failed") ? Promise.reject(new KeelsonError("ILLEGAL_TRANSITION", "no")) : kernel.stop(...ids)),
+  })),
+  // waits for what hangs
+  "lifecycle.stop-aborts-hung-start": breakKernel((kernel) => ({
+    async stop(...ids) {
+      if (ids.every((id) => ["initializing", "starting"].includes(kernel.state(id) ?? ""))) await kernel.start(...ids);
+      await kernel.stop(...ids);
+    },
+  })),
+  "lifecycle.deadlines": breakModules(
+    (module) => module,
+    (definition) => ({ ...definition, deadlines: { initMs: 3_000, startMs: 3_000, stopMs: 3_000 } }),
+  ),
+  "lifecycle.failed-load-is-undone": breakModules((module) => ({
+    ...module,
+    ...(module.init === undefined ? {} : { init: (context) => module.init?.(overlay(context, { scope: { add: (x) => x, defer() {} } })) }),
+  })),
+  "lifecycle.generations": breakModules(
+    (module) => module,
+    (definition) => {
+      let kept: Promise<Module> | undefined;
+      return { ...definition, create: () => (kept ??= Promise.resolve(definition.create())) };
+    },
+  ),
+  // hands modules the bus instead of a door
+  "lifecycle.door-closes": breakKernel((kernel) => ({
+    register: (definition) =>
+      kernel.register({
+        ...definition,
+        async create() {
+          const module = await definition.create();
+          return { ...module, start: (context) => module.start?.(overlay(context, { bus: kernel.bus })) };
+        },
+      }),
+  })),
+  // one operation at a time, of all modules
+  "lifecycle.one-blocks-no-other": breakKernel((kernel) => {
+    let last: Promise<unknown> = Promise.resolve();
+    return {
+      start(...ids) {
+        const mine = last.then(() => kernel.start(...ids));
+        last = mine.catch(() => {});
+        return mine;
+      },
+    };
+  }),
+  "lifecycle.dependencies": breakModules(
+    (module) => module,
+    ({ depends: _, ...definition }) => definition,
+  ),
+};
+
+export const brokenReloads: Readonly<Record<string, Breaking>> = {
+  "reload.swaps": breakKernel(() => ({ reload: nothing })),
+  "reload.rolls-back": breakKernel((kernel) => ({
+    async reload(id, definition) {
+      await kernel.reload(id, definition).catch(() => kernel.stop(id));
+      throw new KeelsonError("RELOAD_FAILED", "and the old one is gone");
+    },
+  })),
+  // lets calls in flight go, and refuses what comes meanwhile
+  "reload.loses-no-call": breakKernel((kernel) => ({
+    async reload(id, definition) {
+      await kernel.unload(id);
+      if (definition !== undefined) await kernel.register(definition);
+      await kernel.start(id);
+    },
+  })),
+  "reload.never-two-alive": breakModules(
+    (module) => module,
+    (definition) => ({ ...definition, overlap: true }),
+  ),
+  "reload.listens-once": breakKernel((kernel) => ({
+    register: (definition) => kernel.register(listeningAtOnce(kernel, definition)),
+    reload: (id, definition) => kernel.reload(id, definition && listeningAtOnce(kernel, definition)),
+  })),
+};
+
+function listeningAtOnce(kernel: Kernel, definition: ModuleDefinition): ModuleDefinition {
+  return {
+    ...definition,
+    async create() {
+      const module = await definition.create();
+      return { ...module, start: (context) => module.start?.(overlay(context, { bus: kernel.bus })) };
+    },
+  };
+}
+
+export const brokenKernels: Readonly<Record<string, Breaking>> = {
+  "kernel.registry": breakKernel((kernel) => ({
+    async register(definition) {
+      if (kernel.state(definition.metadata.id) !== undefined) await kernel.unload(definition.metadata.id);
+      await kernel.register(definition);
+    },
+  })),
+  "kernel.call-fails-alone": breakKernel((kernel) => ({
+    invoke: (id, method, payload, options) =>
+      kernel.invoke(id, method, payload, options).catch((error: unknown) => {
+        throw (error as Error).cause;
+      }),
+  })),
+  "kernel.call-deadline": breakModules((module) => ({
+    ...module,
+    call: (call) => module.call?.(overlay(call, { invoke: () => new Promise<never>(() => {}) })),
+  })),
+  // answers on behalf of a module that no longer runs
+  "kernel.stop-ends-calls": breakKernel((kernel) => ({
+    invoke: (id, method, payload, options) => (kernel.state(id) === "stopped" ? Promise.resolve(1) : kernel.invoke(id, method, payload, options)),
+  })),
+  "kernel.would-block": breakKernel((kernel) => ({ invokeSync: (id, method, payload) => kernel.invoke(id, method, payload) as never })),
+  // never removes
+  "kernel.reconcile": breakKernel((kernel) => ({
+    async reconcile(desired) {
+      await kernel.start(...(desired as string[]));
+      return { added: desired as string[], removed: [], kept: [], reloaded: [], errors: [] };
+    },
+  })),
+  "kernel.phases": breakKernel((kernel) => ({ phase: (phase, hook) => kernel.phase(phase, hook) })),
+  // counts what it did not end as ended
+  "kernel.shutdown-report": breakKernel((kernel) => ({
+    async shutdown() {
+      const report = await kernel.shutdown();
+      return { ...report, terminated: kernel.list().map(({ metadata }) => metadata.id), errors: [] };
+    },
+  })),
+  "kernel.unload": breakKernel((kernel) => ({
+    async unload(id) {
+      await kernel.unload(id);
+      return [];
+    },
+  })),
+};
