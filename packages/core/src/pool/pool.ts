@@ -211,6 +211,7 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T> {
 
   /** A lease ended well. For leases only. */
   giveBack(slot: Slot<T>): void {
+    // An idle instance must not keep the last call's payload alive.
     slot.call = undefined;
     if (++slot.uses >= this.#maxUses || this.#watchful || this.#queue.first !== undefined) {
       this.#giveBackWatchfully(slot);
@@ -338,11 +339,10 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T> {
   }
 
   #refuse(waiter: Waiter<T>, error: unknown): void {
-    // A deadline that fell due together with what ended the wait comes too late.
+    // What comes too late concerns nobody: a creation that failed when its waiter had been served or had left.
     if (!waiter.waiting) return;
     this.#dequeue(waiter);
     this.#checkoutErrors++;
-    if (waiter.creation !== undefined) this.#passOn(waiter, waiter.creation);
     waiter.reject(error);
   }
 
@@ -358,15 +358,7 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T> {
     this.#checkouts++;
     slot.call = waiter.call;
     if (this.#series !== undefined) this.#series.waited((this.#clock.now() - waiter.since) / 1000);
-    if (waiter.creation !== undefined) this.#passOn(waiter, waiter.creation);
     waiter.resolve(new SlotLease(slot));
-  }
-
-  /** What is being made for one who no longer waits goes to the next for whom nothing is. */
-  #passOn(waiter: Waiter<T>, creation: Creation<T>): void {
-    waiter.creation = undefined;
-    creation.waiter = this.#queue.firstUnprovided();
-    if (creation.waiter !== undefined) creation.waiter.creation = creation;
   }
 
   /**
@@ -400,7 +392,7 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T> {
   #waitsForItself(call: Call): boolean {
     if (this.#stock.making.size > 0) return false;
     for (const slot of this.#stock.slots) {
-      if (slot.call === undefined || !isWithin(call, slot.call)) return false;
+      if (!isWithin(call, slot.call)) return false;
     }
     return true;
   }
@@ -474,7 +466,7 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T> {
   }
 }
 
-function isWithin(call: Call, holder: Call): boolean {
+function isWithin(call: Call, holder: Call | undefined): boolean {
   for (let link: Call | undefined = call; link !== undefined; link = link.parent)
     if (link === holder) return true;
   return false;

@@ -38,9 +38,9 @@ export class Stock<T> {
     return this.size === 0 && this.#destroying === 0;
   }
 
-  /** An instance being made that nobody waits for. */
+  /** An instance being made in advance, or for one who no longer waits. */
   unclaimed(): Creation<T> | undefined {
-    for (const creation of this.making) if (creation.waiter === undefined) return creation;
+    for (const creation of this.making) if (creation.waiter?.waiting !== true) return creation;
     return undefined;
   }
 

@@ -3,7 +3,7 @@ import type { Lease } from "../contract/pool.ts";
 
 /** An instance on its way; whom its failure concerns may change while it is made. */
 export interface Creation<T> {
-  /** The waiter whose need it serves; none if it is made in advance, or its waiter no longer waits. */
+  /** The waiter whose need it serves, who may have left or been served in the meantime; none if it is made in advance. */
   waiter: Waiter<T> | undefined;
   /** Set when the source failed. */
   failure: { readonly error: unknown } | undefined;

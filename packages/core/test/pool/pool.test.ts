@@ -98,6 +98,18 @@ describe("a checkout", () => {
     expect(pool.stats()).toMatchObject({ idle: 1, waiting: 0, checkoutErrors: 1 });
   });
 
+  test("leaves no timer behind when it is served", async () => {
+    const { pool, clock } = setUp({ max: 1, maxIdleMs: Infinity });
+    const lease = await pool.checkout();
+    const waiting = [watch(pool.checkout()), watch(pool.checkout({ timeoutMs: 50 }))];
+    expect(clock.pending).toBe(1);
+    lease.release();
+    await waiting[0]?.done;
+    waiting[0]?.lease?.release();
+    await waiting[1]?.done;
+    expect(clock.pending).toBe(0);
+  });
+
   test("waits at most as long as the pool says, each from its own beginning", async () => {
     const { pool, clock } = setUp({ max: 1, timeoutMs: 1_000 });
     await pool.checkout();
@@ -266,6 +278,51 @@ describe("those who wait", () => {
   });
 });
 
+describe("an instance that is being made", () => {
+  test("for one who left is waited for by the next, and no second one is made", async () => {
+    const { pool, source } = setUp({ max: 4 }, createSource({ later: true }));
+    const controller = new AbortController();
+    const gone = watch(pool.checkout({ signal: controller.signal }));
+    controller.abort();
+    await gone.done;
+    const next = watch(pool.checkout());
+    expect(source.pending.length).toBe(1);
+    source.pending[0]?.resolve();
+    await next.done;
+    expect(next.lease?.value.id).toBe(1);
+  });
+
+  test("for one who was served before is waited for by the next, and no second one is made", async () => {
+    const { pool, source } = setUp({ max: 4 }, createSource({ later: true }));
+    const first = watch(pool.checkout());
+    source.pending[0]?.resolve();
+    await first.done;
+    const second = watch(pool.checkout());
+    first.lease?.release();
+    await second.done;
+    const third = watch(pool.checkout());
+    expect(source.pending.length).toBe(2);
+    source.pending[1]?.resolve();
+    await third.done;
+    expect(third.lease?.value.id).toBe(2);
+  });
+
+  test("and fails ends the wait of whoever counts on it by then, instead of leaving that one for ever", async () => {
+    const { pool, source } = setUp({ max: 2 }, createSource({ later: true }));
+    const first = watch(pool.checkout());
+    const second = watch(pool.checkout());
+    // Made for the second, but the first is first.
+    source.pending[1]?.resolve();
+    await first.done;
+    expect(second.lease).toBeUndefined();
+    const failure = new Error("no instance");
+    source.pending[0]?.reject(failure);
+    await second.done;
+    expect(second.error).toBe(failure);
+    expect(pool.stats()).toMatchObject({ making: 0, waiting: 0, checkouts: 1, checkoutErrors: 1 });
+  });
+});
+
 describe("a lease", () => {
   test("released twice is LEASE_RELEASED and harms nobody", async () => {
     const { pool } = setUp({ max: 1 });
@@ -354,6 +411,16 @@ describe("instances are replaced", () => {
       expect(pool.relieve()).toBe(1);
       expect(pool.stats()).toMatchObject({ size: 1, idle: 1, made: 5, recycled: { memory: 4 } });
     });
+  });
+
+  test("when memory is short, and the others keep their order", async () => {
+    const { pool } = setUp({ max: 3 });
+    const leases = await Promise.all([pool.checkout(), pool.checkout(), pool.checkout()]);
+    const [first, second, third] = leases.map((lease) => lease.value) as [Thing, Thing, Thing];
+    second.bytes = 10;
+    for (const lease of leases) lease.release();
+    expect(pool.relieve(1)).toBe(1);
+    expect([take(pool).value, take(pool).value]).toEqual([third, first]);
   });
 
   test("also if destroying them fails, which is counted", async () => {

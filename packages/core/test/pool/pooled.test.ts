@@ -102,6 +102,22 @@ test("a call waits for an instance that comes later, and makes one only", async 
   await context.undo();
 });
 
+test("a call waits for the instance that is being made to keep min warm, and makes no other", async () => {
+  const methods: Record<string, Handler> = {
+    id: (_, instance) => instance.id,
+    die: (_, instance) => {
+      instance.dead = true;
+      return "dead";
+    },
+  };
+  const { start, call, context, instances } = setUp({ min: 1, max: 4 }, methods, true);
+  await start();
+  expect(call("die")).toBe("dead");
+  expect(await call("id")).toBe(2);
+  expect(instances.length).toBe(2);
+  await context.undo();
+});
+
 test("an asynchronous call holds its instance until it ends", async () => {
   const end = Promise.withResolvers<Value>();
   const { start, call, inUse, context } = setUp({ max: 1 }, { slow: () => end.promise, fast: () => "fast" });
@@ -229,11 +245,13 @@ test("a call that cannot get an instance in the pool's time is CHECKOUT_TIMEOUT"
 
 test("a call whose own deadline is nearer ends with the error of its signal, and leaves the queue", async () => {
   const end = Promise.withResolvers<Value>();
-  const { start, call, context } = setUp({ max: 1 }, { slow: () => end.promise, fast: () => "fast" });
+  const methods = { slow: () => end.promise, fast: () => "fast" };
+  const { start, call, clock, context } = setUp({ max: 1, timeoutMs: 50 }, methods);
   await start();
   const slow = call("slow");
   const controller = new AbortController();
-  const late = call("fast", { deadline: 10, controller });
+  const late = call("fast", { deadline: 50, controller });
+  await clock.advance(50);
   const reason = new KeelsonError("DEADLINE_EXCEEDED", "too late");
   controller.abort(reason);
   await expect(late).rejects.toBe(reason);
