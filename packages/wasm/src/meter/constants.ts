@@ -23,7 +23,7 @@ const REF_FUNC = 0xd2;
  * Reads one constant expression up to its end, notes the functions it makes reachable and adds up what it allocates.
  * The length of an array has to be a literal: anything else could not be charged before the allocation happens.
  */
-export function scanConstant(reader: Reader, module: Pick<ModuleInfo, "types" | "exposed" | "constants">): void {
+export function scanConstant(reader: Reader, module: Pick<ModuleInfo, "types" | "exposed" | "tabled" | "constants">): void {
   const { bytes } = reader;
   let literal: number | undefined;
   for (;;) {
@@ -65,8 +65,11 @@ export function scanConstant(reader: Reader, module: Pick<ModuleInfo, "types" | 
       default:
         throw unsupported(`${describeOpcode(slot)} in a constant`, at);
     }
-    if (slot === REF_FUNC) module.exposed.add(reader.u32());
-    else skipSimpleImmediate(reader, immediateOf[slot]!);
+    if (slot === REF_FUNC) {
+      const index = reader.u32();
+      module.exposed.add(index);
+      module.tabled.add(index);
+    } else skipSimpleImmediate(reader, immediateOf[slot]!);
     if (reader.at > bytes.length) throw truncated(at);
   }
 }
@@ -98,5 +101,5 @@ function skipSimpleImmediate(reader: Reader, kind: number): void {
 
 /** Reads over one constant expression. */
 export function skipConstant(reader: Reader): void {
-  scanConstant(reader, { types: [], exposed: new Set(), constants: { granules: 0 } });
+  scanConstant(reader, { types: [], exposed: new Set(), tabled: new Set(), constants: { granules: 0 } });
 }

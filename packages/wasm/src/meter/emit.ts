@@ -59,6 +59,8 @@ export class Emitter {
   /** Calls of this module's functions may return from a foreign one, reached by a tail call. */
   readonly #foreignTailCalls: boolean;
   readonly #maxLocals: number;
+  readonly #exact: boolean;
+  readonly #tabled: ReadonlySet<number>;
 
   // of the function being written
   /** The counter lives in a local, which the global follows at calls and exits. */
@@ -69,6 +71,10 @@ export class Emitter {
   #depthLocal = -1;
   #frame = 0;
   #wrapped = false;
+  /** Where the function begins in earnest, or 0: see {@link Scan.boundary}. */
+  #boundary = 0;
+  /** What is paid for a return before the boundary. */
+  #earlyCost = 0;
   #hot: Int32Array = new Int32Array(64);
   #bodyStart = 0;
   #hints: number[] = [];
@@ -90,6 +96,8 @@ export class Emitter {
     this.#foreignTailCalls = foreignTailCalls;
     this.#check = options.checkImports ?? true;
     this.#maxLocals = maxLocals;
+    this.#exact = options.mode === "exact";
+    this.#tabled = module.tabled;
     this.#map = map;
   }
 
@@ -131,9 +139,10 @@ export class Emitter {
     out.u32(own);
     out.byte(I32);
 
-    this.#entry();
-    if (this.#wrapped) this.#openWrapper(type.results, type.resultBytes);
-    this.#actions(reader.at);
+    this.#entry(functionIndex);
+    const wrapper = (): void => this.#openWrapper(type.results, type.resultBytes);
+    if (this.#boundary === 0) wrapper();
+    this.#actions(reader.at, wrapper);
     if (this.#wrapped) {
       out.byte(END);
       if (scan.functionLanding) this.#landing();
@@ -173,6 +182,7 @@ export class Emitter {
       if (scan.hasCalls || frame > FREE_FRAME_BYTES) this.#frame = Math.min(frame, 2 ** 28);
     }
     this.#wrapped = this.#local || this.#frame > 0 || scan.functionLanding;
+    this.#boundary = this.#local ? 0 : scan.boundary;
   }
 
   #isHot(loop: number): boolean {
@@ -180,13 +190,27 @@ export class Emitter {
     return this.#hot[loop] !== (parent < 0 ? 0 : this.#hot[parent]);
   }
 
-  /** What a function does first: pays for its first segment and its frame, and tests both. */
-  #entry(): void {
+  /**
+   * What a function does first: it pays for its first segment and its frame, and tests both. A function that may
+   * return before it does anything that counts leaves that for later.
+   */
+  #entry(functionIndex: number): void {
     const scan = this.#scan;
+    const cost = Math.max(1, segmentCost(scan, 0));
+    if (this.#boundary === 0) {
+      const tested = scan.hasCalls || scan.loops > 0 || cost > UNTESTED_COST || this.#frame > 0;
+      this.#pay(cost, tested);
+      return;
+    }
+    // in deadline mode a function that returns that early is paid for by its caller's call; not one in a table, which
+    // has to show that it ran
+    this.#earlyCost = this.#exact || this.#tabled.has(functionIndex) ? scan.boundaryCost : 0;
+  }
+
+  /** Takes `cost` from the counter in its global, and, when `tested`, the frame from the depth. */
+  #pay(cost: number, tested: boolean): void {
     const out = this.#out;
     const { fuel, depth } = this.#layout;
-    const cost = Math.max(1, segmentCost(scan, 0));
-    const tested = scan.hasCalls || scan.loops > 0 || cost > UNTESTED_COST || this.#frame > 0;
     out.op(globalGet, fuel);
     out.i32(cost);
     out.byte(i32Sub);
@@ -222,6 +246,7 @@ export class Emitter {
 
   /** The block around the body, whose label stands for the function's own. */
   #openWrapper(results: number, resultBytes: Uint8Array): void {
+    if (!this.#wrapped) return;
     const out = this.#out;
     out.byte(BLOCK);
     if (results === 0) out.byte(EMPTY);
@@ -229,9 +254,14 @@ export class Emitter {
     else out.s32(this.#layout.functionType([], resultBytes, [0, results]));
   }
 
-  /** Gives the frame back. */
+  /** Gives the frame back: from what the function left when it began, so that callees' accounts are not waited for. */
   #leaveDepth(): void {
-    if (this.#frame > 0) this.#moveDepth(this.#frame);
+    if (this.#frame === 0) return;
+    const out = this.#out;
+    out.op(localGet, this.#depthLocal);
+    out.i32(this.#frame);
+    out.byte(i32Add);
+    out.op(globalSet, this.#layout.depth);
   }
 
   #moveDepth(bytes: number): void {
@@ -243,13 +273,26 @@ export class Emitter {
     out.op(globalSet, depth);
   }
 
-  #actions(start: number): void {
+  #actions(start: number, openWrapper: () => void): void {
     const scan = this.#scan;
     const out = this.#out;
     const source = this.#module.bytes;
     const { actions } = scan;
     let cursor = start;
+    let boundary = this.#boundary === 0 ? -1 : scan.boundaryAction * 4;
     for (let index = 0; index < scan.actionCount * 4; index += 4) {
+      if (index === boundary) {
+        boundary = -1;
+        this.#map?.add(out.at, cursor);
+        out.copy(source, cursor, this.#boundary);
+        cursor = this.#boundary;
+        // the charge that stands here, if one does, is made with the test
+        const charges = actions[index] === cursor && actions[index + 1] === Action.charge;
+        const cost = this.#exact ? scan.boundaryCost : Math.max(1, segmentCost(scan, 0));
+        this.#pay(cost + (charges ? segmentCost(scan, actions[index + 2]!) : 0), true);
+        openWrapper();
+        if (charges) continue;
+      }
       const at = actions[index]!;
       const a = actions[index + 2]!;
       const b = actions[index + 3]!;
@@ -260,7 +303,7 @@ export class Emitter {
       }
       switch (actions[index + 1]) {
         case Action.charge:
-          this.#charge(segmentCost(scan, a), scan.segmentTested[a] === 1);
+          if (at >= this.#boundary) this.#charge(segmentCost(scan, a), scan.segmentTested[a] === 1);
           break;
         case Action.loop:
           this.#loop(a, at, b);
@@ -299,6 +342,10 @@ export class Emitter {
           this.#toLocal();
           break;
         case Action.return:
+          if (at < this.#boundary) {
+            this.#charge(this.#earlyCost, false);
+            break;
+          }
           if (!this.#wrapped) break;
           out.op(BR, a + HOT_LEVELS * this.#hotAround(b));
           cursor = at + 1;

@@ -71,6 +71,8 @@ export interface ModuleInfo {
   readonly start: number | undefined;
   /** Functions that code outside of direct calls can reach: exported, or put in tables and globals. */
   readonly exposed: Set<number>;
+  /** Functions that stand in a table or a global from the start. */
+  readonly tabled: Set<number>;
   /** What the constant expressions allocate when the module is instantiated. */
   readonly constants: ConstantFacts;
 }
@@ -94,6 +96,7 @@ export function readModule(bytes: Uint8Array): ModuleInfo {
     exports: new Set(),
     start: undefined,
     exposed: new Set(),
+    tabled: new Set(),
     constants: { granules: 0 },
   };
   while (reader.at < bytes.length) {
@@ -245,7 +248,11 @@ function readElements(reader: Reader, module: Mutable<ModuleInfo>): void {
     }
     for (let items = reader.u32(); items > 0; items--) {
       if (expressions) scanConstant(reader, module);
-      else module.exposed.add(reader.u32());
+      else {
+        const index = reader.u32();
+        module.exposed.add(index);
+        module.tabled.add(index);
+      }
     }
   }
 }

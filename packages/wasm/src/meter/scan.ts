@@ -60,6 +60,12 @@ export const Bulk = { bytes: 0, elements: 1, entries: 2 } as const;
 
 /** The most fuel that may pass between two tests in code without loops and calls. */
 const TEST_EVERY = 100_000;
+/** Blocks up to this cost are charged with the block that leads to them, whether or not they are executed. */
+const SMALL_BLOCK = 8;
+/** What a block may be charged for such blocks in all. */
+const SMALL_BLOCKS = 12;
+/** What may be executed before a function's boundary, see {@link Scan.boundary}. */
+const PRELUDE_COST = 48;
 /** What a call of an import costs beyond a call. */
 const IMPORT_COST = 100;
 /** A literal length up to which a bulk operation is charged with its block. */
@@ -96,6 +102,9 @@ export class Scan {
   actionCount = 0;
   segmentCost: Float64Array = new Float64Array(256);
   segmentTested: Uint8Array = new Uint8Array(256);
+  /** The segment that is executed whenever this one is; -1 where the two are not to be charged together. */
+  #segmentParent: Int32Array = new Int32Array(256);
+  #segmentExtra: Int32Array = new Int32Array(256);
   segments = 0;
   loops = 0;
   loopParent: Int32Array = new Int32Array(64);
@@ -116,6 +125,18 @@ export class Scan {
   /** An exception handler branches out of the function's body. */
   functionLanding = false;
   hasDynamicLength = false;
+  /**
+   * A position up to which the function has cost little, called nothing, and may have returned: 0 when there is none.
+   * What comes before is not worth a test, nor a frame, and is paid for at the boundary or where the function returns
+   * before it. The operand stack is empty there, and no block is open.
+   */
+  boundary = 0;
+  /** The first action behind the boundary. */
+  boundaryAction = 0;
+  /** What all code before the boundary costs, whether executed or not. */
+  boundaryCost = 0;
+  /** Leaves the function by something else than `return`. */
+  #branchesOut = false;
   /** Has a tail call whose target is not known. */
   hasUnknownTailCall = false;
 
@@ -158,7 +179,7 @@ export class Scan {
     let depth = 0;
     let height = 0;
     let maxHeight = 0;
-    let current = this.#newSegment();
+    let current = this.#newSegment(-1);
     let total = 0;
     let segmentStart = 0;
     let lastTest = 0;
@@ -237,7 +258,7 @@ export class Scan {
             this.segmentCost[current]! += total - segmentStart;
             segmentStart = total;
             const outer = current;
-            current = this.#newSegment();
+            current = this.#newSegment(-1);
             loop = this.#newLoop(loop, current, this.#typeParams > 0);
             lastTest = total;
             this.#open(depth, Frame.loop, height - this.#typeParams, this.#typeParams, this.#typeResults, outer, loop, total);
@@ -262,7 +283,12 @@ export class Scan {
               this.#act(this.#at, Action.landing, 0, 0);
             }
             if (height > maxHeight) maxHeight = height;
-            current = exact || role !== Role.else ? this.#charge(this.#at, false) : this.#segment[depth]!;
+            current =
+              role !== Role.else
+                ? this.#charge(this.#at, -1)
+                : exact
+                  ? this.#charge(this.#at, this.#segment[depth]!)
+                  : this.#segment[depth]!;
             lastTest = this.#lastTest[depth]!;
             break;
           }
@@ -275,6 +301,7 @@ export class Scan {
             if (depth === 0) {
               this.#act(start, Action.dead, this.#at, 0);
               if (this.#at !== to) throw truncated(this.#at);
+              if (exact) this.#chargeSmallBlocks();
               this.maxHeight = maxHeight;
               this.functionLanding = this.#landing[0] === 1;
               return;
@@ -302,8 +329,10 @@ export class Scan {
               break;
             }
             alive = true;
-            if (!exact || !escapes) current = outer;
-            else if (!fallsThrough) current = this.#charge(this.#at, false);
+            if (escapes && depth === 0 && height === 0 && this.#markBoundary(total)) {
+              if (exact) current = this.#charge(this.#at, -1);
+            } else if (!exact || !escapes) current = outer;
+            else if (!fallsThrough) current = this.#charge(this.#at, outer);
             break;
           }
           case Role.branch:
@@ -471,16 +500,19 @@ export class Scan {
           segmentStart = total;
           continue;
         }
-        if (conditional && exact) {
-          this.segmentCost[current]! += total - segmentStart;
-          segmentStart = total;
-          current = this.#charge(this.#at, false);
+        if (conditional) {
+          if (exact) {
+            this.segmentCost[current]! += total - segmentStart;
+            segmentStart = total;
+            current = this.#charge(this.#at, current);
+          }
         }
       }
       if (total - lastTest > TEST_EVERY) {
         this.segmentCost[current]! += total - segmentStart;
         segmentStart = lastTest = total;
-        current = this.#charge(this.#at, true);
+        current = this.#charge(this.#at, -1);
+        this.segmentTested[current] = 1;
       }
     }
   }
@@ -491,6 +523,8 @@ export class Scan {
     this.tableLoops.length = 0;
     this.hasCalls = this.hasLanding = this.hasTryTable = this.functionLanding = false;
     this.hasDynamicLength = this.hasUnknownTailCall = false;
+    this.boundary = this.boundaryAction = this.boundaryCost = 0;
+    this.#branchesOut = false;
   }
 
   #open(
@@ -540,21 +574,46 @@ export class Scan {
     this.actionCount++;
   }
 
-  #newSegment(): number {
+  #newSegment(parent: number): number {
     if (this.segments === this.segmentCost.length) {
       this.segmentCost = grown(this.segmentCost);
       this.segmentTested = grown(this.segmentTested);
+      this.#segmentParent = grown(this.#segmentParent);
+      this.#segmentExtra = grown(this.#segmentExtra);
     }
-    this.segmentCost[this.segments] = this.segmentTested[this.segments] = 0;
-    return this.segments++;
+    const segment = this.segments++;
+    this.segmentCost[segment] = this.segmentTested[segment] = this.#segmentExtra[segment] = 0;
+    this.#segmentParent[segment] = parent;
+    return segment;
   }
 
-  /** Begins a segment at `at`. */
-  #charge(at: number, tested: boolean): number {
-    const segment = this.#newSegment();
-    if (tested) this.segmentTested[segment] = 1;
+  /** Begins a segment at `at`; segment `parent` leads there. */
+  #charge(at: number, parent: number): number {
+    const segment = this.#newSegment(parent);
     this.#act(at, Action.charge, segment, 0);
     return segment;
+  }
+
+  /** Moves the cost of small segments to those that lead to them: a charge costs more than they do. */
+  #chargeSmallBlocks(): void {
+    for (let segment = this.segments - 1; segment > 0; segment--) {
+      const parent = this.#segmentParent[segment]!;
+      const cost = this.segmentCost[segment]!;
+      if (parent < 0 || cost > SMALL_BLOCK || this.#segmentExtra[parent]! + cost > SMALL_BLOCKS) continue;
+      this.#segmentExtra[parent]! += cost;
+      this.segmentCost[parent]! += cost;
+      this.segmentCost[segment] = 0;
+    }
+  }
+
+  /** Notes that the function may begin in earnest at the cursor, if it has done next to nothing so far. */
+  #markBoundary(total: number): boolean {
+    if (this.hasCalls || this.loops > 0 || this.hasDynamicLength || this.hasLanding) return false;
+    if (total > PRELUDE_COST || this.#targeted[0] === 0 || this.#branchesOut) return false;
+    this.boundary = this.#at;
+    this.boundaryAction = this.actionCount;
+    this.boundaryCost = Math.max(1, total);
+    return true;
   }
 
   #newLoop(parent: number, segment: number, params: boolean): number {
@@ -609,6 +668,7 @@ export class Scan {
     const at = this.#at;
     const target = depth - this.#u32();
     this.#targeted[target] = 1;
+    if (target === 0) this.#branchesOut = true;
     if (target < this.#escape[depth]!) this.#escape[depth] = target;
     const targetLoop = this.#loop[target]!;
     if (targetLoop !== loop) this.#act(at, Action.branch, loop, targetLoop);
@@ -621,6 +681,7 @@ export class Scan {
     for (let labels = this.#u32() + 1; labels > 0; labels--) {
       const target = depth - this.#u32();
       this.#targeted[target] = 1;
+      if (target === 0) this.#branchesOut = true;
       if (target < this.#escape[depth]!) this.#escape[depth] = target;
       const targetLoop = this.#loop[target]!;
       if (loop !== NO_LOOP) this.tableLoops.push(targetLoop);
