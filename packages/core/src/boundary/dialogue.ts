@@ -1,4 +1,4 @@
-import { asKeelsonError, KeelsonError } from "../contract/errors.ts";
+import { asKeelsonError, type KeelsonError } from "../contract/errors.ts";
 import type { ModuleContext } from "../contract/module.ts";
 import type { EventEnvelope } from "../contract/message.ts";
 import type { Counter } from "../contract/metrics.ts";

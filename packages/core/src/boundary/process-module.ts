@@ -70,7 +70,6 @@ class ProcessModule implements Module {
     const { id, generation, signal, platform, clock, log, scope } = context;
     const options = this.#options;
     const process = await spawnChild(platform, options, { id, generation, signal });
-    let calls: PendingCalls | undefined;
     let dialogue: Dialogue | undefined;
     let child: Child;
     try {
@@ -91,7 +90,7 @@ class ProcessModule implements Module {
       void this.#cutOff("input", cause),
     );
     const maxPending = options.maxPending ?? DEFAULT_PENDING;
-    calls = new PendingCalls(id, clock, writer, maxPending);
+    const calls = new PendingCalls(id, clock, writer, maxPending);
     const requests = new ChildRequests(writer, requestHandler(context, options.onRequest), maxPending);
     dialogue = new Dialogue(context, calls, requests);
     this.#calls = calls;

@@ -1,4 +1,4 @@
-import { isKeelsonError, KeelsonError } from "../contract/errors.ts";
+import { isKeelsonError, type KeelsonError } from "../contract/errors.ts";
 import type { Kernel, ReconcileReport } from "../contract/kernel.ts";
 import type { ModuleDefinition } from "../contract/module.ts";
 import { checkDefinition } from "./definition.ts";

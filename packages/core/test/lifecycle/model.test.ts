@@ -30,7 +30,6 @@ test("whatever is asked for and however slow or broken the module is, every step
       async (behaviours, operations) => {
         let used = 0;
         let open = 0;
-        let serving = 0;
         const step = (h: () => ReturnType<typeof createHarness>): void | Promise<void> => {
           const { delay, fails, sync } = behaviours[used++ % behaviours.length] as Behaviour;
           const end = (): void => {
@@ -47,7 +46,7 @@ test("whatever is asked for and however slow or broken the module is, every step
             return step(() => h);
           },
           start: () => step(() => h),
-          stop: () => (serving--, step(() => h)),
+          stop: () => step(() => h),
         };
         const h = createHarness(module, { deadlines: { initMs: 100, startMs: 100, stopMs: 30 } });
         const pending: Promise<unknown>[] = [];

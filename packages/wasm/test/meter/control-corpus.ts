@@ -24,7 +24,10 @@ export function hostImports(): { imports: WebAssembly.Imports; bind(exports: Web
         fail: (): never => {
           throw new Error("the host failed");
         },
-        back: (value: number): number => (exports?.["back"] as unknown as (value: number) => number)(value),
+        back: (value: number): number => {
+          const back = exports?.["back"] as unknown as (value: number) => number;
+          return back(value);
+        },
         pair: (value: number): number[] => [value, value + 1],
         log: (): void => {},
       } as never,
