@@ -13,7 +13,7 @@ export function library(entry: string[] = ["src/index.ts"], options: Options = {
     dts: false,
     sourcemap: true,
     clean: true,
-    external: [/^node:/, /^@keelson\//],
+    external: [/^(node|bun):/, /^@keelson\//],
     ...options,
   };
 }

@@ -13,10 +13,10 @@ export function exportedNames(
   const code = read(file)
     .replaceAll(/\/\*[\s\S]*?\*\//g, "")
     .replaceAll(/^\s*\/\/.*$/gm, "");
-  if (/^\s*export\s*\*/m.test(code))
-    throw new Error(`${file}: export * hides what is public; name each export`);
   const names = new Set<string>();
-  for (const [, target = ""] of code.matchAll(/^\s*export\s+type\s*\*\s*from\s*"(\.[^"]+)"/gm)) {
+  for (const [, target = ""] of code.matchAll(/^\s*export\s+(?:type\s*)?\*\s*from\s*"([^"]+)"/gm)) {
+    if (!target.startsWith("."))
+      throw new Error(`${file}: a star of ${target} hides what is public; name each`);
     for (const name of exportedNames(join(dirname(file), target), read)) names.add(name);
   }
   for (const [, list = ""] of code.matchAll(/^\s*export\s+(?:type\s+)?\{([^}]*)\}/gm)) {
