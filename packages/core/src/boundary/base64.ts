@@ -32,7 +32,10 @@ export function toBase64Plain(bytes: Uint8Array): string {
     const bits = (first << 16) | ((second ?? 0) << 8) | (third ?? 0);
     const letter = (shift: number): string => ALPHABET.charAt((bits >> shift) & 63);
     parts.push(
-      letter(18) + letter(12) + (second === undefined ? "=" : letter(6)) + (third === undefined ? "=" : letter(0)),
+      letter(18) +
+        letter(12) +
+        (second === undefined ? "=" : letter(6)) +
+        (third === undefined ? "=" : letter(0)),
     );
   }
   return parts.join("");

@@ -138,11 +138,18 @@ export class PendingCalls {
   }
 
   #late(call: Call): KeelsonError {
-    return new KeelsonError("DEADLINE_EXCEEDED", `${this.#name} did not answer "${call.method}" within its time.`);
+    return new KeelsonError(
+      "DEADLINE_EXCEEDED",
+      `${this.#name} did not answer "${call.method}" within its time.`,
+    );
   }
 
   #aborted(call: Call): KeelsonError {
-    return asKeelsonError(call.signal.reason, "ABORTED", `The call of "${call.method}" on ${this.#name} was ended`);
+    return asKeelsonError(
+      call.signal.reason,
+      "ABORTED",
+      `The call of "${call.method}" on ${this.#name} was ended`,
+    );
   }
 
   #full(why: string): KeelsonError {

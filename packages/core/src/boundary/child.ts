@@ -78,14 +78,20 @@ export class Child {
     const { name, clock } = this.#options;
     const timer = clock.after(timeoutMs, () =>
       this.#settleFirst(
-        new KeelsonError("HANDSHAKE_TIMEOUT", `${name} printed no event within ${timeoutMs} ms.${this.#lastWords()}`, {
-          hint: "print a first event on standard output, flush it, or allow more time with handshakeMs",
-          details: { timeoutMs, stderr: this.#stderr.tail() },
-        }),
+        new KeelsonError(
+          "HANDSHAKE_TIMEOUT",
+          `${name} printed no event within ${timeoutMs} ms.${this.#lastWords()}`,
+          {
+            hint: "print a first event on standard output, flush it, or allow more time with handshakeMs",
+            details: { timeoutMs, stderr: this.#stderr.tail() },
+          },
+        ),
       ),
     );
     const abort = (): void =>
-      this.#settleFirst(asKeelsonError(signal?.reason, "ABORTED", `Waiting for the first event of ${name} was ended`));
+      this.#settleFirst(
+        asKeelsonError(signal?.reason, "ABORTED", `Waiting for the first event of ${name} was ended`),
+      );
     if (signal?.aborted === true) abort();
     signal?.addEventListener("abort", abort);
     try {
@@ -99,9 +105,13 @@ export class Child {
   /** The error of whoever needed the child after it ended. */
   exitError(exit: ProcessExit, when: string): KeelsonError {
     const how = exit.signal === undefined ? `exit code ${exit.code ?? "unknown"}` : exit.signal;
-    return new KeelsonError("PROCESS_EXITED", `${this.#options.name} ended with ${how} ${when}.${this.#lastWords()}`, {
-      details: { ...exit, stderr: this.#stderr.tail() },
-    });
+    return new KeelsonError(
+      "PROCESS_EXITED",
+      `${this.#options.name} ended with ${how} ${when}.${this.#lastWords()}`,
+      {
+        details: { ...exit, stderr: this.#stderr.tail() },
+      },
+    );
   }
 
   /** Waits for `promise`, but no longer than `ms`. */
@@ -121,7 +131,9 @@ export class Child {
 
   #lastWords(): string {
     const lines = this.#stderr.tail().slice(-5);
-    return lines.length === 0 ? "" : ` Its last lines on standard error:\n${lines.map((line) => `    ${line}`).join("\n")}`;
+    return lines.length === 0
+      ? ""
+      : ` Its last lines on standard error:\n${lines.map((line) => `    ${line}`).join("\n")}`;
   }
 
   async #watch(pipes: Promise<unknown>): Promise<ProcessExit> {
@@ -153,7 +165,11 @@ export class Child {
     try {
       const iterator = source[Symbol.asyncIterator]();
       this.#iterators.push(iterator);
-      for (let next = await iterator.next(); next.done !== true && !this.#closed; next = await iterator.next()) {
+      for (
+        let next = await iterator.next();
+        next.done !== true && !this.#closed;
+        next = await iterator.next()
+      ) {
         reader.push(next.value);
       }
       reader.end();
@@ -171,7 +187,9 @@ export class Child {
     try {
       this.#settleFirst(normalizeEventLine(line));
     } catch (error) {
-      this.#settleFirst(asKeelsonError(error, "INVALID_SCHEMA", `The first line of ${this.#options.name} is no event`));
+      this.#settleFirst(
+        asKeelsonError(error, "INVALID_SCHEMA", `The first line of ${this.#options.name} is no event`),
+      );
     }
   }
 
@@ -185,7 +203,10 @@ export class Child {
         : `A line of ${name} is not UTF-8.`,
       {
         hint: fault === "LINE_TOO_LONG" ? "send less at once, or raise maxLineBytes" : "write UTF-8",
-        details: { start: start.replace(/\p{Cc}/gu, " "), ...(fault === "LINE_TOO_LONG" ? { maxLineBytes } : {}) },
+        details: {
+          start: start.replace(/\p{Cc}/gu, " "),
+          ...(fault === "LINE_TOO_LONG" ? { maxLineBytes } : {}),
+        },
       },
     );
     if (this.#awaitsFirst) this.#settleFirst(error);

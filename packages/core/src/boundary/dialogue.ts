@@ -25,7 +25,9 @@ export class Dialogue {
     this.#context = context;
     this.#calls = calls;
     this.#requests = requests;
-    this.#events = context.metrics.counter("keelson_boundary_events_total", { help: "Events that child processes sent." });
+    this.#events = context.metrics.counter("keelson_boundary_events_total", {
+      help: "Events that child processes sent.",
+    });
     this.#badLines = context.metrics.counter("keelson_boundary_bad_lines_total", {
       help: "Lines of child processes that could not be understood.",
     });

@@ -16,7 +16,9 @@ export async function endChild(child: Child, options: ChildProcessOptions): Prom
 
 /** What is thrown when processes survived; `details.orphans` names them. */
 export function survivedError(name: string, orphans: readonly ProcessInfo[]): KeelsonError {
-  const list = orphans.map(({ pid, command }) => (command === "" ? `${pid}` : `${pid} (${command})`)).join(", ");
+  const list = orphans
+    .map(({ pid, command }) => (command === "" ? `${pid}` : `${pid} (${command})`))
+    .join(", ");
   return new KeelsonError("PROCESS_SURVIVED", `Processes of ${name} could not be ended: ${list}.`, {
     hint: "look at them with ps and end them by hand",
     details: { orphans },

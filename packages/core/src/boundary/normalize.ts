@@ -33,14 +33,18 @@ export function parseLine(line: string): unknown {
 /** {@link normalizeEventLine} for a line that was parsed before. */
 export function normalizeEvent(value: unknown): EventEnvelope {
   if (!isObject(value)) {
-    throw new KeelsonError("INVALID_SCHEMA", `A line is JSON but no event: ${describe(value)} instead of an object.`);
+    throw new KeelsonError(
+      "INVALID_SCHEMA",
+      `A line is JSON but no event: ${describe(value)} instead of an object.`,
+    );
   }
   return matchSource(strictForm(value) ?? flatForm(value));
 }
 
 function strictForm(value: Fields): EventEnvelope | undefined {
   const { event_id, source, timestamp_ms, event } = value;
-  if (typeof event_id !== "string" || typeof source !== "string" || !isTimestamp(timestamp_ms)) return undefined;
+  if (typeof event_id !== "string" || typeof source !== "string" || !isTimestamp(timestamp_ms))
+    return undefined;
   if (!isObject(event) || typeof event["event_type"] !== "string") return undefined;
   const head = { event_id, source: source as EventEnvelope["source"], timestamp_ms };
   const { kind, event_type } = event;
@@ -64,18 +68,28 @@ function flatForm(value: Fields): EventEnvelope {
   if (Object.hasOwn(value, "module")) {
     const module = text(value, "module");
     const event_type = text(value, "event_type");
-    return { ...head, event: { kind: "module", module, event_type, payload: field(value, "payload") as Value } };
+    return {
+      ...head,
+      event: { kind: "module", module, event_type, payload: field(value, "payload") as Value },
+    };
   }
-  return { ...head, event: { kind: "agent", agent_id: text(value, "agent_id"), event_type: text(value, "event_type") } };
+  return {
+    ...head,
+    event: { kind: "agent", agent_id: text(value, "agent_id"), event_type: text(value, "event_type") },
+  };
 }
 
 function matchSource(envelope: EventEnvelope): EventEnvelope {
   const { source, event } = envelope;
   if (source === event.kind) return envelope;
-  throw new KeelsonError("SOURCE_MISMATCH", `An event of kind ${event.kind} says that its source is "${excerpt(source)}".`, {
-    hint: 'source is the kind of the event, "module" or "agent", not an id',
-    details: { expected: event.kind, got: excerpt(source) },
-  });
+  throw new KeelsonError(
+    "SOURCE_MISMATCH",
+    `An event of kind ${event.kind} says that its source is "${excerpt(source)}".`,
+    {
+      hint: 'source is the kind of the event, "module" or "agent", not an id',
+      details: { expected: event.kind, got: excerpt(source) },
+    },
+  );
 }
 
 function field(value: Fields, name: string): unknown {
@@ -90,9 +104,13 @@ function text(value: Fields, name: string): string {
 }
 
 function wrongType(value: Fields, name: string, wanted: string): KeelsonError {
-  return new KeelsonError("INVALID_FIELD_TYPE", `The field ${name} of an event is ${describe(value[name])} instead of ${wanted}.`, {
-    details: { field: name },
-  });
+  return new KeelsonError(
+    "INVALID_FIELD_TYPE",
+    `The field ${name} of an event is ${describe(value[name])} instead of ${wanted}.`,
+    {
+      details: { field: name },
+    },
+  );
 }
 
 function isTimestamp(value: unknown): value is number {

@@ -74,10 +74,14 @@ export function checkChildOptions(options: ChildProcessOptions): void {
   const { command, args = [], maxLineBytes = 1, graceMs = 0, deadlineMs = 0 } = options;
   for (const [index, word] of [command, ...args].entries()) {
     if (typeof word === "string" && !word.includes("\0") && (index > 0 || word !== "")) continue;
-    throw new KeelsonError("INVALID_OPTIONS", `${index === 0 ? "command" : `args[${index - 1}]`} is no usable text.`, {
-      hint: "command is one program, args its arguments, each a string without NUL",
-      details: { option: index === 0 ? "command" : "args" },
-    });
+    throw new KeelsonError(
+      "INVALID_OPTIONS",
+      `${index === 0 ? "command" : `args[${index - 1}]`} is no usable text.`,
+      {
+        hint: "command is one program, args its arguments, each a string without NUL",
+        details: { option: index === 0 ? "command" : "args" },
+      },
+    );
   }
   requireRange("maxLineBytes", maxLineBytes, 1);
   requireRange("graceMs", graceMs, 0);

@@ -35,7 +35,11 @@ const CUT_OFF_MS = 100;
  */
 export function processModule(options: ProcessModuleOptions): ModuleDefinition {
   checkChildOptions(options);
-  const { handshakeMs = DEFAULT_HANDSHAKE_MS, graceMs = DEFAULT_GRACE_MS, deadlineMs = DEFAULT_DEADLINE_MS } = options;
+  const {
+    handshakeMs = DEFAULT_HANDSHAKE_MS,
+    graceMs = DEFAULT_GRACE_MS,
+    deadlineMs = DEFAULT_DEADLINE_MS,
+  } = options;
   requireRange("handshakeMs", handshakeMs, 1);
   requireRange("maxPending", options.maxPending ?? 1, 1);
   requireRange("maxQueuedBytes", options.maxQueuedBytes ?? 1, 1);
@@ -86,8 +90,10 @@ class ProcessModule implements Module {
       throw error;
     }
     this.#child = child;
-    const writer = new LineWriter(process, options.maxQueuedBytes ?? DEFAULT_QUEUED, (cause) =>
-      void this.#cutOff("input", cause),
+    const writer = new LineWriter(
+      process,
+      options.maxQueuedBytes ?? DEFAULT_QUEUED,
+      (cause) => void this.#cutOff("input", cause),
     );
     const maxPending = options.maxPending ?? DEFAULT_PENDING;
     const calls = new PendingCalls(id, clock, writer, maxPending);
@@ -125,7 +131,8 @@ class ProcessModule implements Module {
 
   async health(call: Call): Promise<Health> {
     const child = this.#child;
-    if (child === undefined || child.exit !== undefined) return { healthy: false, message: "The process has ended." };
+    if (child === undefined || child.exit !== undefined)
+      return { healthy: false, message: "The process has ended." };
     if (child.outputEnded) return { healthy: false, message: "The process closed its standard output." };
     if (this.#options.health !== true) return { healthy: true };
     const answer = await this.#request(call, "health");
@@ -158,10 +165,14 @@ class ProcessModule implements Module {
     await child.within(CUT_OFF_MS, child.process.exited);
     if (child.exit !== undefined || this.#stopping) return;
     this.#calls?.close(
-      new KeelsonError("IO", `${this.#options.id} closed its standard ${pipe}; it cannot be called any more.`, {
-        hint: `a child that takes calls must keep its standard ${pipe} open`,
-        ...(cause === undefined ? {} : { cause }),
-      }),
+      new KeelsonError(
+        "IO",
+        `${this.#options.id} closed its standard ${pipe}; it cannot be called any more.`,
+        {
+          hint: `a child that takes calls must keep its standard ${pipe} open`,
+          ...(cause === undefined ? {} : { cause }),
+        },
+      ),
     );
   }
 
@@ -187,4 +198,3 @@ function requestHandler(context: ModuleContext, own: RequestHandler | undefined)
     });
   };
 }
-

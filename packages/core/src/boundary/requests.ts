@@ -71,11 +71,14 @@ export class ChildRequests {
     const controller = new AbortController();
     this.#running.set(id, controller);
     const options = { signal: controller.signal, ...(timeoutMs === undefined ? {} : { timeoutMs }) };
-    this.#answer(module, method, payload, options).then((part) => {
-      if (this.#running.get(id) !== controller) return;
-      this.#running.delete(id);
-      this.#reply(id, part);
-    }, () => {});
+    this.#answer(module, method, payload, options).then(
+      (part) => {
+        if (this.#running.get(id) !== controller) return;
+        this.#running.delete(id);
+        this.#reply(id, part);
+      },
+      () => {},
+    );
   }
 
   /** Never rejects. */
@@ -92,7 +95,9 @@ export class ChildRequests {
     const head = `{"reply_id":${JSON.stringify(id)},`;
     if (this.#writer.write(`${head}${part}}\n`)) return;
     // An answer too large for the queue is worth a word at least; if not even that fits, the child is not reading.
-    this.#writer.write(`${head}${errorPart(new KeelsonError("QUEUE_FULL", "The answer does not fit the queue."))}}\n`);
+    this.#writer.write(
+      `${head}${errorPart(new KeelsonError("QUEUE_FULL", "The answer does not fit the queue."))}}\n`,
+    );
   }
 }
 

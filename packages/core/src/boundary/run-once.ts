@@ -4,7 +4,12 @@ import type { Platform } from "../contract/platform.ts";
 import { requireRange } from "../primitives/backoff.ts";
 import { Child } from "./child.ts";
 import { endChild, survivedError } from "./ending.ts";
-import { type ChildProcessOptions, checkChildOptions, DEFAULT_LINE_BYTES, type Environment } from "./options.ts";
+import {
+  type ChildProcessOptions,
+  checkChildOptions,
+  DEFAULT_LINE_BYTES,
+  type Environment,
+} from "./options.ts";
 import { spawnChild } from "./spawn.ts";
 
 /** Options of {@link runOnce}. */
@@ -68,10 +73,14 @@ export function runDiscoveredOnce(
       });
     }
     if (!config.discovery.modules.includes(id)) {
-      throw new KeelsonError("MODULE_NOT_DISCOVERED", `The module "${id}" is configured, but not to be run.`, {
-        hint: "add its id to discovery.modules",
-        details: { id },
-      });
+      throw new KeelsonError(
+        "MODULE_NOT_DISCOVERED",
+        `The module "${id}" is configured, but not to be run.`,
+        {
+          hint: "add its id to discovery.modules",
+          details: { id },
+        },
+      );
     }
     const extra = config.preSpawn?.find(({ moduleId }) => moduleId === id)?.env;
     return runOnce(platform, { ...module, ...(extra === undefined ? {} : { preSpawn: extra }), ...options });

@@ -24,13 +24,20 @@ export async function spawnChild(
 function requireProcesses(platform: Platform, id: string): Processes {
   if (platform.processes !== undefined) return platform.processes;
   const reason = platform.reasons["processes"] ?? `The platform ${platform.name} starts no processes.`;
-  throw new KeelsonError("UNSUPPORTED", `${id} needs a child process, which is not to be had here. ${reason}`, {
-    hint: "allow the host to start processes, or run on a platform that can",
-    details: { feature: "processes", platform: platform.name },
-  });
+  throw new KeelsonError(
+    "UNSUPPORTED",
+    `${id} needs a child process, which is not to be had here. ${reason}`,
+    {
+      hint: "allow the host to start processes, or run on a platform that can",
+      details: { feature: "processes", platform: platform.name },
+    },
+  );
 }
 
-async function preSpawnEnvironment(options: ChildProcessOptions, context: PreSpawnContext): Promise<Environment> {
+async function preSpawnEnvironment(
+  options: ChildProcessOptions,
+  context: PreSpawnContext,
+): Promise<Environment> {
   const { preSpawn = {} } = options;
   if (typeof preSpawn !== "function") return preSpawn;
   const { id, signal } = context;

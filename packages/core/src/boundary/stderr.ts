@@ -19,7 +19,11 @@ export interface StderrLog {
  * Lines over 64 KiB are cut there, broken UTF-8 is replaced; of each second the first 1000 lines and the first 1 MiB are logged, and how
  * many were left out is logged once.
  */
-export function createStderrLog(log: Log, clock: Clock, fields: Readonly<Record<string, unknown>>): StderrLog {
+export function createStderrLog(
+  log: Log,
+  clock: Clock,
+  fields: Readonly<Record<string, unknown>>,
+): StderrLog {
   const kept: string[] = [];
   let windowFrom = clock.now();
   let lines = 0;
@@ -27,7 +31,8 @@ export function createStderrLog(log: Log, clock: Clock, fields: Readonly<Record<
   let leftOut = 0;
 
   const tellLeftOut = (): void => {
-    if (leftOut > 0) log.write("warn", `${leftOut} lines of standard error were left out`, { ...fields, leftOut });
+    if (leftOut > 0)
+      log.write("warn", `${leftOut} lines of standard error were left out`, { ...fields, leftOut });
     leftOut = 0;
   };
 

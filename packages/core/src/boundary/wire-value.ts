@@ -11,6 +11,7 @@ import { fromBase64, toBase64 } from "./base64.ts";
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
 const MARKS = ["$bytes", "$bigint", "$value"];
+const MAX_DEPTH = 500;
 const BIGINT = /^-?\d{1,100000}$/;
 
 /**
@@ -22,7 +23,7 @@ const BIGINT = /^-?\d{1,100000}$/;
 export function encodeValue(value: Value): string | undefined {
   if (value === undefined) return undefined;
   try {
-    return JSON.stringify(toJson(value, []));
+    return JSON.stringify(toJson(value, 0));
   } catch (error) {
     if (error instanceof KeelsonError) throw error;
     throw new KeelsonError("INVALID_PAYLOAD", "A value cannot be sent as JSON.", {
@@ -95,7 +96,7 @@ function markOf(object: Record<string, unknown>): string | undefined {
   return only !== undefined && MARKS.includes(only) ? only : undefined;
 }
 
-function toJson(value: unknown, within: object[]): Json {
+function toJson(value: unknown, depth: number): Json {
   switch (typeof value) {
     case "string":
     case "boolean":
@@ -108,56 +109,63 @@ function toJson(value: unknown, within: object[]): Json {
     case "undefined":
       return null;
     case "object":
-      return value === null ? null : objectToJson(value, within);
+      return value === null ? null : objectToJson(value, depth);
     default:
       throw unsendable(`a ${typeof value}`);
   }
 }
 
-function objectToJson(value: object, within: object[]): Json {
-  if (within.includes(value)) throw unsendable("an object that holds itself");
-  if (within.length >= 1000) throw unsendable("data nested more than 1000 deep");
+function objectToJson(value: object, depth: number): Json {
+  // The depth finds circles as well, and costs less than remembering the way.
+  if (depth >= MAX_DEPTH) throw unsendable(`data nested more than ${MAX_DEPTH} deep, or in a circle`);
   if (value instanceof Uint8Array) return { $bytes: toBase64(value) };
-  within.push(value);
-  const json = Array.isArray(value) ? arrayToJson(value, within) : recordToJson(value, within);
-  within.pop();
-  return json;
+  return Array.isArray(value) ? arrayToJson(value, depth + 1) : recordToJson(value, depth + 1);
 }
 
-function arrayToJson(value: unknown[], within: object[]): Json {
+function arrayToJson(value: unknown[], depth: number): Json {
   let copy: Json[] | undefined;
   for (let index = 0; index < value.length; index++) {
     const before = value[index];
-    const after = toJson(before, within);
+    const after = toJson(before, depth);
     if (copy === undefined && after !== before) copy = value.slice(0, index) as Json[];
     copy?.push(after);
   }
   return copy ?? (value as Json[]);
 }
 
-function recordToJson(value: object, within: object[]): Json {
+function recordToJson(value: object, depth: number): Json {
   const prototype: unknown = Object.getPrototypeOf(value);
   // The prototype of another realm's plain object has no prototype either.
   if (prototype !== null && prototype !== Object.prototype && Object.getPrototypeOf(prototype) !== null) {
-    throw unsendable(`an instance of ${(value.constructor as { name?: string } | undefined)?.name ?? "a class"}`);
+    throw unsendable(
+      `an instance of ${(value.constructor as { name?: string } | undefined)?.name ?? "a class"}`,
+    );
   }
   const record = value as Record<string, unknown>;
   let copy: Record<string, unknown> | undefined;
-  for (const key of Object.keys(record)) {
+  let keys = 0;
+  let only = "";
+  for (const key in record) {
     const before = record[key];
     if (before === undefined) continue;
-    const after = toJson(before, within);
+    keys++;
+    only = key;
+    const after = toJson(before, depth);
     if (after !== before) {
       copy ??= { ...record };
       put(copy, key, after);
     }
   }
   const json = (copy ?? record) as Record<string, Json>;
-  return markOf(record) === undefined ? json : { $value: json };
+  return keys === 1 && MARKS.includes(only) ? { $value: json } : json;
 }
 
 function unsendable(what: string): KeelsonError {
-  return new KeelsonError("INVALID_PAYLOAD", `A value holds ${what}, which cannot be sent to another process.`, {
-    hint: "send plain data and bytes",
-  });
+  return new KeelsonError(
+    "INVALID_PAYLOAD",
+    `A value holds ${what}, which cannot be sent to another process.`,
+    {
+      hint: "send plain data and bytes",
+    },
+  );
 }

@@ -1,6 +1,7 @@
 import type { Process } from "../contract/platform.ts";
 
 const encoder = new TextEncoder();
+const turn = Promise.resolve();
 
 /**
  * Writes lines to a child's stdin. Lines of one turn go out as one write; while the child does not read they wait here, up to a
@@ -24,11 +25,17 @@ export class LineWriter {
 
   /** Queues a line, its end included. False: the queue is full or closed, and the line was not taken. */
   write(line: string): boolean {
-    if (this.#closed || this.#queue.length + line.length > this.#maxQueued) return false;
+    if (this.#queue.length + line.length > this.#maxQueued) {
+      // What waits for the end of the turn alone can go at once.
+      if (!this.#draining) this.#flush();
+      if (this.#queue.length + line.length > this.#maxQueued) return false;
+    }
+    if (this.#closed) return false;
     this.#queue += line;
     if (!this.#scheduled && !this.#draining) {
       this.#scheduled = true;
-      queueMicrotask(() => this.#flush());
+      // Not queueMicrotask: on Node it makes an asynchronous resource each time.
+      void turn.then(this.#flushLater);
     }
     return true;
   }
@@ -39,8 +46,12 @@ export class LineWriter {
     this.#queue = "";
   }
 
-  #flush(): void {
+  readonly #flushLater = (): void => {
     this.#scheduled = false;
+    if (!this.#draining) this.#flush();
+  };
+
+  #flush(): void {
     if (this.#queue === "" || this.#closed) return;
     const bytes = encoder.encode(this.#queue);
     this.#queue = "";

@@ -27,7 +27,12 @@ export function createBackoff(options: BackoffOptions = {}): Backoff {
 }
 
 /** Throws `INVALID_OPTIONS` unless `value` is a finite number from `min` to `max`. */
-export function requireRange(name: string, value: unknown, min: number, max: number = Number.MAX_VALUE): void {
+export function requireRange(
+  name: string,
+  value: unknown,
+  min: number,
+  max: number = Number.MAX_VALUE,
+): void {
   if (typeof value === "number" && value >= min && value <= max) return;
   const bounds = max === Number.MAX_VALUE ? `at least ${min}` : `between ${min} and ${max}`;
   throw new KeelsonError("INVALID_OPTIONS", `${name} must be a number ${bounds}, not ${String(value)}.`, {

@@ -32,7 +32,13 @@ const START_BYTES = 200;
 
 /** A {@link LineReader}; what `onLine` and `onFault` throw passes through `push`, with the reader left in an unusable state. */
 export function createLineReader(options: LineReaderOptions): LineReader {
-  const { maxLineBytes = 1_048_576, tooLong = "fault", brokenUtf8 = "fault", onLine, onFault = () => {} } = options;
+  const {
+    maxLineBytes = 1_048_576,
+    tooLong = "fault",
+    brokenUtf8 = "fault",
+    onLine,
+    onFault = () => {},
+  } = options;
   // ignoreBOM keeps U+FEFF: each decode call would strip one, and lines would depend on how the chunks fall.
   const strict = new TextDecoder("utf-8", { fatal: brokenUtf8 === "fault", ignoreBOM: true });
   const lenient = new TextDecoder("utf-8", { fatal: false, ignoreBOM: true });
@@ -91,13 +97,17 @@ export function createLineReader(options: LineReaderOptions): LineReader {
   /** Whole lines, the last without its end. Decoding them at once is much faster than one by one. */
   const giveBlock = (bytes: Uint8Array): void => {
     if (bytes.length > maxLineBytes) return giveEach(bytes);
-    let text: string;
-    try {
-      text = strict.decode(bytes);
-    } catch {
-      return giveEach(bytes);
+    // Decoding strictly is slower on Deno. Where nothing was replaced, nothing was broken.
+    const text = lenient.decode(bytes);
+    if (text.includes("\ufffd")) return giveEach(bytes);
+    const lines = text.split("\n");
+    // One look at the block spares a look at each line.
+    const crlf = text.includes("\r");
+    for (let index = 0; index < lines.length; index++) {
+      const line = lines[index] as string;
+      if (crlf) give(line);
+      else if (line !== "") onLine(line);
     }
-    for (const line of text.split("\n")) give(line);
   };
 
   /** The rest of a chunk, in which no line ends. */

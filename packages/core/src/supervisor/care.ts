@@ -70,8 +70,12 @@ export class Care {
     this.#intensity = new Intensity(options.intensity);
     this.#backoff = createBackoff(options.backoff);
     if (options.health !== undefined && child.health !== undefined) {
-      this.#health = new HealthLoop(child, context.clock, context.log, parseHealthOptions(options.health), (error) =>
-        this.#unhealthy(error),
+      this.#health = new HealthLoop(
+        child,
+        context.clock,
+        context.log,
+        parseHealthOptions(options.health),
+        (error) => this.#unhealthy(error),
       );
     }
     this.#subscription = child.onEvent((event) => this.#heard(event));
@@ -169,7 +173,11 @@ export class Care {
       () => (this.#own === matter ? this.#child.stop() : undefined),
       done,
       (cause) => {
-        const failure = asKeelsonError(cause, "MODULE_FAILED", `${this.#child.id} could not be stopped cleanly`);
+        const failure = asKeelsonError(
+          cause,
+          "MODULE_FAILED",
+          `${this.#child.id} could not be stopped cleanly`,
+        );
         this.#context.log.write("warn", failure.message, { module: this.#child.id, code: failure.code });
         done();
       },
@@ -180,7 +188,10 @@ export class Care {
   #after(exit: Exit): void {
     if (exit.reason === "crash") {
       const turn = this.#entered + 1;
-      this.#enter("failed", exit.error ?? new KeelsonError("MODULE_FAILED", `${this.#child.id} ended unexpectedly.`));
+      this.#enter(
+        "failed",
+        exit.error ?? new KeelsonError("MODULE_FAILED", `${this.#child.id} ended unexpectedly.`),
+      );
       if (this.#entered !== turn) return;
     }
     this.#decide(exit);
@@ -251,7 +262,11 @@ export class Care {
 }
 
 /** Runs `begin` and one of the others once it has settled; a throw is a rejection. Nothing is ever left unhandled. */
-function settled(begin: () => Promise<void> | undefined, done: () => void, failed: (cause: unknown) => void): void {
+function settled(
+  begin: () => Promise<void> | undefined,
+  done: () => void,
+  failed: (cause: unknown) => void,
+): void {
   let promise: Promise<void> | undefined;
   try {
     promise = begin();

@@ -56,7 +56,10 @@ export class HealthLoop {
     this.#timer = this.#clock.after(
       timeoutMs,
       () => {
-        const late = new KeelsonError("UNHEALTHY", `${id} did not answer its health check within ${timeoutMs} ms.`);
+        const late = new KeelsonError(
+          "UNHEALTHY",
+          `${id} did not answer its health check within ${timeoutMs} ms.`,
+        );
         this.#answered(asking, late);
         asking.abort(late);
       },
@@ -66,14 +69,19 @@ export class HealthLoop {
       this.#answered(asking, asKeelsonError(cause, "UNHEALTHY", `The health check of ${id} failed`));
     };
     try {
-      this.#child.health?.(asking.signal).then((health) => {
-        const { healthy, message } = health;
-        const why = message === undefined ? "." : `: ${message}`;
-        this.#answered(
-          asking,
-          healthy === true ? undefined : new KeelsonError("UNHEALTHY", `${id} says it is not healthy${why}`),
-        );
-      }).catch(failed);
+      this.#child
+        .health?.(asking.signal)
+        .then((health) => {
+          const { healthy, message } = health;
+          const why = message === undefined ? "." : `: ${message}`;
+          this.#answered(
+            asking,
+            healthy === true
+              ? undefined
+              : new KeelsonError("UNHEALTHY", `${id} says it is not healthy${why}`),
+          );
+        })
+        .catch(failed);
     } catch (error) {
       failed(error);
     }
@@ -96,10 +104,14 @@ export class HealthLoop {
       });
       if (this.#failures >= failures) {
         this.#onUnhealthy(
-          new KeelsonError("UNHEALTHY", `${this.#child.id} failed ${failures} health checks in a row: ${error.message}`, {
-            details: { failures },
-            cause: error,
-          }),
+          new KeelsonError(
+            "UNHEALTHY",
+            `${this.#child.id} failed ${failures} health checks in a row: ${error.message}`,
+            {
+              details: { failures },
+              cause: error,
+            },
+          ),
         );
         return;
       }

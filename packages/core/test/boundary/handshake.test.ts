@@ -10,7 +10,9 @@ describe("definition of a process module", () => {
     expect(definition.metadata).toEqual({ id: "a", name: "a", version: "0.0.0", kind: "process" });
     expect(definition).toMatchObject({ overlap: false, restart: { policy: "on-failure" } });
     expect(definition.deadlines?.startMs).toBeGreaterThan(10_000);
-    expect(processModule({ id: "a", command: "x", restart: { intensity: { max: 1, withinMs: 1 } } }).restart).toEqual({
+    expect(
+      processModule({ id: "a", command: "x", restart: { intensity: { max: 1, withinMs: 1 } } }).restart,
+    ).toEqual({
       policy: "on-failure",
       intensity: { max: 1, withinMs: 1 },
     });
@@ -25,7 +27,9 @@ describe("definition of a process module", () => {
     { command: "a", maxLineBytes: -1 },
     { command: "a", maxQueuedBytes: 0 },
   ])("%j is refused with INVALID_OPTIONS", (options) => {
-    expect(() => processModule({ id: "a", ...options })).toThrow(expect.objectContaining({ code: "INVALID_OPTIONS" }));
+    expect(() => processModule({ id: "a", ...options })).toThrow(
+      expect.objectContaining({ code: "INVALID_OPTIONS" }),
+    );
   });
 });
 
@@ -70,14 +74,18 @@ describe("start", () => {
     await running();
     const { event_id, source, timestamp_ms, ...event } = ready;
     expect(published).toEqual([
-      { topic: "boundary.child.ready", data: { event_id, source, timestamp_ms, event: { kind: "module", ...event } } },
+      {
+        topic: "boundary.child.ready",
+        data: { event_id, source, timestamp_ms, event: { kind: "module", ...event } },
+      },
     ]);
     expect(platform.clock.pending).toBe(0);
   });
 
   test("a first event cut into chunks, or without a newline at the end of the output, counts", async () => {
     const first = scene({}, (child) => {
-      for (const byte of new TextEncoder().encode(`${JSON.stringify(ready)}\r\n`)) child.say(Uint8Array.of(byte));
+      for (const byte of new TextEncoder().encode(`${JSON.stringify(ready)}\r\n`))
+        child.say(Uint8Array.of(byte));
     });
     await first.module.start(first.context);
     const second = scene({}, (child) => {
@@ -178,8 +186,8 @@ describe("start", () => {
   test("a process without an output is MISSING_STDOUT, and is ended", async () => {
     const { module, context, processes } = scene({}, (child) => {
       Object.defineProperty(child, "stdout", { value: undefined });
-      child.terminate = async (options = {}) => {
-        child.terminations.push(options);
+      child.terminate = async () => {
+        child.terminations.push({});
         return { ended: [], orphans: [] };
       };
     });

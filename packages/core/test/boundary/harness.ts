@@ -103,7 +103,9 @@ export function scene(options: Partial<ProcessModuleOptions> = {}, script?: Fake
     random: platform.random,
     log: platform.log,
     metrics: createMetrics(),
-    bus: { publish: (topic: string, data: Value) => void published.push({ topic, data }) } as ModuleContext["bus"],
+    bus: {
+      publish: (topic: string, data: Value) => void published.push({ topic, data }),
+    } as ModuleContext["bus"],
     hooks: undefined as never,
     platform,
     invoke: (...args) => self.invoke(...args),
@@ -139,7 +141,8 @@ export function answering(answer: (method: string, payload: unknown) => unknown)
     child.say(ready);
     child.onLine = (line) => {
       const { request_id, method, payload } = JSON.parse(line) as Record<string, unknown>;
-      if (request_id !== undefined) child.say({ reply_id: request_id, result: answer(method as string, payload) });
+      if (request_id !== undefined)
+        child.say({ reply_id: request_id, result: answer(method as string, payload) });
     };
   };
 }

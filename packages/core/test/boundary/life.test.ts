@@ -37,9 +37,11 @@ describe("events", () => {
       "boundary.child.ready",
     ]);
     expect(published.slice(1, 6)).toMatchObject(
-      ["INVALID_JSON", "INVALID_UTF8", "LINE_TOO_LONG", "MISSING_FIELD", "INVALID_FIELD_TYPE"].map((code) => ({
-        data: { error: { code } },
-      })),
+      ["INVALID_JSON", "INVALID_UTF8", "LINE_TOO_LONG", "MISSING_FIELD", "INVALID_FIELD_TYPE"].map(
+        (code) => ({
+          data: { error: { code } },
+        }),
+      ),
     );
     const help = { help: "" };
     expect(context.metrics.counter("keelson_boundary_bad_lines_total", help).value).toBe(5);
@@ -60,7 +62,10 @@ describe("events", () => {
   });
 
   test("a closed door to the bus ends nothing", async () => {
-    const { running, context, call } = scene({}, answering(() => 1));
+    const { running, context, call } = scene(
+      {},
+      answering(() => 1),
+    );
     await running();
     context.bus.publish = () => {
       throw new KeelsonError("DOOR_CLOSED", "closed");
@@ -201,7 +206,10 @@ describe("health", () => {
   test.each([
     [true, { healthy: true }],
     [false, { healthy: false }],
-    [{ healthy: false, message: "full" }, { healthy: false, message: "full" }],
+    [
+      { healthy: false, message: "full" },
+      { healthy: false, message: "full" },
+    ],
     [null, { healthy: false }],
     ["fine", { healthy: false }],
   ])("with the option the child's answer %j counts", async (answer, expected) => {

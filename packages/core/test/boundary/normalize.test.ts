@@ -9,7 +9,14 @@ const strict = {
   timestamp_ms: 12,
   event: { kind: "module", module: "m", event_type: "ready", payload: { a: [1] } },
 };
-const flat = { event_id: "e1", source: "module", timestamp_ms: 12, module: "m", event_type: "ready", payload: { a: [1] } };
+const flat = {
+  event_id: "e1",
+  source: "module",
+  timestamp_ms: 12,
+  module: "m",
+  event_type: "ready",
+  payload: { a: [1] },
+};
 const agent = { event_id: "e1", source: "agent", timestamp_ms: 0, agent_id: "a", event_type: "hello" };
 
 function failure(value: unknown): { code: string; details: unknown } {
@@ -103,23 +110,45 @@ describe("normalizeEventLine", () => {
   });
 
   test("inherited names are no fields", () => {
-    expect(failure('{"__proto__":{"module":"m"},"event_id":"e","source":"agent","timestamp_ms":1}').details).toEqual({
+    expect(
+      failure('{"__proto__":{"module":"m"},"event_id":"e","source":"agent","timestamp_ms":1}').details,
+    ).toEqual({
       field: "agent_id",
     });
   });
 
   test("any line gives an event or a KeelsonError, and an event is taken again as it is", () => {
-    const keys = ["event_id", "source", "timestamp_ms", "module", "agent_id", "event_type", "payload", "event", "kind"];
-    const object = fc.dictionary(fc.constantFrom(...keys), fc.oneof(fc.constantFrom("module", "agent", 1), fc.jsonValue()));
+    const keys = [
+      "event_id",
+      "source",
+      "timestamp_ms",
+      "module",
+      "agent_id",
+      "event_type",
+      "payload",
+      "event",
+      "kind",
+    ];
+    const object = fc.dictionary(
+      fc.constantFrom(...keys),
+      fc.oneof(fc.constantFrom("module", "agent", 1), fc.jsonValue()),
+    );
     fc.assert(
-      fc.property(fc.oneof(fc.string(), fc.json(), object.map((value) => JSON.stringify(value))), (line) => {
-        try {
-          const event = normalizeEventLine(line);
-          expect(normalizeEventLine(JSON.stringify(event))).toEqual(event);
-        } catch (error) {
-          expect(error).toBeInstanceOf(KeelsonError);
-        }
-      }),
+      fc.property(
+        fc.oneof(
+          fc.string(),
+          fc.json(),
+          object.map((value) => JSON.stringify(value)),
+        ),
+        (line) => {
+          try {
+            const event = normalizeEventLine(line);
+            expect(normalizeEventLine(JSON.stringify(event))).toEqual(event);
+          } catch (error) {
+            expect(error).toBeInstanceOf(KeelsonError);
+          }
+        },
+      ),
       { numRuns: 1000 },
     );
   });

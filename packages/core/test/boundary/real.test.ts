@@ -47,7 +47,12 @@ describe("a real child", () => {
     await kernel.start("echo");
     const pid = pidOf(await ready);
     expect(isAlive(pid)).toBe(true);
-    const value = { text: "grüße \u{1f600}", bytes: Uint8Array.of(0, 255), big: 2n ** 80n, list: [1, null, true] };
+    const value = {
+      text: "grüße \u{1f600}",
+      bytes: Uint8Array.of(0, 255),
+      big: 2n ** 80n,
+      list: [1, null, true],
+    };
     expect(await kernel.invoke("echo", "echo", value)).toEqual(value);
     expect(await kernel.health("echo")).toEqual({ healthy: true });
     const report = await kernel.shutdown();
@@ -58,7 +63,9 @@ describe("a real child", () => {
   test("answers a thousand calls in flight, large ones among them", async () => {
     const kernel = await host();
     await kernel.start("echo");
-    const payloads = Array.from({ length: 1000 }, (_, index) => (index % 100 === 0 ? "x".repeat(200_000) : index));
+    const payloads = Array.from({ length: 1000 }, (_, index) =>
+      index % 100 === 0 ? "x".repeat(200_000) : index,
+    );
     const results = await Promise.all(payloads.map((payload) => kernel.invoke("echo", "echo", payload)));
     expect(results.every((result, index) => result === payloads[index])).toBe(true);
   });
@@ -91,7 +98,9 @@ describe("a real child", () => {
 
   test("calls modules of the host, and gets their errors", async () => {
     const kernel = await host();
-    await kernel.register(nativeModule({ id: "math", methods: { add: ({ payload }) => (payload as number) + 1 } }));
+    await kernel.register(
+      nativeModule({ id: "math", methods: { add: ({ payload }) => (payload as number) + 1 } }),
+    );
     await kernel.start();
     const ask = (module: string, payload: number): Promise<unknown> =>
       kernel.invoke("echo", "ask", { module, method: "add", payload });
@@ -153,7 +162,10 @@ describe("a bad child", () => {
   });
 
   test("that exits before its first line is told with code and last words", async () => {
-    const kernel = await host({ ...sh("sleep 1000 & echo no config >&2; exit 4"), restart: { policy: "never" } });
+    const kernel = await host({
+      ...sh("sleep 1000 & echo no config >&2; exit 4"),
+      restart: { policy: "never" },
+    });
     expect((await failure(kernel.start("echo"))).details).toEqual({ code: 4, stderr: ["no config"] });
   });
 
@@ -165,7 +177,11 @@ describe("a bad child", () => {
     const calls: Promise<void>[] = [];
     for (let round = 0; round < 30; round++) {
       for (let index = 0; index < 5; index++) {
-        calls.push(failure(kernel.invoke("echo", "a", payload, { timeoutMs: 300 })).then(({ code }) => void codes.add(code)));
+        calls.push(
+          failure(kernel.invoke("echo", "a", payload, { timeoutMs: 300 })).then(
+            ({ code }) => void codes.add(code),
+          ),
+        );
       }
       await new Promise((resolve) => setImmediate(resolve));
     }

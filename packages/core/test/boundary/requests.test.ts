@@ -80,7 +80,10 @@ describe("host → child", () => {
   });
 
   test("a call answered at once never makes its signal, and leaves no timer behind", async () => {
-    const { module, context, platform } = scene({}, answering(() => 1));
+    const { module, context, platform } = scene(
+      {},
+      answering(() => 1),
+    );
     await module.start(context);
     const call = new TestCall("a", 1, 5000);
     expect(await module.call(call)).toBe(1);
@@ -111,7 +114,9 @@ describe("host → child", () => {
     await platform.clock.advance(20);
     expect((await pending).code).toBe("DEADLINE_EXCEEDED");
     expect(parsed(child.received).at(-1)).toEqual({ cancel_id: "1" });
-    expect((await failure((async () => module.call(new TestCall("a", 1, 5)))())).code).toBe("DEADLINE_EXCEEDED");
+    expect((await failure((async () => module.call(new TestCall("a", 1, 5)))())).code).toBe(
+      "DEADLINE_EXCEEDED",
+    );
     await settle();
     expect(child.received).toHaveLength(2);
   });
@@ -129,11 +134,24 @@ describe("host → child", () => {
     child.drainStdin();
     await settle();
     expect(child.writes).toBe(2);
-    for (const line of child.received) child.say({ reply_id: (JSON.parse(line) as { request_id: string }).request_id });
+    for (const line of child.received)
+      child.say({ reply_id: (JSON.parse(line) as { request_id: string }).request_id });
     const settled = await Promise.allSettled(calls);
     const sent = settled.filter(({ status }) => status === "fulfilled").length;
     expect(sent).toBe(child.received.length);
     expect(sent).toBeLessThan(20);
+  });
+
+  test("a burst in one turn that passes the queue is sent, as long as the child reads", async () => {
+    const { running, call } = scene({ maxQueuedBytes: 1000 });
+    const child = await running();
+    const calls = Array.from({ length: 100 }, () => call("x", "y".repeat(200)));
+    await settle();
+    expect(child.received).toHaveLength(100);
+    for (const line of child.received)
+      child.say({ reply_id: (JSON.parse(line) as { request_id: string }).request_id });
+    await Promise.all(calls);
+    expect((await failure(call("x", "y".repeat(2000)))).code).toBe("QUEUE_FULL");
   });
 
   test("no more than maxPending calls wait for replies", async () => {
@@ -190,7 +208,13 @@ describe("child → host", () => {
       return { sum: 3n };
     };
     const child = await self.running();
-    child.say({ request_id: "r1", module: "math", method: "add", payload: [{ $bigint: "1" }], timeout_ms: 50 });
+    child.say({
+      request_id: "r1",
+      module: "math",
+      method: "add",
+      payload: [{ $bigint: "1" }],
+      timeout_ms: 50,
+    });
     await settle();
     expect(seen).toEqual(["math", "add", [1n], 50]);
     expect(parsed(child.received)).toEqual([{ reply_id: "r1", result: { sum: { $bigint: "3" } } }]);
@@ -198,7 +222,11 @@ describe("child → host", () => {
 
   test("errors go back as wire errors, whatever was thrown", async () => {
     const self = scene();
-    const thrown: unknown[] = [new KeelsonError("DENIED", "no", { details: { why: 1 } }), undefined, new Error("oops")];
+    const thrown: unknown[] = [
+      new KeelsonError("DENIED", "no", { details: { why: 1 } }),
+      undefined,
+      new Error("oops"),
+    ];
     self.invoke = () => Promise.reject(thrown.shift());
     const child = await self.running();
     for (const id of ["a", "b", "c"]) child.say({ request_id: id, module: "m", method: "x" });
@@ -307,7 +335,8 @@ describe("child → host", () => {
     const child = await self.running();
     child.holdStdin();
     for (let round = 0; round < 20; round++) {
-      for (let index = 0; index < 50; index++) child.say({ request_id: `${round}.${index}`, module: "m", method: "x" });
+      for (let index = 0; index < 50; index++)
+        child.say({ request_id: `${round}.${index}`, module: "m", method: "x" });
       await settle(200);
     }
     child.drainStdin();

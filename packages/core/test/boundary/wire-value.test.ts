@@ -9,12 +9,23 @@ const code = (expected: string): unknown => expect.objectContaining({ code: expe
 
 describe("values in JSON lines", () => {
   test("bytes and bigints travel under a mark", () => {
-    expect(encodeValue({ a: Uint8Array.of(1, 2, 255), b: [12n] })).toBe('{"a":{"$bytes":"AQL/"},"b":[{"$bigint":"12"}]}');
-    expect(roundTrip({ a: Uint8Array.of(1, 2, 255), b: [-12n] })).toEqual({ a: Uint8Array.of(1, 2, 255), b: [-12n] });
+    expect(encodeValue({ a: Uint8Array.of(1, 2, 255), b: [12n] })).toBe(
+      '{"a":{"$bytes":"AQL/"},"b":[{"$bigint":"12"}]}',
+    );
+    expect(roundTrip({ a: Uint8Array.of(1, 2, 255), b: [-12n] })).toEqual({
+      a: Uint8Array.of(1, 2, 255),
+      b: [-12n],
+    });
   });
 
   test("what looks like a mark but is the sender's own data comes back as it was", () => {
-    for (const value of [{ $bytes: "AQ==" }, { $bigint: "x" }, { $value: { $bytes: 1 } }, { $value: 3 }, { $bytes: "a", more: 1 }]) {
+    for (const value of [
+      { $bytes: "AQ==" },
+      { $bigint: "x" },
+      { $value: { $bytes: 1 } },
+      { $value: 3 },
+      { $bytes: "a", more: 1 },
+    ]) {
       expect(roundTrip(value)).toEqual(value);
       expect(roundTrip([{ in: value }])).toEqual([{ in: value }]);
     }
@@ -72,12 +83,16 @@ describe("values in JSON lines", () => {
     expect(encodeValue([shared, shared])).toBe('[{"a":1},{"a":1}]');
   });
 
-  test.each(['{"$bytes":"?"}', '{"$bytes":"AQ"}', '{"$bytes":3}', '{"$bigint":"1.5"}', '{"$bigint":12}', '{"$value":1}'])(
-    "%s is INVALID_PAYLOAD",
-    (text) => {
-      expect(() => decodeValue(JSON.parse(text))).toThrow(code("INVALID_PAYLOAD"));
-    },
-  );
+  test.each([
+    '{"$bytes":"?"}',
+    '{"$bytes":"AQ"}',
+    '{"$bytes":3}',
+    '{"$bigint":"1.5"}',
+    '{"$bigint":12}',
+    '{"$value":1}',
+  ])("%s is INVALID_PAYLOAD", (text) => {
+    expect(() => decodeValue(JSON.parse(text))).toThrow(code("INVALID_PAYLOAD"));
+  });
 
   test("base64 is the same with and without the engine's help", () => {
     fc.assert(
@@ -100,10 +115,14 @@ describe("values in JSON lines", () => {
         fc.bigInt(),
         fc.uint8Array(),
         fc.array(tie("value"), { maxLength: 4 }),
-        fc.dictionary(fc.oneof(fc.string(), fc.constantFrom("$bytes", "$bigint", "$value", "__proto__")), tie("value"), {
-          maxKeys: 3,
-          noNullPrototype: true,
-        }),
+        fc.dictionary(
+          fc.oneof(fc.string(), fc.constantFrom("$bytes", "$bigint", "$value", "__proto__")),
+          tie("value"),
+          {
+            maxKeys: 3,
+            noNullPrototype: true,
+          },
+        ),
       ),
     }));
     fc.assert(

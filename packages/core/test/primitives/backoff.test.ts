@@ -20,15 +20,18 @@ describe("backoff", () => {
     expect(createBackoff({ initialMs: 0, jitter: 0 }).waitMs(10_000, 0)).toBe(0);
   });
 
-  test.each([{ initialMs: -1 }, { factor: 0.5 }, { maxMs: Number.NaN }, { jitter: 1.1 }, { jitter: "a" as never }])(
-    "%j is refused with INVALID_OPTIONS",
-    (options) => {
-      try {
-        createBackoff(options);
-        expect.unreachable();
-      } catch (error) {
-        expect(isKeelsonError(error, "INVALID_OPTIONS")).toBe(true);
-      }
-    },
-  );
+  test.each([
+    { initialMs: -1 },
+    { factor: 0.5 },
+    { maxMs: Number.NaN },
+    { jitter: 1.1 },
+    { jitter: "a" as never },
+  ])("%j is refused with INVALID_OPTIONS", (options) => {
+    try {
+      createBackoff(options);
+      expect.unreachable();
+    } catch (error) {
+      expect(isKeelsonError(error, "INVALID_OPTIONS")).toBe(true);
+    }
+  });
 });

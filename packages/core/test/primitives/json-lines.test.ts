@@ -28,7 +28,11 @@ describe("line reader", () => {
   });
 
   test("a line of exactly the limit passes and one more byte does not", () => {
-    expect(read([utf8("12345\n123456\n1234\n")], { maxLineBytes: 5 })).toEqual(["12345", "!LINE_TOO_LONG 123456", "1234"]);
+    expect(read([utf8("12345\n123456\n1234\n")], { maxLineBytes: 5 })).toEqual([
+      "12345",
+      "!LINE_TOO_LONG 123456",
+      "1234",
+    ]);
   });
 
   test("the limit counts bytes, not characters", () => {
@@ -94,8 +98,12 @@ describe("line reader", () => {
           const limited = { ...options, maxLineBytes };
           const whole = read([bytes], limited);
           // The reference: cut the bytes at each newline, one line at a time.
-          const oneByOne = read([...bytes].map((byte) => Uint8Array.of(byte)), limited);
-          const cleaned = (items: string[]): string[] => items.map((item) => (item.startsWith("!LINE") ? "!LONG" : item));
+          const oneByOne = read(
+            [...bytes].map((byte) => Uint8Array.of(byte)),
+            limited,
+          );
+          const cleaned = (items: string[]): string[] =>
+            items.map((item) => (item.startsWith("!LINE") ? "!LONG" : item));
           expect(cleaned(read(cut(bytes, places), limited))).toEqual(cleaned(whole));
           expect(cleaned(oneByOne)).toEqual(cleaned(whole));
         },
@@ -106,9 +114,13 @@ describe("line reader", () => {
 
   test("valid text comes back line for line", () => {
     fc.assert(
-      fc.property(fc.array(fc.json(), { maxLength: 30 }), fc.array(fc.nat(), { maxLength: 8 }), (lines, places) => {
-        expect(read(cut(utf8(lines.map((line) => `${line}\n`).join("")), places))).toEqual(lines);
-      }),
+      fc.property(
+        fc.array(fc.json(), { maxLength: 30 }),
+        fc.array(fc.nat(), { maxLength: 8 }),
+        (lines, places) => {
+          expect(read(cut(utf8(lines.map((line) => `${line}\n`).join("")), places))).toEqual(lines);
+        },
+      ),
       { numRuns: 300 },
     );
   });

@@ -8,7 +8,13 @@ import type {
   SupervisorTransition,
 } from "../../src/contract/supervised.ts";
 import { createSupervisor } from "../../src/supervisor/index.ts";
-import { createFakeClock, createMemoryLog, createSeededRandom, type FakeClock, type MemoryLog } from "../../src/testing/index.ts";
+import {
+  createFakeClock,
+  createMemoryLog,
+  createSeededRandom,
+  type FakeClock,
+  type MemoryLog,
+} from "../../src/testing/index.ts";
 
 /** A child that does what the test says. */
 export class ScriptedChild implements Supervised {
@@ -66,7 +72,10 @@ export class ScriptedChild implements Supervised {
 
   exit(reason: Exit["reason"]): void {
     this.alive = false;
-    this.tell({ type: "exited", exit: reason === "crash" ? { reason, error: new KeelsonError("CALL_FAILED", "boom") } : { reason } });
+    this.tell({
+      type: "exited",
+      exit: reason === "crash" ? { reason, error: new KeelsonError("CALL_FAILED", "boom") } : { reason },
+    });
   }
 
   health(signal: AbortSignal): Promise<Health> {

@@ -91,7 +91,10 @@ class Model {
 describe("supervisor against its model", () => {
   const step: fc.Arbitrary<Step> = fc.oneof(
     { weight: 5, arbitrary: fc.constantFrom<Step>({ do: "crash" }, { do: "start" }) },
-    { weight: 2, arbitrary: fc.constantFrom<Step>({ do: "end" }, { do: "stop" }, { do: "break" }, { do: "mend" }) },
+    {
+      weight: 2,
+      arbitrary: fc.constantFrom<Step>({ do: "end" }, { do: "stop" }, { do: "break" }, { do: "mend" }),
+    },
     { weight: 5, arbitrary: fc.integer({ min: 0, max: 1500 }).map((ms): Step => ({ do: "wait", ms })) },
   );
 

@@ -36,7 +36,10 @@ describe("restart policy", () => {
   });
 
   test("a start that is refused without an event counts as a crash", async () => {
-    const { clock, child, supervisor } = scene({ policy: "on-failure", intensity: { max: 2, withinMs: 60_000 } });
+    const { clock, child, supervisor } = scene({
+      policy: "on-failure",
+      intensity: { max: 2, withinMs: 60_000 },
+    });
     await child.start();
     child.start = () => {
       child.starts++;
@@ -95,7 +98,10 @@ describe("backoff and intensity", () => {
   });
 
   test("one restart more than the intensity allows and it gives up with RESTART_LIMIT", async () => {
-    const { clock, child, supervisor, seen } = scene({ policy: "always", intensity: { max: 3, withinMs: 60_000 } });
+    const { clock, child, supervisor, seen } = scene({
+      policy: "always",
+      intensity: { max: 3, withinMs: 60_000 },
+    });
     await child.start();
     for (let round = 0; round < 4; round++) {
       child.exit("crash");
@@ -312,21 +318,24 @@ describe("health checks", () => {
     expect(log.records.some(({ message }) => message.includes("could not be stopped"))).toBe(true);
   });
 
-  test.each([true, false])("a stop by hand during the supervisor's own is deliberate (told by whom: %s)", async (tells) => {
-    const { clock, child, supervisor } = scene({ policy: "always", health: { ...health, failures: 1 } });
-    const gate = Promise.withResolvers<void>();
-    child.stopGate = gate.promise;
-    child.tellsBy = tells;
-    child.answers = async () => ({ healthy: false });
-    await child.start();
-    await clock.advance(1000);
-    const byHand = child.stop("other");
-    gate.resolve();
-    await byHand;
-    await clock.advance(60_000);
-    expect(child.starts).toBe(1);
-    expect(supervisor.view("child")?.state).toBe("stopped");
-  });
+  test.each([true, false])(
+    "a stop by hand during the supervisor's own is deliberate (told by whom: %s)",
+    async (tells) => {
+      const { clock, child, supervisor } = scene({ policy: "always", health: { ...health, failures: 1 } });
+      const gate = Promise.withResolvers<void>();
+      child.stopGate = gate.promise;
+      child.tellsBy = tells;
+      child.answers = async () => ({ healthy: false });
+      await child.start();
+      await clock.advance(1000);
+      const byHand = child.stop("other");
+      gate.resolve();
+      await byHand;
+      await clock.advance(60_000);
+      expect(child.starts).toBe(1);
+      expect(supervisor.view("child")?.state).toBe("stopped");
+    },
+  );
 
   test("no check runs while the child is down", async () => {
     const { clock, child } = scene({ policy: "never", health });
@@ -368,7 +377,9 @@ describe("bookkeeping", () => {
 
   test("an id can be adopted once at a time", () => {
     const { supervisor, handle } = scene();
-    expect(() => supervisor.adopt(new ScriptedChild())).toThrow(expect.objectContaining({ code: "DUPLICATE_MODULE" }));
+    expect(() => supervisor.adopt(new ScriptedChild())).toThrow(
+      expect.objectContaining({ code: "DUPLICATE_MODULE" }),
+    );
     handle[Symbol.dispose]();
     const second = supervisor.adopt(new ScriptedChild());
     handle[Symbol.dispose]();
@@ -411,7 +422,9 @@ describe("bookkeeping", () => {
   ])("options %j are refused and leave nothing behind", (options) => {
     const { supervisor } = scene();
     const child = new ScriptedChild("other");
-    expect(() => supervisor.adopt(child, options)).toThrow(expect.objectContaining({ code: "INVALID_OPTIONS" }));
+    expect(() => supervisor.adopt(child, options)).toThrow(
+      expect.objectContaining({ code: "INVALID_OPTIONS" }),
+    );
     expect(child.listeners).toBe(0);
     expect(supervisor.view("other")).toBeUndefined();
   });

@@ -8,7 +8,14 @@ const cancelled = new Set();
 let count = 0;
 
 const event = (event_type, payload) =>
-  say({ event_id: String(++count), source: "module", timestamp_ms: Date.now(), module: "echo", event_type, payload });
+  say({
+    event_id: String(++count),
+    source: "module",
+    timestamp_ms: Date.now(),
+    module: "echo",
+    event_type,
+    payload,
+  });
 
 const methods = {
   echo: ({ payload }, reply) => reply({ result: payload }),
