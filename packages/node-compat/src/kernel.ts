@@ -14,17 +14,6 @@ export async function createKernelOn(
 ): Promise<Kernel> {
   const found = reclaiming === undefined ? platform.processes?.reclaim() : undefined;
   await (reclaiming ??= Promise.resolve(found));
-  const kernel = createKernel({ ...options, platform });
-  const { ended, orphans } = (await found) ?? { ended: [], orphans: [] };
-  if (ended.length + orphans.length === 0) return kernel;
-  const plain = (list: typeof ended): { pid: number; command: string }[] =>
-    list.map(({ pid, command }) => ({ pid, command }));
-  kernel.bus.publish("kernel.reclaimed", { ended: plain(ended), orphans: plain(orphans) });
-  for (const { pid, command } of orphans) {
-    platform.log.write("warn", "A process that a dead host had left behind could not be ended", {
-      pid,
-      command,
-    });
-  }
-  return kernel;
+  const reclaimed = await found;
+  return createKernel({ ...options, platform, ...(reclaimed === undefined ? {} : { reclaimed }) });
 }

@@ -4,7 +4,7 @@ import type { KeelsonError } from "./errors.ts";
 import type { Hooks } from "./hooks.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Health, ModuleDefinition, ModuleLoader, ModuleMetadata, ModuleState } from "./module.ts";
-import type { Platform, ProcessInfo } from "./platform.ts";
+import type { Platform, ProcessInfo, TerminationReport } from "./platform.ts";
 import type { SupervisorTransition, SupervisorView } from "./supervised.ts";
 import type { MaybePromise, Value } from "./value.ts";
 
@@ -13,6 +13,8 @@ export interface KernelOptions {
   readonly platform: Platform;
   /** Loaders for `load` besides the built-in kinds native and process. */
   readonly loaders?: readonly ModuleLoader[];
+  /** What `processes.reclaim()` found before this kernel was made; told as the event `kernel.reclaimed`, survivors are logged. */
+  readonly reclaimed?: TerminationReport;
   /** Default time of a call, ms. Default 30,000. */
   readonly callTimeoutMs?: number;
   /** Events kept for replay. Default 10,000. */

@@ -1,6 +1,6 @@
-import { createBus, type KernelBus } from "../bus/index.ts";
+import { createBus, createBusDoor, type BusDoor, type KernelBus } from "../bus/index.ts";
 import { processLoader } from "../boundary/index.ts";
-import type { Bus, Cursor, Envelope } from "../contract/bus.ts";
+import type { Cursor, Envelope } from "../contract/bus.ts";
 import type { CallOptions } from "../contract/call.ts";
 import { asKeelsonError, isKeelsonError, KeelsonError } from "../contract/errors.ts";
 import type { Hooks } from "../contract/hooks.ts";
@@ -18,7 +18,7 @@ import type {
   ShutdownReport,
 } from "../contract/kernel.ts";
 import type { Health, ModuleDefinition, ModuleLoader, ModuleState } from "../contract/module.ts";
-import type { Platform, ProcessInfo } from "../contract/platform.ts";
+import type { Platform, ProcessInfo, TerminationReport } from "../contract/platform.ts";
 import type { Supervisor, SupervisorTransition } from "../contract/supervised.ts";
 import type { Value } from "../contract/value.ts";
 import { createHooks, type KernelHooks } from "../hooks/index.ts";
@@ -57,6 +57,8 @@ export function createKernel(options: KernelOptions): Kernel {
 class KeelsonKernel implements Kernel {
   readonly platform: Platform;
   readonly metrics: MetricsRegistry;
+  /** The host's door: it may hear everything, and publish on all topics but the kernel's own. */
+  readonly bus: BusDoor;
   readonly #bus: KernelBus;
   readonly #hooks: KernelHooks;
   readonly #entries: Map<string, Entry> = new Map();
@@ -77,6 +79,7 @@ class KeelsonKernel implements Kernel {
     this.platform = platform;
     this.metrics = createMetrics();
     this.#bus = createBus({ clock, random, log, metrics: this.metrics, logCapacity: options.logCapacity ?? DEFAULTS.logCapacity });
+    this.bus = createBusDoor(this.#bus, { source: "host", live: true });
     this.#hooks = createHooks({ clock, log, metrics: this.metrics });
     this.#deadlines = new DeadlineQueue(clock);
     this.#router = new Router(this.#entries, clock, this.#deadlines, options.callTimeoutMs ?? DEFAULTS.callTimeoutMs);
@@ -127,10 +130,7 @@ class KeelsonKernel implements Kernel {
       onSwap: (entry) => this.#supervise(entry),
     };
     this.#observe();
-  }
-
-  get bus(): Bus {
-    return this.#bus;
+    if (options.reclaimed !== undefined) this.#tellReclaimed(options.reclaimed);
   }
 
   get hooks(): Hooks {
@@ -395,7 +395,8 @@ class KeelsonKernel implements Kernel {
     }
     for (const failure of this.#failures) if (!errors.includes(failure)) errors.push(failure);
     const orphans = orphansIn(errors.map(({ error }) => error));
-    this.#bus.publish("kernel.stopped", { terminated, orphans: orphans.map(({ pid, command }) => ({ pid, command })), errors: errors.length });
+    const survivors = orphans.map(({ pid, command }) => ({ pid, command }));
+    this.#bus.publish("kernel.stopped", { terminated, orphans: survivors, errors: errors.length });
     for (const entry of this.#entries.values()) entry.close();
     this.#deadlines.close();
     this.#bus.close();
@@ -410,6 +411,15 @@ class KeelsonKernel implements Kernel {
         resolve(true);
       });
     });
+  }
+
+  #tellReclaimed({ ended, orphans }: TerminationReport): void {
+    if (ended.length + orphans.length === 0) return;
+    const plain = (list: readonly ProcessInfo[]): Value => list.map(({ pid, command }) => ({ pid, command }));
+    this.#bus.publish("kernel.reclaimed", { ended: plain(ended), orphans: plain(orphans) });
+    for (const { pid, command } of orphans) {
+      this.platform.log.write("warn", "A process that a dead host had left behind could not be ended", { pid, command });
+    }
   }
 
   #supervise(entry: Entry): void {

@@ -82,8 +82,16 @@ export class DeadlineQueue {
     }
     const next = this.#heap[0];
     if (next !== undefined) this.#arm(next.at);
-    // Last, since what runs may add, cancel or throw.
-    for (const run of due) run();
+    // Last, since what runs may add, cancel or throw; one that throws does not take the others with it.
+    let failure: { readonly thrown: unknown } | undefined;
+    for (const run of due) {
+      try {
+        run();
+      } catch (thrown) {
+        failure ??= { thrown };
+      }
+    }
+    if (failure !== undefined) throw failure.thrown;
   }
 
   #compact(): void {

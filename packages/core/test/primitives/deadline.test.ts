@@ -23,6 +23,18 @@ test("with the last deadline cancelled no timer is left", () => {
   expect(clock.pending).toBe(0);
 });
 
+test("a deadline that throws does not keep the others from running", async () => {
+  const clock = createFakeClock();
+  const queue = new DeadlineQueue(clock);
+  const ran: number[] = [];
+  queue.add(10, () => {
+    throw new Error("on purpose");
+  });
+  queue.add(10, () => ran.push(1));
+  await expect(clock.advance(10)).rejects.toThrow("on purpose");
+  expect(ran).toEqual([1]);
+});
+
 test("whatever is added and cancelled, exactly those not cancelled run, none early", async () => {
   await fc.assert(
     fc.asyncProperty(
