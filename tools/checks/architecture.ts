@@ -40,14 +40,14 @@ function checkSurface(): string[] {
   return problems;
 }
 
-const VAGUE = /(^|\/)(utils?|shared|common|helpers?|misc|lib)(\/|\.ts$)/;
+const VAGUE = /(^|\/)(utils?|shared|common|helpers?|misc|lib)\//;
 
 async function checkNames(): Promise<string[]> {
   const files = await runOrThrow("git", ["ls-files", "--cached", "--others", "--exclude-standard"]);
   return files
     .split("\n")
     .filter((file) => VAGUE.test(file))
-    .map((file) => `${file}: a folder or file is named for what it is about, see CONTRIBUTING.md`);
+    .map((file) => `${file}: a folder is named for what it is about, see CONTRIBUTING.md`);
 }
 
 /** Which packages of the workspace each package may depend on. */

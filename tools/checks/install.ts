@@ -12,7 +12,7 @@ import { createKernel } from "keelson";
 
 const kernel = await createKernel();
 await kernel.register({
-  metadata: { id: "greeter", version: "1.0.0", kind: "native" },
+  metadata: { id: "greeter", name: "Greeter", version: "1.0.0", kind: "native" },
   create: () => ({ call: (call) => "hello " + String(call.payload) }),
 });
 await kernel.start("greeter");
