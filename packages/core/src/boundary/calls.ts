@@ -51,6 +51,16 @@ export class PendingCalls {
     if (this.#pending.size >= this.#maxPending) throw this.#full("does not answer fast enough");
     const id = String(++this.#count);
     const line = this.#line(call, method, id);
+    if (line.length > this.#writer.maxQueued) {
+      throw new KeelsonError(
+        "INVALID_PAYLOAD",
+        `The call of "${method}" on ${this.#name} is too large to be sent.`,
+        {
+          hint: "send less at once, or raise maxQueuedBytes",
+          details: { length: line.length, maxQueuedBytes: this.#writer.maxQueued },
+        },
+      );
+    }
     if (!this.#writer.write(line)) throw this.#full("does not read its standard input fast enough");
     return new Promise((resolve, reject) => {
       const pending: Pending = { id, call, resolve, reject, abort: undefined };

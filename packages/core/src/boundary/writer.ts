@@ -9,7 +9,8 @@ const turn = Promise.resolve();
  */
 export class LineWriter {
   readonly #process: Process;
-  readonly #maxQueued: number;
+  /** A line with more characters than this is never taken. */
+  readonly maxQueued: number;
   readonly #onFailure: (cause: unknown) => void;
   #queue = "";
   #scheduled = false;
@@ -19,16 +20,16 @@ export class LineWriter {
   /** @param maxQueued characters held at most while the child does not read */
   constructor(process: Process, maxQueued: number, onFailure: (cause: unknown) => void) {
     this.#process = process;
-    this.#maxQueued = maxQueued;
+    this.maxQueued = maxQueued;
     this.#onFailure = onFailure;
   }
 
   /** Queues a line, its end included. False: the queue is full or closed, and the line was not taken. */
   write(line: string): boolean {
-    if (this.#queue.length + line.length > this.#maxQueued) {
+    if (this.#queue.length + line.length > this.maxQueued) {
       // What waits for the end of the turn alone can go at once.
       if (!this.#draining) this.#flush();
-      if (this.#queue.length + line.length > this.#maxQueued) return false;
+      if (this.#queue.length + line.length > this.maxQueued) return false;
     }
     if (this.#closed) return false;
     this.#queue += line;

@@ -151,7 +151,12 @@ describe("host → child", () => {
     for (const line of child.received)
       child.say({ reply_id: (JSON.parse(line) as { request_id: string }).request_id });
     await Promise.all(calls);
-    expect((await failure(call("x", "y".repeat(2000)))).code).toBe("QUEUE_FULL");
+  });
+
+  test("a call larger than the whole queue is INVALID_PAYLOAD", async () => {
+    const { running, call } = scene({ maxQueuedBytes: 1000 });
+    await running();
+    expect((await failure(call("x", "y".repeat(2000)))).code).toBe("INVALID_PAYLOAD");
   });
 
   test("no more than maxPending calls wait for replies", async () => {
