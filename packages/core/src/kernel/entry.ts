@@ -35,7 +35,7 @@ const HEALTH_TIMEOUT_MS = 5_000;
  * One registered module: the lifecycle that serves, the candidates and the retired ones beside it, and what is counted. To its supervisor it is one
  * child, whatever version serves.
  */
-export class Entry implements Supervised, CallMeter {
+export class Entry implements CallMeter {
   readonly id: string;
   readonly #host: EntryHost;
   #active: Lifecycle;
@@ -53,6 +53,8 @@ export class Entry implements Supervised, CallMeter {
   supervision: Disposable | undefined;
   /** What happened to the active version while a reload was under way, told to the supervisor afterwards. */
   #heldExit: Exit | undefined;
+  /** Who asked for the last stop. */
+  #stopper: "supervisor" | "other" = "other";
   view: (() => SupervisorView | undefined) | undefined;
 
   constructor(definition: ModuleDefinition, host: EntryHost) {
@@ -135,10 +137,10 @@ export class Entry implements Supervised, CallMeter {
     await Promise.all(this.#retiring ?? []);
   }
 
-  /** Whether nothing of it runs, starts or ends. */
+  /** Whether nothing of it runs, starts or ends, or waits to be started again. */
   get atRest(): boolean {
     const { state, ending } = this.#active;
-    const still = state === "loaded" || state === "stopped";
+    const still = (state === "loaded" || state === "stopped") && this.view?.()?.state !== "restarting";
     return still && ending === undefined && this.reloading === undefined && (this.#retiring?.size ?? 0) === 0;
   }
 
@@ -146,11 +148,28 @@ export class Entry implements Supervised, CallMeter {
     return this.#active.start();
   }
 
+  /** A stop that somebody asked for. Its supervisor hears of it at once, also of one that finds nothing to stop: a pending restart ends. */
   stop(): Promise<void> {
+    this.#stopper = "other";
+    this.#emit({ type: "stopped", by: "other" });
     return this.#active.stop();
   }
 
-  onEvent(run: (event: SupervisedEvent) => void): Disposable {
+  /** The entry as its supervisor sees it. */
+  supervised(): Supervised {
+    return {
+      id: this.id,
+      start: () => this.start(),
+      stop: () => {
+        if (this.state !== "stopping") this.#stopper = "supervisor";
+        return this.#active.stop();
+      },
+      onEvent: (run) => this.#onEvent(run),
+      health: (signal) => this.health(signal),
+    };
+  }
+
+  #onEvent(run: (event: SupervisedEvent) => void): Disposable {
     this.#listeners = [...(this.#listeners ?? []), run];
     return { [Symbol.dispose]: () => void (this.#listeners = this.#listeners?.filter((other) => other !== run)) };
   }
@@ -193,7 +212,7 @@ export class Entry implements Supervised, CallMeter {
     this.#heldExit = undefined;
     if (this.state === "running") this.#emit({ type: "started" });
     else if (exit !== undefined && this.state === "failed") this.#emit({ type: "exited", exit });
-    else if (this.state !== "failed") this.#emit({ type: "stopped" });
+    else if (this.state !== "failed") this.#emit({ type: "stopped", by: "other" });
   }
 
   /** Called by a lifecycle of this entry, after its state is set. */
@@ -209,7 +228,7 @@ export class Entry implements Supervised, CallMeter {
     this.#host.publish(topics[to], data);
     if (lifecycle !== this.#active || this.reloading !== undefined) return;
     // A stop that failed was a stop all the same: nobody should start the module again for it.
-    if (from === "stopping" || (to === "stopped" && from === "failed")) this.#emit({ type: "stopped" });
+    if (from === "stopping" || (to === "stopped" && from === "failed")) this.#emit({ type: "stopped", by: this.#stopper });
     else if (to === "initializing" || (to === "starting" && from === "initialized")) this.#emit({ type: "starting" });
     else if (to === "running") this.#emit({ type: "started" });
   }

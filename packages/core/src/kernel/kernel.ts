@@ -428,7 +428,7 @@ class KeelsonKernel implements Kernel {
     entry.view = undefined;
     const { restart } = entry.definition;
     if (restart === undefined) return;
-    entry.supervision = this.#supervisor.adopt(entry, restart);
+    entry.supervision = this.#supervisor.adopt(entry.supervised(), restart);
     entry.view = () => this.#supervisor.view(entry.id);
   }
 

@@ -50,6 +50,48 @@ test("stop() on a failed module cancels the pending restart", async () => {
   expect(kernel.state("a")).toBe("stopped");
 });
 
+test("stop() cancels the restart of a module that had ended normally, and of one that was unhealthy", async () => {
+  const { kernel, platform } = testKernel();
+  let context: ModuleContext | undefined;
+  await kernel.register(echo("ends", { restart: { policy: "always", backoff }, start: (given) => void (context = given) }));
+  await kernel.register(
+    echo("sick", { restart: { policy: "on-failure", backoff, health: { everyMs: 10, failures: 1 } }, health: () => ({ healthy: false }) }),
+  );
+  await kernel.start();
+  context?.exited({ reason: "normal" });
+  await platform.clock.advance(10);
+  expect(kernel.list().map(({ state, supervisor }) => [state, supervisor?.state])).toEqual([
+    ["stopped", "restarting"],
+    ["stopped", "restarting"],
+  ]);
+  await kernel.stop();
+  await platform.clock.advance(60_000);
+  expect(kernel.list().map(({ generation, supervisor }) => [generation, supervisor?.state])).toEqual([
+    [1, "stopped"],
+    [1, "stopped"],
+  ]);
+});
+
+test("a stop by hand during the supervisor's own stop is not lost", async () => {
+  const { kernel, platform } = testKernel();
+  const gate = Promise.withResolvers<void>();
+  await kernel.register(
+    echo("sick", {
+      restart: { policy: "on-failure", backoff, health: { everyMs: 10, failures: 1 } },
+      health: () => ({ healthy: false }),
+      stop: () => gate.promise,
+    }),
+  );
+  await kernel.start();
+  await platform.clock.advance(10);
+  expect(kernel.state("sick")).toBe("stopping");
+  const stopped = kernel.stop("sick");
+  gate.resolve();
+  await stopped;
+  await platform.clock.advance(60_000);
+  expect(kernel.list()[0]).toMatchObject({ state: "stopped", generation: 1 });
+});
+
 test("past its intensity the supervisor gives up and says so", async () => {
   const { kernel, platform } = testKernel();
   let starts = 0;
