@@ -23,7 +23,10 @@ const REF_FUNC = 0xd2;
  * Reads one constant expression up to its end, notes the functions it makes reachable and adds up what it allocates.
  * The length of an array has to be a literal: anything else could not be charged before the allocation happens.
  */
-export function scanConstant(reader: Reader, module: Pick<ModuleInfo, "types" | "exposed" | "tabled" | "constants">): void {
+export function scanConstant(
+  reader: Reader,
+  module: Pick<ModuleInfo, "types" | "exposed" | "tabled" | "constants">,
+): void {
   const { bytes } = reader;
   let literal: number | undefined;
   for (;;) {
@@ -97,7 +100,6 @@ function skipSimpleImmediate(reader: Reader, kind: number): void {
       throw unsupported("an instruction in a constant", reader.at);
   }
 }
-
 
 /** Reads over one constant expression. */
 export function skipConstant(reader: Reader): void {

@@ -42,9 +42,14 @@ function refillGlobal(layout: Layout, writer: Writer, kind: number, local: numbe
 
 /** `() → ()`: a new slice, for code that keeps the counter in its global. */
 export function slow(layout: Layout): number {
-  return layout.helper("slow", () => layout.functionType([], []), [I32], (writer) => {
-    refillGlobal(layout, writer, RefillKind.slice, 0);
-  });
+  return layout.helper(
+    "slow",
+    () => layout.functionType([], []),
+    [I32],
+    (writer) => {
+      refillGlobal(layout, writer, RefillKind.slice, 0);
+    },
+  );
 }
 
 /**
@@ -52,27 +57,37 @@ export function slow(layout: Layout): number {
  * amount, so that what was granted less the global stays what was used when they last agreed, however slices fell.
  */
 export function slowLocal(layout: Layout): number {
-  return layout.helper("slowLocal", () => layout.functionType([I32], [I32]), [I32], (writer) => {
-    ask(layout, writer, RefillKind.slice, () => writer.op(localGet, 0));
-    writer.op(localSet, 1);
-    trapIfBelow(writer, 1, 0);
-    writer.op(globalGet, layout.fuel);
-    writer.op(localGet, 1);
-    writer.byte(0x6a);
-    writer.op(localGet, 0);
-    writer.byte(0x6b);
-    writer.op(globalSet, layout.fuel);
-    writer.op(localGet, 1);
-  });
+  return layout.helper(
+    "slowLocal",
+    () => layout.functionType([I32], [I32]),
+    [I32],
+    (writer) => {
+      ask(layout, writer, RefillKind.slice, () => writer.op(localGet, 0));
+      writer.op(localSet, 1);
+      trapIfBelow(writer, 1, 0);
+      writer.op(globalGet, layout.fuel);
+      writer.op(localGet, 1);
+      writer.byte(0x6a);
+      writer.op(localGet, 0);
+      writer.byte(0x6b);
+      writer.op(globalSet, layout.fuel);
+      writer.op(localGet, 1);
+    },
+  );
 }
 
 /** `() → ()`: tells the host that one of its functions ran, and takes the counter from it. */
 export function afterHost(layout: Layout): number {
-  return layout.helper("afterHost", () => layout.functionType([], []), [I32], (writer) => {
-    refillGlobal(layout, writer, RefillKind.host, 0);
-    writer.i32(-(2 ** 31));
-    writer.op(globalSet, layout.mark);
-  });
+  return layout.helper(
+    "afterHost",
+    () => layout.functionType([], []),
+    [I32],
+    (writer) => {
+      refillGlobal(layout, writer, RefillKind.host, 0);
+      writer.i32(-(2 ** 31));
+      writer.op(globalSet, layout.mark);
+    },
+  );
 }
 
 /** Traps, the host told, when calls nest too deep. */
@@ -87,78 +102,98 @@ function trapIfTooDeep(layout: Layout, writer: Writer, push: () => void): void {
 /** `() → ()`: what an entry calls when its slice or its stack is used up. */
 export function enter(layout: Layout): number {
   const next = slow(layout);
-  return layout.helper("enter", () => layout.functionType([], []), [], (writer) => {
-    trapIfTooDeep(layout, writer, () => writer.op(globalGet, layout.fuel));
-    writer.op(0x10, next);
-  });
+  return layout.helper(
+    "enter",
+    () => layout.functionType([], []),
+    [],
+    (writer) => {
+      trapIfTooDeep(layout, writer, () => writer.op(globalGet, layout.fuel));
+      writer.op(0x10, next);
+    },
+  );
 }
 
 /** `(counter) → counter`: the same, for code that keeps the counter in a local. */
 export function enterLocal(layout: Layout): number {
   const next = slowLocal(layout);
-  return layout.helper("enterLocal", () => layout.functionType([I32], [I32]), [], (writer) => {
-    trapIfTooDeep(layout, writer, () => writer.op(localGet, 0));
-    writer.op(localGet, 0);
-    writer.op(0x10, next);
-  });
+  return layout.helper(
+    "enterLocal",
+    () => layout.functionType([I32], [I32]),
+    [],
+    (writer) => {
+      trapIfTooDeep(layout, writer, () => writer.op(localGet, 0));
+      writer.op(localGet, 0);
+      writer.op(0x10, next);
+    },
+  );
 }
 
 /** `(granules) → ()`: takes room for an allocation, or traps. */
 export function takeRoom(layout: Layout): number {
-  return layout.helper("takeRoom", () => layout.functionType([I32], []), [I32], (writer) => {
-    writer.raw([0x03, EMPTY]);
-    writer.op(localGet, 0);
-    writer.op(globalGet, layout.room);
-    writer.raw([0x4b, 0x04, EMPTY]); // granules > room, unsigned
-    ask(layout, writer, RefillKind.allocation, () => writer.op(localGet, 0));
-    writer.op(localTee, 1);
-    writer.i32(0);
-    writer.raw([0x4c, 0x04, EMPTY, 0x00, end]); // answer <= 0: unreachable
-    writer.op(globalGet, layout.room);
-    writer.op(localGet, 1);
-    writer.byte(0x6a);
-    writer.op(globalSet, layout.room);
-    writer.op(0x0c, 1);
-    writer.raw([end, end]);
-    writer.op(globalGet, layout.room);
-    writer.op(localGet, 0);
-    writer.byte(0x6b);
-    writer.op(globalSet, layout.room);
-  });
+  return layout.helper(
+    "takeRoom",
+    () => layout.functionType([I32], []),
+    [I32],
+    (writer) => {
+      writer.raw([0x03, EMPTY]);
+      writer.op(localGet, 0);
+      writer.op(globalGet, layout.room);
+      writer.raw([0x4b, 0x04, EMPTY]); // granules > room, unsigned
+      ask(layout, writer, RefillKind.allocation, () => writer.op(localGet, 0));
+      writer.op(localTee, 1);
+      writer.i32(0);
+      writer.raw([0x4c, 0x04, EMPTY, 0x00, end]); // answer <= 0: unreachable
+      writer.op(globalGet, layout.room);
+      writer.op(localGet, 1);
+      writer.byte(0x6a);
+      writer.op(globalSet, layout.room);
+      writer.op(0x0c, 1);
+      writer.raw([end, end]);
+      writer.op(globalGet, layout.room);
+      writer.op(localGet, 0);
+      writer.byte(0x6b);
+      writer.op(globalSet, layout.room);
+    },
+  );
 }
 
 /** `(pages) → previous size or -1`: `memory.grow`, within the room that is left. */
 export function growMemory(layout: Layout, memory: number): number {
   const wide = layout.module.memories[memory]!.limits.wide;
   const type = wide ? I64 : I32;
-  return layout.helper(`growMemory ${memory}`, () => layout.functionType([type], [type]), [I32, type], (writer) => {
-    const pages = 0;
-    const scratch = 1;
-    const answer = 2;
-    writer.op(localGet, pages);
-    writer.op(globalGet, layout.room);
-    writer.i32(12); // 4,096 granules a page
-    writer.byte(0x76);
-    if (wide) writer.byte(0xad);
-    writer.raw([wide ? 0x56 : 0x4b, 0x04, EMPTY]);
-    refillGlobal(layout, writer, RefillKind.memoryRefused, scratch);
-    minusOne(writer, wide);
-    writer.raw([0x0f, end]);
-    writer.op(localGet, pages);
-    writer.op(0x40, memory);
-    writer.op(localTee, answer);
-    minusOne(writer, wide);
-    writer.raw([wide ? 0x52 : 0x47, 0x04, EMPTY]);
-    writer.op(globalGet, layout.room);
-    writer.op(localGet, pages);
-    if (wide) writer.byte(0xa7);
-    writer.i32(12);
-    writer.raw([0x74, 0x6b]);
-    writer.op(globalSet, layout.room);
-    writer.byte(end);
-    refillGlobal(layout, writer, RefillKind.grown, scratch);
-    writer.op(localGet, answer);
-  });
+  return layout.helper(
+    `growMemory ${memory}`,
+    () => layout.functionType([type], [type]),
+    [I32, type],
+    (writer) => {
+      const pages = 0;
+      const scratch = 1;
+      const answer = 2;
+      writer.op(localGet, pages);
+      writer.op(globalGet, layout.room);
+      writer.i32(12); // 4,096 granules a page
+      writer.byte(0x76);
+      if (wide) writer.byte(0xad);
+      writer.raw([wide ? 0x56 : 0x4b, 0x04, EMPTY]);
+      refillGlobal(layout, writer, RefillKind.memoryRefused, scratch);
+      minusOne(writer, wide);
+      writer.raw([0x0f, end]);
+      writer.op(localGet, pages);
+      writer.op(0x40, memory);
+      writer.op(localTee, answer);
+      minusOne(writer, wide);
+      writer.raw([wide ? 0x52 : 0x47, 0x04, EMPTY]);
+      writer.op(globalGet, layout.room);
+      writer.op(localGet, pages);
+      if (wide) writer.byte(0xa7);
+      writer.i32(12);
+      writer.raw([0x74, 0x6b]);
+      writer.op(globalSet, layout.room);
+      writer.byte(end);
+      refillGlobal(layout, writer, RefillKind.grown, scratch);
+      writer.op(localGet, answer);
+    },
+  );
 }
 
 /** `(value, count) → previous size or -1`: `table.grow`, within the elements that are left. */
@@ -201,24 +236,29 @@ function minusOne(writer: Writer, wide: boolean): void {
 
 /** `(length) → length`: charges a bulk operation whose length has 64 bits. What passes 2^28 units fails anyway. */
 export function chargeWide(layout: Layout, shift: number): number {
-  return layout.helper(`chargeWide ${shift}`, () => layout.functionType([I64], [I64]), [I32], (writer) => {
-    writer.op(globalGet, layout.fuel);
-    writer.op(localGet, 0);
-    writer.byte(0x42);
-    writer.s32(shift);
-    writer.byte(0x88);
-    writer.byte(0xa7);
-    writer.i32(0x0fff_ffff);
-    writer.raw([0x71, 0x6b]);
-    writer.op(localTee, 1);
-    writer.op(globalSet, layout.fuel);
-    writer.op(localGet, 1);
-    writer.i32(0);
-    writer.raw([0x48, 0x04, EMPTY]);
-    writer.op(0x10, slow(layout));
-    writer.byte(end);
-    writer.op(localGet, 0);
-  });
+  return layout.helper(
+    `chargeWide ${shift}`,
+    () => layout.functionType([I64], [I64]),
+    [I32],
+    (writer) => {
+      writer.op(globalGet, layout.fuel);
+      writer.op(localGet, 0);
+      writer.byte(0x42);
+      writer.s32(shift);
+      writer.byte(0x88);
+      writer.byte(0xa7);
+      writer.i32(0x0fff_ffff);
+      writer.raw([0x71, 0x6b]);
+      writer.op(localTee, 1);
+      writer.op(globalSet, layout.fuel);
+      writer.op(localGet, 1);
+      writer.i32(0);
+      writer.raw([0x48, 0x04, EMPTY]);
+      writer.op(0x10, slow(layout));
+      writer.byte(end);
+      writer.op(localGet, 0);
+    },
+  );
 }
 
 const WAIT_NS = 1_000_000;
@@ -232,47 +272,52 @@ export function wait(layout: Layout, width: number, memory: number, memarg: Uint
   const address = layout.module.memories[memory]?.limits.wide ? I64 : I32;
   const value = width === 64 ? I64 : I32;
   const key = `wait ${width} ${memarg.join(" ")}`;
-  return layout.helper(key, () => layout.functionType([address, value, I64], [I32]), [I64, I32], (writer) => {
-    const timeout = 2;
-    const slice = 3;
-    const result = 4;
-    writer.raw([0x03, EMPTY]);
-    writer.op(localGet, timeout);
-    writer.byte(0x42);
-    writer.s32(WAIT_NS);
-    writer.op(localGet, timeout);
-    writer.byte(0x42);
-    writer.s32(WAIT_NS);
-    writer.raw([0x54, 0x1b]); // the smaller one; a negative time-out, which means none, counts as large
-    writer.op(localSet, slice);
-    writer.op(localGet, 0);
-    writer.op(localGet, 1);
-    writer.op(localGet, slice);
-    writer.raw([0xfe, width === 64 ? 2 : 1]);
-    writer.raw(memarg);
-    writer.op(localTee, result);
-    writer.i32(2);
-    writer.raw([0x47, 0x04, EMPTY]);
-    writer.op(localGet, result);
-    writer.raw([0x0f, end]);
-    writer.op(globalGet, layout.fuel);
-    writer.op(localGet, slice);
-    writer.raw([0xa7, 0x6b]);
-    writer.op(globalSet, layout.fuel);
-    refillGlobal(layout, writer, RefillKind.wait, result);
-    // timeout > 0: some of it is used up
-    writer.op(localGet, timeout);
-    writer.raw([0x42, 0x00, 0x59, 0x04, EMPTY]);
-    writer.op(localGet, timeout);
-    writer.op(localGet, slice);
-    writer.byte(0x7d);
-    writer.op(localTee, timeout);
-    writer.byte(0x50);
-    writer.raw([0x04, EMPTY]);
-    writer.i32(2);
-    writer.raw([0x0f, end, end]);
-    writer.op(0x0c, 0);
-    writer.byte(end);
-    writer.byte(0x00);
-  });
+  return layout.helper(
+    key,
+    () => layout.functionType([address, value, I64], [I32]),
+    [I64, I32],
+    (writer) => {
+      const timeout = 2;
+      const slice = 3;
+      const result = 4;
+      writer.raw([0x03, EMPTY]);
+      writer.op(localGet, timeout);
+      writer.byte(0x42);
+      writer.s32(WAIT_NS);
+      writer.op(localGet, timeout);
+      writer.byte(0x42);
+      writer.s32(WAIT_NS);
+      writer.raw([0x54, 0x1b]); // the smaller one; a negative time-out, which means none, counts as large
+      writer.op(localSet, slice);
+      writer.op(localGet, 0);
+      writer.op(localGet, 1);
+      writer.op(localGet, slice);
+      writer.raw([0xfe, width === 64 ? 2 : 1]);
+      writer.raw(memarg);
+      writer.op(localTee, result);
+      writer.i32(2);
+      writer.raw([0x47, 0x04, EMPTY]);
+      writer.op(localGet, result);
+      writer.raw([0x0f, end]);
+      writer.op(globalGet, layout.fuel);
+      writer.op(localGet, slice);
+      writer.raw([0xa7, 0x6b]);
+      writer.op(globalSet, layout.fuel);
+      refillGlobal(layout, writer, RefillKind.wait, result);
+      // timeout > 0: some of it is used up
+      writer.op(localGet, timeout);
+      writer.raw([0x42, 0x00, 0x59, 0x04, EMPTY]);
+      writer.op(localGet, timeout);
+      writer.op(localGet, slice);
+      writer.byte(0x7d);
+      writer.op(localTee, timeout);
+      writer.byte(0x50);
+      writer.raw([0x04, EMPTY]);
+      writer.i32(2);
+      writer.raw([0x0f, end, end]);
+      writer.op(0x0c, 0);
+      writer.byte(end);
+      writer.byte(0x00);
+    },
+  );
 }

@@ -1,4 +1,13 @@
-import { costOf, Immediate, immediateOf, prefixBase, prefixRoom, relaxedSimd, Role, roleOf } from "./opcodes.ts";
+import {
+  costOf,
+  Immediate,
+  immediateOf,
+  prefixBase,
+  prefixRoom,
+  relaxedSimd,
+  Role,
+  roleOf,
+} from "./opcodes.ts";
 
 /** Bodies up to this size are looked at. */
 const MAX_BYTES = 48;

@@ -78,7 +78,8 @@ export function meter(input: Uint8Array, options: MeterOptions): MeteredModule {
     },
     writer,
   );
-  if (writer.at > limits.maxMeteredBytes) throw tooLarge("bytes when metered", writer.at, limits.maxMeteredBytes);
+  if (writer.at > limits.maxMeteredBytes)
+    throw tooLarge("bytes when metered", writer.at, limits.maxMeteredBytes);
 
   const meta: MeterMeta = {
     version: METER_VERSION,
@@ -97,7 +98,7 @@ export function meter(input: Uint8Array, options: MeterOptions): MeteredModule {
     cappedTables: countLowered(module.tables, caps.tableMax),
     hasStart: module.start !== undefined,
   };
-  const metered = { bytes: writer.finish(), meta, report };
+  const metered = { bytes: writer.take(), meta, report };
   return code.map ? { ...metered, offsets: code.map.finish(codeEnd - out.at) } : metered;
 }
 
@@ -128,14 +129,16 @@ function readBodies(module: ModuleInfo, limits: MeterLimits): Body[] {
     const reader = new Reader(module.bytes, section.from, section.to);
     for (let count = reader.u32(); count > 0; count--) {
       const size = reader.u32();
-      if (size > limits.maxFunctionBytes) throw tooLarge("bytes in a function", size, limits.maxFunctionBytes);
+      if (size > limits.maxFunctionBytes)
+        throw tooLarge("bytes in a function", size, limits.maxFunctionBytes);
       const from = reader.at;
       reader.skip(size);
       bodies.push({ from, to: reader.at });
     }
     if (reader.at !== section.to) throw truncated(reader.at);
   }
-  if (bodies.length !== module.functions.length - module.importedFunctions) throw truncated(section?.from ?? 0);
+  if (bodies.length !== module.functions.length - module.importedFunctions)
+    throw truncated(section?.from ?? 0);
   return bodies;
 }
 

@@ -121,7 +121,9 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** Sections that are copied without a look inside, or are read later. */
 function isSkipped(id: number): boolean {
-  return id === SectionId.custom || id === SectionId.code || id === SectionId.data || id === SectionId.dataCount;
+  return (
+    id === SectionId.custom || id === SectionId.code || id === SectionId.data || id === SectionId.dataCount
+  );
 }
 
 const sectionReaders: Readonly<Record<number, (reader: Reader, module: Mutable<ModuleInfo>) => void>> = {

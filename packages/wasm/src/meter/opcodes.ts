@@ -431,8 +431,10 @@ export const prefixBase: readonly number[] = prefixes.map(({ base }) => base);
 /** How many slots the prefix byte has (indexed by byte - 0xfb); a larger code is unknown. */
 export const prefixRoom: readonly number[] = prefixes.map(({ room }) => room);
 
-/** The first slot of the relaxed SIMD instructions; they end with the SIMD slots. */
+/** The first slot of the relaxed SIMD instructions. */
 export const relaxedSimd: number = 0x180 + 0x100;
+/** The slot behind the last SIMD instruction. */
+export const simdEnd: number = 0x380;
 
 /** {@link Immediate} of each slot. */
 export const immediateOf: Uint8Array = new Uint8Array(SIZE);

@@ -23,7 +23,9 @@ export interface Attached {
 
 // (module (import "h" "f" (func (param i32 i32) (result i32))) (export "f" (func 0)))
 const bridge = Uint8Array.of(
-  ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 7, 1, 0x60, 2, 0x7f, 0x7f, 1, 0x7f, 2, 7, 1, 1, 0x68, 1, 0x66, 0, 0],
+  ...[
+    0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 7, 1, 0x60, 2, 0x7f, 0x7f, 1, 0x7f, 2, 7, 1, 1, 0x68, 1, 0x66, 0, 0,
+  ],
   ...[7, 5, 1, 1, 0x66, 0, 0],
 );
 let bridgeModule: WebAssembly.Module | undefined;

@@ -10,6 +10,7 @@ import {
   prefixRoom,
   relaxedSimd,
   Role,
+  simdEnd,
   roleOf,
 } from "./opcodes.ts";
 import { tooLarge, truncated, unsupported } from "./reader.ts";
@@ -191,321 +192,341 @@ export class Scan {
     this.#open(0, Frame.function, 0, 0, types[functionType]!.results, current, loop, 0);
 
     for (;;) {
-      const start = this.#at;
-      if (start >= to) throw truncated(start);
-      let slot = bytes[this.#at++]!;
-      if (slot >= 0xfb && slot <= 0xfe) {
-        const prefix = slot - 0xfb;
-        const code = this.#u32();
-        if (code >= prefixRoom[prefix]!) throw unsupported(`opcode 0x${slot.toString(16)} 0x${code.toString(16)}`, start);
-        slot = prefixBase[prefix]! + code;
-      }
-      const role = roleOf[slot]!;
-      total += costOf[slot]!;
-
-      if (role === Role.plain) {
-        switch (immediateOf[slot]) {
-          case Immediate.none:
-            break;
-          case Immediate.leb:
-            this.#skipLeb();
-            break;
-          case Immediate.memory:
-            this.#skipMemory();
-            break;
-          default:
-            this.#skipImmediate(immediateOf[slot]!);
+      // straight code, which is most of it, is read with the cursor in a local
+      let at = this.#at;
+      let start: number;
+      let slot: number;
+      let role: number;
+      for (;;) {
+        start = at;
+        if (start >= to) throw truncated(start);
+        slot = bytes[at++]!;
+        if (slot >= 0xfb && slot <= 0xfe) {
+          const prefix = slot - 0xfb;
+          this.#at = at;
+          const code = this.#u32();
+          at = this.#at;
+          if (code >= prefixRoom[prefix]!)
+            throw unsupported(`opcode 0x${slot.toString(16)} 0x${code.toString(16)}`, start);
+          slot = prefixBase[prefix]! + code;
         }
+        role = roleOf[slot]!;
+        total += costOf[slot]!;
+        if (role === Role.plain) {
+          const immediate = immediateOf[slot]!;
+          if (immediate === Immediate.leb) while (bytes[at++]! >= 0x80);
+          else if (immediate !== Immediate.none) {
+            this.#at = at;
+            this.#skipImmediate(immediate);
+            at = this.#at;
+          }
+          if (refuseRelaxedSimd && slot >= relaxedSimd && slot < simdEnd) {
+            throw unsupported(`${describeOpcode(slot)} (relaxed SIMD differs between machines)`, start);
+          }
+        } else if (role === Role.constant) {
+          this.#at = at;
+          literal = this.#s32();
+          literalAt = at = this.#at;
+        } else break;
         height += deltaOf[slot]!;
         if (height > maxHeight) maxHeight = height;
-        if (slot >= relaxedSimd && slot < 0x380 && refuseRelaxedSimd) {
-          throw unsupported(`${describeOpcode(slot)} (relaxed SIMD differs between machines)`, start);
+        if (total - lastTest > TEST_EVERY) {
+          this.segmentCost[current]! += total - segmentStart;
+          segmentStart = lastTest = total;
+          current = this.#charge(at, -1);
+          this.segmentTested[current] = 1;
         }
-      } else if (role === Role.constant) {
-        literal = this.#s32();
-        literalAt = this.#at;
-        if (++height > maxHeight) maxHeight = height;
-      } else {
-        let conditional = false;
-        switch (role) {
-          case Role.block:
-          case Role.tryTable:
-          case Role.if:
-          case Role.try: {
-            this.#blockType();
-            if (role === Role.if) height--;
-            const base = height - this.#typeParams;
-            if (++depth > maxNesting) throw tooLarge("nested blocks in a function", depth, maxNesting);
-            const kind =
-              role === Role.block
-                ? Frame.block
-                : role === Role.if
-                  ? Frame.if
-                  : role === Role.try
-                    ? Frame.try
-                    : Frame.tryTable;
-            this.#open(depth, kind, base, this.#typeParams, this.#typeResults, current, loop, lastTest);
-            if (role === Role.if) conditional = true;
-            else if (role !== Role.block) {
-              if (loop !== NO_LOOP) this.loopCalls[loop] = 1;
-              if (role === Role.tryTable) this.#catchClauses(depth);
-            }
-            break;
-          }
-          case Role.loop: {
-            this.#blockType();
-            if (++depth > maxNesting) throw tooLarge("nested blocks in a function", depth, maxNesting);
-            this.segmentCost[current]! += total - segmentStart;
-            segmentStart = total;
-            const outer = current;
-            current = this.#newSegment(-1);
-            loop = this.#newLoop(loop, current, this.#typeParams > 0);
-            lastTest = total;
-            this.#open(depth, Frame.loop, height - this.#typeParams, this.#typeParams, this.#typeResults, outer, loop, total);
-            this.#act(start, Action.loop, loop, this.#at);
-            break;
-          }
-          case Role.else:
-          case Role.catch:
-          case Role.catchAll: {
-            if (alive) this.#armAlive[depth] = 1;
-            this.segmentCost[current]! += total - segmentStart;
-            segmentStart = total;
-            height = this.#base[depth]!;
-            alive = true;
-            if (role === Role.else) {
-              this.#kind[depth] = Frame.else;
-              height += this.#params[depth]!;
-            } else {
-              this.#kind[depth] = Frame.catch;
-              if (role === Role.catch) height += types[tags[this.#u32()]!]!.params;
-              this.hasLanding = true;
-              this.#act(this.#at, Action.landing, 0, 0);
-            }
-            if (height > maxHeight) maxHeight = height;
-            current =
-              role !== Role.else
-                ? this.#charge(this.#at, -1)
-                : exact
-                  ? this.#charge(this.#at, this.#segment[depth]!)
-                  : this.#segment[depth]!;
-            lastTest = this.#lastTest[depth]!;
-            break;
-          }
-          case Role.delegate:
-          case Role.end: {
-            if (role === Role.delegate) this.#skipLeb();
-            this.segmentCost[current]! += total - segmentStart;
-            segmentStart = total;
-            const kind = this.#kind[depth]!;
-            if (depth === 0) {
-              this.#act(start, Action.dead, this.#at, 0);
-              if (this.#at !== to) throw truncated(this.#at);
-              if (exact) this.#chargeSmallBlocks();
-              this.maxHeight = maxHeight;
-              this.functionLanding = this.#landing[0] === 1;
-              return;
-            }
-            const escape = this.#escape[depth]!;
-            const escapes = escape < depth;
-            const targeted = this.#targeted[depth] === 1 && kind !== Frame.loop;
-            const reachable = alive || targeted || kind === Frame.if || this.#armAlive[depth] === 1;
-            const outer = this.#segment[depth]!;
-            if (kind === Frame.loop) {
-              this.#act(start, Action.loopEnd, loop, 0);
-              const parent = this.loopParent[loop]!;
-              if (parent !== NO_LOOP && this.loopCalls[loop] === 1) this.loopCalls[parent] = 1;
-              loop = parent;
-            }
-            height = this.#base[depth]! + this.#results[depth]!;
-            if (height > maxHeight) maxHeight = height;
-            if (this.#landing[depth] === 1) this.#act(this.#at, Action.landing, 0, 0);
-            lastTest = this.#lastTest[depth]!;
-            const fallsThrough = alive && !targeted && (kind === Frame.block || kind === Frame.loop);
-            depth--;
-            if (escape < this.#escape[depth]!) this.#escape[depth] = escape;
-            if (!reachable) {
-              alive = false;
-              break;
-            }
-            alive = true;
-            if (escapes && depth === 0 && height === 0 && this.#markBoundary(total)) {
-              if (exact) current = this.#charge(this.#at, -1);
-            } else if (!exact || !escapes) current = outer;
-            else if (!fallsThrough) current = this.#charge(this.#at, outer);
-            break;
-          }
-          case Role.branch:
-            this.#branch(depth, loop);
-            alive = false;
-            break;
-          case Role.branchIf:
-            if (immediateOf[slot] === Immediate.castBranch) this.#at++;
-            this.#branch(depth, loop);
-            if (immediateOf[slot] === Immediate.castBranch) {
-              this.#heapType();
-              this.#heapType();
-            }
-            height += deltaOf[slot]!;
-            conditional = true;
-            break;
-          case Role.branchTable:
-            this.#branchTable(depth, loop);
-            alive = false;
-            break;
-          case Role.return:
-            this.#act(start, Action.return, depth, loop);
-            this.#leaveFunction(depth);
-            alive = false;
-            break;
-          case Role.call: {
-            const target = this.#u32();
-            const type = types[functions[target]!]!;
-            height += type.results - type.params;
-            if (height > maxHeight) maxHeight = height;
-            if (target < importedFunctions) {
-              total += IMPORT_COST;
-              this.#act(start, Action.callImport, 0, this.#at);
-              this.#noteCall(loop);
-            } else if (leafCosts[target]! >= 0) total += leafCosts[target]!;
-            else {
-              this.#act(start, Action.call, 0, this.#at);
-              this.#noteCall(loop);
-            }
-            break;
-          }
-          case Role.callIndirect:
-          case Role.callRef: {
-            const type = types[this.#u32()]!;
-            if (role === Role.callIndirect) this.#skipLeb();
-            height += type.results - type.params - 1;
-            if (height > maxHeight) maxHeight = height;
-            this.#act(start, Action.callUnknown, 0, this.#at);
-            this.#noteCall(loop);
-            break;
-          }
-          case Role.tailCall: {
-            const target = this.#u32();
-            if (target < importedFunctions) {
-              total += IMPORT_COST;
-              this.#act(start, Action.tailCallImport, target, this.#at);
-            } else this.#act(start, Action.tailCall, 0, this.#at);
-            this.#noteCall(loop);
-            this.#leaveFunction(depth);
-            alive = false;
-            break;
-          }
-          case Role.tailCallIndirect:
-          case Role.tailCallRef:
-            this.#skipLeb();
-            if (role === Role.tailCallIndirect) this.#skipLeb();
-            this.#act(start, Action.tailCallUnknown, 0, this.#at);
-            this.#noteCall(loop);
-            this.hasUnknownTailCall = true;
-            this.#leaveFunction(depth);
-            alive = false;
-            break;
-          case Role.throw: {
-            const type = types[tags[this.#u32()]!]!;
-            if (capped && type.hasReferences) this.#act(start, Action.allocate, granulesOf(type.params * 8 + 64), 0);
-            this.#act(start, Action.throw, 0, 0);
-            alive = false;
-            break;
-          }
-          case Role.rethrow:
-            this.#skipLeb();
+      }
+      this.#at = at;
+      let conditional = false;
+      switch (role) {
+        case Role.block:
+        case Role.tryTable:
+        case Role.if:
+        case Role.try: {
+          this.#blockType();
+          if (role === Role.if) height--;
+          const base = height - this.#typeParams;
+          if (++depth > maxNesting) throw tooLarge("nested blocks in a function", depth, maxNesting);
+          const kind =
+            role === Role.block
+              ? Frame.block
+              : role === Role.if
+                ? Frame.if
+                : role === Role.try
+                  ? Frame.try
+                  : Frame.tryTable;
+          this.#open(depth, kind, base, this.#typeParams, this.#typeResults, current, loop, lastTest);
+          if (role === Role.if) conditional = true;
+          else if (role !== Role.block) {
             if (loop !== NO_LOOP) this.loopCalls[loop] = 1;
-            this.#act(start, Action.throw, 0, 0);
-            alive = false;
-            break;
-          case Role.throwRef:
-            this.#act(start, Action.throw, 0, 0);
-            alive = false;
-            break;
-          case Role.unreachable:
-            alive = false;
-            break;
-          case Role.memoryGrow: {
-            const memory = this.#u32();
-            if (capped) {
-              this.#act(start, Action.memoryGrow, memory, this.#at);
-              this.#noteHelper(loop);
-            }
-            break;
+            if (role === Role.tryTable) this.#catchClauses(depth);
           }
-          case Role.tableGrow: {
-            const table = this.#u32();
-            if (tableCapped) {
-              this.#act(start, Action.tableGrow, table, this.#at);
-              this.#noteHelper(loop);
-            }
-            height--;
-            break;
-          }
-          case Role.bulkMemory:
-          case Role.bulkTable: {
-            const unit = role === Role.bulkMemory ? Bulk.bytes : Bulk.entries;
-            const known = literalAt === start && literal >= 0 && literal <= LITERAL_BULK;
-            const wide = this.#bulkIsWide(slot, role === Role.bulkMemory ? memories : tables);
-            if (known && !wide) total += unit === Bulk.bytes ? literal >>> 4 : literal * 8;
-            else this.#bulk(start, unit, wide, loop);
-            height -= 3;
-            break;
-          }
-          case Role.bulkArray:
-            this.#skipImmediate(immediateOf[slot]!);
-            this.#bulk(start, Bulk.elements, false, loop);
-            height += deltaOf[slot]!;
-            break;
-          case Role.structNew:
-          case Role.structNewDefault: {
-            const type = types[this.#u32()]!;
-            if (capped) this.#allocate(start, granulesOf(type.size), loop);
-            height += 1 - (role === Role.structNew ? type.params : 0);
-            if (height > maxHeight) maxHeight = height;
-            break;
-          }
-          case Role.arrayNew: {
-            const type = types[this.#u32()]!;
-            if (immediateOf[slot] === Immediate.leb2) this.#skipLeb();
-            this.#bulk(start, Bulk.elements, false, loop);
-            if (capped) this.#act(start, Action.allocateArray, type.size, 0);
-            height += deltaOf[slot]!;
-            break;
-          }
-          case Role.arrayNewFixed: {
-            const type = types[this.#u32()]!;
-            const count = this.#u32();
-            total += count;
-            if (capped) this.#allocate(start, granulesOf(type.size * count), loop);
-            height += 1 - count;
-            if (height > maxHeight) maxHeight = height;
-            break;
-          }
-          case Role.wait:
-            this.#skipMemory();
-            this.#act(start, Action.wait, slot & 1 ? 32 : 64, this.#at);
-            this.#noteHelper(loop);
-            height -= 2;
-            break;
-          default:
-            throw unsupported(describeOpcode(slot), start);
+          break;
         }
-        if (!alive) {
-          // What follows, up to the end of the block, is left out: nothing there can be executed.
-          const resume = this.#skipDead();
-          if (resume > this.#at) this.#act(this.#at, Action.dead, resume, 0);
-          this.#at = resume;
+        case Role.loop: {
+          this.#blockType();
+          if (++depth > maxNesting) throw tooLarge("nested blocks in a function", depth, maxNesting);
           this.segmentCost[current]! += total - segmentStart;
           segmentStart = total;
-          continue;
+          const outer = current;
+          current = this.#newSegment(-1);
+          loop = this.#newLoop(loop, current, this.#typeParams > 0);
+          lastTest = total;
+          this.#open(
+            depth,
+            Frame.loop,
+            height - this.#typeParams,
+            this.#typeParams,
+            this.#typeResults,
+            outer,
+            loop,
+            total,
+          );
+          this.#act(start, Action.loop, loop, this.#at);
+          break;
         }
-        if (conditional) {
-          if (exact) {
-            this.segmentCost[current]! += total - segmentStart;
-            segmentStart = total;
-            current = this.#charge(this.#at, current);
+        case Role.else:
+        case Role.catch:
+        case Role.catchAll: {
+          if (alive) this.#armAlive[depth] = 1;
+          this.segmentCost[current]! += total - segmentStart;
+          segmentStart = total;
+          height = this.#base[depth]!;
+          alive = true;
+          if (role === Role.else) {
+            this.#kind[depth] = Frame.else;
+            height += this.#params[depth]!;
+          } else {
+            this.#kind[depth] = Frame.catch;
+            if (role === Role.catch) height += types[tags[this.#u32()]!]!.params;
+            this.hasLanding = true;
+            this.#act(this.#at, Action.landing, 0, 0);
           }
+          if (height > maxHeight) maxHeight = height;
+          current =
+            role !== Role.else
+              ? this.#charge(this.#at, -1)
+              : exact
+                ? this.#charge(this.#at, this.#segment[depth]!)
+                : this.#segment[depth]!;
+          lastTest = this.#lastTest[depth]!;
+          break;
+        }
+        case Role.delegate:
+        case Role.end: {
+          if (role === Role.delegate) this.#skipLeb();
+          this.segmentCost[current]! += total - segmentStart;
+          segmentStart = total;
+          const kind = this.#kind[depth]!;
+          if (depth === 0) {
+            this.#act(start, Action.dead, this.#at, 0);
+            if (this.#at !== to) throw truncated(this.#at);
+            if (exact) this.#chargeSmallBlocks();
+            this.maxHeight = maxHeight;
+            this.functionLanding = this.#landing[0] === 1;
+            return;
+          }
+          const escape = this.#escape[depth]!;
+          const escapes = escape < depth;
+          const targeted = this.#targeted[depth] === 1 && kind !== Frame.loop;
+          const reachable = alive || targeted || kind === Frame.if || this.#armAlive[depth] === 1;
+          const outer = this.#segment[depth]!;
+          if (kind === Frame.loop) {
+            this.#act(start, Action.loopEnd, loop, 0);
+            const parent = this.loopParent[loop]!;
+            if (parent !== NO_LOOP && this.loopCalls[loop] === 1) this.loopCalls[parent] = 1;
+            loop = parent;
+          }
+          height = this.#base[depth]! + this.#results[depth]!;
+          if (height > maxHeight) maxHeight = height;
+          if (this.#landing[depth] === 1) this.#act(this.#at, Action.landing, 0, 0);
+          lastTest = this.#lastTest[depth]!;
+          const fallsThrough = alive && !targeted && (kind === Frame.block || kind === Frame.loop);
+          depth--;
+          if (escape < this.#escape[depth]!) this.#escape[depth] = escape;
+          if (!reachable) {
+            alive = false;
+            break;
+          }
+          alive = true;
+          if (escapes && depth === 0 && height === 0 && this.#markBoundary(total)) {
+            if (exact) current = this.#charge(this.#at, -1);
+          } else if (!exact || !escapes) current = outer;
+          else if (!fallsThrough) current = this.#charge(this.#at, outer);
+          break;
+        }
+        case Role.branch:
+          this.#branch(depth, loop);
+          alive = false;
+          break;
+        case Role.branchIf:
+          if (immediateOf[slot] === Immediate.castBranch) this.#at++;
+          this.#branch(depth, loop);
+          if (immediateOf[slot] === Immediate.castBranch) {
+            this.#heapType();
+            this.#heapType();
+          }
+          height += deltaOf[slot]!;
+          conditional = true;
+          break;
+        case Role.branchTable:
+          this.#branchTable(depth, loop);
+          alive = false;
+          break;
+        case Role.return:
+          this.#act(start, Action.return, depth, loop);
+          this.#leaveFunction(depth);
+          alive = false;
+          break;
+        case Role.call: {
+          const target = this.#u32();
+          const type = types[functions[target]!]!;
+          height += type.results - type.params;
+          if (height > maxHeight) maxHeight = height;
+          if (target < importedFunctions) {
+            total += IMPORT_COST;
+            this.#act(start, Action.callImport, 0, this.#at);
+            this.#noteCall(loop);
+          } else if (leafCosts[target]! >= 0) total += leafCosts[target]!;
+          else {
+            this.#act(start, Action.call, 0, this.#at);
+            this.#noteCall(loop);
+          }
+          break;
+        }
+        case Role.callIndirect:
+        case Role.callRef: {
+          const type = types[this.#u32()]!;
+          if (role === Role.callIndirect) this.#skipLeb();
+          height += type.results - type.params - 1;
+          if (height > maxHeight) maxHeight = height;
+          this.#act(start, Action.callUnknown, 0, this.#at);
+          this.#noteCall(loop);
+          break;
+        }
+        case Role.tailCall: {
+          const target = this.#u32();
+          if (target < importedFunctions) {
+            total += IMPORT_COST;
+            this.#act(start, Action.tailCallImport, target, this.#at);
+          } else this.#act(start, Action.tailCall, 0, this.#at);
+          this.#noteCall(loop);
+          this.#leaveFunction(depth);
+          alive = false;
+          break;
+        }
+        case Role.tailCallIndirect:
+        case Role.tailCallRef:
+          this.#skipLeb();
+          if (role === Role.tailCallIndirect) this.#skipLeb();
+          this.#act(start, Action.tailCallUnknown, 0, this.#at);
+          this.#noteCall(loop);
+          this.hasUnknownTailCall = true;
+          this.#leaveFunction(depth);
+          alive = false;
+          break;
+        case Role.throw: {
+          const type = types[tags[this.#u32()]!]!;
+          if (capped && type.hasReferences)
+            this.#act(start, Action.allocate, granulesOf(type.params * 8 + 64), 0);
+          this.#act(start, Action.throw, 0, 0);
+          alive = false;
+          break;
+        }
+        case Role.rethrow:
+          this.#skipLeb();
+          if (loop !== NO_LOOP) this.loopCalls[loop] = 1;
+          this.#act(start, Action.throw, 0, 0);
+          alive = false;
+          break;
+        case Role.throwRef:
+          this.#act(start, Action.throw, 0, 0);
+          alive = false;
+          break;
+        case Role.unreachable:
+          alive = false;
+          break;
+        case Role.memoryGrow: {
+          const memory = this.#u32();
+          if (capped) {
+            this.#act(start, Action.memoryGrow, memory, this.#at);
+            this.#noteHelper(loop);
+          }
+          break;
+        }
+        case Role.tableGrow: {
+          const table = this.#u32();
+          if (tableCapped) {
+            this.#act(start, Action.tableGrow, table, this.#at);
+            this.#noteHelper(loop);
+          }
+          height--;
+          break;
+        }
+        case Role.bulkMemory:
+        case Role.bulkTable: {
+          const unit = role === Role.bulkMemory ? Bulk.bytes : Bulk.entries;
+          const known = literalAt === start && literal >= 0 && literal <= LITERAL_BULK;
+          const wide = this.#bulkIsWide(slot, role === Role.bulkMemory ? memories : tables);
+          if (known && !wide) total += unit === Bulk.bytes ? literal >>> 4 : literal * 8;
+          else this.#bulk(start, unit, wide, loop);
+          height -= 3;
+          break;
+        }
+        case Role.bulkArray:
+          this.#skipImmediate(immediateOf[slot]!);
+          this.#bulk(start, Bulk.elements, false, loop);
+          height += deltaOf[slot]!;
+          break;
+        case Role.structNew:
+        case Role.structNewDefault: {
+          const type = types[this.#u32()]!;
+          if (capped) this.#allocate(start, granulesOf(type.size), loop);
+          height += 1 - (role === Role.structNew ? type.params : 0);
+          if (height > maxHeight) maxHeight = height;
+          break;
+        }
+        case Role.arrayNew: {
+          const type = types[this.#u32()]!;
+          if (immediateOf[slot] === Immediate.leb2) this.#skipLeb();
+          this.#bulk(start, Bulk.elements, false, loop);
+          if (capped) this.#act(start, Action.allocateArray, type.size, 0);
+          height += deltaOf[slot]!;
+          break;
+        }
+        case Role.arrayNewFixed: {
+          const type = types[this.#u32()]!;
+          const count = this.#u32();
+          total += count;
+          if (capped) this.#allocate(start, granulesOf(type.size * count), loop);
+          height += 1 - count;
+          if (height > maxHeight) maxHeight = height;
+          break;
+        }
+        case Role.wait:
+          this.#skipMemory();
+          this.#act(start, Action.wait, slot & 1 ? 32 : 64, this.#at);
+          this.#noteHelper(loop);
+          height -= 2;
+          break;
+        default:
+          throw unsupported(describeOpcode(slot), start);
+      }
+      if (!alive) {
+        // What follows, up to the end of the block, is left out: nothing there can be executed.
+        const resume = this.#skipDead();
+        if (resume > this.#at) this.#act(this.#at, Action.dead, resume, 0);
+        this.#at = resume;
+        this.segmentCost[current]! += total - segmentStart;
+        segmentStart = total;
+        continue;
+      }
+      if (conditional) {
+        if (exact) {
+          this.segmentCost[current]! += total - segmentStart;
+          segmentStart = total;
+          current = this.#charge(this.#at, current);
         }
       }
       if (total - lastTest > TEST_EVERY) {
@@ -754,7 +775,8 @@ export class Scan {
       let slot = this.#bytes[this.#at++]!;
       if (slot >= 0xfb && slot <= 0xfe) {
         const code = this.#u32();
-        if (code >= prefixRoom[slot - 0xfb]!) throw unsupported(`opcode 0x${slot.toString(16)} 0x${code.toString(16)}`, start);
+        if (code >= prefixRoom[slot - 0xfb]!)
+          throw unsupported(`opcode 0x${slot.toString(16)} 0x${code.toString(16)}`, start);
         slot = prefixBase[slot - 0xfb]! + code;
       }
       switch (roleOf[slot]) {

@@ -22,9 +22,7 @@ interface ValueSize {
   readonly reference: boolean;
 }
 
-const abstractHeapTypes = new Set([
-  0x69, 0x6a, 0x6b, 0x6c, 0x6d, 0x6e, 0x6f, 0x70, 0x71, 0x72, 0x73, 0x74,
-]);
+const abstractHeapTypes = new Set([0x69, 0x6a, 0x6b, 0x6c, 0x6d, 0x6e, 0x6f, 0x70, 0x71, 0x72, 0x73, 0x74]);
 
 /** Reads a heap type: an abstract one or a type index. Unfinished ones (shared, exact, continuations) are refused. */
 export function skipHeapType(reader: Reader): void {
@@ -92,11 +90,23 @@ function readSubType(reader: Reader): TypeEntry {
     case 0x5f: {
       const count = reader.u32();
       const fields = readFields(reader, count, true);
-      return { ...noFunction, kind: "struct", params: count, size: fields.bytes, hasReferences: fields.reference };
+      return {
+        ...noFunction,
+        kind: "struct",
+        params: count,
+        size: fields.bytes,
+        hasReferences: fields.reference,
+      };
     }
     case 0x5e: {
       const element = readFields(reader, 1, true);
-      return { ...noFunction, kind: "array", params: 1, size: element.bytes, hasReferences: element.reference };
+      return {
+        ...noFunction,
+        kind: "array",
+        params: 1,
+        size: element.bytes,
+        hasReferences: element.reference,
+      };
     }
     default:
       throw unsupported(`type form 0x${form.toString(16)}`, at);
@@ -117,7 +127,15 @@ function readFunction(reader: Reader): TypeEntry {
   const results = reader.u32();
   const from = reader.at;
   for (let index = 0; index < results; index++) readValueType(reader);
-  return { kind: "func", params, results, resultBytes: reader.since(from), paramStack, hasReferences, size: 0 };
+  return {
+    kind: "func",
+    params,
+    results,
+    resultBytes: reader.since(from),
+    paramStack,
+    hasReferences,
+    size: 0,
+  };
 }
 
 function readFields(reader: Reader, count: number, mutability: boolean): ValueSize {

@@ -110,6 +110,11 @@ export class Writer {
     this.at += end - body;
   }
 
+  /** What was written, without a copy unless much room was left; the writer must not be used after it. */
+  take(): Uint8Array<ArrayBuffer> {
+    return this.bytes.length - this.at > this.at / 8 ? this.finish() : this.bytes.subarray(0, this.at);
+  }
+
   /** A copy of what was written so far. */
   finish(): Uint8Array<ArrayBuffer> {
     return this.bytes.slice(0, this.at);

@@ -99,7 +99,12 @@ export const corpus: readonly CorpusCase[] = [
           (br_if $b (i32.rem_u (local.get 1) (i32.const 7)))
           (br_if $a (i32.lt_u (local.get 1) (local.get 0)))))))
         (local.get 1)))`,
-    calls: [...each("sum"), ...each("nest", [0, 1, 5, 40, 200]), ...each("value"), ...each("deep", [0, 10, 300])],
+    calls: [
+      ...each("sum"),
+      ...each("nest", [0, 1, 5, 40, 200]),
+      ...each("value"),
+      ...each("deep", [0, 10, 300]),
+    ],
   },
   {
     name: "loops with parameters and several results",
@@ -232,7 +237,15 @@ export const corpus: readonly CorpusCase[] = [
       (func (export "around") (param i32) (result i32) (local i32)
         (loop (br_if 0 (i32.lt_s (local.tee 1 (i32.add (local.get 1) (i32.const 1))) (i32.const 5))))
         (i32.add (call $through (i32.const 2) (local.get 0)) (call $through (i32.const 0) (local.get 0)))))`,
-    calls: [["even", 10], ["even", 30_001], ["odd", 7], ["through", 0, 8], ["through", 2, 8], ["host", 9], ["around", 5]],
+    calls: [
+      ["even", 10],
+      ["even", 30_001],
+      ["odd", 7],
+      ["through", 0, 8],
+      ["through", 2, 8],
+      ["host", 9],
+      ["around", 5],
+    ],
   },
   {
     name: "exceptions of the first kind: try, catch, delegate, rethrow",
@@ -408,7 +421,12 @@ export const corpus: readonly CorpusCase[] = [
         (memory.fill $b (i32.const 100) (i32.const 1) (local.get 0))
         (i32.load $a (i32.const 0)))
       (func (export "grow") (param i32) (result i32 i32) (memory.grow $a (local.get 0)) (memory.grow $b (local.get 0))))`,
-    calls: [["f", 4], ["f", 1000], ["grow", 1], ["grow", 9]],
+    calls: [
+      ["f", 4],
+      ["f", 1000],
+      ["grow", 1],
+      ["grow", 9],
+    ],
   },
   {
     name: "64-bit memory",
@@ -423,7 +441,15 @@ export const corpus: readonly CorpusCase[] = [
           (br_if 0 (i64.ne (i64.const 0) (local.tee 0 (i64.sub (local.get 0) (i64.const 1))))))
         (local.get 1))
       (func (export "grow") (param i64) (result i64) (memory.grow (local.get 0))))`,
-    calls: [["f", 0n, 100n], ["f", 0n, 70_000n], ["f", 0n, 0x1_0000_0000_0000n], ["loop", 9n], ["grow", 1n], ["grow", 9n], ["grow", -1n]],
+    calls: [
+      ["f", 0n, 100n],
+      ["f", 0n, 70_000n],
+      ["f", 0n, 0x1_0000_0000_0000n],
+      ["loop", 9n],
+      ["grow", 1n],
+      ["grow", 9n],
+      ["grow", -1n],
+    ],
   },
   {
     name: "waiting on shared memory",
@@ -432,7 +458,15 @@ export const corpus: readonly CorpusCase[] = [
       (func (export "wait64") (param i64 i64) (result i32) (memory.atomic.wait64 offset=8 (i32.const 0) (local.get 0) (local.get 1)))
       (func (export "notify") (result i32) (atomic.fence) (memory.atomic.notify (i32.const 0) (i32.const 1)))
       (func (export "add") (result i32) (i32.atomic.rmw.add (i32.const 16) (i32.const 4))))`,
-    calls: [["wait32", 1, 1000n], ["wait32", 0, 0n], ["wait32", 0, 3_500_000n], ["wait64", 5n, -1n], ["wait64", 0n, 10n], ["notify"], ["add"]],
+    calls: [
+      ["wait32", 1, 1000n],
+      ["wait32", 0, 0n],
+      ["wait32", 0, 3_500_000n],
+      ["wait64", 5n, -1n],
+      ["wait64", 0n, 10n],
+      ["notify"],
+      ["add"],
+    ],
   },
   {
     name: "typed function references",

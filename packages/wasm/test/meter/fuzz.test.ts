@@ -106,7 +106,9 @@ describe("arbitrary bytes", () => {
         fc.property(mutation, (mutated) => {
           const bytes = mutate(mutated);
           if (!WebAssembly.validate(bytes)) return;
-          const [test] = corpus.filter(({ name }) => !name.includes("waiting")).slice(mutated.seed, mutated.seed + 1);
+          const [test] = corpus
+            .filter(({ name }) => !name.includes("waiting"))
+            .slice(mutated.seed, mutated.seed + 1);
           const calls = test?.calls ?? [["f", 1, 2, 3] as const];
           const host = new FuelHost(3_000_000, 10_000);
           const metered = hostImports();

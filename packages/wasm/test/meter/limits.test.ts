@@ -107,12 +107,17 @@ describe("extreme but valid modules", () => {
     const bytes = moduleOf({ sections: broken, code: (writer) => writer.raw([0x20, 0]) });
     expect(WebAssembly.validate(bytes)).toBe(true);
     for (const options of modes) expect(run(bytes, options).exports["f"]!(5)).toBe(5);
-    const kept = WebAssembly.Module.customSections(new WebAssembly.Module(meter(bytes, modes[0]!).bytes), "name");
+    const kept = WebAssembly.Module.customSections(
+      new WebAssembly.Module(meter(bytes, modes[0]!).bytes),
+      "name",
+    );
     expect(kept.map((section) => [...new Uint8Array(section)])).toEqual([[0xff, 0xff, 0xff]]);
   });
 
   it("exports whose names begin like the meter's own", () => {
-    const bytes = wat(`(module (func (export "keelson:fuel") (result i32) (loop) (i32.const 3)) (func (export "keelson:'x")))`);
+    const bytes = wat(
+      `(module (func (export "keelson:fuel") (result i32) (loop) (i32.const 3)) (func (export "keelson:'x")))`,
+    );
     const { exports, metered } = run(bytes);
     expect(metered.meta.exports.fuel).toBe("keelson:''fuel");
     expect(exports["keelson:fuel"]!()).toBe(3);
@@ -169,7 +174,9 @@ describe("limits on the module itself", () => {
   });
 
   it("bytes, functions, function bytes, locals and metered bytes each have one", () => {
-    const bytes = wat(`(module (func (export "f") (local i32 i32 i32) (loop (br_if 0 (local.get 0)))) (func) (func))`);
+    const bytes = wat(
+      `(module (func (export "f") (local i32 i32 i32) (loop (br_if 0 (local.get 0)))) (func) (func))`,
+    );
     expect(refusal(bytes, {})).toBeUndefined();
     expect(refusal(bytes, { limits: { maxBytes: 40 } })).toBe("WASM_TOO_LARGE");
     expect(refusal(bytes, { limits: { maxFunctions: 2 } })).toBe("WASM_TOO_LARGE");
@@ -189,7 +196,8 @@ describe("limits on the module itself", () => {
   it("relaxed SIMD is refused by name where that is asked for", () => {
     const bytes = moduleOf({
       code(writer) {
-        for (let operand = 0; operand < 2; operand++) writer.raw([0xfd, 12, ...new Array<number>(16).fill(1)]);
+        for (let operand = 0; operand < 2; operand++)
+          writer.raw([0xfd, 12, ...new Array<number>(16).fill(1)]);
         writer.raw([0xfd, 0x80, 0x02, 0xfd, 27, 0]);
       },
     });
@@ -205,7 +213,8 @@ describe("the offset map", () => {
       (loop $l (br_if $l (local.tee 0 (i32.sub (local.get 0) (i32.const 1))))) (call $g (i32.const 77)) unreachable))`);
     const { bytes: metered, offsets } = meter(bytes, { mode: "exact", ...usual, offsetMap: true });
     const find = (where: Uint8Array, what: number[], from = 0): number => {
-      for (let at = from; at < where.length; at++) if (what.every((byte, index) => where[at + index] === byte)) return at;
+      for (let at = from; at < where.length; at++)
+        if (what.every((byte, index) => where[at + index] === byte)) return at;
       return -1;
     };
     const pattern = [0x41, 0xcd, 0x00]; // i32.const 77

@@ -1,6 +1,15 @@
 // One small module for each plain instruction: what it takes and gives is told from its name, and operands come from
 // a list of values that are known to be troublesome.
-import { deltaOf, describeOpcode, Immediate, immediateOf, nameOf, prefixBase, Role, roleOf } from "../../src/meter/opcodes.ts";
+import {
+  deltaOf,
+  describeOpcode,
+  Immediate,
+  immediateOf,
+  nameOf,
+  prefixBase,
+  Role,
+  roleOf,
+} from "../../src/meter/opcodes.ts";
 import { Writer } from "../../src/meter/writer.ts";
 
 export type Scalar = "i32" | "i64" | "f32" | "f64";
@@ -116,7 +125,8 @@ function instruction(writer: Writer, slot: number): void {
     writer.u32(slot - prefixBase[prefix]!);
   }
   const name = nameOf[slot]!;
-  const bytes = (length: number): void => writer.raw(Array.from({ length }, (_, index) => (index * 37 + 11) % 32));
+  const bytes = (length: number): void =>
+    writer.raw(Array.from({ length }, (_, index) => (index * 37 + 11) % 32));
   switch (immediateOf[slot]) {
     case Immediate.leb:
       writer.raw([0xd9, 0xb1, 0x7d]);
@@ -148,7 +158,11 @@ function instruction(writer: Writer, slot: number): void {
 function naturalAlignment(name: string): number {
   if (name === "memory.atomic.notify") return 2;
   const narrow = /(?:load|store|rmw)(8|16|32)/.exec(name);
-  return narrow ? { "8": 0, "16": 1, "32": 2 }[narrow[1] as "8" | "16" | "32"] : name.startsWith("i64") ? 3 : 2;
+  return narrow
+    ? { "8": 0, "16": 1, "32": 2 }[narrow[1] as "8" | "16" | "32"]
+    : name.startsWith("i64")
+      ? 3
+      : 2;
 }
 
 const values: Readonly<Record<Scalar, readonly (number | bigint)[]>> = {

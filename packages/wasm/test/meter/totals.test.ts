@@ -27,7 +27,11 @@ function totals(bytes: Uint8Array, calls: (typeof corpus)[number]["calls"], slic
       outcome(() => running.exports[name]!(...args));
       if (host.stopped) break;
     }
-    return { used: running.used(), memory: digest(running.instance.exports), stopped: host.stopped !== undefined };
+    return {
+      used: running.used(),
+      memory: digest(running.instance.exports),
+      stopped: host.stopped !== undefined,
+    };
   };
   const full = play(1e12);
   const stops = [0.9, 0.5, 0.1].map((part) => {

@@ -1,7 +1,11 @@
 import type * as BinaryenModule from "binaryen";
 
 interface WabtModule {
-  parseWat(name: string, text: string, features: Record<string, boolean>): {
+  parseWat(
+    name: string,
+    text: string,
+    features: Record<string, boolean>,
+  ): {
     toBinary(options: object): { buffer: Uint8Array };
     destroy(): void;
   };

@@ -28,7 +28,9 @@ for (const kernel of kernels) {
   if (filter && !kernel.name.includes(filter)) continue;
   const bytes = wat(kernel.text);
   const plain = new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports["run"] as unknown as Callable;
-  const metered = variants.map(([, options]) => run(bytes, options, {}, new FuelHost(1e15, 500_000)).exports["run"]!);
+  const metered = variants.map(
+    ([, options]) => run(bytes, options, {}, new FuelHost(1e15, 500_000)).exports["run"]!,
+  );
   const all = [plain, ...metered];
   const best = all.map(() => Number.POSITIVE_INFINITY);
   for (const one of all) for (let warm = 0; warm < 3; warm++) one(kernel.size);
@@ -39,7 +41,8 @@ for (const kernel of kernels) {
       const result = one(kernel.size);
       best[index] = Math.min(best[index]!, cpuMs() - start);
       expected ??= result;
-      if (result !== expected) throw new Error(`${kernel.name}: ${String(result)} is not ${String(expected)}`);
+      if (result !== expected)
+        throw new Error(`${kernel.name}: ${String(result)} is not ${String(expected)}`);
     }
   }
   const ratios = best.slice(1).map((time) => time / best[0]!);
