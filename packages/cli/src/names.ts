@@ -12,9 +12,11 @@ export {
   type CallOptions,
   type Envelope,
   type ErrorCode,
+  type Exit,
   type Health,
   type Hooks,
   type Kernel,
+  type KernelOptions,
   type LoadOptions,
   type Manifest,
   type Module,
@@ -34,3 +36,6 @@ export {
   type Value,
 } from "@keelson/core";
 export { wasmLoader, wasmModule, type WasmModuleOptions } from "@keelson/wasm";
+export { createDisplay, type Display, type DisplayOptions, type DisplayOutput } from "./display.ts";
+export { shutdownOnSignals, type EndingSignal, type ShutdownOnSignalsOptions, type SignalHandling } from "./signals.ts";
+export { formatEvent, formatStatus, type FormatStatusOptions } from "./status.ts";
