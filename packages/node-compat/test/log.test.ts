@@ -48,6 +48,7 @@ describe("createLog()", () => {
   it("lets nothing through that steers a terminal or begins a new line", () => {
     const { log, lines } = logged();
     log.write("info", "a\u001b[2Jb\r\nc", { "k\u0007": "v\u009b1m w" });
+    // oxlint-disable-next-line no-control-regex -- control characters are what must not be there
     expect(lines[0]).not.toMatch(/[\u0000-\u001f\u007f-\u009f]/);
     expect(lines[0]).toContain("a\\u001b[2Jb\\u000d\\nc");
   });

@@ -1,5 +1,6 @@
 import type { Clock, ProcessInfo, TerminateOptions, TerminationReport } from "@keelson/core";
-import type { Scanner, Snapshot } from "./scanner.ts";
+import type { Scanner } from "./scanner.ts";
+import type { Snapshot } from "./snapshot.ts";
 import type { ProcessEntry, ProcessTable } from "./table.ts";
 import type { Tree } from "./tree.ts";
 
@@ -104,7 +105,6 @@ export async function endTree(ending: Ending, options: TerminateOptions): Promis
       members = look(await scanner.scan());
     }
     signalAll(members, "SIGKILL");
-    root?.endInput();
     await gone(members, Math.min(deadline, clock.now() + VERIFY_MS));
     members = look(await scanner.scanSettled());
     if (clock.now() >= deadline) break;

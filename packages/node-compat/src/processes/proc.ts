@@ -9,11 +9,18 @@ const SLICE_MS = 8;
 const KERNEL_THREAD = 0x0020_0000;
 
 /**
+ * How long a process that is too old to matter is not read again, ms. Its number cannot come to another in that time: the
+ * system hands out at least 32,768 others before.
+ */
+const OLD_MS = 1000;
+
+/**
  * The process table of Linux, from /proc. Start times are in clock ticks since the machine started.
  * @throws what the runtime throws when it may not read /proc
  */
 export function createProcTable(): Required<ProcessTable> {
   const text = createReader();
+  let old = new Map<number, Old>();
 
   const find = (pid: number): ProcessEntry | undefined => {
     const stat = text(`/proc/${pid}/stat`);
@@ -22,18 +29,33 @@ export function createProcTable(): Required<ProcessTable> {
   const same = (entry: ProcessEntry): boolean => find(entry.pid)?.start === entry.start;
 
   return {
-    async list(skip) {
+    async list(skip, since = 0) {
       const entries: ProcessEntry[] = [];
-      let until = performance.now() + SLICE_MS;
+      const stillOld = new Map<number, Old>();
+      let now = performance.now();
+      let until = now + SLICE_MS;
       for (const pid of pidsOf("/proc")) {
         if (skip.has(pid)) continue;
-        const entry = find(pid);
-        if (entry !== undefined) entries.push(entry);
-        if (performance.now() > until) {
+        const known = old.get(pid);
+        if (known !== undefined && known.start < since && now - known.at < OLD_MS) {
+          stillOld.set(pid, known);
+          continue;
+        }
+        const stat = text(`/proc/${pid}/stat`);
+        if (stat === undefined) continue;
+        const start = startOf(stat);
+        if (start < since) stillOld.set(pid, { start, at: now });
+        else {
+          const entry = parseStat(pid, stat);
+          if (entry !== undefined) entries.push(entry);
+        }
+        now = performance.now();
+        if (now > until) {
           await new Promise<void>((resume) => setImmediate(resume));
           until = performance.now() + SLICE_MS;
         }
       }
+      old = stillOld;
       return entries;
     },
     living: (entries) => entries.filter(same),
@@ -70,12 +92,21 @@ function pidsOf(folder: string): number[] {
   return pids;
 }
 
-/** `pid (name) state parent group session tty tpgid flags …`, start time at place 22; the name may hold blanks and brackets. */
+/** A process that began before anything of interest, and when that was read. */
+interface Old {
+  readonly start: number;
+  readonly at: number;
+}
+
+/**
+ * A line of /proc/…/stat: `pid (name) state parent group session tty tpgid flags …`, the start time at place 22; the name
+ * may hold blanks and brackets. Undefined for a zombie and for the kernel's own threads.
+ */
 export function parseStat(pid: number, stat: string): ProcessEntry | undefined {
   const open = stat.indexOf("(");
   const close = stat.lastIndexOf(")");
   if (open < 0 || close < open) return undefined;
-  const fields = stat.slice(close + 2).split(" ", 20);
+  const fields = fieldsOf(stat);
   const state = fields[0];
   if (state === "Z" || state === "X" || state === "x") return undefined;
   if ((Number(fields[6]) & KERNEL_THREAD) !== 0) return undefined;
@@ -87,6 +118,15 @@ export function parseStat(pid: number, stat: string): ProcessEntry | undefined {
     start: Number(fields[19]),
     name: stat.slice(open + 1, close),
   };
+}
+
+/** The fields behind the name. */
+function fieldsOf(stat: string): string[] {
+  return stat.slice(stat.lastIndexOf(")") + 2).split(" ", 20);
+}
+
+function startOf(stat: string): number {
+  return Number(fieldsOf(stat)[19]);
 }
 
 function markIn(environment: string): string {

@@ -41,7 +41,7 @@ export function createProcesses(options: ProcessesOptions): Processes {
   let count = 0;
   /** Living children: a scan need not look at them. */
   const own = new Set<number>();
-  const scanner = table && new Scanner(table, clock, own);
+  const shared = table && new Scanner(table, clock, own, self?.start ?? 0);
   const inherited = self === undefined ? "" : readMark(options);
 
   const inheritedVariables = (env: Readonly<Record<string, string>>): Record<string, string> => {
@@ -55,9 +55,9 @@ export function createProcesses(options: ProcessesOptions): Processes {
 
   const end = async (child: ChildProcess, root: RootFacts, terms: TerminateOptions, hurry: Promise<void>) => {
     const handle = rootHandle(child, send);
-    if (table === undefined || scanner === undefined) return endAlone(handle, clock, terms, hurry);
+    if (table === undefined || shared === undefined) return endAlone(handle, clock, terms, hurry);
     const tree = childTree({ pid: child.pid, ended: () => child.ended, ...root }, host);
-    const ending = { tree, root: handle, table, scanner, send: send ?? (() => false), clock, hurry };
+    const ending = { tree, root: handle, table, scanner: shared, send: send ?? (() => false), clock, hurry };
     // A table that fails to list must not keep the child alive.
     return endTree(ending, terms).catch(() => endAlone(handle, clock, terms, hurry));
   };
@@ -96,13 +96,7 @@ export function createProcesses(options: ProcessesOptions): Processes {
 
     async reclaim() {
       const insight = table?.insight;
-      if (
-        table === undefined ||
-        insight === undefined ||
-        self === undefined ||
-        scanner === undefined ||
-        send === undefined
-      ) {
+      if (table === undefined || insight === undefined || self === undefined || send === undefined) {
         return nothing;
       }
       const strays = findStrays(insight, self);
@@ -110,6 +104,7 @@ export function createProcesses(options: ProcessesOptions): Processes {
       // Frozen by a host that died in the act, they could not obey.
       for (const { pid } of strays) send(pid, "SIGCONT");
       const tree = strayTree(strays, host);
+      const scanner = new Scanner(table, clock, own, Math.min(...strays.map(({ start }) => start)));
       const hurry = new Promise<void>(() => undefined);
       return endTree({ tree, root: undefined, table, scanner, send, clock, hurry }, {});
     },

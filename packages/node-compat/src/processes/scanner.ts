@@ -1,17 +1,9 @@
 import type { Clock } from "@keelson/core";
+import { Snapshot } from "./snapshot.ts";
 import type { ProcessEntry, ProcessInsight, ProcessTable } from "./table.ts";
 
 /** Longest wait of a scan for kills under way elsewhere, ms. */
 const SETTLE_MS = 40;
-
-/** The processes of the machine at one moment, with what was looked up about them since. */
-export interface Snapshot {
-  readonly entries: ReadonlyMap<number, ProcessEntry>;
-  /** The owner's mark in the entry's environment, or "". */
-  mark(entry: ProcessEntry): string;
-  /** What the entry's standard streams are bound to. */
-  pipes(entry: ProcessEntry): readonly string[];
-}
 
 /**
  * Takes snapshots for all who end a tree: those who ask in the same turn share one, and who looks whether all is gone
@@ -22,16 +14,19 @@ export class Scanner {
   readonly #clock: Clock;
   /** Own children that live: no need to look them up. */
   readonly #own: ReadonlySet<number>;
+  /** Nothing that started before is of interest. */
+  readonly #since: number;
   #next: Promise<Snapshot> | undefined;
   #dying = 0;
   #quiet: (() => void)[] = [];
   /** Marks do not change in a life, so that they are read once: pid → [start, mark]. */
   #marks = new Map<number, readonly [number, string]>();
 
-  constructor(table: ProcessTable, clock: Clock, own: ReadonlySet<number>) {
+  constructor(table: ProcessTable, clock: Clock, own: ReadonlySet<number>, since: number) {
     this.#table = table;
     this.#clock = clock;
     this.#own = own;
+    this.#since = since;
   }
 
   /** Tells that a child was asked to end and is about to; the function given back tells that it has, or that it did not. */
@@ -67,14 +62,13 @@ export class Scanner {
 
   async #take(): Promise<Snapshot> {
     const entries = new Map<number, ProcessEntry>();
-    for (const entry of await this.#table.list(this.#own)) entries.set(entry.pid, entry);
+    for (const entry of await this.#table.list(this.#own, this.#since)) entries.set(entry.pid, entry);
     for (const pid of this.#marks.keys()) if (!entries.has(pid)) this.#marks.delete(pid);
     const { insight } = this.#table;
-    return {
-      entries,
-      mark: once((entry) => (insight === undefined ? "" : this.#markOf(entry, insight))),
-      pipes: once(({ pid }) => insight?.pipes(pid) ?? []),
-    };
+    return new Snapshot(entries, {
+      mark: (entry) => (insight === undefined ? "" : this.#markOf(entry, insight)),
+      pipes: ({ pid }) => insight?.pipes(pid) ?? [],
+    });
   }
 
   #markOf({ pid, start }: ProcessEntry, insight: ProcessInsight): string {
@@ -84,16 +78,4 @@ export class Scanner {
     if (mark !== undefined) this.#marks.set(pid, [start, mark]);
     return mark ?? "";
   }
-}
-
-/** `look`, asked once for each entry. */
-function once<T>(look: (entry: ProcessEntry) => T): (entry: ProcessEntry) => T {
-  const known = new Map<number, T>();
-  return (entry) => {
-    const kept = known.get(entry.pid);
-    if (kept !== undefined) return kept;
-    const found = look(entry);
-    known.set(entry.pid, found);
-    return found;
-  };
 }

@@ -17,8 +17,8 @@ export interface ProcessEntry {
 
 /** What a process table can see of the machine's processes. */
 export interface ProcessTable {
-  /** All living processes but those in `skip`. */
-  list(skip: ReadonlySet<number>): MaybePromise<readonly ProcessEntry[]>;
+  /** All living processes but those in `skip`, and those that started before `since` if the table knows how to leave them out. */
+  list(skip: ReadonlySet<number>, since?: number): MaybePromise<readonly ProcessEntry[]>;
   /** Those of `entries` that still live. */
   living(entries: readonly ProcessEntry[]): MaybePromise<readonly ProcessEntry[]>;
   /** The full command line; empty if it cannot be read. */

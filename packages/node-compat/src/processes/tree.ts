@@ -1,5 +1,5 @@
-import { formatOwner, parseMark, type Owner } from "./mark.ts";
-import type { Snapshot } from "./scanner.ts";
+import { formatOwner, type Owner } from "./mark.ts";
+import { identityOf, type Snapshot } from "./snapshot.ts";
 import type { ProcessEntry } from "./table.ts";
 
 /** What is known of a child when it starts, to find later what came of it. */
@@ -21,91 +21,102 @@ export interface Tree {
   members(snapshot: Snapshot): readonly ProcessEntry[];
 }
 
-const identity = ({ pid, start }: ProcessEntry): string => `${pid}:${start}`;
-
 /**
- * The tree of a child: what descends from it, is in its group or session or in one that a member opened, carries its
- * mark, carries the mark of a host that is itself a member, or writes into the child's pipes. None of it is older than
- * the child.
+ * The tree of a child: what descends from it, is in its group or session or in one that a member leads, carries its
+ * mark, carries the mark of a host that is itself a member, or holds the child's pipes. None of it is older than the child.
  * @param host pid of this program, which is never a member
  */
 export function childTree(root: Root, host: number): Tree {
-  return growingTree({
-    host,
+  const mark = root.owner && formatOwner(root.owner);
+  return new GrowingTree({
     since: root.start ?? 0,
-    root,
-    seed: (entry, snapshot) =>
-      (root.owner !== undefined &&
-        parseMark(snapshot.mark(entry)).some((owner) => formatOwner(owner) === ownerText(root))) ||
-      // By a pipe alone, no child of this very program: it may be about to become another child.
-      (entry.parent !== host &&
-        root.pipes.length > 0 &&
-        snapshot.pipes(entry).some((pipe) => root.pipes.includes(pipe))),
+    never: new Set([host, root.pid]),
+    ever: root.start === undefined ? [] : [identityOf({ pid: root.pid, start: root.start })],
+    circles: [root.pid],
+    seeds(snapshot) {
+      const seeds = root.ended() ? [] : [...snapshot.children(root.pid)];
+      if (mark !== undefined) seeds.push(...snapshot.owned(mark));
+      for (const pipe of root.pipes) {
+        // By a pipe alone, no child of this very program: it may be about to become another child.
+        for (const holder of snapshot.holding(pipe)) if (holder.parent !== host) seeds.push(holder);
+      }
+      return seeds;
+    },
   });
 }
 
-const ownerText = ({ owner }: Root): string => (owner === undefined ? "" : formatOwner(owner));
-
 /** The processes of `strays`, and what descends from them. */
 export function strayTree(strays: readonly ProcessEntry[], host: number): Tree {
-  const known = new Set(strays.map(identity));
-  return growingTree({
-    host,
+  return new GrowingTree({
     since: Math.min(...strays.map(({ start }) => start)),
-    root: undefined,
-    seed: (entry) => known.has(identity(entry)),
+    never: new Set([host]),
+    ever: strays.map(identityOf),
+    circles: [],
+    seeds: ({ entries }) =>
+      strays.flatMap(({ pid, start }) => {
+        const entry = entries.get(pid);
+        return entry?.start === start ? [entry] : [];
+      }),
   });
 }
 
 interface Growth {
-  readonly host: number;
   readonly since: number;
-  readonly root: Root | undefined;
-  /** Whether a process is a member whatever the others are. */
-  readonly seed: (entry: ProcessEntry, snapshot: Snapshot) => boolean;
+  /** Pids that are never members. */
+  readonly never: ReadonlySet<number>;
+  /** Identities that count as members from the start. */
+  readonly ever: readonly string[];
+  /** Groups and sessions that only members can be in. */
+  readonly circles: readonly number[];
+  /** Members whatever the others are. */
+  readonly seeds: (snapshot: Snapshot) => readonly ProcessEntry[];
 }
 
-function growingTree({ host, since, root, seed }: Growth): Tree {
+class GrowingTree implements Tree {
+  readonly #growth: Growth;
   /** All that ever were members, the dead included: hosts among them may have left children. */
-  const ever = new Set<string>(root?.start === undefined ? [] : [`${root.pid}:${root.start}`]);
-  /** Groups and sessions that only members can be in. */
-  const circles = new Set<number>(root === undefined ? [] : [root.pid]);
+  readonly #ever: Set<string>;
+  readonly #circles: Set<number>;
+  #last: readonly ProcessEntry[] = [];
 
-  return {
-    members(snapshot) {
-      const { entries } = snapshot;
-      const found = new Map<number, ProcessEntry>();
-      const add = (entry: ProcessEntry): void => {
+  constructor(growth: Growth) {
+    this.#growth = growth;
+    this.#ever = new Set(growth.ever);
+    this.#circles = new Set(growth.circles);
+  }
+
+  members(snapshot: Snapshot): readonly ProcessEntry[] {
+    const { since, never, seeds } = this.#growth;
+    const found = new Map<number, ProcessEntry>();
+    const add = (entries: readonly ProcessEntry[]): void => {
+      for (const entry of entries) {
+        if (entry.start < since || entry.pid <= 1 || never.has(entry.pid) || found.has(entry.pid)) continue;
         found.set(entry.pid, entry);
-        ever.add(identity(entry));
+        this.#ever.add(identityOf(entry));
         // Only circles that it leads itself: who merely holds a pipe may sit in somebody's login session.
-        if (entry.group === entry.pid) circles.add(entry.group);
-        if (entry.session === entry.pid) circles.add(entry.session);
-      };
-      // A number can be used again once its circle is empty; its leader then is a stranger.
-      const isCircle = (id: number): boolean => {
-        if (!circles.has(id)) return false;
-        const leader = entries.get(id);
-        return leader === undefined || ever.has(identity(leader));
-      };
-      const isRelated = (entry: ProcessEntry): boolean =>
-        found.has(entry.parent) ||
-        (root !== undefined && entry.parent === root.pid && !root.ended()) ||
-        isCircle(entry.group) ||
-        isCircle(entry.session) ||
-        parseMark(snapshot.mark(entry)).some((owner) => ever.has(`${owner.pid}:${owner.start}`));
+        if (entry.group === entry.pid || entry.session === entry.pid) this.#circles.add(entry.pid);
+      }
+    };
 
-      const others: ProcessEntry[] = [];
-      for (const entry of entries.values()) {
-        if (entry.start < since || entry.pid <= 1 || entry.pid === host || entry.pid === root?.pid) continue;
-        if (ever.has(identity(entry)) || seed(entry, snapshot)) add(entry);
-        else others.push(entry);
-      }
-      for (let size = -1; size !== found.size;) {
-        size = found.size;
-        for (const entry of others) if (!found.has(entry.pid) && isRelated(entry)) add(entry);
-      }
-      return [...found.values()];
-    },
-  };
+    for (const { pid, start } of this.#last) {
+      const entry = snapshot.entries.get(pid);
+      if (entry?.start === start) add([entry]);
+    }
+    add(seeds(snapshot));
+    // Each round looks at what the last one brought, the dead of earlier snapshots included.
+    for (let size = -1; size !== found.size;) {
+      size = found.size;
+      for (const { pid } of [...found.values()]) add(snapshot.children(pid));
+      for (const id of this.#circles) if (this.#isOurs(id, snapshot)) add(snapshot.circle(id));
+      for (const host of this.#ever) add(snapshot.startedBy(host));
+    }
+    this.#last = [...found.values()];
+    return this.#last;
+  }
+
+  /** A number can be used again once its circle is empty; its leader then is a stranger. */
+  #isOurs(circle: number, { entries }: Snapshot): boolean {
+    const leader = entries.get(circle);
+    return leader === undefined || this.#ever.has(identityOf(leader));
+  }
 }

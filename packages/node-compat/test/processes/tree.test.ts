@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { formatOwner } from "../../src/processes/mark.ts";
-import type { Snapshot } from "../../src/processes/scanner.ts";
+import { Snapshot } from "../../src/processes/snapshot.ts";
 import type { ProcessEntry } from "../../src/processes/table.ts";
 import { childTree, strayTree, type Root } from "../../src/processes/tree.ts";
 
@@ -23,11 +23,10 @@ function machine(described: Readonly<Record<number, Described>>): Snapshot {
     const pid = Number(key);
     entries.set(pid, { pid, parent: 1, group: pid, session: pid, start: 200, name: `p${pid}`, ...about });
   }
-  return {
-    entries,
+  return new Snapshot(entries, {
     mark: ({ pid }) => described[pid]?.mark ?? "",
     pipes: ({ pid }) => described[pid]?.pipes ?? [],
-  };
+  });
 }
 
 function rootOf(about: Partial<Root> = {}): Root {

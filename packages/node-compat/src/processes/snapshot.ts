@@ -1,0 +1,92 @@
+import { formatOwner, parseMark } from "./mark.ts";
+import type { ProcessEntry } from "./table.ts";
+
+/** What a snapshot asks about its processes: each once at most. */
+export interface Lookups {
+  /** The owner's mark in the entry's environment, or "". */
+  mark(entry: ProcessEntry): string;
+  /** What the entry's standard streams are bound to. */
+  pipes(entry: ProcessEntry): readonly string[];
+}
+
+/** The processes of the machine at one moment, found by what ties them to others. Made once for all trees that are ended together. */
+export class Snapshot {
+  readonly entries: ReadonlyMap<number, ProcessEntry>;
+  readonly #lookups: Lookups;
+  #ties: Ties | undefined;
+
+  constructor(entries: ReadonlyMap<number, ProcessEntry>, lookups: Lookups) {
+    this.entries = entries;
+    this.#lookups = lookups;
+  }
+
+  /** Children of a process. */
+  children(pid: number): readonly ProcessEntry[] {
+    return this.#all().children.get(pid) ?? [];
+  }
+
+  /** Who is in the group or the session with this number. */
+  circle(id: number): readonly ProcessEntry[] {
+    return this.#all().circles.get(id) ?? [];
+  }
+
+  /** Who carries this entry of a mark. */
+  owned(owner: string): readonly ProcessEntry[] {
+    return this.#all().owners.get(owner) ?? [];
+  }
+
+  /** Who was started by the host with this identity, or by one below it. */
+  startedBy(host: string): readonly ProcessEntry[] {
+    return this.#all().hosts.get(host) ?? [];
+  }
+
+  /** Whose standard streams are bound to this pipe. */
+  holding(pipe: string): readonly ProcessEntry[] {
+    return this.#all().pipes.get(pipe) ?? [];
+  }
+
+  #all(): Ties {
+    if (this.#ties !== undefined) return this.#ties;
+    const ties: Ties = {
+      children: new Map(),
+      circles: new Map(),
+      owners: new Map(),
+      hosts: new Map(),
+      pipes: new Map(),
+    };
+    for (const entry of this.entries.values()) {
+      append(ties.children, entry.parent, entry);
+      append(ties.circles, entry.group, entry);
+      if (entry.session !== entry.group) append(ties.circles, entry.session, entry);
+      const owners = parseMark(this.#lookups.mark(entry));
+      for (const owner of owners) {
+        append(ties.owners, formatOwner(owner), entry);
+        append(ties.hosts, identityOf(owner), entry);
+      }
+      // Who carries a mark is known by it.
+      if (owners.length > 0) continue;
+      for (const pipe of this.#lookups.pipes(entry)) append(ties.pipes, pipe, entry);
+    }
+    this.#ties = ties;
+    return ties;
+  }
+}
+
+/** Names a process for good, in its pid namespace. */
+export function identityOf({ pid, start }: { readonly pid: number; readonly start: number }): string {
+  return `${pid}:${start}`;
+}
+
+interface Ties {
+  readonly children: Map<number, ProcessEntry[]>;
+  readonly circles: Map<number, ProcessEntry[]>;
+  readonly owners: Map<string, ProcessEntry[]>;
+  readonly hosts: Map<string, ProcessEntry[]>;
+  readonly pipes: Map<string, ProcessEntry[]>;
+}
+
+function append<K>(map: Map<K, ProcessEntry[]>, key: K, entry: ProcessEntry): void {
+  const list = map.get(key);
+  if (list === undefined) map.set(key, [entry]);
+  else list.push(entry);
+}
