@@ -63,7 +63,6 @@ test("the record of timers keeps those of Keelson's sources until they fire or a
   expect(record.live().size).toBe(0);
 
   // The record looks at the stack, so the timer is set from a function that claims to lie in a package.
-  // oxlint-disable-next-line typescript/no-implied-eval -- there is no other way to name a stack's source
   const set = new Function(
     "scope",
     "run",
