@@ -68,6 +68,7 @@ class Side {
     module: WebAssembly.Module;
     metered?: ReturnType<typeof meter>;
   } {
+    this.#host.stopped = undefined;
     if (!this.#rewrite) return { module: new WebAssembly.Module(bytes) };
     const metered = this.#rewrite(bytes, options);
     return { module: new WebAssembly.Module(metered.bytes), metered };
