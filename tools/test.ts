@@ -45,12 +45,14 @@ async function testOn(runtime: Runtime, filters: readonly string[], folder: stri
   return { runtime: name, seconds, record: readRecord(recordFile, result) };
 }
 
+const NOTHING: TestRecord = { passed: 0, failed: [], skipped: [], conformance: { passed: 0, failed: 0, skipped: 0 } };
+
 /** The record the run wrote, with the run's own failure added: a run that broke off must never look green. */
 function readRecord(file: string, result: { code: number | null; timedOut: boolean }): TestRecord {
   if (result.timedOut)
-    return { passed: 0, failed: [`the run took more than ${LIMIT_MS / 60_000} minutes`], skipped: [] };
+    return { ...NOTHING, failed: [`the run took more than ${LIMIT_MS / 60_000} minutes`] };
   if (!existsSync(file))
-    return { passed: 0, failed: [`the run ended with ${result.code} and no record`], skipped: [] };
+    return { ...NOTHING, failed: [`the run ended with ${result.code} and no record`] };
   const record = JSON.parse(readFileSync(file, "utf8")) as TestRecord;
   const failed = [...record.failed];
   if (result.code !== 0 && failed.length === 0) failed.push(`the run ended with ${result.code}`);
@@ -59,15 +61,14 @@ function readRecord(file: string, result: { code: number | null; timedOut: boole
 }
 
 function printTable(outcomes: readonly Outcome[]): void {
-  console.log(
-    `\n${"runtime".padEnd(16)}${"passed".padStart(8)}${"failed".padStart(8)}${"skipped".padStart(9)}${"seconds".padStart(9)}`,
-  );
+  const line = (runtime: string, what: string, cells: readonly (number | string)[]): void =>
+    console.log(runtime.padEnd(16) + what.padEnd(14) + cells.map((cell) => String(cell).padStart(9)).join(""));
+  console.log();
+  line("runtime", "", ["passed", "failed", "skipped", "seconds"]);
   for (const { runtime, record, seconds } of outcomes) {
-    const counts = [record.passed, record.failed.length, record.skipped.length];
-    console.log(
-      `${runtime.padEnd(16)}${String(counts[0]).padStart(8)}${String(counts[1]).padStart(8)}` +
-        `${String(counts[2]).padStart(9)}${seconds.toFixed(1).padStart(9)}`,
-    );
+    const { passed, failed, skipped } = record.conformance;
+    line(runtime, "all tests", [record.passed, record.failed.length, record.skipped.length, seconds.toFixed(1)]);
+    if (passed + failed + skipped > 0) line("", "conformance", [passed, failed, skipped]);
   }
 }
 

@@ -8,7 +8,12 @@ export interface TestRecord {
   /** Failed tests, files that could not be loaded, and errors outside any test. */
   readonly failed: readonly string[];
   readonly skipped: readonly { readonly test: string; readonly reason: string }[];
+  /** Of these, the checks of the conformance suite. */
+  readonly conformance: { readonly passed: number; readonly failed: number; readonly skipped: number };
 }
+
+/** Where the suite is bound to vitest, on the adapter of the runtime at hand. */
+const CONFORMANCE = "packages/conformance/test/conformance.test.ts";
 
 /** A vitest reporter that writes a {@link TestRecord}. */
 export default class RecordReporter implements Reporter {
@@ -19,7 +24,8 @@ export default class RecordReporter implements Reporter {
 }
 
 function recordOf(modules: readonly TestModule[], unhandled: readonly SerializedError[]): TestRecord {
-  const record = { passed: 0, failed: [] as string[], skipped: [] as { test: string; reason: string }[] };
+  const conformance = { passed: 0, failed: 0, skipped: 0 };
+  const record = { passed: 0, failed: [] as string[], skipped: [] as { test: string; reason: string }[], conformance };
   for (const module of modules) {
     let failedTests = 0;
     for (const test of module.children.allTests()) {
@@ -31,6 +37,7 @@ function recordOf(modules: readonly TestModule[], unhandled: readonly Serialized
         failedTests += 1;
         record.failed.push(name);
       }
+      if (module.relativeModuleId === CONFORMANCE && result.state !== "pending") conformance[result.state] += 1;
     }
     // Its imports, hooks or suites failed, which no test carries.
     if (module.state() === "failed" && failedTests === 0) record.failed.push(module.relativeModuleId);
