@@ -42,7 +42,7 @@ export interface Subject {
 /** What an adapter's module exports for `keelson conformance --adapter`. All but `platform` is optional. */
 export interface AdapterModule extends Partial<Omit<Subject, "platform" | "child">> {
   platform(): Platform;
-  readonly child?: ChildRunner;
+  readonly child?: ChildRunner | undefined;
 }
 
 /** A {@link Subject} from an adapter's exports, with core's own parts for what it does not bring. */
