@@ -1,36 +1,7 @@
-import { performance } from "node:perf_hooks";
 import { createBus, type KernelBus } from "@keelson/core";
+import { platform } from "keelson";
 import { createNanoEvents } from "nanoevents";
-
-/** One line of the table: a contender at one task. */
-export interface BusRow {
-  readonly task:
-    | "publish, 1 subscriber"
-    | "publish, 4 topics in turn"
-    | "publish, 1000 subscribers"
-    | "bounded async iteration"
-    | "bounded, writer waits for room";
-  readonly contender: string;
-  /** Median of the rounds, ns a publish or an item. */
-  readonly ns: number;
-  /** The claim that the row carries, with its outcome. */
-  readonly claim?: { readonly text: string; readonly ratio: number; readonly holds: boolean };
-}
-
-export interface BusBenchOptions {
-  /** Rounds; in each, every contender has its turn. Default 41. */
-  readonly rounds?: number;
-  /** Publishes of one turn. Default 100,000 with one subscriber; fewer where one costs more. */
-  readonly publishes?: number;
-}
-
-interface Contender {
-  readonly name: string;
-  /** Does the task `times` over. */
-  run(times: number): Promise<void> | void;
-}
-
-type Rows = ReadonlyMap<string, number>;
+import { alternate, type Contender, OURS, type Task } from "./measure.ts";
 
 /** Items held at most in the tasks with a queue. */
 const CAPACITY = 64;
@@ -38,92 +9,48 @@ const payload = { value: 1 };
 /** What subscribers do with what they hear, so that the call cannot be left out. */
 let sink = 0;
 
+const NANO = "nanoevents 9.1.0";
+const RING = "bare ring";
+const STREAM = "ReadableStream, enqueued while it has room";
+
 /**
- * Measures the bus beside nanoevents, a bare ring and the web's streams, in one process, in alternating rounds. The bus makes an envelope
- * with a sequence number, a source and a time for each publish; its peers pass on the bare value.
+ * Measures the bus beside nanoevents, a bare ring and the web's streams. The bus makes an envelope with a sequence number, a source and a time
+ * for each publish; its peers pass on the bare value.
  */
-export async function benchBus(options: BusBenchOptions = {}): Promise<readonly BusRow[]> {
-  const { rounds = 41, publishes = 100_000 } = options;
-  const rows: BusRow[] = [];
-  const add = (
-    task: BusRow["task"],
-    medians: Rows,
-    claim: (own: number) => NonNullable<BusRow["claim"]>,
-  ): void => {
-    for (const [contender, ns] of medians) {
-      rows.push({ task, contender, ns, ...(contender === "keelson" ? { claim: claim(ns) } : {}) });
-    }
-  };
-  const bus = createBus({
-    clock,
-    random: { number: Math.random, id: () => crypto.randomUUID() },
-    log: { write() {} },
-  });
-
-  for (const [task, topics, subscribers, times] of [
-    ["publish, 1 subscriber", 1, 1, publishes],
-    ["publish, 4 topics in turn", 4, 1, publishes],
-    ["publish, 1000 subscribers", 1, 1000, Math.ceil(publishes / 500)],
-  ] as const) {
-    const medians = await alternate(emitters(bus, task, topics, subscribers), rounds, times);
-    const peer = medians.get("nanoevents") as number;
-    add(task, medians, (own) =>
-      subscribers === 1
-        ? { text: "at most 30 ns above nanoevents", ratio: own - peer, holds: own - peer <= 30 }
-        : { text: "at most 1.2× nanoevents", ratio: own / peer, holds: own / peer <= 1.2 },
-    );
-  }
-
-  const items = Math.ceil(publishes / 10);
-  const read = await alternate([ring(), subscription(bus), pulled()], rounds, items);
-  const floor = read.get("floor") as number;
-  add("bounded async iteration", read, (own) => ({
-    text: "at most 3× a bare ring",
-    ratio: own / floor,
-    holds: own <= 3 * floor,
-  }));
-  const paced = await alternate([sent(bus), written()], rounds, items);
-  add("bounded, writer waits for room", paced, (own) => {
-    const ratio = (paced.get("ReadableStream, written to") as number) / own;
-    return { text: "at least 2× faster than ReadableStream", ratio, holds: ratio >= 2 };
-  });
+export async function benchBus(rounds: number): Promise<readonly Task[]> {
+  const { clock, random, log } = platform();
+  const bus = createBus({ clock, random, log });
+  const above = [{ against: [NANO], kind: "adds at most", target: 30 }] as const;
+  const times = 100_000;
+  const tasks = [
+    await alternate("publish, 1 subscriber", emitters(bus, "one", 1, 1), { rounds, times }, above),
+    await alternate("publish, 4 topics in turn", emitters(bus, "four", 4, 1), { rounds, times }, above),
+    await alternate("publish, 1000 subscribers", emitters(bus, "many", 1, 1000), { rounds, times: 200 }, [
+      { against: [NANO], kind: "at most", target: 1.2 },
+    ]),
+    await alternate(
+      "bounded async iteration",
+      [ring(), subscription(bus), enqueued(), pulled()],
+      { rounds, times: 160 * CAPACITY },
+      [
+        { against: [RING], kind: "at most", target: 3 },
+        { against: [STREAM], kind: "at least", target: 2 },
+      ],
+    ),
+    await alternate("bounded, writer waits for room", [sent(bus), written()], {
+      rounds,
+      times: 160 * CAPACITY,
+    }),
+  ];
   bus.close();
-  return rows;
-}
-
-const clock = {
-  now: () => performance.now(),
-  wall: () => Date.now(),
-  after(ms: number, run: () => void) {
-    const timer = setTimeout(run, ms);
-    return { [Symbol.dispose]: () => clearTimeout(timer) };
-  },
-};
-
-async function alternate(contenders: readonly Contender[], rounds: number, times: number): Promise<Rows> {
-  const taken = new Map<string, number[]>(contenders.map(({ name }) => [name, []]));
-  // The first round warms up and is not counted.
-  for (let round = -1; round < rounds; round++) {
-    for (const { name, run } of contenders) {
-      const begin = performance.now();
-      const running = run(times);
-      if (running !== undefined) await running;
-      if (round >= 0) taken.get(name)?.push(((performance.now() - begin) * 1e6) / times);
-    }
-  }
-  return new Map(
-    [...taken].map(([name, all]) => [name, all.sort((one, other) => one - other)[all.length >> 1] as number]),
-  );
+  return tasks;
 }
 
 // The contenders.
 
 function emitters(bus: KernelBus, task: string, topics: number, subscribers: number): Contender[] {
   const emitter = createNanoEvents<Record<string, (data: typeof payload) => void>>();
-  const names = Array.from(
-    { length: topics },
-    (_, index) => `bench.${task.replaceAll(/[ ,]+/g, "-")}.${index}`,
-  );
+  const names = Array.from({ length: topics }, (_, index) => `bench.${task}.${index}`);
   for (const name of names) {
     for (let count = 0; count < subscribers; count++) {
       emitter.on(name, (data) => {
@@ -136,13 +63,13 @@ function emitters(bus: KernelBus, task: string, topics: number, subscribers: num
   }
   return [
     {
-      name: "nanoevents",
+      name: NANO,
       run(times) {
         for (let count = 0; count < times; count++) emitter.emit(names[count % topics] as string, payload);
       },
     },
     {
-      name: "keelson",
+      name: OURS,
       run(times) {
         for (let count = 0; count < times; count++) bus.publish(names[count % topics] as string, payload);
       },
@@ -187,15 +114,29 @@ function ring(): Contender {
       },
     }),
   };
-  return { name: "floor", run: (times) => inBatches(times, items[Symbol.asyncIterator](), push) };
+  return { name: RING, run: (times) => inBatches(times, items[Symbol.asyncIterator](), push) };
 }
 
 function subscription(bus: KernelBus): Contender {
   const items = bus.subscribe("bench.queue", { capacity: CAPACITY })[Symbol.asyncIterator]();
   return {
-    name: "keelson",
+    name: OURS,
     run: (times) => inBatches(times, items, () => bus.publish("bench.queue", payload)),
   };
+}
+
+/** A ReadableStream that someone outside feeds, who looks whether there is room: the web's likeness of a bounded subscription. */
+function enqueued(): Contender {
+  let controller: ReadableStreamDefaultController<unknown> | undefined;
+  const stream = new ReadableStream<unknown>(
+    { start: (given) => void (controller = given) },
+    { highWaterMark: CAPACITY },
+  );
+  const items = stream[Symbol.asyncIterator]();
+  const push = (): void => {
+    if ((controller?.desiredSize ?? 0) > 0) controller?.enqueue(payload);
+  };
+  return { name: STREAM, run: (times) => inBatches(times, items, push) };
 }
 
 /**
@@ -228,7 +169,7 @@ function sent(bus: KernelBus): Contender {
   const items = bus
     .subscribe("bench.paced", { capacity: CAPACITY, overflow: "back-pressure" })
     [Symbol.asyncIterator]();
-  return { name: "keelson", run: (times) => paced(times, items, () => bus.send("bench.paced", payload)) };
+  return { name: OURS, run: (times) => paced(times, items, () => bus.send("bench.paced", payload)) };
 }
 
 /** A ReadableStream that someone else writes to, with a bound: the readable side of a TransformStream, as the web has it. */
@@ -244,5 +185,5 @@ function written(): Contender {
     await writer.ready;
     void writer.write(payload);
   };
-  return { name: "ReadableStream, written to", run: (times) => paced(times, items, push) };
+  return { name: "TransformStream, writer.ready", run: (times) => paced(times, items, push) };
 }

@@ -1,38 +1,18 @@
 import { createRequire } from "node:module";
 import { performance } from "node:perf_hooks";
 import { createPool, type Pool as KeelsonPool } from "@keelson/core";
+import { platform } from "keelson";
 import type * as GenericPool from "generic-pool";
 import type * as LightningPool from "lightning-pool";
 import type * as Tarn from "tarn";
-
-/** One line of the table: a contender at one task. */
-export interface PoolRow {
-  readonly task:
-    | "tryCheckout, release"
-    | "tryCheckout, await, release"
-    | "await checkout, release"
-    | "100 waiters on 10"
-    | "p99 wait of 100 on 10";
-  readonly contender: string;
-  /** Median of the rounds, ns a checkout with its release; for the p99 row the wait. */
-  readonly ns: number;
-  /** The claim that the row carries, with its outcome. */
-  readonly claim?: { readonly text: string; readonly ratio: number; readonly holds: boolean };
-}
-
-export interface PoolBenchOptions {
-  /** Rounds; in each, every contender has its turn. Default 61. */
-  readonly rounds?: number;
-  /** Checkouts of one turn; ten times as many where there is no promise. Default 5,000: about a millisecond, which a busy machine often leaves whole. */
-  readonly checkouts?: number;
-}
+import { alternate, type Claim, OURS, progress, type Task, timing } from "./measure.ts";
 
 interface Thing {
   uses: number;
 }
 
 /** A pool as all contenders can be driven: take, then give. */
-interface Contender {
+interface Driven {
   readonly name: string;
   /** Takes and gives one after the other, `times` over. */
   alone(times: number): Promise<void> | void;
@@ -46,95 +26,57 @@ const settled = Promise.resolve();
 const SIZE = 10;
 const TASKS = 100;
 
+const FLOOR = "array pop and push";
+const PEERS = ["tarn 3.1.2", "generic-pool 3.9.0", "lightning-pool 4.14.0"] as const;
+
 /**
- * Measures the pool beside tarn, generic-pool, lightning-pool and bare arrays, in one process, in alternating rounds.
- * All pools are as their makers ship them, warm, with ten instances.
+ * Measures the pool beside tarn, generic-pool, lightning-pool and bare arrays. All pools are as their makers ship them, warm, with ten
+ * instances.
  */
-export async function benchPool(options: PoolBenchOptions = {}): Promise<readonly PoolRow[]> {
-  const { rounds = 61, checkouts = 5_000 } = options;
+export async function benchPool(rounds: number): Promise<readonly Task[]> {
+  const checkouts = 10_000;
   const atOnce = [arrayFloor(), keelsonAtOnce()];
   const held = [arrayHeld(), keelsonHeld()];
   const awaited = [asyncFloor(), keelsonAwaited(), tarn(), genericPool(), lightningPool()];
   const pools = awaited.filter((contender) => contender.task !== undefined);
-  const per = Math.ceil(checkouts / TASKS);
-  const contend = async (contender: Contender, waits?: number[]): Promise<void> => {
-    await Promise.all(Array.from({ length: TASKS }, async () => contender.task?.(per, waits)));
-  };
-
-  const alone = await alternate(atOnce, rounds, checkouts * 10, (one) => one.alone(checkouts * 10));
-  const across = await alternate(held, rounds, checkouts, (one) => one.alone(checkouts));
-  const single = await alternate(awaited, rounds, checkouts, (one) => one.alone(checkouts));
-  const many = await alternate(pools, rounds, per * TASKS, (one) => contend(one));
-  const p99 = new Map<string, number[]>(pools.map((pool) => [pool.name, []]));
-  for (let round = 0; round < rounds; round++) {
-    for (const pool of pools) {
-      const waits: number[] = [];
-      await contend(pool, waits);
-      waits.sort((one, other) => one - other);
-      p99.get(pool.name)?.push((waits[Math.floor(waits.length * 0.99)] as number) * 1e6);
-    }
-  }
+  const alone = (contenders: readonly Driven[]) => contenders.map(({ name, alone: run }) => ({ name, run }));
+  const contended = pools.map((pool) => ({ name: pool.name, run: (times: number) => contend(pool, times) }));
+  const floor = (target: number): Claim => ({ against: [FLOOR], kind: "at most", target });
+  const tasks = [
+    await alternate("tryCheckout, release", alone(atOnce), { rounds, times: checkouts * 10 }, [floor(5)]),
+    await alternate("tryCheckout, await, release", alone(held), { rounds, times: checkouts }, [floor(1.5)]),
+    await alternate("await checkout, release", alone(awaited), { rounds, times: checkouts }, [
+      floor(1.5),
+      { against: PEERS, kind: "at least", target: 5 },
+    ]),
+    await alternate("100 waiters on 10", contended, { rounds, times: checkouts }, [
+      { against: PEERS, kind: "at least", target: 1.6 },
+    ]),
+    await waits(pools, rounds, checkouts),
+  ];
   for (const contender of [...atOnce, ...held, ...awaited]) await contender.end();
-
-  const rows: PoolRow[] = [];
-  const add = (task: PoolRow["task"], times: ReadonlyMap<string, readonly number[]>, claim?: Claim): void => {
-    const medians = new Map([...times].map(([name, all]) => [name, median(all)]));
-    const best = Math.min(...peerNames.map((name) => medians.get(name) ?? Infinity));
-    for (const [contender, ns] of medians) {
-      const checked =
-        contender === "keelson" ? claim?.(ns, medians.get("floor") ?? Number.NaN, best) : undefined;
-      rows.push({ task, contender, ns, ...(checked === undefined ? {} : { claim: checked }) });
-    }
-  };
-  add("tryCheckout, release", alone, (own, floor) => atMost("of array pop and push", own / floor, 5));
-  add("tryCheckout, await, release", across, (own, floor) => atMost("of pop, await, push", own / floor, 1.5));
-  add("await checkout, release", single, (own, floor, best) => {
-    const above = atMost("of pop in an async function", own / floor, 1.5);
-    const below = atLeast("faster than the best", best / own, 5);
-    return {
-      text: `${above.text} (${above.ratio.toFixed(2)}), ${below.text}`,
-      ratio: below.ratio,
-      holds: above.holds && below.holds,
-    };
-  });
-  add("100 waiters on 10", many, (own, _floor, best) => atLeast("faster than the best", best / own, 1.6));
-  add("p99 wait of 100 on 10", p99, (own, _floor, best) => atMost("of the best's", own / best, 0.5));
-  return rows;
+  return tasks;
 }
 
-type Claim = (own: number, floor: number, best: number) => NonNullable<PoolRow["claim"]>;
-const peerNames = ["tarn 3.1.2", "generic-pool 3.9.0", "lightning-pool 4.14.0"];
-
-function atMost(text: string, ratio: number, limit: number): NonNullable<PoolRow["claim"]> {
-  return { text: `at most ${limit}× ${text}`, ratio, holds: ratio <= limit };
+async function contend({ task }: Driven, times: number, waits?: number[]): Promise<void> {
+  await Promise.all(Array.from({ length: TASKS }, async () => task?.(Math.ceil(times / TASKS), waits)));
 }
 
-function atLeast(text: string, ratio: number, limit: number): NonNullable<PoolRow["claim"]> {
-  return { text: `at least ${limit}× ${text}`, ratio, holds: ratio >= limit };
-}
-
-async function alternate(
-  contenders: readonly Contender[],
-  rounds: number,
-  units: number,
-  run: (contender: Contender) => Promise<void> | void,
-): Promise<ReadonlyMap<string, number[]>> {
-  const times = new Map<string, number[]>(contenders.map((contender) => [contender.name, []]));
-  // The first round warms up and is not counted.
-  for (let round = -1; round < rounds; round++) {
-    for (const contender of contenders) {
-      const begin = performance.now();
-      const running = run(contender);
-      if (running !== undefined) await running;
-      if (round >= 0) times.get(contender.name)?.push(((performance.now() - begin) * 1e6) / units);
+/** How long the unluckiest in a hundred wait. */
+async function waits(pools: readonly Driven[], rounds: number, times: number): Promise<Task> {
+  const task = "p99 wait of 100 on 10";
+  const taken = pools.map((): number[] => []);
+  for (let round = 0; round < rounds; round++) {
+    progress(`${task}: round ${round + 1} of ${rounds}`);
+    for (const [at, pool] of pools.entries()) {
+      const waited: number[] = [];
+      await contend(pool, times, waited);
+      waited.sort((one, other) => one - other);
+      taken[at]?.push((waited[Math.floor(waited.length * 0.99)] as number) * 1e6);
     }
   }
-  return times;
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((one, other) => one - other);
-  return sorted[sorted.length >> 1] ?? Number.NaN;
+  const timings = pools.map(({ name }, at) => timing(name, taken[at] as number[]));
+  return { task, timings, claims: [{ against: PEERS, kind: "at most", target: 0.5 }] };
 }
 
 // The contenders.
@@ -143,10 +85,10 @@ function things(): Thing[] {
   return Array.from({ length: SIZE }, () => ({ uses: 0 }));
 }
 
-function arrayFloor(): Contender {
+function arrayFloor(): Driven {
   const free = things();
   return {
-    name: "floor",
+    name: FLOOR,
     alone(times) {
       for (let n = 0; n < times; n++) {
         const thing = free.pop() as Thing;
@@ -158,10 +100,10 @@ function arrayFloor(): Contender {
   };
 }
 
-function arrayHeld(): Contender {
+function arrayHeld(): Driven {
   const free = things();
   return {
-    name: "floor",
+    name: FLOOR,
     async alone(times) {
       for (let n = 0; n < times; n++) {
         const thing = free.pop() as Thing;
@@ -175,11 +117,11 @@ function arrayHeld(): Contender {
 }
 
 /** What anything costs that answers with a promise: the least that a checkout could do. */
-function asyncFloor(): Contender {
+function asyncFloor(): Driven {
   const free = things();
   const take = async (): Promise<Thing> => free.pop() as Thing;
   return {
-    name: "floor",
+    name: FLOOR,
     async alone(times) {
       for (let n = 0; n < times; n++) {
         const thing = await take();
@@ -192,26 +134,17 @@ function asyncFloor(): Contender {
 }
 
 function keelsonPool(): KeelsonPool<Thing> {
-  const clock = {
-    now: () => performance.now(),
-    wall: () => Date.now(),
-    after(ms: number, run: () => void, background = false) {
-      const timer = setTimeout(run, ms);
-      if (background) timer.unref();
-      return { [Symbol.dispose]: () => clearTimeout(timer) };
-    },
-  };
   return createPool<Thing>(
     { create: () => ({ uses: 0 }), destroy() {} },
     { min: SIZE, max: SIZE },
-    { clock },
+    { clock: platform().clock },
   );
 }
 
-function keelsonAtOnce(): Contender {
+function keelsonAtOnce(): Driven {
   const pool = keelsonPool();
   return {
-    name: "keelson",
+    name: OURS,
     alone(times) {
       for (let n = 0; n < times; n++) {
         const lease = pool.tryCheckout();
@@ -224,10 +157,10 @@ function keelsonAtOnce(): Contender {
   };
 }
 
-function keelsonHeld(): Contender {
+function keelsonHeld(): Driven {
   const pool = keelsonPool();
   return {
-    name: "keelson",
+    name: OURS,
     async alone(times) {
       for (let n = 0; n < times; n++) {
         const lease = pool.tryCheckout() ?? (await pool.checkout());
@@ -240,10 +173,10 @@ function keelsonHeld(): Contender {
   };
 }
 
-function keelsonAwaited(): Contender {
+function keelsonAwaited(): Driven {
   const pool = keelsonPool();
   return {
-    name: "keelson",
+    name: OURS,
     async alone(times) {
       for (let n = 0; n < times; n++) {
         const lease = await pool.checkout();
@@ -271,8 +204,8 @@ function peer(
   name: string,
   take: () => Promise<Thing>,
   give: (thing: Thing) => unknown,
-  end: Contender["end"],
-): Contender {
+  end: Driven["end"],
+): Driven {
   return {
     name,
     async alone(times) {
@@ -298,25 +231,25 @@ function peer(
 
 const require = createRequire(import.meta.url);
 
-function tarn(): Contender {
+function tarn(): Driven {
   const { Pool } = require("tarn") as typeof Tarn;
   const pool = new Pool<Thing>({ create: async () => ({ uses: 0 }), destroy() {}, min: SIZE, max: SIZE });
   return peer(
-    peerNames[0] as string,
+    PEERS[0],
     () => pool.acquire().promise,
     (thing) => pool.release(thing),
     () => pool.destroy(),
   );
 }
 
-function genericPool(): Contender {
+function genericPool(): Driven {
   const { createPool: create } = require("generic-pool") as typeof GenericPool;
   const pool = create<Thing>(
     { create: async () => ({ uses: 0 }), destroy: async () => {} },
     { min: SIZE, max: SIZE },
   );
   return peer(
-    peerNames[1] as string,
+    PEERS[1],
     () => Promise.resolve(pool.acquire()),
     (thing) => pool.release(thing),
     async () => {
@@ -326,11 +259,11 @@ function genericPool(): Contender {
   );
 }
 
-function lightningPool(): Contender {
+function lightningPool(): Driven {
   const { Pool } = require("lightning-pool") as typeof LightningPool;
   const pool = new Pool<Thing>({ create: () => ({ uses: 0 }), destroy() {} }, { min: SIZE, max: SIZE });
   return peer(
-    peerNames[2] as string,
+    PEERS[2],
     () => pool.acquire(),
     (thing) => pool.release(thing),
     () => pool.closeAsync(0),

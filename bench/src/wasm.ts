@@ -1,97 +1,42 @@
-import { performance } from "node:perf_hooks";
-import { createKernel, type Kernel, type Platform } from "@keelson/core";
-import { wasmModule } from "@keelson/wasm";
+import { createKernel, type Kernel, wasmModule } from "keelson";
 import loadWabt from "wabt";
+import { alternate, type Contender, OURS, type Task } from "./measure.ts";
 
-/** One line of the table: a contender at one task. */
-export interface WasmRow {
-  readonly task: "raw add, awaited" | "11 bytes there and back, awaited" | "64 KiB there and back, awaited";
-  readonly contender: string;
-  /** Median of the rounds, ns a call. */
-  readonly ns: number;
-  /** The claim that the row carries, with its outcome. */
-  readonly claim?: { readonly text: string; readonly figure: number; readonly holds: boolean };
-}
-
-export interface WasmBenchOptions {
-  /** Rounds; in each, every contender has its turn. Default 41. */
-  readonly rounds?: number;
-  /** Calls of one turn. Default 2,000. */
-  readonly calls?: number;
-}
-
-interface Contender {
-  readonly name: string;
-  run(times: number): Promise<void>;
-}
+const BARE = "bare export, awaited";
+const EXTISM = "Extism JS 1.0.3, call and reset";
 
 /**
- * Measures calls of WebAssembly through a kernel, with its counters and durations, beside bare calls of the same exports and
- * beside Extism's JavaScript host with a reset after each call, without which it fails after some thousand calls.
- * All in one process, in alternating rounds, each with a guest that answers what it was given.
+ * Measures calls of WebAssembly through the kernel of the runtime at hand, with its counters and durations, beside bare calls of the same
+ * exports and beside Extism's JavaScript host with a reset after each call, without which it fails after some thousand calls. Each
+ * has a guest that answers what it was given.
  */
-export async function benchWasm(options: WasmBenchOptions = {}): Promise<readonly WasmRow[]> {
-  const { rounds = 41, calls = 2000 } = options;
+export async function benchWasm(rounds: number): Promise<readonly Task[]> {
+  const times = 2000;
   const small = new TextEncoder().encode("hello world");
   const large = Uint8Array.from({ length: 65_536 }, (_, at) => at);
-  const kernel = await startKernel();
+  await using kernel = await startKernel();
   const extism = await openExtism();
-  const rows: WasmRow[] = [];
+  const bytes = (method: string, input: Uint8Array): Contender[] => [
+    bareEcho(input),
+    keelsonEcho(kernel, input),
+    extismEcho(extism, method, input),
+  ];
   try {
-    const add = await alternate([bareAdd(), keelsonAdd(kernel)], rounds, calls);
-    const [floor, own] = [add.get("floor") ?? Number.NaN, add.get("keelson") ?? Number.NaN];
-    rows.push({ task: "raw add, awaited", contender: "floor", ns: floor });
-    const added = own - floor;
-    rows.push({
-      task: "raw add, awaited",
-      contender: "keelson",
-      ns: own,
-      claim: { text: "adds at most 250 ns", figure: added, holds: added <= 250 },
-    });
-    for (const [task, method, bytes, count] of [
-      ["11 bytes there and back, awaited", "echo", small, calls],
-      ["64 KiB there and back, awaited", "copy", large, Math.ceil(calls / 100)],
-    ] as const) {
-      const times = await alternate(
-        [bareEcho(bytes), keelsonEcho(kernel, bytes), extismEcho(extism, method, bytes)],
-        rounds,
-        count,
-      );
-      const ratio = (times.get(EXTISM) ?? Number.NaN) / (times.get("keelson") ?? Number.NaN);
-      const claim = { text: "at least 3× faster than Extism", figure: ratio, holds: ratio >= 3 };
-      for (const [contender, ns] of times) {
-        rows.push({ task, contender, ns, ...(contender === "keelson" && bytes === small ? { claim } : {}) });
-      }
-    }
+    return [
+      await alternate(
+        "raw WASM add, awaited",
+        [bareAdd(), keelsonAdd(kernel)],
+        { rounds, times: 5 * times },
+        [{ against: [BARE], kind: "adds at most", target: 250 }],
+      ),
+      await alternate("11 bytes there and back, awaited", bytes("echo", small), { rounds, times }, [
+        { against: [EXTISM], kind: "at least", target: 3 },
+      ]),
+      await alternate("64 KiB there and back, awaited", bytes("copy", large), { rounds, times: times / 100 }),
+    ];
   } finally {
     await extism.close();
-    await kernel.shutdown();
   }
-  return rows;
-}
-
-const EXTISM = "extism 1.0.3, call and reset";
-
-async function alternate(
-  contenders: readonly Contender[],
-  rounds: number,
-  calls: number,
-): Promise<ReadonlyMap<string, number>> {
-  const times = new Map<string, number[]>(contenders.map((contender) => [contender.name, []]));
-  // The first rounds warm up and are not counted.
-  for (let round = -3; round < rounds; round++) {
-    for (const contender of contenders) {
-      const begin = performance.now();
-      await contender.run(calls);
-      if (round >= 0) times.get(contender.name)?.push(((performance.now() - begin) * 1e6) / calls);
-    }
-  }
-  return new Map([...times].map(([name, all]) => [name, median(all)]));
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((one, other) => one - other);
-  return sorted[sorted.length >> 1] ?? Number.NaN;
 }
 
 // The guests.
@@ -156,7 +101,7 @@ function bareAdd(): Contender {
   const add = exports["add"] as (a: number, b: number) => number;
   const call = async (a: number, b: number): Promise<number> => add(a, b);
   return {
-    name: "floor",
+    name: BARE,
     async run(times) {
       for (let n = 0; n < times; n++) if ((await call(20, 22)) !== 42) throw new Error("wrong");
     },
@@ -165,7 +110,7 @@ function bareAdd(): Contender {
 
 function keelsonAdd(kernel: Kernel): Contender {
   return {
-    name: "keelson",
+    name: OURS,
     async run(times) {
       for (let n = 0; n < times; n++)
         if ((await kernel.invoke("add", "add", [20, 22])) !== 42) throw new Error("wrong");
@@ -190,7 +135,7 @@ function bareEcho(bytes: Uint8Array): Contender {
     return memory.slice(4096, 4096 + input.length);
   };
   return {
-    name: "floor",
+    name: BARE,
     async run(times) {
       for (let n = 0; n < times; n++) check(await call(bytes), bytes);
     },
@@ -199,7 +144,7 @@ function bareEcho(bytes: Uint8Array): Contender {
 
 function keelsonEcho(kernel: Kernel, bytes: Uint8Array): Contender {
   return {
-    name: "keelson",
+    name: OURS,
     async run(times) {
       for (let n = 0; n < times; n++)
         check((await kernel.invoke("echo", "echo", bytes)) as Uint8Array, bytes);
@@ -238,24 +183,7 @@ function check(answer: Uint8Array, bytes: Uint8Array): void {
 }
 
 async function startKernel(): Promise<Kernel> {
-  const platform: Platform = {
-    name: "bench",
-    version: "1.0.0",
-    supports: {},
-    reasons: {},
-    clock: {
-      now: () => performance.now(),
-      wall: () => Date.now(),
-      after(ms, run, background = false) {
-        const timer = setTimeout(run, ms);
-        if (background) timer.unref();
-        return { [Symbol.dispose]: () => clearTimeout(timer) };
-      },
-    },
-    random: { number: () => Math.random(), id: () => crypto.randomUUID() },
-    log: { write: () => {} },
-  };
-  const kernel = createKernel({ platform });
+  const kernel = await createKernel();
   await kernel.register(wasmModule({ id: "add", source: ADD, pool: { min: 1 } }));
   await kernel.register(wasmModule({ id: "echo", source: ECHO, pool: { min: 1 } }));
   await kernel.start();

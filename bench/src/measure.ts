@@ -1,0 +1,98 @@
+import { performance } from "node:perf_hooks";
+import process from "node:process";
+
+/** One who does the task; all contenders of a task do the same work. */
+export interface Contender {
+  readonly name: string;
+  /** Does the task `times` over. */
+  run(times: number): Promise<void> | void;
+}
+
+/** What Keelson promises of a task, beside the best of `against`. */
+export type Claim = { readonly against: readonly string[] } & (
+  | { readonly kind: "at most"; readonly target: number }
+  | { readonly kind: "at least"; readonly target: number }
+  | { readonly kind: "adds at most"; readonly target: number }
+);
+
+/** What a contender took, in ns for one piece of the work. */
+export interface Timing {
+  readonly name: string;
+  /** Of all rounds. */
+  readonly median: number;
+  readonly least: number;
+}
+
+/** One task with what all contenders took. */
+export interface Task {
+  readonly task: string;
+  readonly timings: readonly Timing[];
+  readonly claims: readonly Claim[];
+}
+
+/** How a claim turned out. */
+export interface Verdict {
+  readonly peer: Timing;
+  /** Times the peer's, times faster than it, or ns above it, as the claim has it. */
+  readonly figure: number;
+  readonly met: boolean;
+}
+
+/** The contender whose promises are judged. */
+export const OURS = "keelson";
+
+/** How a task is measured. */
+export interface Turns {
+  /** Rounds; in each, every contender has its turn. */
+  readonly rounds: number;
+  /** Pieces of work in one turn. */
+  readonly times: number;
+  /** Rounds before, which are not counted. Default 3. */
+  readonly warm?: number;
+}
+
+/** Lets the contenders take turns, ABAB, in one process, and answers the medians. */
+export async function alternate(
+  task: string,
+  contenders: readonly Contender[],
+  { rounds, times, warm = 3 }: Turns,
+  claims: readonly Claim[] = [],
+): Promise<Task> {
+  const taken = contenders.map((): number[] => []);
+  for (let round = -warm; round < rounds; round++) {
+    progress(`${task}: round ${round + 1} of ${rounds}`);
+    for (const [at, contender] of contenders.entries()) {
+      const begin = performance.now();
+      const running = contender.run(times);
+      if (running !== undefined) await running;
+      if (round >= 0) taken[at]?.push(((performance.now() - begin) * 1e6) / times);
+    }
+  }
+  return { task, timings: contenders.map(({ name }, at) => timing(name, taken[at] as number[])), claims };
+}
+
+/** The median and the least of what was taken. */
+export function timing(name: string, taken: readonly number[]): Timing {
+  const sorted = [...taken].sort((one, other) => one - other);
+  return { name, median: sorted[sorted.length >> 1] ?? Number.NaN, least: sorted[0] ?? Number.NaN };
+}
+
+/** Holds a claim against what was measured; undefined when a contender was left out. */
+export function judge({ timings }: Task, claim: Claim): Verdict | undefined {
+  const ours = timings.find(({ name }) => name === OURS);
+  const peers = timings.filter(({ name }) => claim.against.includes(name));
+  const [peer] = peers.sort((one, other) => one.median - other.median);
+  if (ours === undefined || peer === undefined) return undefined;
+  const { target } = claim;
+  if (claim.kind === "at least") {
+    const figure = peer.median / ours.median;
+    return { peer, figure, met: figure >= target };
+  }
+  const figure = claim.kind === "at most" ? ours.median / peer.median : ours.median - peer.median;
+  return { peer, figure, met: figure <= target };
+}
+
+/** Shows on a terminal what is being measured; the line is written over. */
+export function progress(text: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
+}
