@@ -1,0 +1,72 @@
+import { readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import process from "node:process";
+import { KeelsonError, parseManifest, type Manifest } from "@keelson/core";
+import type { Command } from "../arguments.ts";
+import { useColor } from "../display.ts";
+import { print } from "../terminal.ts";
+import { oneLine, painter } from "../text.ts";
+
+/** `keelson check`: says what a manifest means, or all that is wrong with it. */
+export const checkCommand: Command = {
+  name: "check",
+  description: "Check a manifest and print what it means",
+  args: {
+    manifest: { type: "positional", description: "A manifest.json, or the folder it lies in", valueHint: "" },
+    json: { type: "boolean", description: "Print the manifest, or the error with its issues, as JSON" },
+  },
+  async run(args) {
+    const path = args.text("manifest") ?? "";
+    const { file, bytes } = await readManifest(path);
+    const manifest = parseManifest(bytes, { source: file });
+    if (args.flag("json")) print(JSON.stringify(manifest, null, 2));
+    else print(`${file} is valid.\n\n${formatManifest(manifest, useColor(process.stdout))}`);
+    return 0;
+  },
+};
+
+async function readManifest(path: string): Promise<{ readonly file: string; readonly bytes: Uint8Array }> {
+  try {
+    const file = (await stat(path)).isDirectory() ? join(path, "manifest.json") : path;
+    return { file, bytes: await readFile(file) };
+  } catch (cause) {
+    const missing = (cause as { readonly code?: unknown }).code === "ENOENT";
+    throw new KeelsonError(missing ? "NOT_FOUND" : "IO", missing ? `There is no manifest at ${path}` : `${path} could not be read`, {
+      hint: "give the path of a manifest.json, or of the folder it lies in",
+      cause,
+    });
+  }
+}
+
+/** The manifest with its defaults filled in, a key a line. */
+export function formatManifest(manifest: Manifest, color = false): string {
+  const paint = painter(color);
+  const lines: string[] = [];
+  const add = (key: string, value: unknown): void => {
+    if (typeof value !== "object" || value === null) return void lines.push(`${paint("cyan", key.padEnd(16))} ${text(key, value)}`);
+    const entries = Array.isArray(value) ? value.map((item: unknown) => describe(item)) : Object.entries(value).map(([name, item]) => `${name} ${text(name, item)}`);
+    if (entries.length === 0) lines.push(`${paint("cyan", key.padEnd(16))} ${paint("dim", "none")}`);
+    for (const [index, entry] of entries.entries()) lines.push(`${paint("cyan", (index === 0 ? key : "").padEnd(16))} ${entry}`);
+  };
+  for (const [key, value] of Object.entries(manifest)) {
+    if (key === "command") add(key, (value as readonly string[]).map((word) => JSON.stringify(word)).join(" "));
+    else add(key, value);
+  }
+  return lines.join("\n");
+}
+
+/** One capability, hook or route. */
+function describe(item: unknown): string {
+  if (typeof item !== "object" || item === null) return oneLine(String(item));
+  const { name, scope, type, method, path, handler, priority } = item as Record<string, unknown>;
+  if (path !== undefined) return oneLine(`${String(method)} ${String(path)} → ${String(handler)}`);
+  if (type !== undefined) return oneLine(`${String(type)} ${String(name)} → ${String(method ?? name)}${priority === undefined ? "" : ` (priority ${String(priority)})`}`);
+  return oneLine(`${String(name)}${Array.isArray(scope) && scope.length > 0 ? `: ${scope.join(", ")}` : ""}`);
+}
+
+const SIZES = new Set(["memory", "storage", "bytesPerSecond"]);
+
+function text(key: string, value: unknown): string {
+  if (typeof value === "number" && SIZES.has(key)) return `${value} bytes${value >= 2 ** 20 && value % 2 ** 20 === 0 ? ` (${value / 2 ** 20} MiB)` : ""}`;
+  return oneLine(typeof value === "object" ? JSON.stringify(value) : String(value));
+}

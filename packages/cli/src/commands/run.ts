@@ -1,0 +1,103 @@
+import { pathToFileURL } from "node:url";
+import { asKeelsonError, type Kernel, type KeelsonError, type ShutdownReport } from "@keelson/core";
+import { createKernel } from "#runtime";
+import type { Command } from "../arguments.ts";
+import { loadConfig, type LoadedConfig } from "../config.ts";
+import { shutdownOnSignals } from "../signals.ts";
+import { createReporter, type Reporter } from "../reporter.ts";
+
+/** `keelson run`: starts what a configuration names, and shows it until a signal comes. */
+export const runCommand: Command = {
+  name: "run",
+  description: "Start the modules of a configuration and watch them",
+  args: {
+    config: { type: "positional", description: "A configuration: .ts, .js or .json", valueHint: "" },
+    once: { type: "boolean", description: "Start, check the health, report, shut down; exits with 1 if anything failed" },
+    json: { type: "boolean", description: "Print one JSON object a line" },
+  },
+  async run(args) {
+    const file = pathToFileURL(args.text("config") ?? "");
+    const config = await loadConfig(file);
+    using reporter = createReporter({ json: args.flag("json"), verbose: args.flag("verbose"), config: args.text("config") ?? "" });
+    const kernel = await createKernel({ ...config.kernel, platform: { log: { write: reporter.log } } });
+    // Awaited here, or the reporter would be disposed first.
+    return await (args.flag("once") ? runOnce : runUntilSignal)(kernel, config, reporter);
+  },
+};
+
+async function runUntilSignal(kernel: Kernel, config: LoadedConfig, reporter: Reporter): Promise<number> {
+  // A program whose modules hold no timer, socket or child would end at once.
+  const keepAlive = setInterval(() => {}, 2 ** 30);
+  const handling = shutdownOnSignals(kernel, {
+    before: (signal) => reporter.note(`${signal}: shutting down; once more ends at once`),
+  });
+  try {
+    reporter.show(kernel);
+    const failures = await startAll(kernel, config, reporter);
+    if (failures.length > 0 && !isAlive(kernel)) {
+      reporter.note("Nothing runs.");
+      reporter.report(await kernel.shutdown());
+      return 1;
+    }
+    const report = await handling.done;
+    reporter.report(report);
+    return isClean(report) ? 0 : 1;
+  } finally {
+    handling[Symbol.dispose]();
+    clearInterval(keepAlive);
+  }
+}
+
+async function runOnce(kernel: Kernel, config: LoadedConfig, reporter: Reporter): Promise<number> {
+  const handling = shutdownOnSignals(kernel);
+  try {
+    reporter.show(kernel);
+    let failed = (await startAll(kernel, config, reporter)).length > 0;
+    for (const { metadata, state } of kernel.list()) {
+      const { id } = metadata;
+      const health = state === "running" ? await kernel.health(id) : { healthy: false, message: `is ${state}` };
+      if (!health.healthy) failed = true;
+      reporter.health(id, health);
+    }
+    reporter.status(kernel.list());
+    const report = await kernel.shutdown();
+    reporter.report(report);
+    return failed || !isClean(report) ? 1 : 0;
+  } finally {
+    handling[Symbol.dispose]();
+  }
+}
+
+/** Registers everything, then starts it in the order of the dependencies. What failed is told and answered; the others run. */
+async function startAll(kernel: Kernel, { plugins }: LoadedConfig, reporter: Reporter): Promise<readonly KeelsonError[]> {
+  const failures: KeelsonError[] = [];
+  const attempt = async (run: () => Promise<unknown>): Promise<void> => {
+    try {
+      await run();
+    } catch (thrown) {
+      const error = asKeelsonError(thrown, "INTERNAL", "An unexpected failure");
+      // A signal ended the start: that is no news.
+      if (error.code === "KERNEL_CLOSED" || error.code === "ABORTED") return;
+      failures.push(error);
+      reporter.error(error);
+    }
+  };
+  for (const plugin of plugins) {
+    if ("create" in plugin) await attempt(() => kernel.register(plugin));
+    else await attempt(() => kernel.load(plugin.url, { start: false, ...(plugin.id === undefined ? {} : { id: plugin.id }) }));
+  }
+  const order = kernel.list().map(({ metadata }) => metadata.id);
+  if (order.length === 0 && failures.length === 0) reporter.note("The configuration names no plugins and no modules.");
+  // One by one in their promises, so that each failure is told; the kernel sorts out who waits for whom.
+  await Promise.all(order.map((id) => attempt(() => kernel.start(id))));
+  return failures;
+}
+
+/** Whether a module runs, or a supervisor is about to start it again. */
+function isAlive(kernel: Kernel): boolean {
+  return kernel.list().some(({ state, supervisor }) => state === "running" || supervisor?.state === "restarting");
+}
+
+function isClean({ errors, orphans }: ShutdownReport): boolean {
+  return errors.length === 0 && orphans.length === 0;
+}

@@ -1,0 +1,40 @@
+import process from "node:process";
+import { isKeelsonError, describeThrown } from "@keelson/core";
+import { useColor } from "./display.ts";
+import { painter } from "./text.ts";
+
+/** Prints a line on standard output. */
+export function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+/** Prints a line on standard error. */
+export function printError(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+/** An error for people: code, message, hint; its stack and causes only if asked for. */
+export function formatError(error: unknown, options: { readonly verbose: boolean; readonly color: boolean }): string {
+  const paint = painter(options.color);
+  const code = isKeelsonError(error) ? error.code : "error";
+  const message = describeThrown(error);
+  const lines = [`${paint("red", code)}: ${message}`];
+  const { stack, cause } = (error ?? {}) as { readonly stack?: unknown; readonly cause?: unknown };
+  // Most messages have taken their cause's in.
+  if (cause !== undefined && !options.verbose && !message.includes(describeThrown(cause))) lines.push(`  cause: ${describeThrown(cause)}`);
+  if (options.verbose && typeof stack === "string") lines.push(paint("dim", stack.slice(stack.indexOf("\n") + 1)));
+  if (options.verbose && cause !== undefined) lines.push(`cause: ${formatError(cause, options)}`);
+  return lines.join("\n");
+}
+
+/** Options for {@link formatError} on this terminal. */
+export function errorOptions(verbose: boolean): { readonly verbose: boolean; readonly color: boolean } {
+  return { verbose: verbose || Boolean(process.env["DEBUG"]), color: useColor(process.stderr) };
+}
+
+/** An error as a line of `--json`. */
+export function errorJson(error: unknown): Readonly<Record<string, unknown>> {
+  if (!isKeelsonError(error)) return { code: "INTERNAL", message: describeThrown(error) };
+  const { code, message, hint, details } = error;
+  return { code, message: message.split("\n  hint: ")[0], ...(hint === undefined ? {} : { hint }), ...(details === undefined ? {} : { details }) };
+}
