@@ -1,0 +1,185 @@
+import { readFile } from "node:fs/promises";
+import { openMetricsContentType } from "@keelson/core";
+import type { Kernel, Value } from "keelson";
+import type { Library } from "./library.ts";
+import { render, type Rendered } from "./pipeline.ts";
+import type { PressCounts } from "./press.ts";
+import type { PressRequest, PressResponse } from "./server.ts";
+import { trialNames, type TrialName, type Trials } from "./trials.ts";
+import { accountPage, errorPage, indexPage, markdownPage } from "./views.ts";
+
+const TEXT = "text/html; charset=utf-8";
+
+/** Pages are text and our own style: no script, no frame, nothing from elsewhere but pictures. */
+const SAFETY: Readonly<Record<string, string>> = {
+  "content-security-policy":
+    "default-src 'none'; style-src 'self'; img-src 'self' https: data:; form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
+  "x-content-type-options": "nosniff",
+  "referrer-policy": "no-referrer",
+  "cache-control": "no-store",
+};
+
+/** Answers requests: what Press does, without the sockets. */
+export class App {
+  readonly #kernel: Kernel;
+  readonly #library: Library;
+  readonly #trials: Trials;
+  readonly #startedAt: number;
+  #served = 0;
+  #failed = 0;
+  #degraded = 0;
+  #rollbacks = 0;
+
+  constructor(kernel: Kernel, library: Library, trials: Trials) {
+    this.#kernel = kernel;
+    this.#library = library;
+    this.#trials = trials;
+    this.#startedAt = kernel.platform.clock.now();
+    // Both end with the kernel.
+    kernel.bus.on("module.reload_failed", ({ data }) => {
+      if ((data as { readonly serving?: unknown }).serving === true) this.#rollbacks++;
+    });
+    this.#publishCounts();
+  }
+
+  get counts(): PressCounts {
+    let restarts = 0;
+    for (const { supervisor } of this.#kernel.list()) restarts += supervisor?.restarts ?? 0;
+    return {
+      served: this.#served,
+      failed: this.#failed,
+      degraded: this.#degraded,
+      restarts,
+      rollbacks: this.#rollbacks,
+    };
+  }
+
+  /** Never rejects: what goes wrong is a page with status 500. */
+  async answer(request: PressRequest): Promise<PressResponse> {
+    let response: PressResponse;
+    try {
+      response = await this.#route(request);
+    } catch (error) {
+      this.#kernel.platform.log.write("error", "A request failed", { path: request.path, error });
+      response = page(500, errorPage("Something went wrong", "The log of Press says more."));
+    }
+    this.#served++;
+    if (response.status >= 500) this.#failed++;
+    return { ...response, headers: { ...SAFETY, ...response.headers } };
+  }
+
+  async #route({ method, path: encoded, site }: PressRequest): Promise<PressResponse> {
+    if (method !== "GET" && method !== "HEAD") {
+      const refused = page(405, errorPage("Not allowed", "Press answers GET and HEAD."));
+      return { ...refused, headers: { ...refused.headers, allow: "GET, HEAD" } };
+    }
+    let path: string;
+    try {
+      path = decodeURIComponent(encoded);
+    } catch {
+      return page(400, errorPage("Bad address", "The address is not encoded as UTF-8."));
+    }
+    if (path === "/") return this.#index();
+    if (path.startsWith("/pages/")) return this.#page(path.slice("/pages/".length));
+    if (path.startsWith("/try/")) return this.#try(path.slice("/try/".length), site);
+    if (path === "/metrics") return text(openMetricsContentType, this.#kernel.metrics.text());
+    if (path === "/status") return text("application/json; charset=utf-8", this.#status());
+    if (path === "/style.css") {
+      return text(
+        "text/css; charset=utf-8",
+        await readFile(new URL("style.css", import.meta.url), "utf8"),
+      );
+    }
+    return page(404, errorPage("Not found", "There is no such page."));
+  }
+
+  async #index(): Promise<PressResponse> {
+    const visits = await this.#kernel.invoke("visits", "counts").catch(() => ({}));
+    return page(
+      200,
+      indexPage(
+        await this.#library.list(),
+        visits as Readonly<Record<string, number>>,
+        this.#kernel.list(),
+        this.counts,
+      ),
+    );
+  }
+
+  async #page(path: string): Promise<PressResponse> {
+    const wish = await this.#library.read(path);
+    if (wish.kind === "page") {
+      const rendered = await render(this.#kernel, path, wish.markdown);
+      void this.#kernel.hooks.runActions("page.served", path);
+      return this.#rendered(200, markdownPage(path, rendered), rendered);
+    }
+    // A folder's address leads to its README, as readers of repositories expect.
+    const folder = path.replace(/\/$/, "");
+    const readme = path.endsWith(".md") ? undefined : await this.#library.read(`${folder}/README.md`);
+    if (readme?.kind === "page") {
+      const location = `/pages/${folder.split("/").map(encodeURIComponent).join("/")}/README.md`;
+      return { status: 302, body: "", headers: { location } };
+    }
+    if (wish.kind === "missing") return page(404, errorPage("Not found", `There is no page ${path}.`));
+    return page(403, errorPage("Refused", `${wish.reason[0]?.toUpperCase()}${wish.reason.slice(1)}.`));
+  }
+
+  async #try(name: string, site: string | undefined): Promise<PressResponse> {
+    if (!(trialNames as readonly string[]).includes(name)) {
+      return page(404, errorPage("Not found", "There is no such trial."));
+    }
+    // Other sites may link to Press but not make a reader's browser kill its plugins.
+    if (site === "cross-site") return page(403, errorPage("Refused", "Trials are started from Press itself."));
+    const account = await this.#trials.run(name as TrialName);
+    return this.#rendered(account.kept ? 200 : 500, accountPage(account), account.page);
+  }
+
+  #rendered(status: number, body: string, rendered: Rendered | undefined): PressResponse {
+    const steps = rendered?.steps ?? [];
+    const skipped = steps.filter((step) => step.skipped !== undefined).map(({ id }) => id);
+    if (skipped.length > 0) this.#degraded++;
+    return {
+      status,
+      body,
+      headers: {
+        "content-type": TEXT,
+        ...(steps.length === 0
+          ? {}
+          : { "server-timing": steps.map(({ id, ms }) => `${id};dur=${ms.toFixed(1)}`).join(", ") }),
+        ...(skipped.length === 0 ? {} : { "press-skipped": skipped.join(", ") }),
+      },
+    };
+  }
+
+  #status(): string {
+    const { name, version, clock } = this.#kernel.platform;
+    const modules = this.#kernel.list().map(({ metadata, error, ...status }) => ({
+      ...metadata,
+      ...status,
+      ...(error === undefined ? {} : { error: { code: error.code, message: error.message } }),
+    }));
+    const uptime_ms = Math.round(clock.now() - this.#startedAt);
+    return `${JSON.stringify({ runtime: { name, version }, uptime_ms, counts: this.counts, modules }, null, 2)}\n`;
+  }
+
+  #publishCounts(): void {
+    const { metrics } = this.#kernel;
+    const series: readonly (readonly [string, string, () => Value])[] = [
+      ["press_requests_total", "Requests that were answered.", () => this.#served],
+      ["press_failed_requests_total", "Requests that were answered with a server error.", () => this.#failed],
+      ["press_degraded_pages_total", "Pages that went out without a filter.", () => this.#degraded],
+      ["press_rollbacks_total", "Replacements that were rolled back.", () => this.#rollbacks],
+    ];
+    for (const [name, help, sample] of series) {
+      metrics.observe("counter", name, { help }, {}, () => Number(sample()));
+    }
+  }
+}
+
+function page(status: number, body: string): PressResponse {
+  return { status, body, headers: { "content-type": TEXT } };
+}
+
+function text(type: string, body: string): PressResponse {
+  return { status: 200, body, headers: { "content-type": type } };
+}

@@ -1,0 +1,100 @@
+import { readdir, readFile, realpath } from "node:fs/promises";
+import { join, sep } from "node:path";
+
+/** A folder whose Markdown files are pages; their paths begin with `prefix`, which is empty or ends in `/`. */
+export interface Shelf {
+  readonly prefix: string;
+  readonly folder: string;
+}
+
+/** What a reader sees of a page in the list. */
+export interface PageEntry {
+  readonly path: string;
+  readonly title: string;
+}
+
+/** The answer to a wish for a page. Refused is a path that is none of a page's, or leads out of its shelf. */
+export type PageWish =
+  | { readonly kind: "page"; readonly markdown: string }
+  | { readonly kind: "missing" }
+  | { readonly kind: "refused"; readonly reason: string };
+
+const NOT_READ: ReadonlySet<string> = new Set(["node_modules", "dist"]);
+
+/** Finds and reads pages. Nothing is kept: what was added or edited is there at the next look. */
+export class Library {
+  readonly #shelves: readonly Shelf[];
+
+  constructor(shelves: readonly Shelf[]) {
+    this.#shelves = shelves;
+  }
+
+  /** All pages, those at the top of a shelf first, then by path. */
+  async list(): Promise<readonly PageEntry[]> {
+    const pages: PageEntry[] = [];
+    for (const { prefix, folder } of this.#shelves) {
+      for (const path of await markdownFiles(folder, "")) {
+        const text = await readFile(join(folder, path), "utf8").catch(() => "");
+        pages.push({ path: prefix + path, title: titleOf(text) ?? path });
+      }
+    }
+    return pages;
+  }
+
+  /** One page by its path, such as `docs/hooks.md`. */
+  async read(path: string): Promise<PageWish> {
+    const reason = faultIn(path);
+    if (reason !== undefined) return { kind: "refused", reason };
+    for (const { prefix, folder } of this.#shelves) {
+      if (!path.startsWith(prefix)) continue;
+      const found = await readInside(folder, path.slice(prefix.length));
+      if (found.kind !== "missing") return found;
+    }
+    return { kind: "missing" };
+  }
+}
+
+async function markdownFiles(folder: string, inside: string): Promise<string[]> {
+  const entries = await readdir(join(folder, inside), { withFileTypes: true }).catch(() => []);
+  const files: string[] = [];
+  const folders: string[] = [];
+  for (const entry of entries) {
+    if (entry.name.startsWith(".") || NOT_READ.has(entry.name)) continue;
+    if (entry.isDirectory()) folders.push(`${inside}${entry.name}/`);
+    else if (entry.isFile() && entry.name.endsWith(".md")) files.push(inside + entry.name);
+  }
+  for (const name of folders.sort()) files.push(...(await markdownFiles(folder, name)));
+  // What lies at the top comes first, README before the rest.
+  const rank = (path: string): string => `${path.includes("/") ? 1 : 0}${path.endsWith("README.md") ? 0 : 1}`;
+  return inside === "" ? files.sort((a, b) => (rank(a) + a < rank(b) + b ? -1 : 1)) : files.sort();
+}
+
+function titleOf(markdown: string): string | undefined {
+  return /^#\s+(.+?)\s*#*$/m.exec(markdown)?.[1]?.replaceAll("`", "");
+}
+
+/** What is wrong with a path, if anything. It is checked decoded, as the file system would take it. */
+function faultIn(path: string): string | undefined {
+  if (path.includes("\0") || path.includes("\\")) return "a path has no NUL and no backslash";
+  const parts = path.split("/");
+  if (parts.some((part) => part === "" || part === "." || part === "..")) {
+    return "a path stays inside its folder";
+  }
+  if (parts.some((part) => part.startsWith(".") || NOT_READ.has(part))) return "this folder is not published";
+  return path.endsWith(".md") ? undefined : "only Markdown files are published";
+}
+
+async function readInside(folder: string, path: string): Promise<PageWish> {
+  try {
+    // A symbolic link may lead anywhere: what counts is where the file really lies.
+    const [root, file] = await Promise.all([realpath(folder), realpath(join(folder, path))]);
+    if (!file.startsWith(root.endsWith(sep) ? root : root + sep)) {
+      return { kind: "refused", reason: "a path stays inside its folder" };
+    }
+    return { kind: "page", markdown: await readFile(file, "utf8") };
+  } catch (error) {
+    const { code } = error as { readonly code?: string };
+    if (code === "ENOENT" || code === "ENOTDIR" || code === "EISDIR") return { kind: "missing" };
+    throw error;
+  }
+}

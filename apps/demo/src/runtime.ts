@@ -1,0 +1,71 @@
+import { spawn } from "node:child_process";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+
+/** The runtimes Press runs on. */
+export type RuntimeName = "node" | "deno" | "bun";
+
+/** How each runtime is told to run a script, permissions included. */
+const commands: Readonly<Record<RuntimeName, readonly string[]>> = {
+  node: [],
+  deno: ["run", "-A"],
+  // Without --bun a script could be handed on to Node.
+  bun: ["--bun"],
+};
+
+/** The names, for messages. */
+export const runtimeNames: readonly RuntimeName[] = ["node", "deno", "bun"];
+
+/** The runtime that executes this. */
+export function currentRuntime(): RuntimeName {
+  if (process.versions["deno"] !== undefined) return "deno";
+  return process.versions["bun"] === undefined ? "node" : "bun";
+}
+
+/** The command that runs a script on this runtime with no permissions, where the runtime knows any. */
+export function powerless(path: string): { readonly command: string; readonly args: readonly string[] } {
+  const runtime = currentRuntime();
+  const before = runtime === "deno" ? ["run", "--no-prompt"] : commands[runtime];
+  return { command: process.execPath, args: [...before, path] };
+}
+
+/** Runs a script in a process of its own, on this runtime; rejects unless it ends with 0. */
+export function runScript(path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [...commands[currentRuntime()], path], {
+      stdio: ["ignore", "inherit", "inherit"],
+    });
+    child.on("error", reject);
+    child.on("exit", (code, signal) => {
+      if (code === 0) resolve();
+      else reject(new Error(`${path} ended with ${code ?? signal}`));
+    });
+  });
+}
+
+/**
+ * Runs this program on another runtime, the pinned one of the repository, with the terminal as it is; answers its exit code. A
+ * signal of the terminal reaches both, so this process waits; what comes to it alone is handed on.
+ */
+export function runOn(runtime: RuntimeName, script: string, args: readonly string[]): Promise<number> {
+  const binary = fileURLToPath(new URL(`../../../node_modules/.bin/${runtime}`, import.meta.url));
+  return new Promise((resolve, reject) => {
+    const child = spawn(binary, [...commands[runtime], script, ...args], { stdio: "inherit" });
+    const wait = (): void => {};
+    const handOn = (): void => void child.kill("SIGTERM");
+    process.on("SIGINT", wait);
+    process.on("SIGTERM", handOn);
+    const done = (): void => {
+      process.off("SIGINT", wait);
+      process.off("SIGTERM", handOn);
+    };
+    child.on("error", (error) => {
+      done();
+      reject(error);
+    });
+    child.on("exit", (code, signal) => {
+      done();
+      resolve(code ?? (signal === "SIGINT" ? 130 : 1));
+    });
+  });
+}

@@ -1,0 +1,91 @@
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+
+/** A request, as far as Press looks at it. */
+export interface PressRequest {
+  readonly method: string;
+  /** As it came over the wire, still encoded, without the query. */
+  readonly path: string;
+  /** The header `sec-fetch-site`, by which browsers tell where a request comes from. */
+  readonly site: string | undefined;
+}
+
+export interface PressResponse {
+  readonly status: number;
+  readonly body: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** A server that listens. */
+export interface Server {
+  readonly url: string;
+  /** Takes no new request, lets those under way end, for 5 seconds at most, and closes all connections. */
+  close(): Promise<void>;
+}
+
+/** Listens on 127.0.0.1 alone, on a free port if `port` is 0. `answer` must not reject. */
+export async function openServer(
+  answer: (request: PressRequest) => Promise<PressResponse>,
+  port: number,
+): Promise<Server> {
+  const connections = new Set<Socket>();
+  const underWay = new Set<Promise<void>>();
+  let closing = false;
+  const server = createServer((request, response) => {
+    const work = reply(request, response, answer, () => closing).finally(() => underWay.delete(work));
+    underWay.add(work);
+  });
+  server.on("connection", (socket: Socket) => {
+    connections.add(socket);
+    socket.on("close", () => connections.delete(socket));
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, "127.0.0.1", resolve);
+  });
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new TypeError("the server listens on no port");
+  let closed: Promise<void> | undefined;
+  const close = async (): Promise<void> => {
+    closing = true;
+    const ended = new Promise<void>((resolve) => server.close(() => resolve()));
+    await within(5_000, Promise.allSettled(underWay));
+    // Browsers keep connections open that nothing is asked on any more.
+    for (const socket of connections) socket.destroy();
+    server.closeAllConnections();
+    await ended;
+  };
+  return { url: `http://127.0.0.1:${address.port}`, close: () => (closed ??= close()) };
+}
+
+async function reply(
+  request: IncomingMessage,
+  response: ServerResponse,
+  answer: (request: PressRequest) => Promise<PressResponse>,
+  closing: () => boolean,
+): Promise<void> {
+  const site = request.headers["sec-fetch-site"];
+  const { status, body, headers } = await answer({
+    method: request.method ?? "GET",
+    path: (request.url ?? "/").split("?", 1)[0] ?? "/",
+    site: typeof site === "string" ? site : undefined,
+  });
+  const bytes = Buffer.from(body);
+  await new Promise<void>((resolve) => {
+    // Also when the reader has gone away half-way.
+    response.on("close", resolve);
+    response.writeHead(status, {
+      ...headers,
+      "content-length": bytes.length,
+      ...(closing() ? { connection: "close" } : {}),
+    });
+    response.end(request.method === "HEAD" ? undefined : bytes);
+  });
+}
+
+async function within(ms: number, work: Promise<unknown>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, ms)));
+  await Promise.race([work, late]);
+  clearTimeout(timer);
+}

@@ -1,0 +1,169 @@
+import type { ModuleStatus } from "keelson";
+import { Html, html, type Part } from "./html.ts";
+import type { PageEntry } from "./library.ts";
+import type { Rendered, Step } from "./pipeline.ts";
+import type { PressCounts } from "./press.ts";
+import { type Account, trialNames, type TrialName } from "./trials.ts";
+
+const invitations: Readonly<Record<TrialName, string>> = {
+  trap: "Make a WebAssembly plugin trap",
+  kill: "Kill the child process with SIGKILL",
+  "replace-broken": "Replace a plugin by a broken version",
+  "replace-good": "Replace a plugin by a good version",
+};
+
+/** The list of pages, with the plugins and what can be done to them. */
+export function indexPage(
+  pages: readonly PageEntry[],
+  visits: Readonly<Record<string, number>>,
+  modules: readonly ModuleStatus[],
+  counts: PressCounts,
+): string {
+  return layout(
+    "Press",
+    html`<header class="masthead">
+        <h1>Press</h1>
+        <p>
+          The Markdown files of this repository, made into pages by plugins of four kinds. Break one: the others go
+          on.
+        </p>
+      </header>
+      <section>
+        <h2>Pages</h2>
+        <ul class="pages">
+          ${pages.map(
+            ({ path, title }) =>
+              html`<li>
+                <a href="/pages/${path.split("/").map(encodeURIComponent).join("/")}">${title}</a>
+                <small>${path}${visitsOf(visits[path])}</small>
+              </li>`,
+          )}
+        </ul>
+      </section>
+      <section>
+        <h2>Try it</h2>
+        ${trialLinks()}
+      </section>
+      <section>
+        <h2>Plugins</h2>
+        ${moduleTable(modules)}
+        <p class="counts">
+          ${counts.served} requests served, ${counts.failed} failed, ${counts.degraded} pages without a filter ·
+          ${counts.restarts} restarts, ${counts.rollbacks} rollbacks · <a href="/status">status</a> ·
+          <a href="/metrics">metrics</a>
+        </p>
+      </section>`,
+  );
+}
+
+/** One page. */
+export function markdownPage(path: string, rendered: Rendered): string {
+  return layout(
+    `${path} · Press`,
+    html`${breadcrumb(path)}
+      <article>${new Html(rendered.html)}</article>
+      ${credits(rendered.steps)}`,
+  );
+}
+
+/** What a trial did, and what became of it. */
+export function accountPage({ title, story, facts, kept, page }: Account): string {
+  return layout(
+    `${title} · Press`,
+    html`${breadcrumb("try")}
+      <section class="account ${kept ? "kept" : "broken"}">
+        <h1>${title}</h1>
+        <p>${story}</p>
+        <dl>
+          ${facts.map(({ name, value }) => html`<dt>${name}</dt><dd>${value}</dd>`)}
+        </dl>
+      </section>
+      ${page !== undefined && html`<article>${new Html(page.html)}</article>${credits(page.steps)}`}
+      <section>
+        <h2>Again</h2>
+        ${trialLinks()}
+      </section>`,
+  );
+}
+
+/** A page that says why there is none. */
+export function errorPage(title: string, story: string): string {
+  return layout(`${title} · Press`, html`${breadcrumb("")}<h1>${title}</h1><p>${story}</p>`);
+}
+
+function layout(title: string, body: Html): string {
+  const page = html`<!doctype html>
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta name="color-scheme" content="light dark" />
+        <title>${title}</title>
+        <link rel="stylesheet" href="/style.css" />
+        <link rel="icon" href="data:," />
+      </head>
+      <body>
+        <main>${body}</main>
+      </body>
+    </html>`;
+  return page.text;
+}
+
+function breadcrumb(path: string): Html {
+  return html`<nav aria-label="Where you are"><a href="/">Press</a>${path !== "" && html` <span>/ ${path}</span>`}</nav>`;
+}
+
+/** Which plugins a page went through, and which it goes without. */
+function credits(steps: readonly Step[]): Html {
+  const skipped = steps.filter((step) => step.skipped !== undefined);
+  return html`<footer>
+    ${skipped.map(
+      ({ id, skipped: reason }) =>
+        html`<p class="skipped">This page is served without the plugin <b>${id}</b>: ${reason?.code}, ${reason?.message}</p>`,
+    )}
+    <p>
+      Made by
+      ${joined(
+        steps
+          .filter((step) => step.skipped === undefined)
+          .map(({ id, ms, attempts }) => html`${id} <small>${ms.toFixed(1)} ms${attempts > 1 && `, ${attempts} attempts`}</small>`),
+      )}
+    </p>
+  </footer>`;
+}
+
+function joined(parts: readonly Html[]): Part {
+  return parts.flatMap((part, index) => (index === 0 ? [part] : [" · ", part]));
+}
+
+function trialLinks(): Html {
+  return html`<ul class="trials">
+    ${trialNames.map((name) => html`<li><a href="/try/${name}" rel="nofollow">${invitations[name]}</a></li>`)}
+  </ul>`;
+}
+
+function moduleTable(modules: readonly ModuleStatus[]): Html {
+  return html`<table>
+    <thead>
+      <tr><th>plugin</th><th>kind</th><th>version</th><th>state</th><th>generation</th><th>restarts</th></tr>
+    </thead>
+    <tbody>
+      ${modules.map(
+        ({ metadata, state, generation, supervisor }) =>
+          html`<tr>
+            <td title="${metadata.description ?? ""}">${metadata.id}</td>
+            <td>${metadata.kind}</td>
+            <td>${metadata.version}</td>
+            <td class="state-${state}">${state}</td>
+            <td>${generation}</td>
+            <td>${supervisor?.restarts ?? 0}</td>
+          </tr>`,
+      )}
+    </tbody>
+  </table>`;
+}
+
+function visitsOf(count: number | undefined): string {
+  if (count === undefined) return "";
+  return count === 1 ? " · read once" : ` · read ${count} times`;
+}
