@@ -86,6 +86,7 @@ export function meter(input: Uint8Array, options: MeterOptions): MeteredModule {
     mode: options.mode,
     exports: names.exports,
     stackBytes: options.stackBytes ?? 0,
+    ...(options.memoryBytes === undefined ? {} : { memoryBytes: options.memoryBytes }),
   };
   const report: MeterReport = {
     originalBytes: bytes.length,

@@ -74,6 +74,8 @@ export interface MeterMeta {
   };
   /** Bytes of stack at an entry from outside; 0 when depth is not counted. */
   readonly stackBytes: number;
+  /** The cap on memories and objects, bytes; absent when they are not capped. */
+  readonly memoryBytes?: number;
 }
 
 /** What was done to the module, for people. */

@@ -1,0 +1,55 @@
+import { type ErrorCode, KeelsonError } from "@keelson/core";
+
+/** What a guest used in one run. */
+export interface Usage {
+  /** Units of fuel, summed over the guest's instances; in deadline mode only a rough measure of work. */
+  readonly fuel: number;
+  /** Time from entry to exit, host functions included, ms; as far as it was measured, see `RunLimits.measure`. */
+  readonly cpuMs: number;
+  /** Bytes that memories and objects of the guest take by now, which is their peak: none ever gives back. */
+  readonly memoryPeakBytes: number;
+}
+
+/** Why a guest was stopped. */
+export interface Stop {
+  readonly code: Extract<
+    ErrorCode,
+    "FUEL_EXHAUSTED" | "DEADLINE_EXCEEDED" | "ABORTED" | "STACK_EXHAUSTED" | "OUT_OF_MEMORY"
+  >;
+  /** Which limit it ran into. */
+  readonly limit: "fuel" | "cpuMs" | "deadline" | "signal" | "stackBytes" | "memoryBytes";
+  /** The limit's value, where it has one. */
+  readonly value: number | undefined;
+}
+
+const words: Readonly<Record<Stop["limit"], readonly [what: string, hint: string]>> = {
+  fuel: ["used up its fuel", "raise limits.fuel, or give the guest less to do in one call"],
+  cpuMs: ["ran longer than its cpuMs", "raise limits.cpuMs, or give the guest less to do in one call"],
+  deadline: [
+    "did not end within the call's time",
+    "raise timeoutMs, or give the guest less to do in one call",
+  ],
+  signal: ["was ended by the caller's signal", "nothing is wrong with the guest; its instance is discarded"],
+  stackBytes: ["nested its calls too deep", "look for a recursion without end, or raise limits.stack"],
+  memoryBytes: ["allocated more than its cap", "raise limits.memory"],
+};
+
+/** The error for a stopped guest; `details` carry the usage, so that a stop can be accounted for. */
+export function stopError(
+  stop: Stop,
+  usage: Usage,
+  refused: { memory: number; table: number },
+): KeelsonError {
+  const [what, hint] = words[stop.limit];
+  const value = stop.value === undefined ? "" : ` of ${stop.value}`;
+  return new KeelsonError(stop.code, `the guest ${what}${value}`, {
+    hint,
+    details: {
+      limit: stop.limit,
+      ...(stop.value === undefined ? {} : { value: stop.value }),
+      usage,
+      ...(refused.memory > 0 ? { refusedMemoryGrowths: refused.memory } : {}),
+      ...(refused.table > 0 ? { refusedTableGrowths: refused.table } : {}),
+    },
+  });
+}

@@ -1,0 +1,283 @@
+import { describe, expect, it } from "vitest";
+
+import { isKeelsonError, type KeelsonError } from "@keelson/core";
+
+import {
+  Governor,
+  type GovernorOptions,
+  type GuestThread,
+  type RunLimits,
+} from "../../src/governor/index.ts";
+import { meter, type MeterOptions } from "../../src/meter/index.ts";
+import { wat, watGc } from "../meter/wat.ts";
+
+type Exports = Record<string, (...args: unknown[]) => unknown>;
+
+const usual: MeterOptions = {
+  mode: "exact",
+  stackBytes: 512 * 1024,
+  memoryBytes: 2 ** 20,
+  tableElements: 1000,
+};
+
+class ManualClock {
+  time = 1000;
+  now(): number {
+    return this.time;
+  }
+}
+
+interface Guest {
+  readonly governor: Governor;
+  readonly exports: Exports;
+  readonly clock: ManualClock;
+}
+
+function guest(
+  text: string | Uint8Array<ArrayBuffer>,
+  imports: Record<string, unknown> = {},
+  options: Partial<GovernorOptions> = {},
+  metering: MeterOptions = usual,
+): Guest {
+  const clock = new ManualClock();
+  const governor = new Governor({ clock, ...options });
+  const metered = meter(typeof text === "string" ? wat(text) : text, metering);
+  const instance = new WebAssembly.Instance(new WebAssembly.Module(metered.bytes), { h: imports as never });
+  governor.adopt(instance, metered.meta);
+  return { governor, exports: instance.exports as unknown as Exports, clock };
+}
+
+/** The error of a run that has to fail. */
+function failure(run: () => unknown): KeelsonError {
+  try {
+    run();
+  } catch (error) {
+    if (isKeelsonError(error)) return error;
+    throw error;
+  }
+  throw new Error("it did not fail");
+}
+
+const spin = `(module (func (export "f") (loop (br 0))))`;
+const count = `(module (func (export "f") (param i32) (result i32) (loop (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1))))) (local.get 0)))`;
+
+describe("a governor stops its guest", () => {
+  it("when its fuel is used up: FUEL_EXHAUSTED, with the usage", () => {
+    const { governor, exports } = guest(spin);
+    const error = failure(() => governor.run({ fuel: 1_000_000 }, () => exports["f"]!()));
+    expect(error.code).toBe("FUEL_EXHAUSTED");
+    expect(error.details).toMatchObject({ limit: "fuel", value: 1_000_000 });
+    expect(governor.usage.fuel).toBeGreaterThan(1_000_000);
+    expect(governor.usage.fuel).toBeLessThan(1_000_100);
+    expect(governor.dead).toBe(true);
+    expect(failure(() => governor.run({}, () => 1)).code).toBe("WASM_TRAP");
+  });
+
+  it("and not before: the fuel that a run takes is enough for it", () => {
+    const { governor, exports } = guest(count);
+    governor.run({}, () => exports["f"]!(100_000));
+    const { fuel } = governor.usage;
+    expect(governor.run({ fuel }, () => exports["f"]!(100_000))).toBe(0);
+    expect(governor.usage.fuel).toBe(fuel);
+    expect(failure(() => governor.run({ fuel: fuel - 1 }, () => exports["f"]!(100_000))).code).toBe(
+      "FUEL_EXHAUSTED",
+    );
+  });
+
+  it("when its time has passed in host functions: DEADLINE_EXCEEDED, at the first one that passes it", () => {
+    for (const limits of [{ cpuMs: 50 }, { deadline: 1050 }] satisfies RunLimits[]) {
+      const { governor, exports, clock } = guest(
+        `(module (import "h" "slow" (func $slow)) (func (export "f") (loop (call $slow) (br 0))))`,
+        { slow: () => void (clock.time += 20) },
+      );
+      const error = failure(() => governor.run(limits, () => exports["f"]!()));
+      expect(error.code).toBe("DEADLINE_EXCEEDED");
+      expect(error.details).toMatchObject({ limit: Object.keys(limits)[0], usage: { cpuMs: 60 } });
+    }
+  });
+
+  it("within milliseconds of its cpuMs on the real clock", () => {
+    const clock = { now: () => performance.now() };
+    const { governor, exports } = guest(spin, {}, { clock });
+    const start = performance.now();
+    const error = failure(() => governor.run({ cpuMs: 20 }, () => exports["f"]!()));
+    expect(error.code).toBe("DEADLINE_EXCEEDED");
+    expect(performance.now() - start).toBeGreaterThanOrEqual(20);
+    // a busy machine may take the processor away; a guest that is not stopped runs until the test's own end
+    expect(performance.now() - start).toBeLessThan(2000);
+  });
+
+  it("when the caller's signal fires: on entry without touching it, else after the host function", () => {
+    const controller = new AbortController();
+    const { governor, exports } = guest(
+      `(module (import "h" "abort" (func $abort)) (func (export "f") (call $abort) (loop (br 0))) (func (export "g") (result i32) (i32.const 3)))`,
+      { abort: () => controller.abort() },
+    );
+    const aborted = AbortSignal.abort();
+    expect(failure(() => governor.run({ signal: aborted }, () => exports["g"]!())).code).toBe("ABORTED");
+    expect(governor.dead).toBe(false);
+    expect(governor.run({}, () => exports["g"]!())).toBe(3);
+    const error = failure(() => governor.run({ signal: controller.signal }, () => exports["f"]!()));
+    expect(error.code).toBe("ABORTED");
+    expect(governor.dead).toBe(true);
+  });
+
+  it("when another thread raises the interrupt", () => {
+    const interrupt = new Int32Array(new SharedArrayBuffer(4));
+    const { governor, exports } = guest(
+      `(module (import "h" "raise" (func $raise)) (func (export "f") (call $raise) (loop (br 0))))`,
+      { raise: () => Atomics.store(interrupt, 0, 1) },
+      { interrupt },
+    );
+    expect(failure(() => governor.run({}, () => exports["f"]!())).code).toBe("ABORTED");
+  });
+
+  it("when it allocates more than its cap: OUT_OF_MEMORY; a refused growth is told", async () => {
+    const objects = await watGc(`(module (type $s (struct (field (ref null $s))))
+      (func (export "f") (local (ref null $s)) (loop (local.set 0 (struct.new $s (local.get 0))) (br 0))))`);
+    const { governor, exports } = guest(objects);
+    expect(failure(() => governor.run({}, () => exports["f"]!())).code).toBe("OUT_OF_MEMORY");
+
+    const grows = guest(
+      `(module (memory 1) (func (export "f") (loop (br_if 0 (i32.ne (i32.const -1) (memory.grow (i32.const 1))))) unreachable))`,
+    );
+    expect(() => grows.governor.run({ measure: true }, () => grows.exports["f"]!())).toThrow(
+      WebAssembly.RuntimeError,
+    );
+    expect(grows.governor.refused).toEqual({ memory: 1, table: 0 });
+    expect(grows.governor.usage.memoryPeakBytes).toBe(2 ** 20);
+    expect(grows.governor.dead).toBe(true);
+  });
+
+  it("in its start function", () => {
+    const { governor } = guest(`(module (func $s (loop (br 0))) (start $s))`);
+    expect(failure(() => governor.start({ fuel: 1000 })).code).toBe("FUEL_EXHAUSTED");
+    let runs = 0;
+    const fine = guest(`(module (import "h" "ran" (func $ran)) (start $ran))`, { ran: () => runs++ });
+    fine.governor.start({});
+    fine.governor.start({});
+    expect(runs).toBe(1);
+  });
+
+  it("although it catches everything", () => {
+    const { governor, exports } = guest(
+      `(module (import "h" "fail" (func $fail)) (func (export "f") (loop $l (try (do (call $fail)) (catch_all)) (br $l))))`,
+      {
+        fail: () => {
+          throw new Error("no");
+        },
+      },
+    );
+    expect(failure(() => governor.run({ fuel: 100_000 }, () => exports["f"]!())).code).toBe("FUEL_EXHAUSTED");
+  });
+});
+
+describe("recursion", () => {
+  it("in the guest is STACK_EXHAUSTED", () => {
+    const { governor, exports } = guest(`(module (func $f (export "f") (call $f) (call $f)))`);
+    const error = failure(() => governor.run({}, () => exports["f"]!()));
+    expect(error.code).toBe("STACK_EXHAUSTED");
+    expect(error.details).toMatchObject({ limit: "stackBytes", value: 512 * 1024 });
+  });
+
+  it("through the host is STACK_EXHAUSTED, with runs inside runs, and never the engine's RangeError", () => {
+    let levels = 0;
+    const { governor, exports } = guest(
+      `(module (import "h" "back" (func $back)) (func (export "f") (call $back)))`,
+      {
+        back: () => {
+          levels++;
+          governor.run({}, () => exports["f"]!());
+        },
+      },
+    );
+    const error = failure(() => governor.run({}, () => exports["f"]!()));
+    expect(error.code).toBe("STACK_EXHAUSTED");
+    expect(error.details).toMatchObject({ value: 512 * 1024 });
+    expect(levels).toBeGreaterThan(20);
+  });
+
+  it("of two guests that call each other is STACK_EXHAUSTED too", () => {
+    const thread: GuestThread = { current: undefined };
+    const text = `(module (import "h" "other" (func $other)) (func $deep (export "f") (param i32)
+      (if (local.get 0) (then (call $deep (i32.sub (local.get 0) (i32.const 1)))) (else (call $other)))))`;
+    const guests: Guest[] = [];
+    for (const other of [1, 0]) {
+      const imports = {
+        other: () => {
+          const { governor, exports } = guests[other]!;
+          governor.run({}, () => exports["f"]!(50));
+        },
+      };
+      guests.push(guest(text, imports, { thread }));
+    }
+    const error = failure(() => guests[0]!.governor.run({}, () => guests[0]!.exports["f"]!(50)));
+    expect(error.code).toBe("STACK_EXHAUSTED");
+    expect(error.details).toMatchObject({ limit: "stackBytes", value: 512 * 1024 });
+    expect(thread.current).toBeUndefined();
+  });
+});
+
+describe("runs inside runs", () => {
+  it("spend from the outer run's fuel, and leave its depth and limits as they were", () => {
+    const { governor, exports, clock } = guest(
+      `(module (import "h" "back" (func $back (param i32) (result i32)))
+        (func (export "f") (param i32) (result i32) (i32.add (call $back (local.get 0)) (call $back (local.get 0))))
+        (func (export "g") (param i32) (result i32) (loop (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1))))) (i32.const 1)))`,
+      {
+        back: (rounds: number) => {
+          clock.time += 10;
+          return governor.run({ cpuMs: 5 }, () => exports["g"]!(rounds));
+        },
+      },
+    );
+    expect(governor.run({ cpuMs: 30, fuel: 1_000_000 }, () => exports["f"]!(1000))).toBe(2);
+    expect(governor.usage.fuel).toBeGreaterThan(2 * 1000 * 3);
+    expect(failure(() => governor.run({ fuel: 5000 }, () => exports["f"]!(1000))).code).toBe(
+      "FUEL_EXHAUSTED",
+    );
+  });
+
+  it("a host function's own failure is passed on, and the guest lives", () => {
+    const { governor, exports } = guest(
+      `(module (import "h" "fail" (func $fail)) (func $g (call $fail)) (func (export "f") (call $g)) (func (export "ok") (result i32) (i32.const 1)))`,
+      {
+        fail: () => {
+          throw new TypeError("mine");
+        },
+      },
+    );
+    expect(() => governor.run({}, () => exports["f"]!())).toThrow(TypeError);
+    expect(governor.run({}, () => exports["ok"]!())).toBe(1);
+    // and a deep call finds all of its stack
+    expect(() => governor.run({}, () => exports["f"]!())).toThrow("mine");
+  });
+});
+
+describe("a guest of several instances", () => {
+  it("has one budget, however its instances call one another", () => {
+    const totals = [30_000, 31_000, 1_000_000].map((fuel) => {
+      const clock = new ManualClock();
+      const governor = new Governor({ clock });
+      const make = (text: string, imports: WebAssembly.Imports): WebAssembly.Instance => {
+        const metered = meter(wat(text), usual);
+        const instance = new WebAssembly.Instance(new WebAssembly.Module(metered.bytes), imports);
+        governor.adopt(instance, metered.meta);
+        return instance;
+      };
+      const inner = make(count, {});
+      const outer = make(
+        `(module (import "h" "f" (func $f (param i32) (result i32))) (func (export "g") (param i32)
+          (loop (drop (call $f (i32.const 100))) (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))))`,
+        { h: inner.exports as never },
+      );
+      try {
+        governor.run({ fuel }, () => (outer.exports["g"] as unknown as (n: number) => void)(50));
+        return "done";
+      } catch (error) {
+        return (error as KeelsonError).code;
+      }
+    });
+    expect(totals).toEqual(["FUEL_EXHAUSTED", "done", "done"]);
+  });
+});
