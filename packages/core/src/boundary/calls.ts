@@ -44,7 +44,7 @@ export class PendingCalls {
   /**
    * Sends a request; the promise is settled by its reply.
    *
-   * @throws KeelsonError at once `INVALID_PAYLOAD`, `QUEUE_FULL`, `DEADLINE_EXCEEDED`, or why no more calls are taken
+   * @throws KeelsonError at once `INVALID_PAYLOAD`, `QUEUE_FULL`, `DEADLINE_EXCEEDED`, `IO`, or why no more calls are taken
    */
   request(call: Call, method: string): Promise<Value> {
     if (this.#closed !== undefined) throw this.#closed;
@@ -61,7 +61,11 @@ export class PendingCalls {
         },
       );
     }
-    if (!this.#writer.write(line)) throw this.#full("does not read its standard input fast enough");
+    if (!this.#writer.write(line)) {
+      if (!this.#writer.closed) throw this.#full("does not read its standard input fast enough");
+      // It has died, or closed the pipe: which of the two is known in a moment.
+      throw new KeelsonError("IO", `${this.#name} no longer reads its standard input.`);
+    }
     return new Promise((resolve, reject) => {
       const pending: Pending = { id, call, resolve, reject, abort: undefined };
       this.#pending.set(id, pending);

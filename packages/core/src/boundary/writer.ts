@@ -24,6 +24,11 @@ export class LineWriter {
     this.#onFailure = onFailure;
   }
 
+  /** Whether the child no longer reads, or nothing may be sent any more. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
   /** Queues a line, its end included. False: the queue is full or closed, and the line was not taken. */
   write(line: string): boolean {
     if (this.#queue.length + line.length > this.maxQueued) {

@@ -193,6 +193,17 @@ describe("host → child", () => {
     expect(await pending).toMatchObject({ code: "PROCESS_EXITED", details: { code: 9 } });
   });
 
+  test("until it is known why the input broke, further calls fail with IO, not as if a queue were full", async () => {
+    const { running, call } = scene();
+    const child = await running();
+    child.breakStdin();
+    const pending = failure(call("a"));
+    await settle();
+    expect((await failure(call("b"))).code).toBe("IO");
+    child.exit({ code: 9 });
+    expect((await pending).code).toBe("PROCESS_EXITED");
+  });
+
   test("a child that closed its output but lives cannot answer: IO", async () => {
     const { running, call, platform } = scene();
     const child = await running();
