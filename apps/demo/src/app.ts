@@ -85,10 +85,7 @@ export class App {
     if (path === "/metrics") return text(openMetricsContentType, this.#kernel.metrics.text());
     if (path === "/status") return text("application/json; charset=utf-8", this.#status());
     if (path === "/style.css") {
-      return text(
-        "text/css; charset=utf-8",
-        await readFile(new URL("style.css", import.meta.url), "utf8"),
-      );
+      return text("text/css; charset=utf-8", await readFile(new URL("style.css", import.meta.url), "utf8"));
     }
     return page(404, errorPage("Not found", "There is no such page."));
   }
@@ -129,7 +126,8 @@ export class App {
       return page(404, errorPage("Not found", "There is no such trial."));
     }
     // Other sites may link to Press but not make a reader's browser kill its plugins.
-    if (site === "cross-site") return page(403, errorPage("Refused", "Trials are started from Press itself."));
+    if (site === "cross-site")
+      return page(403, errorPage("Refused", "Trials are started from Press itself."));
     const account = await this.#trials.run(name as TrialName);
     return this.#rendered(account.kept ? 200 : 500, accountPage(account), account.page);
   }

@@ -76,7 +76,10 @@ async function buildReading(folder: URL): Promise<void> {
       .replace("@UNIT@", String(unit))
       // Minutes are rounded up: no page takes none.
       .replace("@ROUND@", String(unit - 1))
-      .replace("@BROKEN@", broken ? "(call $panic (i32.const 320) (global.get $broken_len)) (unreachable)" : "");
+      .replace(
+        "@BROKEN@",
+        broken ? "(call $panic (i32.const 320) (global.get $broken_len)) (unreachable)" : "",
+      );
     const module = wabt.parseWat("reading.wat", text, { bulk_memory: true });
     try {
       module.validate();

@@ -28,8 +28,10 @@ export function escapeHtml(text: string): string {
 }
 
 /** A template whose parts are escaped. */
-export function html(strings: TemplateStringsArray, ...parts: readonly Part[]): Html {
-  return new Html(strings.map((text, index) => text + (index < parts.length ? put(parts[index]) : "")).join(""));
+export function markup(strings: TemplateStringsArray, ...parts: readonly Part[]): Html {
+  return new Html(
+    strings.map((text, index) => text + (index < parts.length ? put(parts[index]) : "")).join(""),
+  );
 }
 
 function put(part: Part): string {

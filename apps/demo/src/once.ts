@@ -112,7 +112,10 @@ async function warmUp(shelves: readonly Shelf[]): Promise<string> {
 
 async function showPages({ url }: Press, expect: Expectations, drafts: string): Promise<void> {
   const index = await get(url, "/");
-  expect.that("/ lists the repository's pages", index.status === 200 && index.body.includes('href="/pages/README.md"'));
+  expect.that(
+    "/ lists the repository's pages",
+    index.status === 200 && index.body.includes('href="/pages/README.md"'),
+  );
   const page = await get(url, "/pages/docs/hooks.md");
   const has = (text: string): boolean => page.body.includes(text);
   expect.that("a page is made by a native plugin (Markdown)", has('<h1 id="hooks">'));
@@ -124,23 +127,43 @@ async function showPages({ url }: Press, expect: Expectations, drafts: string): 
   await writeFile(draft, "# A draft\n\nIt says <script>alert(1)</script> and [x](javascript:alert(1)).\n");
   const added = await get(url, "/pages/drafts/draft.md");
   expect.that("a file that was added is served at the next request", added.body.includes("A draft"));
-  const escaped = added.body.includes("&lt;script&gt;alert(1)&lt;/script&gt;") && !added.body.includes("<script");
-  expect.that("raw HTML is escaped, and no link leads to a script", escaped && !added.body.includes('href="javascript'));
+  const escaped =
+    added.body.includes("&lt;script&gt;alert(1)&lt;/script&gt;") && !added.body.includes("<script");
+  expect.that(
+    "raw HTML is escaped, and no link leads to a script",
+    escaped && !added.body.includes('href="javascript'),
+  );
   expect.that("… and it is listed", (await get(url, "/")).body.includes("/pages/drafts/draft.md"));
   await writeFile(draft, "# An edited draft\n");
   const edited = await get(url, "/pages/drafts/draft.md");
-  expect.that("a file that was edited is served at the next request", edited.body.includes("An edited draft"));
+  expect.that(
+    "a file that was edited is served at the next request",
+    edited.body.includes("An edited draft"),
+  );
 
-  const outside = ["/pages/../package.json", "/pages/..%2f..%2fetc%2fpasswd.md", "/pages/docs/%2e%2e/%2e%2e/x.md"];
+  const outside = [
+    "/pages/../package.json",
+    "/pages/..%2f..%2fetc%2fpasswd.md",
+    "/pages/docs/%2e%2e/%2e%2e/x.md",
+  ];
   const answers = await Promise.all(outside.map((path) => get(url, path)));
-  expect.that("paths that lead out of the folder are refused", answers.every(({ status }) => status === 403));
+  expect.that(
+    "paths that lead out of the folder are refused",
+    answers.every(({ status }) => status === 403),
+  );
 }
 
 /** What the readers ask for all the while: every page, the list, the status and the metrics. */
 async function streamPaths({ url }: Press, sabotage: Sabotage | undefined): Promise<readonly string[]> {
   const { body } = await get(url, "/");
   const pages = [...body.matchAll(/href="(\/pages\/[^"]+)"/g)].map(([, path = "/"]) => path);
-  return [...pages, "/", "/status", "/metrics", ...(sabotage === "request" ? ["/pages/no-such-page.md"] : [])];
+  return [
+    ...pages,
+    "/",
+    "/status",
+    "/metrics",
+    ...(sabotage === "request" ? ["/pages/no-such-page.md"] : []),
+  ];
 }
 
 async function showTrials({ url }: Press, expect: Expectations, stream: RequestStream): Promise<void> {
@@ -148,16 +171,32 @@ async function showTrials({ url }: Press, expect: Expectations, stream: RequestS
     const sent = stream.counts.sent;
     const answer = await get(url, `/try/${name}`);
     expect.that(what, answer.status === 200, accountOf(answer));
-    expect.that("… the page says what happened", says.every((part) => part.test(answer.body)));
+    expect.that(
+      "… the page says what happened",
+      says.every((part) => part.test(answer.body)),
+    );
     // Readers are at it before, meanwhile and afterwards.
     while (stream.counts.sent < sent + READERS * 2) await get(url, "/pages/README.md");
   };
   const numbered = /generation<\/dt><dd>\d+ before, \d+ after/;
   const restarts = /restarts<\/dt><dd>\d+/;
   const recovery = /time to recover<\/dt><dd>[\d.]+ ms/;
-  await attempt("trap", "a plugin traps: one call ends, the module goes on", /WASM_TRAP/, numbered, restarts, recovery);
+  await attempt(
+    "trap",
+    "a plugin traps: one call ends, the module goes on",
+    /WASM_TRAP/,
+    numbered,
+    restarts,
+    recovery,
+  );
   await attempt("kill", "the child is killed by SIGKILL and started again", numbered, restarts, recovery);
-  await attempt("replace-broken", "a broken version is rolled back", /RELOAD_FAILED/, /1\.0\.0 before, 1\.0\.0 after/, numbered);
+  await attempt(
+    "replace-broken",
+    "a broken version is rolled back",
+    /RELOAD_FAILED/,
+    /1\.0\.0 before, 1\.0\.0 after/,
+    numbered,
+  );
   const still = await get(url, "/pages/README.md");
   expect.that("… and the old version serves on", /<p class="reading">\d+ words/.test(still.body));
   await attempt("replace-good", "a good version takes over", /1\.0\.0 before, 2\.0\.0 after/, numbered);
@@ -173,7 +212,11 @@ async function showStorm({ url, counts: { restarts } }: Press, expect: Expectati
     const crash = index % each === 0 ? crashes[(index / each) % crashes.length] : undefined;
     const path = crash === undefined ? "/pages/docs/hooks.md" : `/try/${crash}`;
     const answer = await get(url, path).catch(() => undefined);
-    return { crash: crash !== undefined, ok: answer?.status === 200, whole: answer?.headers.has("press-skipped") === false };
+    return {
+      crash: crash !== undefined,
+      ok: answer?.status === 200,
+      whole: answer?.headers.has("press-skipped") === false,
+    };
   });
   const answers = await Promise.all(all);
   const crashed = answers.filter(({ crash }) => crash);
@@ -196,9 +239,20 @@ async function showNumbers({ url }: Press, expect: Expectations): Promise<void> 
   const metrics = await get(url, "/metrics");
   const type = metrics.headers.get("content-type") ?? "";
   const { body } = metrics;
-  expect.that("/metrics is OpenMetrics text", type.startsWith("application/openmetrics-text") && body.endsWith("# EOF\n"));
-  const counted = ["keelson_pool_recycle_total", "keelson_restarts_total", "press_requests_total", "press_visits_total"];
-  expect.that("… with the kernel's series, a plugin's and Press's own", counted.every((name) => body.includes(name)));
+  expect.that(
+    "/metrics is OpenMetrics text",
+    type.startsWith("application/openmetrics-text") && body.endsWith("# EOF\n"),
+  );
+  const counted = [
+    "keelson_pool_recycle_total",
+    "keelson_restarts_total",
+    "press_requests_total",
+    "press_visits_total",
+  ];
+  expect.that(
+    "… with the kernel's series, a plugin's and Press's own",
+    counted.every((name) => body.includes(name)),
+  );
   const { modules } = await statusOf(url);
   const running = modules.filter(({ state }) => state === "running").map(({ id }) => id);
   expect.that("/status shows every plugin running", running.length === 5, running.sort().join(", "));
@@ -211,7 +265,11 @@ function checkStream({ sent, ok, degraded, failures }: StreamCounts, expect: Exp
 
 /** A process that the kernel has not started and cannot know of, marked as Press's own. */
 function leaveBehind(mark: string): ReturnType<typeof spawn> {
-  return spawn("sleep", ["60"], { env: { ...process.env, [RUN_MARK]: mark }, detached: true, stdio: "ignore" });
+  return spawn("sleep", ["60"], {
+    env: { ...process.env, [RUN_MARK]: mark },
+    detached: true,
+    stdio: "ignore",
+  });
 }
 
 async function checkSystem(
@@ -222,22 +280,38 @@ async function checkSystem(
 ): Promise<SystemLook> {
   const clean = report.orphans.length === 0 && report.errors.length === 0;
   const detail = report.errors.map(({ id, error }) => `${id}: ${error.message}`).join("; ");
-  expect.that("the kernel reports 5 modules stopped, no orphan, no error", clean && report.terminated.length === 5, detail);
+  expect.that(
+    "the kernel reports 5 modules stopped, no orphan, no error",
+    clean && report.terminated.length === 5,
+    detail,
+  );
   const near = (now?: number, then?: number): boolean => now === undefined || now <= (then ?? 0) + TOLERANCE;
   const settled = (now: SystemLook): boolean =>
-    now.processes.length === 0 && near(now.threads, before.threads) && near(now.descriptors, before.descriptors);
+    now.processes.length === 0 &&
+    near(now.threads, before.threads) &&
+    near(now.descriptors, before.descriptors);
   // Threads of the runtimes' pools that have nothing to do end within seconds.
   const after = await lookUntil([mark], settled, 15_000);
   const alive = after.processes.map(({ pid, command }) => `${pid} ${command}`).join("; ");
   expect.that("the system shows no process of ours any more", after.processes.length === 0, alive);
-  expect.that("… no thread more than before", near(after.threads, before.threads), change(before.threads, after.threads));
+  expect.that(
+    "… no thread more than before",
+    near(after.threads, before.threads),
+    change(before.threads, after.threads),
+  );
   const descriptors = change(before.descriptors, after.descriptors);
-  expect.that("… and no descriptor more than before", near(after.descriptors, before.descriptors), descriptors);
+  expect.that(
+    "… and no descriptor more than before",
+    near(after.descriptors, before.descriptors),
+    descriptors,
+  );
   return after;
 }
 
 function change(before: number | undefined, after: number | undefined): string {
-  return before === undefined || after === undefined ? "not visible on this system" : `${before} before, ${after} after`;
+  return before === undefined || after === undefined
+    ? "not visible on this system"
+    : `${before} before, ${after} after`;
 }
 
 function printReport(
@@ -251,7 +325,9 @@ function printReport(
   print(`requests   served ${counts.served}, failed ${counts.failed}, without a filter ${counts.degraded}`);
   print(`stream     sent ${stream?.sent ?? 0}, failed ${stream?.failures.length ?? 0}`);
   print(`plugins    restarts ${counts.restarts}, rollbacks ${counts.rollbacks}`);
-  print(`kernel     stopped ${report.terminated.join(", ")}; orphans ${report.orphans.length}, errors ${report.errors.length}`);
+  print(
+    `kernel     stopped ${report.terminated.join(", ")}; orphans ${report.orphans.length}, errors ${report.errors.length}`,
+  );
   const alive = after.processes.map(({ pid, command }) => `${pid} ${command}`);
   print(`system     processes alive: ${alive.length === 0 ? "none" : alive.join("; ")}`);
   print(`           threads ${change(before.threads, after.threads)}`);

@@ -44,14 +44,19 @@ export function parseOptions(args: readonly string[]): Options {
     },
   });
   const port = Number(values.port);
-  if (!/^\d+$/.test(values.port) || port > 65_535) throw new RangeError("--port takes a number from 0 to 65535");
+  if (!/^\d+$/.test(values.port) || port > 65_535)
+    throw new RangeError("--port takes a number from 0 to 65535");
   const runtime = oneOf("--runtime", runtimeNames, values.runtime);
   const sabotage = oneOf("--sabotage", sabotages, values.sabotage);
   if (sabotage !== undefined && !values.once) throw new RangeError("--sabotage goes with --once");
   return { help: values.help, once: values.once, port, runtime, sabotage };
 }
 
-function oneOf<T extends string>(option: string, names: readonly T[], value: string | undefined): T | undefined {
+function oneOf<T extends string>(
+  option: string,
+  names: readonly T[],
+  value: string | undefined,
+): T | undefined {
   if (value === undefined) return undefined;
   const found = names.find((name) => name === value);
   if (found === undefined) throw new RangeError(`${option} takes one of ${names.join(", ")}`);

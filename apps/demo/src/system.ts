@@ -42,7 +42,7 @@ interface Running {
 /** Those among `all` that are ours: marked, or descending from this process. */
 function ours(all: readonly Running[]): Running[] {
   const family = new Set([process.pid]);
-  for (let before = 0; before < family.size; ) {
+  for (let before = 0; before < family.size;) {
     before = family.size;
     for (const { pid, parent } of all) if (family.has(parent)) family.add(pid);
   }
@@ -83,7 +83,9 @@ function lookByPs(): SystemLook {
   const all = lines.flatMap((line): Running[] => {
     const [, pid, parent, command = ""] = /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(line) ?? [];
     const own = command.startsWith("ps -A -o pid=,ppid=");
-    return pid === undefined || own ? [] : [{ pid: Number(pid), parent: Number(parent), command, marked: false }];
+    return pid === undefined || own
+      ? []
+      : [{ pid: Number(pid), parent: Number(parent), command, marked: false }];
   });
   return { processes: ours(all), threads: undefined, descriptors: undefined };
 }

@@ -1,5 +1,5 @@
 import type { ModuleStatus } from "keelson";
-import { Html, html, type Part } from "./html.ts";
+import { Html, markup, type Part } from "./html.ts";
 import type { PageEntry } from "./library.ts";
 import type { Rendered, Step } from "./pipeline.ts";
 import type { PressCounts } from "./press.ts";
@@ -21,7 +21,7 @@ export function indexPage(
 ): string {
   return layout(
     "Press",
-    html`<header class="masthead">
+    markup`<header class="masthead">
         <h1>Press</h1>
         <p>
           The Markdown files of this repository, made into pages by plugins of four kinds. Break one: the others go
@@ -33,7 +33,7 @@ export function indexPage(
         <ul class="pages">
           ${pages.map(
             ({ path, title }) =>
-              html`<li>
+              markup`<li>
                 <a href="/pages/${path.split("/").map(encodeURIComponent).join("/")}">${title}</a>
                 <small>${path}${visitsOf(visits[path])}</small>
               </li>`,
@@ -60,7 +60,7 @@ export function indexPage(
 export function markdownPage(path: string, rendered: Rendered): string {
   return layout(
     `${path} · Press`,
-    html`${breadcrumb(path)}
+    markup`${breadcrumb(path)}
       <article>${new Html(rendered.html)}</article>
       ${credits(rendered.steps)}`,
   );
@@ -70,15 +70,15 @@ export function markdownPage(path: string, rendered: Rendered): string {
 export function accountPage({ title, story, facts, kept, page }: Account): string {
   return layout(
     `${title} · Press`,
-    html`${breadcrumb("try")}
+    markup`${breadcrumb("try")}
       <section class="account ${kept ? "kept" : "broken"}">
         <h1>${title}</h1>
         <p>${story}</p>
         <dl>
-          ${facts.map(({ name, value }) => html`<dt>${name}</dt><dd>${value}</dd>`)}
+          ${facts.map(({ name, value }) => markup`<dt>${name}</dt><dd>${value}</dd>`)}
         </dl>
       </section>
-      ${page !== undefined && html`<article>${new Html(page.html)}</article>${credits(page.steps)}`}
+      ${page !== undefined && markup`<article>${new Html(page.html)}</article>${credits(page.steps)}`}
       <section>
         <h2>Again</h2>
         ${trialLinks()}
@@ -88,11 +88,11 @@ export function accountPage({ title, story, facts, kept, page }: Account): strin
 
 /** A page that says why there is none. */
 export function errorPage(title: string, story: string): string {
-  return layout(`${title} · Press`, html`${breadcrumb("")}<h1>${title}</h1><p>${story}</p>`);
+  return layout(`${title} · Press`, markup`${breadcrumb("")}<h1>${title}</h1><p>${story}</p>`);
 }
 
 function layout(title: string, body: Html): string {
-  const page = html`<!doctype html>
+  const page = markup`<!doctype html>
     <html lang="en">
       <head>
         <meta charset="utf-8" />
@@ -110,23 +110,26 @@ function layout(title: string, body: Html): string {
 }
 
 function breadcrumb(path: string): Html {
-  return html`<nav aria-label="Where you are"><a href="/">Press</a>${path !== "" && html` <span>/ ${path}</span>`}</nav>`;
+  return markup`<nav aria-label="Where you are"><a href="/">Press</a>${path !== "" && markup` <span>/ ${path}</span>`}</nav>`;
 }
 
 /** Which plugins a page went through, and which it goes without. */
 function credits(steps: readonly Step[]): Html {
   const skipped = steps.filter((step) => step.skipped !== undefined);
-  return html`<footer>
+  return markup`<footer>
     ${skipped.map(
       ({ id, skipped: reason }) =>
-        html`<p class="skipped">This page is served without the plugin <b>${id}</b>: ${reason?.code}, ${reason?.message}</p>`,
+        markup`<p class="skipped">This page is served without the plugin <b>${id}</b>: ${reason?.code}, ${reason?.message}</p>`,
     )}
     <p>
       Made by
       ${joined(
         steps
           .filter((step) => step.skipped === undefined)
-          .map(({ id, ms, attempts }) => html`${id} <small>${ms.toFixed(1)} ms${attempts > 1 && `, ${attempts} attempts`}</small>`),
+          .map(
+            ({ id, ms, attempts }) =>
+              markup`${id} <small>${ms.toFixed(1)} ms${attempts > 1 && `, ${attempts} attempts`}</small>`,
+          ),
       )}
     </p>
   </footer>`;
@@ -137,20 +140,20 @@ function joined(parts: readonly Html[]): Part {
 }
 
 function trialLinks(): Html {
-  return html`<ul class="trials">
-    ${trialNames.map((name) => html`<li><a href="/try/${name}" rel="nofollow">${invitations[name]}</a></li>`)}
+  return markup`<ul class="trials">
+    ${trialNames.map((name) => markup`<li><a href="/try/${name}" rel="nofollow">${invitations[name]}</a></li>`)}
   </ul>`;
 }
 
 function moduleTable(modules: readonly ModuleStatus[]): Html {
-  return html`<table>
+  return markup`<table>
     <thead>
       <tr><th>plugin</th><th>kind</th><th>version</th><th>state</th><th>generation</th><th>restarts</th></tr>
     </thead>
     <tbody>
       ${modules.map(
         ({ metadata, state, generation, supervisor }) =>
-          html`<tr>
+          markup`<tr>
             <td title="${metadata.description ?? ""}">${metadata.id}</td>
             <td>${metadata.kind}</td>
             <td>${metadata.version}</td>

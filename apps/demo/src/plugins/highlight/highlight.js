@@ -17,7 +17,8 @@ const TOKEN =
 
 /** The HTML of a page with its code blocks coloured. */
 function highlight(html) {
-  const block = /(<pre><code class="language-(?:ts|js|json|sh|bash|toml|rust|go)[^"]*">)([^]*?)(<\/code><\/pre>)/g;
+  const block =
+    /(<pre><code class="language-(?:ts|js|json|sh|bash|toml|rust|go)[^"]*">)([^]*?)(<\/code><\/pre>)/g;
   return html.replace(block, (_, open, code, close) => open + code.replace(TOKEN, colour) + close);
 }
 
@@ -39,7 +40,10 @@ function answer({ request_id, method, payload }) {
   } else if (method === "health") {
     send({ reply_id: request_id, result: true });
   } else {
-    send({ reply_id: request_id, error: { code: "UNKNOWN_METHOD", message: `highlight has no method "${method}"` } });
+    send({
+      reply_id: request_id,
+      error: { code: "UNKNOWN_METHOD", message: `highlight has no method "${method}"` },
+    });
   }
 }
 

@@ -17,7 +17,8 @@ export default function markdown(): Module {
   });
   return {
     call({ method, payload }: Call): Value {
-      if (method !== "render" || typeof payload !== "string") throw new TypeError("render takes Markdown as text");
+      if (method !== "render" || typeof payload !== "string")
+        throw new TypeError("render takes Markdown as text");
       return renderer.render(payload);
     },
   };

@@ -7,7 +7,9 @@ export default function visits(): Module {
   let total: { add(): void } | undefined;
   return {
     init(context: ModuleContext): void {
-      total = context.metrics.counter("press_visits_total", { help: "Pages that were served whole or in part." });
+      total = context.metrics.counter("press_visits_total", {
+        help: "Pages that were served whole or in part.",
+      });
     },
     call({ method, payload }: Call): Value {
       if (method === "counts") return Object.fromEntries(counts);
