@@ -81,7 +81,7 @@ class KeelsonKernel implements Kernel {
     this.#bus = createBus({ clock, random, log, metrics: this.metrics, logCapacity: options.logCapacity ?? DEFAULTS.logCapacity });
     this.bus = createBusDoor(this.#bus, { source: "host", live: true });
     this.#hooks = createHooks({ clock, log, metrics: this.metrics });
-    this.#deadlines = new DeadlineQueue(clock);
+    this.#deadlines = new DeadlineQueue(clock, false, true);
     this.#router = new Router(this.#entries, clock, this.#deadlines, options.callTimeoutMs ?? DEFAULTS.callTimeoutMs);
     for (const loader of [nativeLoader, processLoader, ...(options.loaders ?? [])]) this.#loaders.set(loader.kind, loader);
     const publish = (topic: string, data: Value): void => this.#bus.publish(topic, data);

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { DeadlineQueue, type PendingDeadline } from "../../src/primitives/deadline.ts";
-import { createFakeClock } from "../../src/testing/index.ts";
+import { createFakeClock, settle } from "../../src/testing/index.ts";
 
 test("deadlines run in order of time on one timer", async () => {
   const clock = createFakeClock();
@@ -68,4 +68,24 @@ test("whatever is added and cancelled, exactly those not cancelled run, none ear
     ),
     { numRuns: 100 },
   );
+});
+
+test("a lazy queue keeps its timer from one deadline to the next, and lets it go when no more come", async () => {
+  const clock = createFakeClock();
+  let made = 0;
+  const counting = { ...clock, after: (ms: number, run: () => void) => (made++, clock.after(ms, run)) };
+  const queue = new DeadlineQueue(counting, false, true);
+  for (let n = 0; n < 100; n++) {
+    const pending = queue.add(clock.now() + 1000, () => {});
+    await Promise.resolve();
+    queue.cancel(pending);
+    await Promise.resolve();
+  }
+  expect(made).toBe(1);
+  await settle();
+  expect(clock.pending).toBe(0);
+  let ran = 0;
+  queue.add(clock.now() + 10, () => ran++);
+  await clock.advance(10);
+  expect([ran, clock.pending]).toEqual([1, 0]);
 });
