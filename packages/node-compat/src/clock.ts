@@ -14,6 +14,8 @@ export interface ClockOptions {
  * never comes, and a negative or missing one counts as 0.
  */
 export function createClock(options: ClockOptions = {}): Clock {
+  // Held here because looking the global up costs a quarter of a reading on Deno; calls read the clock twice.
+  const { performance } = globalThis;
   const unref = options.unref ?? ((timer: ReturnType<typeof setTimeout>): void => void timer.unref());
   return {
     now: () => performance.now(),
