@@ -14,12 +14,18 @@ export class CoreModule implements WasmModule {
   readonly #settings: WasmSettings;
   readonly #cache: CompileCache;
   #blueprint: Blueprint | undefined;
+  /** Made by prepare() and not yet asked for. */
+  #first: Instance | undefined;
 
   constructor(settings: WasmSettings, cache: CompileCache) {
     this.#settings = settings;
     this.#cache = cache;
   }
 
+  /**
+   * Compiles, and makes the first instance: what cannot be linked or traps at its start must fail the start of its generation, also of a
+   * pool that keeps nothing warm, or a reload would hand it the calls.
+   */
   async prepare(context: ModuleContext): Promise<void> {
     const { abi, imports, maxMemoryBytes, unenforced } = this.#settings;
     if (unenforced.length > 0) {
@@ -33,11 +39,23 @@ export class CoreModule implements WasmModule {
     const shape = shapeOf(module, outline);
     const profile = chooseProfile(shape, context.id, abi);
     this.#blueprint = { module, shape, profile, imports, maxMemoryBytes, capped };
+    this.#first = this.#make(this.#blueprint, context);
+    context.scope.defer(() => this.#takeFirst()?.[Symbol.dispose]());
   }
 
   instantiate(context: ModuleContext): MaybePromise<Instance> {
     const blueprint = this.#blueprint;
     if (blueprint === undefined) return this.prepare(context).then(() => this.instantiate(context));
+    return this.#takeFirst() ?? this.#make(blueprint, context);
+  }
+
+  #takeFirst(): Instance | undefined {
+    const first = this.#first;
+    this.#first = undefined;
+    return first;
+  }
+
+  #make(blueprint: Blueprint, context: ModuleContext): Instance {
     const live = liveInstances(context.platform);
     live.take(context.id, this.#settings.maxInstances);
     try {
