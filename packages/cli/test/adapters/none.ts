@@ -1,0 +1,2 @@
+// No adapter: it exports no platform().
+export const nothing = undefined;

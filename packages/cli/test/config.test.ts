@@ -1,0 +1,59 @@
+import { isKeelsonError, nativeModule } from "@keelson/core";
+import { expect, test } from "vitest";
+import { parseConfig } from "../src/config.ts";
+
+const FILE = new URL("file:///srv/app/keelson.config.json");
+
+/** The paths of what is wrong with a configuration. */
+function wrong(config: unknown): string[] {
+  try {
+    parseConfig(config, FILE);
+  } catch (error) {
+    if (!isKeelsonError(error, "INVALID_OPTIONS")) throw error;
+    const { issues } = error.details as { readonly issues: readonly { readonly path: string }[] };
+    return issues.map(({ path }) => path);
+  }
+  return [];
+}
+
+test("paths are resolved against the configuration's folder, odd characters included", () => {
+  const { plugins } = parseConfig({ plugins: ["./a.wasm", { path: "../b c#1?%", id: "b" }, "/opt/x"] }, FILE);
+  expect(plugins.map((plugin) => ("url" in plugin ? plugin.url.href : ""))).toEqual([
+    "file:///srv/app/a.wasm",
+    "file:///srv/b%20c%231%3F%25",
+    "file:///opt/x",
+  ]);
+  expect(plugins[1]).toMatchObject({ id: "b" });
+});
+
+test("definitions are taken as they are, from plugins and from modules", () => {
+  const one = nativeModule({ id: "one" });
+  const two = nativeModule({ id: "two" });
+  expect(parseConfig({ plugins: [one], modules: [two] }, FILE).plugins).toEqual([one, two]);
+});
+
+test("an empty configuration is fine", () => {
+  expect(parseConfig({}, FILE)).toEqual({ kernel: {}, plugins: [] });
+});
+
+test.each([
+  [null, [""]],
+  [[], [""]],
+  ["x", [""]],
+  [{ plugin: [] }, ["plugin"]],
+  [{ plugins: {} }, ["plugins"]],
+  [{ plugins: [7, "", { pth: "x" }, { path: "x", id: 3 }] }, ["plugins[0]", "plugins[1]", "plugins[2].pth", "plugins[2].path", "plugins[3].id"]],
+  [{ kernel: [] }, ["kernel"]],
+  [{ kernel: { drainMs: -1, callTimeoutMs: "1", calTimeoutMs: 1 } }, ["kernel.calTimeoutMs", "kernel.callTimeoutMs", "kernel.drainMs"]],
+  [{ kernel: { loaders: ["x"] } }, ["kernel.loaders"]],
+  [{ modules: ["./x.wasm", null] }, ["modules[0]", "modules[1]"]],
+  [{ modules: [{ id: "x" }] }, ["modules[0].command"]],
+  [{ modules: [{ id: "x", command: "x", args: "y", comand: "z" }] }, ["modules[0].comand", "modules[0].args"]],
+  [{ modules: [{ id: "x", command: "x", graceMs: -1 }] }, ["modules[0]"]],
+])("%j is refused, and each mistake is named", (config, paths) => {
+  expect(wrong(config)).toEqual(paths);
+});
+
+test("each issue says what to do next", () => {
+  expect(() => parseConfig({ plugin: [], modules: ["./x"] }, FILE)).toThrow(/did you mean `plugins`\?[\s\S]*paths belong into plugins[\s\S]*hint: /);
+});

@@ -1,0 +1,102 @@
+import { readFileSync } from "node:fs";
+import process from "node:process";
+import { expect, test, vi } from "vitest";
+import { main } from "../src/main.ts";
+import { keelson, runtime } from "./program.ts";
+
+const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { version: string };
+
+/** Runs the command line in this very process; child processes take a second each on a busy machine. */
+async function here(...argv: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  const written = { stdout: "", stderr: "" };
+  const spies = (["stdout", "stderr"] as const).map((name) =>
+    vi.spyOn(process[name], "write").mockImplementation((text) => {
+      written[name] += String(text);
+      return true;
+    }),
+  );
+  try {
+    const code = await main(argv);
+    return { code, ...written };
+  } finally {
+    for (const spy of spies) spy.mockRestore();
+  }
+}
+
+test("the program exits with what main answers, and prints on the right streams", async () => {
+  expect(await keelson(["--version"])).toMatchObject({ code: 0, stdout: `${version}\n`, stderr: "" });
+  expect(await keelson(["runn"])).toMatchObject({ code: 2, stdout: "", stderr: 'keelson: there is no command "runn"\n  hint: did you mean "run"?\n' });
+});
+
+test("--version prints the version alone, behind a command too", async () => {
+  expect(await here("--version")).toEqual({ code: 0, stdout: `${version}\n`, stderr: "" });
+  expect(await here("run", "--version")).toEqual({ code: 0, stdout: `${version}\n`, stderr: "" });
+});
+
+test("--help names every command, and each command describes its own options without colours in a pipe", async () => {
+  const help = await here("--help");
+  expect(help.code).toBe(0);
+  for (const command of ["run", "check", "conformance"]) {
+    expect(help.stdout).toContain(command);
+    const own = await here(command, "--help");
+    expect(own.code).toBe(0);
+    expect(own.stdout).toContain(`keelson ${command}`);
+    expect(own.stdout).toContain("--json");
+    expect(own.stdout).not.toContain("\u001b");
+  }
+});
+
+test("no command at all prints the help and exits with 2", async () => {
+  const { code, stdout } = await here();
+  expect(code).toBe(2);
+  expect(stdout).toContain("COMMANDS");
+});
+
+test.each([
+  [["runn"], 'did you mean "run"?'],
+  [["frobnicate"], "commands are run, check, conformance"],
+  [["--verson"], 'did you mean "--version"?'],
+  [["run", "--onse", "x.json"], "did you mean --once?"],
+  [["run"], "keelson run --help"],
+  [["run", "a.json", "b.json"], "keelson run --help"],
+  [["run", "--once=yes", "a.json"], "keelson run --help"],
+  [["check", "-x", "a.json"], "keelson check --help"],
+  [["conformance", "--only"], "keelson conformance --help"],
+  [["conformance", "--only", "--json"], "keelson conformance --help"],
+])("%j is refused with exit code 2 and a hint", async (args, hint) => {
+  const { code, stdout, stderr } = await here(...args);
+  expect(code).toBe(2);
+  expect(stdout).toBe("");
+  expect(stderr).toContain(hint);
+});
+
+test("an error prints its code, message and hint; its stack only with --verbose or DEBUG", async () => {
+  const plain = await here("run", "nowhere.json");
+  expect(plain.code).toBe(1);
+  expect(plain.stderr).toMatch(/^NOT_FOUND: There is no .*nowhere\.json\n {2}hint: /);
+  expect(plain.stderr).not.toMatch(/^\s+at /m);
+  expect((await here("run", "nowhere.json", "--verbose")).stderr).toMatch(/^\s+at /m);
+  vi.stubEnv("DEBUG", "1");
+  expect((await here("run", "nowhere.json")).stderr).toMatch(/^\s+at /m);
+  vi.unstubAllEnvs();
+});
+
+test("conformance runs the chosen checks on the adapter of the runtime at hand", async () => {
+  const { code, stdout } = await keelson(["conformance", "--json", "--only", "pool."]);
+  const report = JSON.parse(stdout) as { platform: { name: string }; results: { id: string }[]; counts: { failed: number } };
+  expect(report.platform.name).toBe(runtime);
+  expect(report.results.length).toBeGreaterThan(0);
+  expect(report.results.every(({ id }) => id.startsWith("pool."))).toBe(true);
+  expect(report.counts.failed).toBe(0);
+  expect(code).toBe(0);
+});
+
+test("conformance exits with 1 for an adapter that breaks a promise, and for one that cannot be used", async () => {
+  const broken = new URL("adapters/broken.ts", import.meta.url).pathname;
+  const { code, stdout } = await keelson(["conformance", "--adapter", broken, "--only", "pool."]);
+  expect(stdout).toContain("FAILED");
+  expect(code).toBe(1);
+  const none = await keelson(["conformance", "--adapter", new URL("adapters/none.ts", import.meta.url).pathname]);
+  expect(none.code).toBe(1);
+  expect(none.stderr).toContain("INVALID_OPTIONS");
+});

@@ -1,0 +1,138 @@
+import { expect, test } from "vitest";
+import { ENTRY, folderWith, keelson, scriptCommand, start, type Ended } from "./program.ts";
+
+/** A child that says that it is there, answers nothing, and ends with its standard input. */
+const CHILD = `
+  import process from "node:process";
+  console.log(JSON.stringify({ event_id: "1", source: "module", timestamp_ms: 0, module: "c", event_type: "ready", payload: process.pid }));
+  process.stdin.resume();
+`;
+
+const [command, args] = scriptCommand("child.mjs");
+const WITH_CHILD = { "child.mjs": CHILD, "keelson.config.json": JSON.stringify({ modules: [{ id: "child", command, args }] }) };
+
+function config(modules: string): Readonly<Record<string, string>> {
+  return {
+    "keelson.config.ts": `import process from "node:process";\nimport { defineConfig, nativeModule } from "${ENTRY}";\nexport default defineConfig({ modules: [${modules}] });\n`,
+  };
+}
+
+const GREETER = `nativeModule({ id: "greeter", version: "1.0.0", methods: { hello: () => "hello" } })`;
+
+/** The lines of `--json`, all of which must be objects with a type. */
+function linesOf({ stdout }: Ended): { type: string; [key: string]: unknown }[] {
+  return stdout
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line) as { type: string });
+}
+
+test("run --once starts, asks for health, reports, shuts down and exits with 0", async () => {
+  const { code, stdout, stderr } = await keelson(["run", "keelson.config.ts", "--once"], folderWith(config(GREETER)));
+  expect(stderr).toBe("");
+  expect(stdout).toContain("module.started id=greeter");
+  expect(stdout).toContain("greeter healthy");
+  expect(stdout).toMatch(/greeter +native +1\.0\.0 +running/);
+  expect(stdout).toContain("shut down: 1 stopped, 0 orphans, 0 errors");
+  expect(code).toBe(0);
+});
+
+test("run --once exits with 1 when a module does not start, and starts the others", async () => {
+  const modules = `${GREETER}, nativeModule({ id: "sick", start() { throw new Error("no engine"); } })`;
+  const { code, stdout, stderr } = await keelson(["run", "keelson.config.ts", "--once"], folderWith(config(modules)));
+  expect(stderr).toContain("MODULE_FAILED");
+  expect(stderr).toContain("no engine");
+  expect(stdout).toContain("greeter healthy");
+  expect(stdout).toContain("sick not healthy");
+  expect(code).toBe(1);
+});
+
+test("run --once exits with 1 when a module says that it is not healthy", async () => {
+  const modules = `nativeModule({ id: "tired", health: () => ({ healthy: false, message: "needs sleep" }) })`;
+  const { code, stdout } = await keelson(["run", "keelson.config.ts", "--once"], folderWith(config(modules)));
+  expect(stdout).toContain("tired not healthy: needs sleep");
+  expect(code).toBe(1);
+});
+
+test("run --once --json prints objects alone: events, health, status and the report, errors among them", async () => {
+  const modules = `${GREETER}, nativeModule({ id: "sick", start() { throw new Error("no engine"); } })`;
+  const ended = await keelson(["run", "keelson.config.ts", "--once", "--json"], folderWith(config(modules)));
+  const lines = linesOf(ended);
+  expect(lines).toContainEqual(expect.objectContaining({ type: "event", topic: "module.started" }));
+  expect(lines).toContainEqual({ type: "health", id: "greeter", healthy: true });
+  expect(lines).toContainEqual(expect.objectContaining({ type: "error", code: "MODULE_FAILED" }));
+  const status = lines.find(({ type }) => type === "status");
+  expect(status?.["modules"]).toEqual([
+    { id: "greeter", version: "1.0.0", kind: "native", state: "running", generation: 1, in_flight: 0, restarts: 0 },
+    expect.objectContaining({ id: "sick", state: "failed", error: expect.objectContaining({ code: "MODULE_FAILED" }) }),
+  ]);
+  expect(lines.at(-1)).toEqual({ type: "report", terminated: expect.arrayContaining(["greeter"]), orphans: [], errors: [] });
+  expect(ended.code).toBe(1);
+});
+
+test("run takes a child process from a JSON configuration, relative to its folder", async () => {
+  const folder = folderWith(WITH_CHILD);
+  const ended = await keelson(["run", `${folder}/keelson.config.json`, "--once", "--json"]);
+  expect(linesOf(ended).at(-1)).toEqual({ type: "report", terminated: ["child"], orphans: [], errors: [] });
+  expect(ended.code).toBe(0);
+});
+
+test("run exits with 1 and names the plugin when a path leads nowhere, and when nothing runs", async () => {
+  const folder = folderWith({ "keelson.config.json": `{ "plugins": ["./absent.wasm"] }` });
+  const { code, stderr } = await keelson(["run", "keelson.config.json"], folder);
+  expect(stderr).toContain("absent.wasm");
+  expect(code).toBe(1);
+});
+
+test("a configuration that throws, exports nothing or is not JSON is INVALID_OPTIONS", async () => {
+  const folder = folderWith({ "throws.ts": `throw new Error("by itself");`, "empty.ts": "export {};", "broken.json": "{ plugins: [] }" });
+  for (const file of ["throws.ts", "empty.ts", "broken.json"]) {
+    const { code, stderr } = await keelson(["run", file], folder);
+    expect(stderr).toMatch(/^INVALID_OPTIONS: /);
+    expect(stderr).toContain("hint: ");
+    expect(code).toBe(1);
+  }
+});
+
+test.each(["SIGINT", "SIGTERM"] as const)("%s shuts down once, prints the report and ends the children; exit code 0", async (signal) => {
+  const program = start(["run", "keelson.config.json"], folderWith(WITH_CHILD));
+  await program.said("module.started id=child");
+  program.kill(signal);
+  const { code, stdout } = await program.ended;
+  expect(stdout).toContain(`${signal}: shutting down`);
+  expect(stdout).toContain("shut down: 1 stopped, 0 orphans, 0 errors");
+  expect(code).toBe(0);
+});
+
+const STUBBORN = `nativeModule({ id: "stubborn", stop: () => new Promise(() => {}), deadlines: { stopMs: 600000 } })`;
+
+test("a second SIGINT ends at once with exit code 130", async () => {
+  const program = start(["run", "keelson.config.ts"], folderWith(config(STUBBORN)));
+  await program.said("module.started id=stubborn");
+  program.kill("SIGINT");
+  await program.said("SIGINT: shutting down");
+  program.kill("SIGINT");
+  const { code, stdout } = await program.ended;
+  expect(stdout).not.toContain("shut down:");
+  expect(code).toBe(130);
+});
+
+test("a second SIGTERM changes nothing", async () => {
+  const modules = `nativeModule({ id: "slow", stop: () => new Promise((resolve) => { process.once("SIGUSR2", resolve); console.log("waiting"); }) })`;
+  const program = start(["run", "keelson.config.ts"], folderWith(config(modules)));
+  await program.said("module.started id=slow");
+  program.kill("SIGTERM");
+  await program.said("waiting");
+  program.kill("SIGTERM");
+  program.kill("SIGUSR2");
+  const { code, stdout } = await program.ended;
+  expect(stdout.match(/shut down:/g)).toHaveLength(1);
+  expect(code).toBe(0);
+});
+
+test("what a module leaves behind does not keep the program alive, and is told", async () => {
+  const modules = `nativeModule({ id: "litter", start() { setInterval(() => {}, 1000); } })`;
+  const { code, stderr } = await keelson(["run", "keelson.config.ts", "--once"], folderWith(config(modules)));
+  expect(stderr).toContain("keeps the program alive");
+  expect(code).toBe(1);
+});
