@@ -21,7 +21,7 @@ export interface KernelOptions {
   readonly logCapacity?: number;
   /** Calls that may park while a module without overlap is replaced. Default 1,000. */
   readonly maxParked?: number;
-  /** How long a reload lets the calls of the old generation drain, ms. Default 5,000. */
+  /** How long a reload lets the calls of the old generation drain, ms. Default 30,000. */
   readonly drainMs?: number;
 }
 

@@ -186,7 +186,9 @@ export class Entry implements CallMeter {
     if (module?.health === undefined) return { healthy: true };
     const { clock, router } = this.#host;
     const now = clock.now();
-    const frame = new CallFrame(router, this.id, "health", undefined, undefined, now, now + HEALTH_TIMEOUT_MS, signal);
+    // Whoever gives a signal ends the wait himself, in a time of his own.
+    const deadline = signal === undefined ? now + HEALTH_TIMEOUT_MS : Infinity;
+    const frame = new CallFrame(router, this.id, "health", undefined, undefined, now, deadline, signal);
     const answer = module.health(frame);
     if (!isPromise(answer)) return answer;
     return (await frame.settle(life, answer as unknown as PromiseLike<Value>, uncounted)) as unknown as Health;

@@ -141,6 +141,28 @@ test("a module that is unhealthy three times in a row is restarted", async () =>
   expect(kernel.list()[0]).toMatchObject({ generation: 2, state: "running" });
 });
 
+test("a health check may take as long as its own timeoutMs says", async () => {
+  const { kernel, platform } = testKernel();
+  await kernel.register(
+    nativeModule({
+      id: "slow",
+      restart: { policy: "on-failure", backoff, health: { everyMs: 1_000, timeoutMs: 20_000, failures: 1 } },
+      create: () => {
+        let answer = (): void => {};
+        return {
+          start: ({ clock, scope }) => void scope.add(clock.after(11_000, () => answer())),
+          health: () => new Promise((resolve) => (answer = () => resolve({ healthy: true }))),
+        };
+      },
+    }),
+  );
+  await kernel.start("slow");
+  await platform.clock.advance(11_000);
+  expect(kernel.list()[0]).toMatchObject({ generation: 1, supervisor: { state: "healthy" } });
+  await platform.clock.advance(22_000);
+  expect(kernel.list()[0]?.generation).toBe(2);
+});
+
 test("after shutdown nothing restarts", async () => {
   const { kernel, platform } = testKernel();
   let context: ModuleContext | undefined;
