@@ -64,9 +64,14 @@ async function markdownFiles(folder: string, inside: string): Promise<string[]> 
     else if (entry.isFile() && entry.name.endsWith(".md")) files.push(inside + entry.name);
   }
   for (const name of folders.sort()) files.push(...(await markdownFiles(folder, name)));
-  // What lies at the top comes first, README before the rest.
-  const rank = (path: string): string => `${path.includes("/") ? 1 : 0}${path.endsWith("README.md") ? 0 : 1}`;
-  return inside === "" ? files.sort((a, b) => (rank(a) + a < rank(b) + b ? -1 : 1)) : files.sort();
+  if (inside !== "") return files.sort();
+  // At the top, what a reader begins with: the README, the other files, the documentation.
+  const order = (path: string): number => {
+    if (path === "README.md") return 0;
+    if (!path.includes("/")) return 1;
+    return path.startsWith("docs/") ? 2 : 3;
+  };
+  return files.sort((a, b) => order(a) - order(b) || (a < b ? -1 : 1));
 }
 
 function titleOf(markdown: string): string | undefined {

@@ -12,7 +12,7 @@ export interface Options {
   readonly once: boolean;
   readonly port: number;
   readonly runtime: RuntimeName | undefined;
-  readonly sabotage: Sabotage | undefined;
+  readonly sabotage: readonly Sabotage[];
 }
 
 export const help = `Press: this repository's Markdown files as pages, made by Keelson plugins of every kind.
@@ -24,7 +24,7 @@ Usage: npm start -- [options]
                         an expectation, and what the system shows afterwards. Ends with 0 only if every expectation held.
   --runtime <name>      Run on node, deno or bun, as installed in this repository; default: the runtime that runs this.
   --sabotage <what>     With --once only, to see it fail: "orphan" leaves a process behind that the kernel knows nothing of,
-                        "request" mixes a request that must fail into the others. Ends with 1.
+                        "request" mixes a request that must fail into the others. May be given twice. Ends with 1.
   --help                Print this.
 `;
 
@@ -40,24 +40,19 @@ export function parseOptions(args: readonly string[]): Options {
       once: { type: "boolean", default: false },
       port: { type: "string", default: "0" },
       runtime: { type: "string" },
-      sabotage: { type: "string" },
+      sabotage: { type: "string", multiple: true, default: [] },
     },
   });
   const port = Number(values.port);
   if (!/^\d+$/.test(values.port) || port > 65_535)
     throw new RangeError("--port takes a number from 0 to 65535");
-  const runtime = oneOf("--runtime", runtimeNames, values.runtime);
-  const sabotage = oneOf("--sabotage", sabotages, values.sabotage);
-  if (sabotage !== undefined && !values.once) throw new RangeError("--sabotage goes with --once");
+  const runtime = values.runtime === undefined ? undefined : oneOf("--runtime", runtimeNames, values.runtime);
+  const sabotage = values.sabotage.map((what) => oneOf("--sabotage", sabotages, what));
+  if (sabotage.length > 0 && !values.once) throw new RangeError("--sabotage goes with --once");
   return { help: values.help, once: values.once, port, runtime, sabotage };
 }
 
-function oneOf<T extends string>(
-  option: string,
-  names: readonly T[],
-  value: string | undefined,
-): T | undefined {
-  if (value === undefined) return undefined;
+function oneOf<T extends string>(option: string, names: readonly T[], value: string): T {
   const found = names.find((name) => name === value);
   if (found === undefined) throw new RangeError(`${option} takes one of ${names.join(", ")}`);
   return found;

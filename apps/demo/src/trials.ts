@@ -32,6 +32,7 @@ The plugin *typography* is WebAssembly. When it meets a code block in the langua
 \`unreachable\`. This page goes out without its work: see the straight quotes "here", and the footer.
 
 \`\`\`press-trap
+unreachable
 \`\`\`
 `;
 
