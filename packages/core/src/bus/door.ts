@@ -193,6 +193,10 @@ export class ExchangeDoor implements BusDoor, Party {
       if (sink.queue === undefined) this.#remove(sink);
       else sink.queue.close();
     }
+    this.refuse(error);
+  }
+
+  refuse(error: KeelsonError): void {
     for (const waiting of [...this.#waiting]) waiting.fail(error);
   }
 

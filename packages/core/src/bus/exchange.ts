@@ -62,6 +62,8 @@ export interface Route {
 
 /** A door, as the exchange sees it. */
 export interface Party {
+  /** Rejects with `error` what waits here for others. */
+  refuse(error: KeelsonError): void;
   /** The bus ends: subscriptions end after what they hold, what waits is rejected with `error`. */
   shut(error: KeelsonError): void;
 }
@@ -192,6 +194,8 @@ export class Exchange {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    // Who waits is told of the end, not of what the end does to those waited for.
+    for (const party of this.parties) party.refuse(this.refusal());
     for (const party of [...this.parties]) party.shut(this.refusal());
     this.parties.clear();
     this.deadlines.close();

@@ -282,10 +282,7 @@ describe("send", () => {
     await host.send("a", 1);
     const failed = [rejection(host.send("a", 2)), rejection(host.send("a", 3))];
     bus.close();
-    expect((await Promise.all(failed)).map(({ code }) => code)).toEqual([
-      "SUBSCRIPTION_CLOSED",
-      "SUBSCRIPTION_CLOSED",
-    ]);
+    expect((await Promise.all(failed)).map(({ code }) => code)).toEqual(["KERNEL_CLOSED", "KERNEL_CLOSED"]);
     expect(platform.clock.pending).toBe(0);
     expect((await rejection(host.send("a", 4))).code).toBe("KERNEL_CLOSED");
   });
