@@ -6,19 +6,17 @@ import { packAll } from "../packages.ts";
 import { runtimes } from "../runtimes.ts";
 import { type Check, settle } from "./check.ts";
 
-// The first program of a stranger: it must work with nothing but what npm installed.
+// The first program of a stranger: one install, six lines, no manifest.
 const PROGRAM = `
 import { createKernel } from "keelson";
 
-const kernel = await createKernel();
-await kernel.register({
-  metadata: { id: "greeter", name: "Greeter", version: "1.0.0", kind: "native" },
-  create: () => ({ call: (call) => "hello " + String(call.payload) }),
-});
-await kernel.start("greeter");
-console.log(await kernel.invoke("greeter", "greet", "world"));
-await kernel.shutdown();
+await using kernel = await createKernel();
+const plugin = await kernel.load("./x.wasm");
+console.log(await plugin.call("run"));
 `;
+
+// (module (func (export "run") (result i32) i32.const 42))
+const PLUGIN = Buffer.from("0061736d010000000105016000017f030201000707010372756e00000a06010400412a0b", "hex");
 
 /** The packed packages install into an empty project, and a first program compiles and runs there on every runtime. */
 export const installCheck: Check = {
@@ -36,6 +34,8 @@ export const installCheck: Check = {
         JSON.stringify({ type: "module", private: true, dependencies }),
       );
       writeFileSync(join(project, "first.ts"), PROGRAM);
+      writeFileSync(join(project, "x.wasm"), PLUGIN);
+      writeFileSync(join(project, "keelson.config.json"), JSON.stringify({ plugins: ["./x.wasm"] }));
       await runOrThrow(
         "npm",
         ["install", "--prefer-offline", "--no-audit", "--no-fund", "--ignore-scripts"],
@@ -50,11 +50,21 @@ export const installCheck: Check = {
         const { code, stdout, stderr } = await run(runtime.command, [...runtime.args, "first.ts"], {
           cwd: project,
         });
-        if (code !== 0 || stdout.trim() !== "hello world")
+        if (code !== 0 || stdout.trim() !== "42")
           problems.push(`on ${runtime.name}: ${stdout}${stderr}`);
       }
-      const help = await run("npx", ["--no-install", "keelson", "--help"], { cwd: project });
-      if (help.code !== 0) problems.push(`keelson --help: ${help.stdout}${help.stderr}`);
+      // As the shell of an npm script finds it, then on the other two by path.
+      const bin = join("node_modules", "keelson", "dist", "bin.js");
+      const commands: [name: string, command: string, args: readonly string[]][] = [
+        ["npx", "npx", ["--no-install", "keelson"]],
+        ...runtimes.map(({ name, command, args }): [string, string, string[]] => [name, command, [...args, bin]]),
+      ];
+      for (const [name, command, args] of commands) {
+        for (const words of [["--help"], ["run", "keelson.config.json", "--once"]]) {
+          const { code, stdout, stderr } = await run(command, [...args, ...words], { cwd: project });
+          if (code !== 0) problems.push(`keelson ${words.join(" ")} by ${name}: ${stdout}${stderr}`);
+        }
+      }
       return settle(problems, `on ${runtimes.map(({ name }) => name).join(", ")}`);
     } finally {
       rmSync(folder, { recursive: true });
