@@ -52,6 +52,7 @@ export function fileError(error: unknown, doing: string, path: string): KeelsonE
 
 const fileHints: Partial<Record<ErrorCode, string>> = {
   NOT_FOUND: "check the path; relative ones start at the working directory",
+  IO: "the cause is what the system said; look at the path, the disk and the mount",
 };
 
 /** What to do about a refusal: the flag, if it was the runtime that refused. */

@@ -43,6 +43,8 @@ export class ChildProcess implements Process {
     this.exited = launched.exited.then((exit) => {
       this.#ended = true;
       this.#input.fail();
+      // A termination under way closes it with the rest.
+      if (this.#termination === undefined) this.#input.close();
       return exit;
     });
   }
@@ -79,7 +81,7 @@ export class ChildProcess implements Process {
     // The report does not wait for the descriptors to be closed. Survivors may hold the pipes for ever.
     const survived = report.orphans.length > 0;
     setImmediate(() => {
-      this.#input.fail();
+      this.#input.close();
       this.stdout.release(survived);
       this.stderr.release(survived);
     });

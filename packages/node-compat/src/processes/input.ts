@@ -64,7 +64,7 @@ export class Input {
     if (!this.#busy) this.#sink.end();
   }
 
-  /** Gives up: nobody reads any more. */
+  /** Nobody reads any more: rejects those who wait and drops what is queued. The sink stays open until {@link close}. */
   fail(cause?: unknown): void {
     if (this.#failed) return;
     this.#failed = true;
@@ -74,6 +74,11 @@ export class Input {
     this.#bytes = 0;
     this.#room?.reject(this.#error());
     this.#room = undefined;
+  }
+
+  /** Closes the sink at once. */
+  close(): void {
+    this.fail();
     this.#sink.abort();
   }
 
@@ -110,15 +115,20 @@ export class Input {
       try {
         taken = this.#sink.write(chunk);
       } catch (error) {
-        this.fail(error);
+        this.#breakOff(error);
         return false;
       }
       if (taken !== undefined) {
         // Such a sink joins by itself: what comes until it is ready goes in one piece.
-        taken.then(this.#refill, (error: unknown) => this.fail(error));
+        taken.then(this.#refill, (error: unknown) => this.#breakOff(error));
         return false;
       }
     }
+  }
+
+  #breakOff(error: unknown): void {
+    this.fail(error);
+    this.#sink.abort();
   }
 
   readonly #refill = (): void => {

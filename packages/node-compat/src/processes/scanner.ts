@@ -19,8 +19,8 @@ export class Scanner {
   #next: Promise<Snapshot> | undefined;
   #dying = 0;
   #quiet: (() => void)[] = [];
-  /** Marks do not change in a life, so that they are read once: pid → [start, mark]. */
-  #marks = new Map<number, readonly [number, string]>();
+  /** What is read once in a process's life: it can lose a mark or a pipe it was born with, not come to another's. */
+  #born = new Map<number, Born>();
 
   constructor(table: ProcessTable, clock: Clock, own: ReadonlySet<number>, since: number) {
     this.#table = table;
@@ -63,19 +63,28 @@ export class Scanner {
   async #take(): Promise<Snapshot> {
     const entries = new Map<number, ProcessEntry>();
     for (const entry of await this.#table.list(this.#own, this.#since)) entries.set(entry.pid, entry);
-    for (const pid of this.#marks.keys()) if (!entries.has(pid)) this.#marks.delete(pid);
+    for (const pid of this.#born.keys()) if (!entries.has(pid)) this.#born.delete(pid);
     const { insight } = this.#table;
+    if (insight === undefined) return new Snapshot(entries, { mark: () => "", pipes: () => [] });
     return new Snapshot(entries, {
-      mark: (entry) => (insight === undefined ? "" : this.#markOf(entry, insight)),
-      pipes: ({ pid }) => insight?.pipes(pid) ?? [],
+      mark: (entry) => this.#bornWith(entry, insight).mark,
+      pipes: (entry) => this.#bornWith(entry, insight).pipes,
     });
   }
 
-  #markOf({ pid, start }: ProcessEntry, insight: ProcessInsight): string {
-    const kept = this.#marks.get(pid);
-    if (kept !== undefined && kept[0] === start) return kept[1];
+  #bornWith({ pid, start }: ProcessEntry, insight: ProcessInsight): Born {
+    const kept = this.#born.get(pid);
+    if (kept?.start === start) return kept;
     const mark = insight.mark(pid);
-    if (mark !== undefined) this.#marks.set(pid, [start, mark]);
-    return mark ?? "";
+    // Who carries a mark is known by it.
+    const born = { start, mark: mark ?? "", pipes: mark ? [] : insight.pipes(pid) };
+    if (mark !== undefined) this.#born.set(pid, born);
+    return born;
   }
+}
+
+interface Born {
+  readonly start: number;
+  readonly mark: string;
+  readonly pipes: readonly string[];
 }

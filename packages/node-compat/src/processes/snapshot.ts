@@ -63,8 +63,6 @@ export class Snapshot {
         append(ties.owners, formatOwner(owner), entry);
         append(ties.hosts, identityOf(owner), entry);
       }
-      // Who carries a mark is known by it.
-      if (owners.length > 0) continue;
       for (const pipe of this.#lookups.pipes(entry)) append(ties.pipes, pipe, entry);
     }
     this.#ties = ties;
