@@ -3,6 +3,7 @@ import { type Layout, PARKED } from "./layout.ts";
 import type { ModuleInfo } from "./module.ts";
 import type { OffsetMapBuilder } from "./offset-map.ts";
 import type { MeterOptions } from "./options.ts";
+import { copyInPieces, fillInPieces, PIECE_BYTES } from "./pieces.ts";
 import { Reader, tooLarge } from "./reader.ts";
 import { Action, Bulk, type Scan } from "./scan.ts";
 import { readValueType } from "./types.ts";
@@ -13,6 +14,7 @@ const EMPTY = 0x40;
 const BLOCK = 0x02;
 const LOOP = 0x03;
 const IF = 0x04;
+const ELSE = 0x05;
 const END = 0x0b;
 const BR = 0x0c;
 const BR_IF = 0x0d;
@@ -24,6 +26,7 @@ const globalGet = 0x23;
 const globalSet = 0x24;
 const i32Eq = 0x46;
 const i32LessThan = 0x48;
+const i32Greater = 0x4b;
 const i32Add = 0x6a;
 const i32Sub = 0x6b;
 const i32And = 0x71;
@@ -31,6 +34,9 @@ const i32Or = 0x72;
 const i32ShiftLeft = 0x74;
 const i32ShiftRight = 0x76;
 const RETURN = 0x0f;
+
+const MEMORY_COPY = 10;
+const MEMORY_FILL = 11;
 
 /** No segment costs more; the scan splits them long before. */
 const MAX_COST = 2 ** 26;
@@ -60,6 +66,7 @@ export class Emitter {
   readonly #foreignTailCalls: boolean;
   readonly #maxLocals: number;
   readonly #exact: boolean;
+  readonly #hasVectors: boolean;
   readonly #tabled: ReadonlySet<number>;
 
   // of the function being written
@@ -97,6 +104,7 @@ export class Emitter {
     this.#check = options.checkImports ?? true;
     this.#maxLocals = maxLocals;
     this.#exact = options.mode === "exact";
+    this.#hasVectors = module.types.some((type) => type.hasVectors);
     this.#tabled = module.tabled;
     this.#map = map;
   }
@@ -178,7 +186,8 @@ export class Emitter {
     this.#local = anyHot;
     this.#frame = 0;
     if (this.#layout.depth >= 0) {
-      const frame = FRAME_BYTES + valueBytes + 8 * scan.maxHeight;
+      const operand = this.#hasVectors || scan.usesVectors ? 16 : 8;
+      const frame = FRAME_BYTES + valueBytes + operand * scan.maxHeight;
       if (scan.hasCalls || frame > FREE_FRAME_BYTES) this.#frame = Math.min(frame, 2 ** 28);
     }
     this.#wrapped = this.#local || this.#frame > 0 || scan.functionLanding;
@@ -375,6 +384,7 @@ export class Emitter {
           break;
         case Action.bulk:
           this.#bulk(a, b === 1);
+          if (a === Bulk.bytes) cursor = this.#inPieces(at, b === 1);
           break;
         case Action.allocate:
           out.i32(a);
@@ -619,6 +629,40 @@ export class Emitter {
     }
     out.byte(i32Sub);
     this.#storeAndTest();
+  }
+
+  /** Writes memory.fill and memory.copy so that large ones are interrupted; returns where the instruction ended. */
+  #inPieces(at: number, wide: boolean): number {
+    const reader = new Reader(this.#module.bytes, at + 1);
+    const code = reader.u32();
+    if (code !== MEMORY_COPY && code !== MEMORY_FILL) return at;
+    const copies = code === MEMORY_COPY;
+    const memory = reader.u32();
+    const source = copies ? reader.u32() : memory;
+    const { memories } = this.#module;
+    if (memories[memory]!.limits.wide !== memories[source]!.limits.wide) return at;
+    const layout = this.#layout;
+    const out = this.#out;
+    const helper = copies ? copyInPieces(layout, memory, source) : fillInPieces(layout, memory);
+    const call = (): void => {
+      this.#toGlobal();
+      out.op(CALL, helper);
+      this.#toLocal();
+    };
+    if (wide) {
+      call();
+      return reader.at;
+    }
+    out.op(localGet, this.#length);
+    out.i32(PIECE_BYTES);
+    out.byte(i32Greater);
+    this.#rarely(IF);
+    out.s32(layout.functionType([I32, I32, I32], []));
+    call();
+    out.byte(ELSE);
+    out.copy(this.#module.bytes, at, reader.at);
+    out.byte(END);
+    return reader.at;
   }
 
   #wait(width: number, at: number, end: number): void {

@@ -88,6 +88,8 @@ export interface ScanOptions {
 const Frame = { function: 0, block: 1, loop: 2, if: 3, else: 4, try: 5, catch: 6, tryTable: 7 } as const;
 
 const NO_LOOP = -1;
+/** Of the prefix bytes 0xfb to 0xfe, the one of instructions on vectors. */
+const VECTOR_PREFIX = 2;
 
 /**
  * Reads the bodies of a module's functions one after another and notes for each what has to be inserted where.
@@ -119,6 +121,8 @@ export class Scan {
   /** The loops that br_table's targets stand in, one list after another. */
   tableLoops: number[] = [];
   maxHeight = 0;
+  /** Has instructions on vectors. */
+  usesVectors = false;
   /** Makes calls that can nest. */
   hasCalls = false;
   hasLanding = false;
@@ -209,6 +213,7 @@ export class Scan {
           if (code >= prefixRoom[prefix]!)
             throw unsupported(`opcode 0x${slot.toString(16)} 0x${code.toString(16)}`, start);
           slot = prefixBase[prefix]! + code;
+          if (prefix === VECTOR_PREFIX) this.usesVectors = true;
         }
         role = roleOf[slot]!;
         total += costOf[slot]!;
@@ -543,6 +548,7 @@ export class Scan {
     this.actionCount = this.segments = this.loops = 0;
     this.tableLoops.length = 0;
     this.hasCalls = this.hasLanding = this.hasTryTable = this.functionLanding = false;
+    this.usesVectors = false;
     this.hasDynamicLength = this.hasUnknownTailCall = false;
     this.boundary = this.boundaryAction = this.boundaryCost = 0;
     this.#branchesOut = false;

@@ -10,11 +10,15 @@ export interface TypeEntry {
   readonly resultBytes: Uint8Array;
   /** Bytes of stack that the parameters take at most. */
   readonly paramStack: number;
+  /** Whether a parameter or a result is a vector. */
+  readonly hasVectors: boolean;
   /** Whether a parameter can hold a reference. */
   readonly hasReferences: boolean;
   /** Bytes of one structure without its header, or of one element of an array. */
   readonly size: number;
 }
+
+const VECTOR_BYTES = 16;
 
 /** How many bytes one value of a type takes, on the stack and in an object. */
 interface ValueSize {
@@ -113,22 +117,32 @@ function readSubType(reader: Reader): TypeEntry {
   }
 }
 
-const noFunction = { results: 0, resultBytes: new Uint8Array(0), paramStack: 0, hasReferences: false };
+const noFunction = {
+  results: 0,
+  resultBytes: new Uint8Array(0),
+  paramStack: 0,
+  hasVectors: false,
+  hasReferences: false,
+};
 
 function readFunction(reader: Reader): TypeEntry {
   const params = reader.u32();
   let paramStack = 0;
   let hasReferences = false;
+  let hasVectors = false;
   for (let index = 0; index < params; index++) {
     const { bytes, reference } = readValueType(reader);
     paramStack += Math.max(bytes, 8);
     hasReferences ||= reference;
+    hasVectors ||= bytes === VECTOR_BYTES;
   }
   const results = reader.u32();
   const from = reader.at;
-  for (let index = 0; index < results; index++) readValueType(reader);
+  for (let index = 0; index < results; index++)
+    hasVectors = readValueType(reader).bytes === VECTOR_BYTES || hasVectors;
   return {
     kind: "func",
+    hasVectors,
     params,
     results,
     resultBytes: reader.since(from),

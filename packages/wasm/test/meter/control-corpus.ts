@@ -452,6 +452,57 @@ export const corpus: readonly CorpusCase[] = [
     ],
   },
   {
+    name: "large fills and copies, which are done in pieces",
+    text: `(module (memory $a (export "a") 80) (memory $b (export "b") 80)
+      (func (export "set") (param i32 i32) (local i32)
+        (loop (i32.store (i32.add (local.get 0) (local.get 2)) (i32.mul (local.get 2) (i32.const 0x01234567)))
+          (br_if 0 (i32.lt_u (local.tee 2 (i32.add (local.get 2) (i32.const 4))) (local.get 1)))))
+      (func (export "fill") (param i32 i32 i32) (memory.fill (local.get 0) (local.get 1) (local.get 2)))
+      (func (export "copy") (param i32 i32 i32) (memory.copy (local.get 0) (local.get 1) (local.get 2)))
+      (func (export "over") (param i32 i32 i32) (memory.copy $b $a (local.get 0) (local.get 1) (local.get 2)))
+      (func (export "hot") (param i32) (result i32) (local i32)
+        (loop $hot (local.set 1 (i32.add (local.get 1) (i32.const 3))) (br_if $hot (i32.lt_u (local.get 1) (i32.const 100))))
+        (memory.fill (i32.const 7) (i32.const 5) (local.get 0))
+        (loop $hot (local.set 1 (i32.add (local.get 1) (i32.const 3))) (br_if $hot (i32.lt_u (local.get 1) (i32.const 200))))
+        (local.get 1)))`,
+    calls: [
+      ["set", 0, 3_000_000],
+      ["copy", 5, 0, 2_900_000],
+      ["copy", 0, 9, 2_500_001],
+      ["copy", 1_048_576, 0, 1_048_577],
+      ["copy", 2_000_000, 100, 3_242_880],
+      ["copy", 2_000_000, 100, 3_242_881],
+      ["copy", 100, 4_000_000, 1_242_881],
+      ["copy", -100, 4_000_000, 1_242_881],
+      ["over", 1, 2, 3_000_000],
+      ["fill", 3, 200, 1_048_576],
+      ["fill", 3, 201, 5_242_877],
+      ["fill", 3, 202, 5_242_878],
+      ["fill", -5, 202, -1],
+      ["hot", 2_000_000],
+    ],
+  },
+  {
+    name: "64-bit memory in pieces",
+    text: `(module (memory $a (export "a") i64 80)
+      (func (export "set") (param i64 i64) (local i64)
+        (loop (i64.store (i64.add (local.get 0) (local.get 2)) (i64.mul (local.get 2) (i64.const 0x0123456789)))
+          (br_if 0 (i64.lt_u (local.tee 2 (i64.add (local.get 2) (i64.const 8))) (local.get 1)))))
+      (func (export "fill") (param i64 i32 i64) (memory.fill (local.get 0) (local.get 1) (local.get 2)))
+      (func (export "copy") (param i64 i64 i64) (memory.copy (local.get 0) (local.get 1) (local.get 2))))`,
+    calls: [
+      ["set", 0n, 3_000_000n],
+      ["copy", 5n, 0n, 2_900_000n],
+      ["copy", 0n, 9n, 2_500_001n],
+      ["copy", 2_000_000n, 100n, 3_242_880n],
+      ["copy", 2_000_000n, 100n, 3_242_881n],
+      ["copy", -1n, 100n, 3_242_881n],
+      ["fill", 3n, 201, 5_242_877n],
+      ["fill", 3n, 202, 5_242_878n],
+      ["fill", 5_000_000n, 202, -1n],
+    ],
+  },
+  {
     name: "waiting on shared memory",
     text: `(module (memory (export "m") 1 2 shared)
       (func (export "wait32") (param i32 i64) (result i32) (memory.atomic.wait32 (i32.const 0) (local.get 0) (local.get 1)))

@@ -25,7 +25,7 @@ for (const test of corpus) {
 
 describe("metered and plain modules agree", () => {
   it("can run the corpus; only 64-bit memory may be missing from an engine", () => {
-    expect(unavailable.filter((name) => name !== "64-bit memory")).toEqual([]);
+    expect(unavailable.filter((name) => !name.startsWith("64-bit memory"))).toEqual([]);
   });
 
   for (const [test, bytes] of cases) {

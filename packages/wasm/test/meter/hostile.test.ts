@@ -179,6 +179,16 @@ const shapes: readonly Shape[] = [
     text: `(module (func $f (export "g") (param ${"i64 ".repeat(100)}) (call $f ${Array.from({ length: 100 }, (_, i) => `(local.get ${i})`).join(" ")}) (drop (local.get 99))) (func (export "f") (call $f ${"(i64.const 1)".repeat(100)})))`,
   },
   {
+    name: "a frame of 1,000 vectors",
+    stack: true,
+    text: `(module (func $v (result v128) (v128.const i64x2 1 2)) (func $f (result v128) ${"(call $v)".repeat(1000)} (call $f) ${"i32x4.add ".repeat(1000)}) (func (export "f") (drop (call $f))))`,
+  },
+  {
+    name: "a frame of 300 vector locals",
+    stack: true,
+    text: `(module (func $f (export "f") (local ${"v128 ".repeat(300)}) (call $f) (local.set 0 (local.get 299))))`,
+  },
+  {
     name: "a frame of 1,000 operands",
     stack: true,
     text: `(module (func $f (export "f") (result i32) ${"(i32.const 1)".repeat(1000)} (call $f) ${"i32.add ".repeat(1000)}))`,
@@ -304,6 +314,19 @@ describe("time that passes in the host", () => {
       });
     }
   }
+
+  it("is looked at inside of one large fill or copy", () => {
+    const text = `(module (memory 64) (func (export "fill") (memory.fill (i32.const 0) (i32.const 1) (i32.const 4194304)))
+      (func (export "copy") (memory.copy (i32.const 1) (i32.const 0) (i32.const 4194303))))`;
+    for (const name of ["fill", "copy"]) {
+      const host = new FuelHost(1e12, 10_000_000);
+      const { exports } = run(wat(text), MODES[0]!, {}, host);
+      exports[name]!();
+      expect(host.asked[RefillKind.host]).toBe(3);
+      host.wantsStop = () => true;
+      expect(() => exports[name]!()).toThrow(WebAssembly.RuntimeError);
+    }
+  });
 
   it("is seen when the function came from outside, in an imported table", () => {
     const bytes = wat(

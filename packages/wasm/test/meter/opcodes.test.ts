@@ -36,6 +36,11 @@ describe("every plain instruction", () => {
       const plain = new WebAssembly.Instance(new WebAssembly.Module(bytes));
       const metered = run(bytes, { mode: "exact", ...usual });
       for (const args of argumentsFor(slot)) {
+        // relaxed instructions may answer differently from one compilation to the next
+        if (nameOf[slot]!.includes("relaxed")) {
+          expect(outcome(() => metered.exports["f"]!(...args))).toBe("undefined");
+          continue;
+        }
         const label = `${describeOpcode(slot)}(${show(args)})`;
         const expected = outcome(() => (plain.exports["f"] as unknown as Callable)(...args));
         expect(`${label} ${outcome(() => metered.exports["f"]!(...args))}`).toBe(`${label} ${expected}`);
