@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { nativeModule } from "@keelson/core";
-import type { Ground } from "./cases.ts";
+import type { Ground } from "./bad/case.ts";
 import { createKernel } from "./host.ts";
 
 /** A kernel with a witness and a folder of its own; disposing it ends both and says what the shutdown found. */

@@ -94,7 +94,10 @@ function matchSource(envelope: EventEnvelope): EventEnvelope {
 
 function field(value: Fields, name: string): unknown {
   if (Object.hasOwn(value, name)) return value[name];
-  throw new KeelsonError("MISSING_FIELD", `An event lacks the field ${name}.`, { details: { field: name } });
+  throw new KeelsonError("MISSING_FIELD", `An event lacks the field ${name}.`, {
+    hint: "an event has event_id, source, timestamp_ms, and module, event_type and payload, or agent_id and event_type",
+    details: { field: name },
+  });
 }
 
 function text(value: Fields, name: string): string {
@@ -108,6 +111,7 @@ function wrongType(value: Fields, name: string, wanted: string): KeelsonError {
     "INVALID_FIELD_TYPE",
     `The field ${name} of an event is ${describe(value[name])} instead of ${wanted}.`,
     {
+      hint: `write ${name} as ${wanted}`,
       details: { field: name },
     },
   );

@@ -69,6 +69,11 @@ export const DEFAULT_LINE_BYTES = 1_048_576;
 export const DEFAULT_GRACE_MS = 500;
 export const DEFAULT_DEADLINE_MS = 5000;
 
+/** Whether a system can pass this variable on. */
+export function isVariable(name: string, value: unknown): boolean {
+  return name !== "" && !/[=\0]/.test(name) && typeof value === "string" && !value.includes("\0");
+}
+
 /** Throws `INVALID_OPTIONS` for a command that cannot be one, or numbers out of range. */
 export function checkChildOptions(options: ChildProcessOptions): void {
   const { command, args = [], maxLineBytes = 1, graceMs = 0, deadlineMs = 0 } = options;
@@ -82,6 +87,13 @@ export function checkChildOptions(options: ChildProcessOptions): void {
         details: { option: index === 0 ? "command" : "args" },
       },
     );
+  }
+  for (const [name, value] of Object.entries(options.env ?? {})) {
+    if (isVariable(name, value)) continue;
+    throw new KeelsonError("INVALID_OPTIONS", `env.${name} is no variable.`, {
+      hint: "names and values are texts without NUL, a name has no = and is not empty",
+      details: { option: "env" },
+    });
   }
   requireRange("maxLineBytes", maxLineBytes, 1);
   requireRange("graceMs", graceMs, 0);

@@ -156,7 +156,7 @@ class ProcessModule implements Module {
     const error = child.exitError(exit, normal ? "while calls were in flight" : "unexpectedly");
     this.#calls?.close(error);
     if (this.#stopping) return;
-    context.exited(normal ? { reason: "normal" } : { reason: "crash", error });
+    context.exited({ reason: normal ? "normal" : "crash", error });
   }
 
   /** A pipe has ended: the child died, which `ended` tells in a moment, or it closed the pipe and no call can be answered. */

@@ -1,7 +1,7 @@
 import { asKeelsonError, KeelsonError } from "../contract/errors.ts";
 import type { Platform, Process, Processes } from "../contract/platform.ts";
 import { Deferred } from "../primitives/deferred.ts";
-import type { ChildProcessOptions, Environment, PreSpawnContext } from "./options.ts";
+import { isVariable, type ChildProcessOptions, type Environment, type PreSpawnContext } from "./options.ts";
 
 /**
  * Asks for the last variables, then starts the child. Throws `UNSUPPORTED` on a platform without processes, `ABORTED` when the signal
@@ -13,7 +13,7 @@ export async function spawnChild(
   context: PreSpawnContext,
 ): Promise<Process> {
   const processes = requireProcesses(platform, context.id);
-  const env = { ...options.env, ...(await preSpawnEnvironment(options, context)) };
+  const env = { ...options.env, ...requireEnvironment(await preSpawnEnvironment(options, context), context.id) };
   if (context.signal?.aborted === true) throw givenUp(context);
   return processes.spawn(options.command, options.args ?? [], {
     env,
@@ -47,10 +47,22 @@ async function preSpawnEnvironment(
   try {
     return await Promise.race([preSpawn(context), abandoned.promise]);
   } catch (error) {
-    throw asKeelsonError(error, "MODULE_FAILED", `The preSpawn function of ${id} failed`);
+    throw asKeelsonError(error, "MODULE_FAILED", `The preSpawn function of ${id} failed`, {
+      hint: "the cause is what it threw; the child was not started",
+    });
   } finally {
     signal?.removeEventListener("abort", abandon);
   }
+}
+
+/** What a function of the host's gave may be anything. */
+function requireEnvironment(given: unknown, id: string): Environment {
+  const variables = typeof given === "object" && given !== null ? Object.entries(given) : undefined;
+  if (variables?.every(([name, value]) => isVariable(name, value)) === true) return given as Environment;
+  throw new KeelsonError("INVALID_OPTIONS", `The preSpawn of ${id} gives no environment.`, {
+    hint: "give an object of names and texts, neither with NUL, no name with =",
+    details: { option: "preSpawn" },
+  });
 }
 
 function givenUp({ id, signal }: PreSpawnContext): KeelsonError {

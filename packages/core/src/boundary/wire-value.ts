@@ -36,23 +36,29 @@ export function encodeValue(value: Value): string | undefined {
 /**
  * The value again. `value` comes from JSON.parse and is changed in place.
  *
- * @throws KeelsonError `INVALID_PAYLOAD` when a mark does not hold what it announces
+ * @throws KeelsonError `INVALID_PAYLOAD` when a mark does not hold what it announces, or data are nested deeper than they may be sent
  */
 export function decodeValue(value: unknown): Value {
+  return decode(value, 0);
+}
+
+function decode(value: unknown, depth: number): Value {
   if (typeof value !== "object" || value === null) return value as Value;
+  // Whoever wrote the line chose the depth: the stack must not be theirs.
+  if (depth >= MAX_DEPTH) throw tooDeep();
   if (Array.isArray(value)) {
-    for (let index = 0; index < value.length; index++) value[index] = decodeValue(value[index]);
+    for (let index = 0; index < value.length; index++) value[index] = decode(value[index], depth + 1);
     return value as Value;
   }
   const object = value as Record<string, unknown>;
   const mark = markOf(object);
   if (mark === undefined) {
-    decodeProperties(object);
+    decodeProperties(object, depth);
     return object as Value;
   }
   const inner = object[mark];
   if (mark === "$value" && typeof inner === "object" && inner !== null && !Array.isArray(inner)) {
-    decodeProperties(inner as Record<string, unknown>);
+    decodeProperties(inner as Record<string, unknown>, depth);
     return inner as Value;
   }
   if (mark === "$bigint" && typeof inner === "string" && BIGINT.test(inner)) return BigInt(inner);
@@ -68,11 +74,11 @@ export function mayHoldMarks(line: string): boolean {
   return line.includes('"$') || line.includes('"\\u0024');
 }
 
-function decodeProperties(object: Record<string, unknown>): void {
+function decodeProperties(object: Record<string, unknown>, depth: number): void {
   for (const key of Object.keys(object)) {
     const before = object[key];
     if (typeof before === "object" && before !== null) {
-      const after = decodeValue(before);
+      const after = decode(before, depth + 1);
       if (after !== before) put(object, key, after);
     }
   }
@@ -158,6 +164,12 @@ function recordToJson(value: object, depth: number): Json {
   }
   const json = (copy ?? record) as Record<string, Json>;
   return keys === 1 && MARKS.includes(only) ? { $value: json } : json;
+}
+
+function tooDeep(): KeelsonError {
+  return new KeelsonError("INVALID_PAYLOAD", `A value that was sent is nested more than ${MAX_DEPTH} deep.`, {
+    hint: "send flatter data",
+  });
 }
 
 function unsendable(what: string): KeelsonError {

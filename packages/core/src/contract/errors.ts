@@ -192,5 +192,8 @@ export function fromWireError(wire: unknown, fallback: ErrorCode = "CALL_FAILED"
   if (typeof code === "string" && Object.hasOwn(errorCodes, code)) {
     return new KeelsonError(code as ErrorCode, text, facts ? { details: facts } : {});
   }
-  return new KeelsonError(fallback, text, { details: { ...facts, code: code ?? null } });
+  return new KeelsonError(fallback, text, {
+    hint: "the other side gave no code of Keelson's; details.code is what it gave",
+    details: { ...facts, code: code ?? null },
+  });
 }

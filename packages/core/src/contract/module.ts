@@ -114,6 +114,7 @@ export interface ModuleContext {
 /** How a module ended without having been asked to. */
 export interface Exit {
   readonly reason: "normal" | "crash";
+  /** Why; what calls in flight fail with. A normal end may have one, too. */
   readonly error?: KeelsonError;
 }
 

@@ -132,6 +132,7 @@ export class CallFrame implements Call, PendingCall {
   /** The error of a call that its caller gave up. */
   aborted(): KeelsonError {
     return new KeelsonError("ABORTED", `The call of "${this.module}".${this.method} was aborted by its caller`, {
+      hint: "the signal given to the call fired; the cause is its reason",
       details: { id: this.module, method: this.method },
       cause: this.#callerSignal?.reason,
     });
@@ -150,6 +151,7 @@ export class CallFrame implements Call, PendingCall {
 /** What a module threw, as the caller gets it. */
 export function callFailed(call: { readonly module: string; readonly method: string }, thrown: unknown): KeelsonError {
   return asKeelsonError(thrown, "CALL_FAILED", `"${call.module}".${call.method} failed`, {
+    hint: "the cause is what the module threw; the module runs on",
     details: { id: call.module, method: call.method },
   });
 }

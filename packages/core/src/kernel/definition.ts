@@ -8,7 +8,7 @@ import { isModuleId, isRange, isVersion } from "../manifest/index.ts";
  */
 export function checkDefinition(definition: ModuleDefinition): void {
   const { metadata, depends, deadlines, restart } = definition ?? {};
-  if (metadata === undefined || typeof definition.create !== "function") {
+  if (typeof metadata !== "object" || metadata === null || typeof definition.create !== "function") {
     throw invalid("A module definition needs metadata and create()", "make one with nativeModule(), wasmModule() or processModule()");
   }
   const { id, version, kind, name } = metadata;

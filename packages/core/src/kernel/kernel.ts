@@ -487,9 +487,12 @@ async function allOf(work: ReadonlyMap<string, Promise<void>>): Promise<void> {
   const [first] = failures;
   if (first === undefined) return;
   if (failures.length === 1 || !isKeelsonError(first.error)) throw first.error;
-  const { code, message, details } = first.error;
+  const { code, details, hint } = first.error;
+  // The hint stands at the end of a message, and is to stand there again.
+  const message = hint === undefined ? first.error.message : first.error.message.replace(`\n  hint: ${hint}`, "");
   const failed = failures.map(({ id, error }) => ({ id, code: isKeelsonError(error) ? error.code : "INTERNAL" }));
   throw new KeelsonError(code, `${message}\n  and ${failures.length - 1} more: ${failed.slice(1).map(({ id }) => id).join(", ")}`, {
+    ...(hint === undefined ? {} : { hint }),
     details: { ...details, failed },
     cause: first.error,
   });

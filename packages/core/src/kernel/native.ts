@@ -77,13 +77,16 @@ export const nativeLoader: ModuleLoader = {
   kind: "native",
   extensions: [".js", ".mjs", ".ts", ".mts"],
   async load(manifest: Manifest, base: URL) {
-    const { id, name, version, entry = "" } = manifest;
+    const { id, name, version, description, entry = "", depends, restart, overlap } = manifest;
     const url = new URL(entry, base);
     let exported: unknown;
     try {
       exported = ((await import(url.href)) as { default?: unknown }).default;
     } catch (error) {
-      throw asKeelsonError(error, "MODULE_FAILED", `The entry of "${id}" could not be imported`, { details: { id, entry } });
+      throw asKeelsonError(error, "MODULE_FAILED", `The entry of "${id}" could not be imported`, {
+        hint: "the entry must be a JavaScript module that this runtime can import by itself; the cause says where it failed",
+        details: { id, entry },
+      });
     }
     if (typeof exported !== "function" && (typeof exported !== "object" || exported === null)) {
       throw new KeelsonError("INVALID_MANIFEST", `The entry of "${id}" has no usable default export`, {
@@ -94,6 +97,17 @@ export const nativeLoader: ModuleLoader = {
     const create = typeof exported === "function" ? (exported as () => Module | Promise<Module>) : undefined;
     const options = (create === undefined ? exported : { create }) as Partial<NativeModuleOptions> & Module;
     const { call } = options;
-    return nativeModule({ ...options, id, name, version, ...(call === undefined ? {} : { create: () => ({ call }) }) });
+    return nativeModule({
+      ...options,
+      id,
+      name,
+      version,
+      // What the manifest says of the module goes before what its code says of itself.
+      depends: { ...options.depends, ...depends },
+      ...(description === undefined ? {} : { description }),
+      ...(restart === undefined ? {} : { restart }),
+      ...(overlap === undefined ? {} : { overlap }),
+      ...(call === undefined ? {} : { create: () => ({ call }) }),
+    });
   },
 };

@@ -127,7 +127,11 @@ function failed(entry: Entry, candidate: Lifecycle, thrown: unknown, serving: bo
   const details = { id: entry.id, version, serving, cause: cause.code };
   host.publish("module.reload_failed", { ...details, error: { code: cause.code, message: cause.message } });
   const then = serving ? `version ${entry.definition.metadata.version} serves on` : "the old version does not serve either";
-  return new KeelsonError("RELOAD_FAILED", `"${entry.id}" ${version} did not come up: ${cause.message}\n  ${then}`, { details, cause });
+  return new KeelsonError("RELOAD_FAILED", `"${entry.id}" ${version} did not come up: ${cause.message}\n  ${then}`, {
+    hint: `see the cause, mend the new version and reload("${entry.id}", definition) again`,
+    details,
+    cause,
+  });
 }
 
 function told(entry: Entry, old: Lifecycle, host: ReloadHost): void {

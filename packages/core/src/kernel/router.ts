@@ -35,6 +35,7 @@ export class Router implements CallRouter {
   ): Promise<Value> {
     const entry = this.#entries.get(id);
     if (entry === undefined) return Promise.reject(unknownModule(id));
+    if (options !== undefined && !isTime(options.timeoutMs)) return Promise.reject(noTime(options.timeoutMs));
     const life = entry.open;
     if (life === undefined) return this.#notLive(entry, method, payload, options, parent);
     const frame = this.#frame(id, method, payload, options, parent);
@@ -81,6 +82,7 @@ export class Router implements CallRouter {
   async *stream(id: string, method: string, payload: Value, options: CallOptions | undefined): AsyncGenerator<Value> {
     const entry = this.#entries.get(id);
     if (entry === undefined) throw unknownModule(id);
+    if (options !== undefined && !isTime(options.timeoutMs)) throw noTime(options.timeoutMs);
     const life = entry.open;
     if (life === undefined) throw notRunning(entry);
     const frame = this.#frame(id, method, payload, options, undefined);
@@ -151,8 +153,22 @@ class StreamHold implements PendingCall {
 
 const uncounted: CallMeter = { ended() {} };
 
+/** A deadline that is not a number would never pass, and would stand before all others in their queue. What is negative is over already. */
+function isTime(ms: number | undefined): boolean {
+  return ms === undefined || (typeof ms === "number" && ms === ms);
+}
+
+function noTime(ms: unknown): KeelsonError {
+  return new KeelsonError("INVALID_OPTIONS", `The call's timeoutMs is ${String(ms)}`, {
+    hint: "give a number of milliseconds, or Infinity",
+  });
+}
+
 function noMethod(id: string, method: string): KeelsonError {
-  return new KeelsonError("UNKNOWN_METHOD", `Module "${id}" has no method "${method}"`, { details: { id, method } });
+  return new KeelsonError("UNKNOWN_METHOD", `Module "${id}" has no method "${method}"`, {
+    hint: "a module answers calls by its function call, and streams by stream; this one lacks it",
+    details: { id, method },
+  });
 }
 
 function notRunning(entry: Entry): KeelsonError {

@@ -293,7 +293,7 @@ export class Lifecycle {
       return;
     }
     if (this.#state === "running" && exit.reason === "normal") {
-      this.#enter("end", undefined, () => void this.#end(life, () => this.#notRunning("ended by itself")));
+      this.#enter("end", undefined, () => void this.#end(life, () => exit.error ?? this.#notRunning("ended by itself")));
       this.#host.onExit(exit);
       return;
     }
@@ -310,7 +310,10 @@ export class Lifecycle {
     this.#enter("stop");
     if (interrupted) {
       this.#settleUp(
-        new KeelsonError("ABORTED", `Module "${this.#id}" was stopped before it was up`, { details: { id: this.#id } }),
+        new KeelsonError("ABORTED", `Module "${this.#id}" was stopped before it was up`, {
+          hint: `somebody called stop("${this.#id}") meanwhile; start it again if that was not meant`,
+          details: { id: this.#id },
+        }),
       );
     }
     const before = attempt(() => this.#host.phase("pre-stop"));
@@ -450,12 +453,16 @@ export class Lifecycle {
 
   #wrap(error: unknown, step: string): KeelsonError {
     return asKeelsonError(error, "MODULE_FAILED", `Module "${this.#id}" failed in ${step}`, {
+      hint: `the cause is what its ${step} threw; mend it, then start("${this.#id}") again`,
       details: { id: this.#id, step },
     });
   }
 
   #notRunning(how: string): KeelsonError {
-    return new KeelsonError("ABORTED", `Module "${this.#id}" ${how} during the call`, { details: { id: this.#id } });
+    return new KeelsonError("ABORTED", `Module "${this.#id}" ${how} during the call`, {
+      hint: `call it again when state("${this.#id}") is running`,
+      details: { id: this.#id },
+    });
   }
 }
 

@@ -48,11 +48,15 @@ export class Phases {
         await hook({ phase, metadata });
       } catch (thrown) {
         const what = `A ${phase} hook failed for module "${metadata.id}"`;
-        const error = asKeelsonError(thrown, "PHASE_FAILED", what, { details: { phase, id: metadata.id } });
+        const options = {
+          hint: "the cause is what the hook threw; mend the hook, or add it without critical",
+          details: { phase, id: metadata.id },
+        };
+        const error = asKeelsonError(thrown, "PHASE_FAILED", what, options);
         if (critical) {
           throw error.code === "PHASE_FAILED"
             ? error
-            : new KeelsonError("PHASE_FAILED", `${what}: ${error.message}`, { details: { phase, id: metadata.id }, cause: error });
+            : new KeelsonError("PHASE_FAILED", `${what}: ${error.message}`, { ...options, cause: error });
         }
         this.#onFailure(phase, metadata, error);
       }

@@ -175,7 +175,7 @@ describe("start", () => {
     });
     await module.start(context);
     await settle();
-    expect(exits).toEqual([{ reason: "normal" }]);
+    expect(exits).toMatchObject([{ reason: "normal", error: { code: "PROCESS_EXITED" } }]);
   });
 
   test("an output that cannot be read is IO", async () => {

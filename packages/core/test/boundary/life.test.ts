@@ -128,7 +128,7 @@ describe("end", () => {
     const { running, exits } = scene();
     (await running()).exit({ code: 0 });
     await settle();
-    expect(exits).toEqual([{ reason: "normal" }]);
+    expect(exits).toMatchObject([{ reason: "normal", error: { code: "PROCESS_EXITED" } }]);
   });
 
   test("a reply still in the pipe at the end is delivered, also when a grandchild holds the pipe", async () => {

@@ -154,7 +154,10 @@ class GuestInstance implements Instance {
   #fail(error: unknown, method: string): KeelsonError {
     const host = this.#host;
     if (!host.entered && !host.broken && !isKeelsonError(error, "OUT_OF_BOUNDS")) {
-      return asKeelsonError(error, "INTERNAL", `${host.id}: ${method}`);
+      // Nothing has run yet but what reads the payload, which may be anything that its owner made.
+      return asKeelsonError(error, "INVALID_PAYLOAD", `${host.id}: the payload of ${method} cannot be read`, {
+        hint: "send plain data and bytes; the cause is what reading it threw",
+      });
     }
     this.dead = true;
     this.#binding = undefined;
