@@ -133,7 +133,8 @@ export class Emitter {
     if (locals > this.#maxLocals) throw tooLarge("locals in a function", locals, this.#maxLocals);
 
     scan.run(reader.at, to, typeIndex);
-    this.#decide(type.paramStack + localBytes);
+    // parameters stand in the caller's frame and in this one, results go through the stack
+    this.#decide(2 * type.paramStack + localBytes + 16 * type.results);
 
     // and the meter's own, behind them
     const first = type.params + locals;
