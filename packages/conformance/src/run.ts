@@ -1,4 +1,4 @@
-import type { Clock } from "@keelson/core";
+import { asKeelsonError, type Clock } from "@keelson/core";
 import type { Check, CheckContext } from "./check.ts";
 import type { Subject } from "./subject.ts";
 
@@ -28,14 +28,30 @@ export interface RunOptions {
   readonly onResult?: (result: CheckResult) => void;
   /** Time of one check, ms. Default 30,000. */
   readonly timeoutMs?: number;
+  /** Ends the run after the check under way, with `ABORTED`. */
+  readonly signal?: AbortSignal;
+}
+
+/** What an adapter brings or does not bring, beside the platform's own features. */
+const brought: Readonly<Record<string, (subject: Subject) => string | undefined>> = {
+  child: ({ child }) => (child === undefined ? "the adapter names no way to run a child program" : undefined),
+  wasmModule: ({ wasmModule }) => (wasmModule === undefined ? "the adapter brings no wasmModule()" : undefined),
+};
+
+/** The checks that `only` names, by id or by the beginning of ids that ends in a dot; all without it. */
+export function selectChecks(checks: readonly Check[], only?: readonly string[]): readonly Check[] {
+  if (only === undefined) return checks;
+  return checks.filter(({ id }) => only.some((part) => id === part || (part.endsWith(".") && id.startsWith(part))));
 }
 
 /** Why `subject` cannot be asked to keep this promise; undefined when it can. Skips come from here alone. */
 export function skipReason(check: Check, subject: Subject): string | undefined {
   const { supports, reasons } = subject.platform();
   for (const feature of check.requires ?? []) {
-    if (feature === "child" && subject.child === undefined) return "the adapter names no way to run a child program";
-    if (feature !== "child" && supports[feature] !== true) return reasons[feature] ?? `the platform does not support ${feature}`;
+    const own = brought[feature];
+    const reason = own?.(subject);
+    if (reason !== undefined) return reason;
+    if (own === undefined && supports[feature] !== true) return reasons[feature] ?? `the platform does not support ${feature}`;
   }
   return undefined;
 }
@@ -79,13 +95,17 @@ async function within(clock: Clock, ms: number, what: string, run: () => Promise
   }
 }
 
-/** Runs the checks one after the other; a failed one does not keep the others from running. */
+/**
+ * Runs the checks one after the other; a failed one does not keep the others from running.
+ * @throws KeelsonError `ABORTED` when the signal fires
+ */
 export async function runChecks(checks: readonly Check[], subject: Subject, options: RunOptions = {}): Promise<Report> {
-  const { only, onResult, timeoutMs } = options;
+  const { only, onResult, timeoutMs, signal } = options;
   const { name, version, clock } = subject.platform();
-  const wanted = checks.filter(({ id }) => only === undefined || only.some((part) => id === part || (part.endsWith(".") && id.startsWith(part))));
+  const wanted = selectChecks(checks, only);
   const results: CheckResult[] = [];
   for (const check of wanted) {
+    if (signal?.aborted === true) throw asKeelsonError(signal.reason, "ABORTED", "The run was ended");
     const { id, title } = check;
     const started = clock.now();
     let outcome: Pick<CheckResult, "status" | "reason">;

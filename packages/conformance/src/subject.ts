@@ -3,10 +3,14 @@ import {
   createKernel,
   createPool,
   createSupervisor,
+  pooled,
   type BusOptions,
+  type Bytes,
   type Kernel,
   type KernelBus,
   type KernelOptions,
+  type Module,
+  type ModuleDefinition,
   type Platform,
   type Pool,
   type PoolDeps,
@@ -14,13 +18,24 @@ import {
   type PoolSource,
   type Supervisor,
   type SupervisorOptions,
+  type WasmModule,
 } from "@keelson/core";
 
-/** How to run a JavaScript file as a child on the runtime under test. */
+/** How to run a JavaScript file as a child on the runtime under test. The file is an ES module and imports `node:process` and its siblings. */
 export interface ChildRunner {
   readonly command: string;
   /** What stands before the file's path, such as `["run", "-A"]`. */
   readonly args: readonly string[];
+}
+
+/** Options of {@link Subject.wasmModule}. */
+export interface WasmSubjectOptions {
+  readonly id: string;
+  /** A core module whose exported functions take and give numbers. */
+  readonly source: Bytes;
+  readonly pool?: PoolOptions;
+  /** Linear memory of one instance, bytes. */
+  readonly memoryBytes?: number;
 }
 
 /**
@@ -35,14 +50,18 @@ export interface Subject {
   createPool<T>(source: PoolSource<T>, options: PoolOptions, deps: PoolDeps): Pool<T>;
   createBus(options: BusOptions): KernelBus;
   createSupervisor(options: SupervisorOptions): Supervisor;
+  pooled(source: WasmModule, options: PoolOptions): Module;
+  /** Absent: the checks of WebAssembly modules are skipped. A call's method names an export, its payload is the list of its arguments. */
+  readonly wasmModule: ((options: WasmSubjectOptions) => ModuleDefinition) | undefined;
   /** Absent: checks that need a child process program are skipped. */
   readonly child: ChildRunner | undefined;
+  /** Where checks may make folders of their own. */
+  readonly scratch: URL | undefined;
 }
 
 /** What an adapter's module exports for `keelson conformance --adapter`. All but `platform` is optional. */
-export interface AdapterModule extends Partial<Omit<Subject, "platform" | "child">> {
+export interface AdapterModule extends Partial<Omit<Subject, "platform">> {
   platform(): Platform;
-  readonly child?: ChildRunner | undefined;
 }
 
 /** A {@link Subject} from an adapter's exports, with core's own parts for what it does not bring. */
@@ -54,6 +73,9 @@ export function createSubject(adapter: AdapterModule): Subject {
     createPool: adapter.createPool ?? createPool,
     createBus: adapter.createBus ?? createBus,
     createSupervisor: adapter.createSupervisor ?? createSupervisor,
+    pooled: adapter.pooled ?? pooled,
+    wasmModule: adapter.wasmModule,
     child: adapter.child,
+    scratch: adapter.scratch,
   };
 }

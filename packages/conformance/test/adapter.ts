@@ -1,18 +1,30 @@
+import { wasmModule } from "@keelson/wasm";
+import { tmpdir } from "node:os";
 import { execPath } from "node:process";
-import type { AdapterModule } from "../src/index.ts";
+import { pathToFileURL } from "node:url";
+import type { AdapterModule, WasmSubjectOptions } from "../src/index.ts";
 
-/** The adapter of the runtime that runs this file. */
-export const adapter: AdapterModule = await currentAdapter();
+/** The runtime that runs this file. */
+export const runtime: "node" | "deno" | "bun" = "Deno" in globalThis ? "deno" : "Bun" in globalThis ? "bun" : "node";
+
+/** Its adapter. */
+export const adapter: AdapterModule = {
+  ...(await currentAdapter()),
+  scratch: pathToFileURL(`${tmpdir()}/`),
+  wasmModule: ({ id, source, pool = {}, memoryBytes }: WasmSubjectOptions) =>
+    wasmModule({ id, source, abi: "raw", pool, ...(memoryBytes === undefined ? {} : { limits: { memory: memoryBytes } }) }),
+};
 
 async function currentAdapter(): Promise<AdapterModule> {
-  if ("Deno" in globalThis) {
+  const log = { level: "silent" } as const;
+  if (runtime === "deno") {
     const { denoPlatform } = await import("@keelson/deno");
-    return { platform: () => denoPlatform(), child: { command: execPath, args: ["run", "-A"] } };
+    return { platform: () => denoPlatform({ log }), child: { command: execPath, args: ["run", "-A"] } };
   }
-  if ("Bun" in globalThis) {
+  if (runtime === "bun") {
     const { bunPlatform } = await import("@keelson/bun");
-    return { platform: () => bunPlatform(), child: { command: execPath, args: ["run"] } };
+    return { platform: () => bunPlatform({ log }), child: { command: execPath, args: ["run"] } };
   }
   const { nodePlatform } = await import("@keelson/node");
-  return { platform: () => nodePlatform(), child: { command: execPath, args: [] } };
+  return { platform: () => nodePlatform({ log }), child: { command: execPath, args: [] } };
 }

@@ -1,5 +1,5 @@
 import type { AdapterModule } from "../subject.ts";
-import { declareTests } from "./binding.ts";
+import { declareTests, type BindingOptions } from "./binding.ts";
 
 /** The part of `bun:test` that is used; its types come with Bun alone. */
 interface BunTest {
@@ -7,7 +7,7 @@ interface BunTest {
 }
 
 /** Declares the suite as tests of `bun:test`. */
-export async function conformance(adapter: AdapterModule): Promise<void> {
+export async function conformance(adapter: AdapterModule, options?: BindingOptions): Promise<void> {
   const { test } = (await import("bun:test" as string)) as BunTest;
   declareTests(
     {
@@ -15,5 +15,6 @@ export async function conformance(adapter: AdapterModule): Promise<void> {
       skip: (name, reason) => test.skip(`${name} (${reason})`, () => {}),
     },
     adapter,
+    options,
   );
 }

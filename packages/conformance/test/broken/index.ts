@@ -1,6 +1,25 @@
+import { brokenBoundaries } from "./boundary.broken.ts";
 import type { Breaking } from "./breaking.ts";
+import { brokenBuses, brokenSupervisors } from "./bus.broken.ts";
+import { brokenPooled, brokenWasm } from "./guests.broken.ts";
 import { brokenKernels, brokenLifecycles, brokenReloads } from "./kernel.broken.ts";
+import { brokenClocks, brokenFiles, brokenLogs, brokenProcesses, brokenRandoms } from "./platform.broken.ts";
 import { brokenPools } from "./pool.broken.ts";
 
 /** For each check a subject that does not keep its promise. */
-export const broken: Readonly<Record<string, Breaking>> = { ...brokenLifecycles, ...brokenPools, ...brokenReloads, ...brokenKernels };
+export const broken: Readonly<Record<string, Breaking>> = {
+  ...brokenClocks,
+  ...brokenRandoms,
+  ...brokenLogs,
+  ...brokenFiles,
+  ...brokenProcesses,
+  ...brokenLifecycles,
+  ...brokenBuses,
+  ...brokenPools,
+  ...brokenPooled,
+  ...brokenWasm,
+  ...brokenSupervisors,
+  ...brokenBoundaries,
+  ...brokenReloads,
+  ...brokenKernels,
+};

@@ -1,0 +1,70 @@
+import { KeelsonError, pooled, type ModuleDefinition, type WasmModule } from "@keelson/core";
+import { breakInstances, breakKernel, breakPooled, breakWasm, overlay, type Breaking } from "./breaking.ts";
+
+export const brokenPooled: Readonly<Record<string, Breaking>> = {
+  // one instance for all
+  "pooled.one-call-at-a-time": breakPooled(sharing),
+  // a trapped instance does not say so
+  "pooled.trap-discards": breakInstances((instance) => ({
+    dead: false,
+    async call(call) {
+      try {
+        return await instance.call(call);
+      } catch {
+        throw new KeelsonError("CALL_FAILED", "something went wrong");
+      }
+    },
+  })),
+  "pooled.warm": breakPooled(
+    (source) => source,
+    ({ min: _, ...options }) => options,
+  ),
+  "pooled.stop-disposes": breakPooled((source) => ({
+    ...source,
+    instantiate: async (context) => overlay(await source.instantiate(context), { [Symbol.dispose]() {} }),
+  })),
+  "pooled.at-once": breakPooled(
+    (source) => source,
+    (options) => options,
+    (module) => overlay(module, { call: async (call) => module.call?.(call) }),
+  ),
+  // the wait is the pool's own
+  "pooled.waits-to-deadline": breakPooled(
+    (source) => source,
+    (options) => ({ ...options, timeoutMs: 1 }),
+  ),
+  // forgets who asks
+  "pooled.call-cycle": breakPooled(
+    (source) => source,
+    (options) => options,
+    (module) => overlay(module, { call: (call) => module.call?.(overlay(call, { parent: undefined })) }),
+  ),
+};
+
+function sharing(source: WasmModule): WasmModule {
+  let shared: ReturnType<WasmModule["instantiate"]> | undefined;
+  return { ...source, instantiate: (context) => (shared ??= source.instantiate(context)) };
+}
+
+/** A wasm module whose first error is kept for the first call. */
+function failsLate(definition: ModuleDefinition): ModuleDefinition {
+  return {
+    ...definition,
+    create: () => pooled({ instantiate: () => Promise.reject(new KeelsonError("INVALID_WASM", "found out late")) }, {}),
+  };
+}
+
+export const brokenWasm: Readonly<Record<string, Breaking>> = {
+  // a new instance for each call
+  "wasm.calls": breakWasm((options) => ({ ...options, pool: { ...options.pool, maxUses: 1 } })),
+  "wasm.trap-discards": breakKernel((kernel) => ({
+    invoke: (id, method, payload, options) =>
+      kernel.invoke(id, method, payload, options).catch((error: unknown) => {
+        if (error instanceof WebAssembly.RuntimeError) throw error;
+        throw (error as Error).cause ?? error;
+      }),
+  })),
+  "wasm.memory-cap": breakWasm(({ memoryBytes: _, ...options }) => options),
+  "wasm.bad-bytes": breakWasm((options) => options, failsLate),
+  "wasm.missing-import": breakWasm((options) => options, failsLate),
+};
