@@ -22,12 +22,11 @@ export async function checkSystem(
     detail,
   );
   const near = (now?: number, then?: number): boolean => now === undefined || now <= (then ?? 0) + TOLERANCE;
-  const settled = (now: SystemLook): boolean =>
-    now.processes.length === 0 &&
-    near(now.threads, before.threads) &&
-    near(now.descriptors, before.descriptors);
-  // Threads of the runtimes' pools that have nothing to do end within seconds.
-  const after = await lookUntil([mark], settled, 15_000);
+  // What was told to end may take a moment to be gone; pools of the runtimes' own threads end theirs within seconds.
+  await lookUntil([mark], ({ processes }) => processes.length === 0, 3_000);
+  const quiet = (now: SystemLook): boolean =>
+    near(now.threads, before.threads) && near(now.descriptors, before.descriptors);
+  const after = await lookUntil([mark], quiet, 15_000);
   const alive = after.processes.map(({ pid, command }) => `${pid} ${command}`).join("; ");
   expect.that("the system shows no process of ours any more", after.processes.length === 0, alive);
   expect.that(

@@ -47,9 +47,7 @@ async function serve({ port }: Options): Promise<void> {
     },
   });
   ({ url } = press);
-  const { name, version } = press.kernel.platform;
-  display.line(`Press serves this repository's pages on ${url} (${name} ${version})`);
-  if (display.live) display.show(press.kernel);
+  // Before anybody can know that it is up.
   shutdownOnSignals(press.kernel, {
     before: async () => void (await press.close()),
     onReport: (report) => {
@@ -57,6 +55,9 @@ async function serve({ port }: Options): Promise<void> {
       for (const line of describe(report)) console.log(line);
     },
   });
+  const { name, version } = press.kernel.platform;
+  display.line(`Press serves this repository's pages on ${url} (${name} ${version})`);
+  if (display.live) display.show(press.kernel);
 }
 
 /** A shutdown report for people. */

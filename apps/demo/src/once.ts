@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { createDisplay, type ShutdownReport } from "keelson";
+import { createDisplay, shutdownOnSignals, type ShutdownReport } from "keelson";
 import { checkSystem, printReport } from "./aftermath.ts";
 import { get } from "./client.ts";
 import { Expectations } from "./expectations.ts";
@@ -45,6 +45,8 @@ export async function runOnce(options: OnceOptions = {}): Promise<boolean> {
 
     const display = createDisplay({ output: { write: (text: string) => print(text.trimEnd()) } });
     const press = await openPress({ port, shelves, watch: (kernel) => display.show(kernel) });
+    // An interrupted run ends early, and fails.
+    using _signals = shutdownOnSignals(press.kernel, { before: async () => void (await press.close()) });
     const { name, version } = press.kernel.platform;
     print(`Press serves this repository's pages on ${press.url} (${name} ${version})`);
     let readers: RequestStream | undefined;

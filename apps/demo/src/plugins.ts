@@ -47,6 +47,8 @@ function highlight(mark: string): ModuleDefinition {
     description: "Colours code blocks",
     ...powerless(fileURLToPath(source("highlight/highlight.js"))),
     env: { [RUN_MARK]: mark },
+    // A page may be larger than the default of 1 MiB.
+    maxLineBytes: 8 * 2 ** 20,
     health: true,
     restart: {
       policy: "on-failure",

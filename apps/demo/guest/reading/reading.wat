@@ -51,7 +51,7 @@
       (br_if $next (i32.lt_u (local.get $i) (global.get $head_len))))
     (i32.const 1))
 
-  ;; Words in JSON text up to its closing quotation mark: runs of non-spaces outside of tags. A backslash and what follows it is one
+  ;; Words in JSON text up to its closing quotation mark: runs of non-spaces outside of tags, which end no word. A backslash and what follows it is one
   ;; character: a space, if it stands for a line end or a tab.
   (func $words (param $at i32) (param $end i32) (result i32)
     (local $char i32) (local $in_tag i32) (local $in_word i32) (local $count i32)
@@ -70,7 +70,7 @@
               (else (local.set $char (i32.const 0x5c))))))
         (local.set $at (i32.add (local.get $at) (i32.const 1)))
         (if (i32.eq (local.get $char) (i32.const 0x3c))
-          (then (local.set $in_tag (i32.const 1)) (local.set $in_word (i32.const 0)) (br $next)))
+          (then (local.set $in_tag (i32.const 1)) (br $next)))
         (if (i32.eq (local.get $char) (i32.const 0x3e)) (then (local.set $in_tag (i32.const 0)) (br $next)))
         (br_if $next (local.get $in_tag))
         (if (i32.le_u (local.get $char) (i32.const 0x20)) (then (local.set $in_word (i32.const 0)) (br $next)))

@@ -1,0 +1,146 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { readdir } from "node:fs/promises";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { beforeAll, describe, expect, test } from "vitest";
+import { get } from "../src/client.ts";
+import { ensureBuilt } from "../src/plugins.ts";
+import { currentRuntime } from "../src/runtime.ts";
+
+beforeAll(ensureBuilt, 120_000);
+
+const main = fileURLToPath(new URL("../src/main.ts", import.meta.url));
+const before = { node: [], deno: ["run", "-A"], bun: ["--bun"] }[currentRuntime()];
+
+interface Run {
+  readonly child: ChildProcess;
+  readonly ended: Promise<{ readonly code: number | null; readonly output: string }>;
+  /** Resolves with the match when the output has one. */
+  until(pattern: RegExp): Promise<RegExpExecArray>;
+}
+
+function run(...args: readonly string[]): Run {
+  const child = spawn(process.execPath, [...before, main, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  let output = "";
+  const waiting = new Set<() => void>();
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on("data", (chunk: Buffer) => {
+      output += String(chunk);
+      for (const look of waiting) look();
+    });
+  }
+  const ended = new Promise<{ code: number | null; output: string }>((resolve) => {
+    child.on("close", (code) => resolve({ code, output }));
+  });
+  const until = (pattern: RegExp): Promise<RegExpExecArray> =>
+    new Promise((resolve, reject) => {
+      const look = (): void => {
+        const match = pattern.exec(output);
+        if (match !== null) resolve(match);
+      };
+      waiting.add(look);
+      void ended.then(() => reject(new Error(`it ended without ${pattern}:\n${output}`)));
+      look();
+    });
+  return { child, ended, until };
+}
+
+describe("--once", () => {
+  test("does all of it, ends by itself with 0, and prints every expectation", async () => {
+    const { code, output } = await run("--once").ended;
+    expect(output).not.toContain("NOT ok");
+    const expected = /^(\d+) of \1 expectations held$/m.exec(output)?.[1];
+    expect(output.match(/^ok /gm)?.length).toBe(Number(expected));
+    expect(output).toMatch(/^requests {3}served [1-9]\d*, failed 0/m);
+    expect(output).toMatch(/^plugins {4}restarts 11, rollbacks 1$/m);
+    expect(output).toMatch(/^system {5}processes alive: none$/m);
+    expect(code).toBe(0);
+  }, 120_000);
+
+  test("ends with 1 when a request failed and a process is left that the kernel knows nothing of", async () => {
+    const { code, output } = await run("--once", "--sabotage", "request", "--sabotage", "orphan").ended;
+    expect(output.match(/^NOT ok .*/gm)).toEqual([
+      expect.stringContaining(
+        "no request of the steady stream failed (/pages/no-such-page.md was answered with 404",
+      ),
+      expect.stringMatching(/the system shows no process of ours any more \(\d+ .*sleep 60/),
+    ]);
+    // The kernel's own report is clean: the process was found by looking.
+    expect(output).toContain("ok     the kernel reports 5 modules stopped, no orphan, no error");
+    expect(code).toBe(1);
+  }, 120_000);
+});
+
+describe("without --once", () => {
+  test.each(["SIGINT", "SIGTERM"] as const)(
+    "%s ends it once, with a report and nothing left",
+    async (signal) => {
+      const { child, ended, until } = run();
+      const [, url = ""] = await until(/on (http:\/\/127\.0\.0\.1:\d+)/);
+      expect((await get(url, "/pages/README.md")).status).toBe(200);
+      child.kill(signal);
+      const { code, output } = await ended;
+      expect(output).toContain("stopped 5 modules");
+      expect(output).toContain("processes that could not be ended: none");
+      expect(output).toContain("errors: none");
+      expect(code).toBe(0);
+      await expect(get(url, "/")).rejects.toThrow();
+    },
+    60_000,
+  );
+
+  test("a request that is under way when the signal comes is answered", async () => {
+    const { child, ended, until } = run();
+    const [, url = ""] = await until(/on (http:\/\/127\.0\.0\.1:\d+)/);
+    const answer = get(url, "/try/kill");
+    await until(/module\.failed id=highlight/);
+    child.kill("SIGTERM");
+    expect((await answer).status).toBe(200);
+    expect((await ended).code).toBe(0);
+  }, 60_000);
+});
+
+describe("the command line", () => {
+  test("--help prints the options", async () => {
+    const { code, output } = await run("--help").ended;
+    expect([code, output]).toEqual([0, expect.stringContaining("--once")]);
+  });
+
+  test.each([[["--nonsense"]], [["--port", "x"]], [["--runtime", "perl"]], [["--sabotage", "orphan"]]])(
+    "%j is refused with the usage",
+    async (args) => {
+      const { code, output } = await run(...args).ended;
+      expect([code, output]).toEqual([2, expect.stringContaining("Usage:")]);
+    },
+  );
+
+  test("--runtime runs it on another runtime", async () => {
+    const other = currentRuntime() === "bun" ? "node" : "bun";
+    const { child, ended, until } = run("--runtime", other);
+    expect((await until(/on http:\S+ \((\w+) /))[1]).toBe(other);
+    child.kill("SIGTERM");
+    expect((await ended).code).toBe(0);
+  }, 60_000);
+
+  test("a port that is taken is an error and not a hang", async () => {
+    const first = run();
+    const [, port = ""] = await first.until(/on http:\/\/127\.0\.0\.1:(\d+)/);
+    const { code, output } = await run("--port", port).ended;
+    expect([code, output]).toEqual([1, expect.stringContaining("EADDRINUSE")]);
+    first.child.kill("SIGTERM");
+    expect((await first.ended).code).toBe(0);
+  }, 60_000);
+});
+
+test("what is built is named by the build and nothing is left of its work", async () => {
+  const folder = new URL("../dist/", import.meta.url);
+  expect((await readdir(folder)).filter((name) => name.startsWith(".build-"))).toEqual([]);
+  expect((await readdir(new URL("plugins/", folder))).sort()).toEqual([
+    "reading-1.0.0.wasm",
+    "reading-2.0.0.wasm",
+    "reading-3.0.0.wasm",
+    "stamp",
+    "typography.json",
+    "typography.wasm",
+  ]);
+});
