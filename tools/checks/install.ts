@@ -50,14 +50,17 @@ export const installCheck: Check = {
         const { code, stdout, stderr } = await run(runtime.command, [...runtime.args, "first.ts"], {
           cwd: project,
         });
-        if (code !== 0 || stdout.trim() !== "42")
-          problems.push(`on ${runtime.name}: ${stdout}${stderr}`);
+        if (code !== 0 || stdout.trim() !== "42") problems.push(`on ${runtime.name}: ${stdout}${stderr}`);
       }
       // As the shell of an npm script finds it, then on the other two by path.
       const bin = join("node_modules", "keelson", "dist", "bin.js");
       const commands: [name: string, command: string, args: readonly string[]][] = [
         ["npx", "npx", ["--no-install", "keelson"]],
-        ...runtimes.map(({ name, command, args }): [string, string, string[]] => [name, command, [...args, bin]]),
+        ...runtimes.map(({ name, command, args }): [string, string, string[]] => [
+          name,
+          command,
+          [...args, bin],
+        ]),
       ];
       for (const [name, command, args] of commands) {
         for (const words of [["--help"], ["run", "keelson.config.json", "--once"]]) {

@@ -37,7 +37,10 @@ export const COMMON: ArgsDef = {
 
 /** citty's form of a command, for its help. */
 export function toCitty(command: Command): CommandDef {
-  return { meta: { name: command.name, description: command.description }, args: { ...command.args, ...COMMON } };
+  return {
+    meta: { name: command.name, description: command.description },
+    args: { ...command.args, ...COMMON },
+  };
 }
 
 /**
@@ -76,7 +79,8 @@ export function readArguments(command: Command, argv: readonly string[]): Parsed
   const extra = words[positionals.length];
   if (extra !== undefined) throw new UsageError(`"${extra}" is one argument too many`, usageHint(command));
   for (const [index, [name, { required }]] of positionals.entries()) {
-    if (required !== false && words[index] === undefined) throw new UsageError(`<${name}> is missing`, usageHint(command));
+    if (required !== false && words[index] === undefined)
+      throw new UsageError(`<${name}> is missing`, usageHint(command));
   }
   const parsed = parseArgs([...argv], defs);
   return {
@@ -93,8 +97,14 @@ function nameOf(flag: string, defs: ArgsDef, command: Command): string {
     if (flag === `--${name}` || aliases.some((alias) => flag === `-${alias}`)) return name;
   }
   const flags = Object.entries(defs).filter(([, { type }]) => type !== "positional");
-  const near = suggest(flag.replace(/^-+/, ""), flags.map(([name]) => name));
-  throw new UsageError(`${command.name} has no option ${flag}`, near === undefined ? usageHint(command) : `did you mean --${near}?`);
+  const near = suggest(
+    flag.replace(/^-+/, ""),
+    flags.map(([name]) => name),
+  );
+  throw new UsageError(
+    `${command.name} has no option ${flag}`,
+    near === undefined ? usageHint(command) : `did you mean --${near}?`,
+  );
 }
 
 function usageHint(command: Command): string {

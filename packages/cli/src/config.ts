@@ -37,7 +37,10 @@ export interface PluginConfig {
 }
 
 /** A process module without a manifest. */
-export interface ProcessConfig extends Omit<ProcessModuleOptions, "cwd" | "preSpawn" | "onRequest" | "manifest"> {
+export interface ProcessConfig extends Omit<
+  ProcessModuleOptions,
+  "cwd" | "preSpawn" | "onRequest" | "manifest"
+> {
   /** Relative to the configuration. Default: the configuration's folder. */
   readonly cwd?: string;
 }
@@ -66,7 +69,10 @@ interface Issue {
  */
 export async function loadConfig(file: URL): Promise<LoadedConfig> {
   const source = decodeURIComponent(file.pathname);
-  return parseConfig(source.endsWith(".json") ? await readJson(file, source) : await importConfig(file, source), file);
+  return parseConfig(
+    source.endsWith(".json") ? await readJson(file, source) : await importConfig(file, source),
+    file,
+  );
 }
 
 async function readJson(file: URL, source: string): Promise<unknown> {
@@ -112,10 +118,14 @@ async function importConfig(file: URL, source: string): Promise<unknown> {
 
 function unreadable(source: string, cause: unknown): KeelsonError {
   const missing = (cause as { readonly code?: unknown }).code === "ENOENT";
-  return new KeelsonError(missing ? "NOT_FOUND" : "IO", missing ? `There is no ${source}` : `${source} could not be read: ${describeThrown(cause)}`, {
-    hint: "give the path of a configuration: keelson run keelson.config.ts",
-    cause,
-  });
+  return new KeelsonError(
+    missing ? "NOT_FOUND" : "IO",
+    missing ? `There is no ${source}` : `${source} could not be read: ${describeThrown(cause)}`,
+    {
+      hint: "give the path of a configuration: keelson run keelson.config.ts",
+      cause,
+    },
+  );
 }
 
 const KEYS = ["kernel", "plugins", "modules"];
@@ -161,8 +171,13 @@ export function parseConfig(value: unknown, file: URL): LoadedConfig {
   for (const [path, entry] of entriesOf(value, "modules", issues)) {
     if (isDefinition(entry)) plugins.push(entry);
     else if (isRecord(entry)) plugins.push(...parseProcess(entry, path, file, issues));
-    else if (typeof entry === "string") issues.push({ path, message: "is a path", hint: "paths belong into plugins" });
-    else issues.push({ path, message: `must be the options of a process module or a definition, not ${kindOf(entry)}` });
+    else if (typeof entry === "string")
+      issues.push({ path, message: "is a path", hint: "paths belong into plugins" });
+    else
+      issues.push({
+        path,
+        message: `must be the options of a process module or a definition, not ${kindOf(entry)}`,
+      });
   }
   if (issues.length > 0) throw refusal(file, issues);
   return { kernel: (value["kernel"] ?? {}) as ConfigKernelOptions, plugins };
@@ -170,7 +185,8 @@ export function parseConfig(value: unknown, file: URL): LoadedConfig {
 
 function checkKernel(kernel: unknown, issues: Issue[]): void {
   if (kernel === undefined) return;
-  if (!isRecord(kernel)) return void issues.push({ path: "kernel", message: `must be an object, not ${kindOf(kernel)}` });
+  if (!isRecord(kernel))
+    return void issues.push({ path: "kernel", message: `must be an object, not ${kindOf(kernel)}` });
   checkKeys(kernel, [...KERNEL_NUMBERS, "loaders"], "kernel.", issues);
   for (const key of KERNEL_NUMBERS) {
     const number = kernel[key];
@@ -178,15 +194,29 @@ function checkKernel(kernel: unknown, issues: Issue[]): void {
     issues.push({ path: `kernel.${key}`, message: `must be a number of 0 or more, not ${kindOf(number)}` });
   }
   const { loaders = [] } = kernel;
-  const usable = Array.isArray(loaders) && loaders.every((loader) => isRecord(loader) && typeof loader["load"] === "function");
-  if (!usable) issues.push({ path: "kernel.loaders", message: "must be a list of loaders", hint: "JSON cannot hold one: use a .ts configuration" });
+  const usable =
+    Array.isArray(loaders) &&
+    loaders.every((loader) => isRecord(loader) && typeof loader["load"] === "function");
+  if (!usable)
+    issues.push({
+      path: "kernel.loaders",
+      message: "must be a list of loaders",
+      hint: "JSON cannot hold one: use a .ts configuration",
+    });
 }
 
-function parsePlugin(entry: Fields, path: string, file: URL, issues: Issue[]): { readonly url: URL; readonly id?: string }[] {
+function parsePlugin(
+  entry: Fields,
+  path: string,
+  file: URL,
+  issues: Issue[],
+): { readonly url: URL; readonly id?: string }[] {
   checkKeys(entry, ["path", "id"], `${path}.`, issues);
   const { path: target, id } = entry;
-  if (id !== undefined && typeof id !== "string") issues.push({ path: `${path}.id`, message: `must be a text, not ${kindOf(id)}` });
-  else if (typeof target === "string" && target !== "") return [{ url: resolve(target, file), ...(id === undefined ? {} : { id }) }];
+  if (id !== undefined && typeof id !== "string")
+    issues.push({ path: `${path}.id`, message: `must be a text, not ${kindOf(id)}` });
+  else if (typeof target === "string" && target !== "")
+    return [{ url: resolve(target, file), ...(id === undefined ? {} : { id }) }];
   else issues.push({ path: `${path}.path`, message: `must be a path, not ${kindOf(target)}` });
   return [];
 }
@@ -196,11 +226,20 @@ function parseProcess(entry: Fields, path: string, file: URL, issues: Issue[]): 
   checkKeys(entry, Object.keys(PROCESS_KEYS), `${path}.`, issues);
   for (const [key, wanted] of Object.entries(PROCESS_KEYS)) {
     const found = entry[key];
-    const fits = wanted === "array" ? Array.isArray(found) : wanted === "object" ? isRecord(found) : typeof found === wanted;
+    const fits =
+      wanted === "array"
+        ? Array.isArray(found)
+        : wanted === "object"
+          ? isRecord(found)
+          : typeof found === wanted;
     const optional = key !== "id" && key !== "command";
     if (fits || (optional && found === undefined)) continue;
     const hint = key === "command" ? { hint: "one program; its arguments go into args" } : {};
-    issues.push({ path: `${path}.${key}`, message: `must be ${ARTICLES[wanted] ?? wanted}, not ${kindOf(found)}`, ...hint });
+    issues.push({
+      path: `${path}.${key}`,
+      message: `must be ${ARTICLES[wanted] ?? wanted}, not ${kindOf(found)}`,
+      ...hint,
+    });
   }
   if (issues.length > before) return [];
   const { cwd = ".", ...options } = entry as unknown as ProcessConfig;
@@ -208,7 +247,11 @@ function parseProcess(entry: Fields, path: string, file: URL, issues: Issue[]): 
     return [processModule({ ...options, cwd: resolve(cwd.endsWith("/") ? cwd : `${cwd}/`, file) })];
   } catch (error) {
     const { message, hint } = error as KeelsonError;
-    issues.push({ path, message: message.split("\n")[0] ?? message, ...(hint === undefined ? {} : { hint }) });
+    issues.push({
+      path,
+      message: message.split("\n")[0] ?? message,
+      ...(hint === undefined ? {} : { hint }),
+    });
     return [];
   }
 }
@@ -269,9 +312,16 @@ function kindOf(value: unknown): string {
 }
 
 function refusal(file: URL, issues: readonly Issue[]): KeelsonError {
-  const lines = issues.map(({ path, message, hint }) => `\n  - ${path === "" ? "" : `${path}: `}${message}${hint === undefined ? "" : `: ${hint}`}`);
-  return new KeelsonError("INVALID_OPTIONS", `${decodeURIComponent(file.pathname)} is not valid:${lines.join("")}`, {
-    hint: "docs/getting-started.md shows a configuration",
-    details: { issues },
-  });
+  const lines = issues.map(
+    ({ path, message, hint }) =>
+      `\n  - ${path === "" ? "" : `${path}: `}${message}${hint === undefined ? "" : `: ${hint}`}`,
+  );
+  return new KeelsonError(
+    "INVALID_OPTIONS",
+    `${decodeURIComponent(file.pathname)} is not valid:${lines.join("")}`,
+    {
+      hint: "docs/getting-started.md shows a configuration",
+      details: { issues },
+    },
+  );
 }

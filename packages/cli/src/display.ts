@@ -60,7 +60,9 @@ export function useColor(output: Pick<DisplayOutput, "isTTY">): boolean {
 
 /** Listens to what the kernel itself tells, and to no topic of the modules. */
 export function onKernelEvents(kernel: Kernel, listener: (envelope: Envelope) => void): Disposable {
-  const listening = ["module.*", "supervisor.*", "kernel.*"].map((pattern) => kernel.bus.on(pattern, listener));
+  const listening = ["module.*", "supervisor.*", "kernel.*"].map((pattern) =>
+    kernel.bus.on(pattern, listener),
+  );
   return {
     [Symbol.dispose]() {
       for (const each of listening) each[Symbol.dispose]();

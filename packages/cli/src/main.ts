@@ -27,7 +27,8 @@ export async function main(argv: readonly string[]): Promise<number> {
     }
     if (name === "--version") return printVersion();
     const command = await findCommand(name);
-    const asked = (flag: string): boolean => rest.slice(0, rest.includes("--") ? rest.indexOf("--") : undefined).includes(flag);
+    const asked = (flag: string): boolean =>
+      rest.slice(0, rest.includes("--") ? rest.indexOf("--") : undefined).includes(flag);
     if (asked("--help") || asked("-h")) {
       printHelp(await helpOf(toCitty(command), await rootCommand()));
       return EXIT.ok;
@@ -39,7 +40,8 @@ export async function main(argv: readonly string[]): Promise<number> {
       printError(`keelson: ${error.message}${error.hint === undefined ? "" : `\n  hint: ${error.hint}`}`);
       return EXIT.usage;
     }
-    if (rest.includes("--json") && isKeelsonError(error)) print(JSON.stringify({ type: "error", ...errorJson(error) }));
+    if (rest.includes("--json") && isKeelsonError(error))
+      print(JSON.stringify({ type: "error", ...errorJson(error) }));
     else printError(formatError(error, errorOptions(rest.includes("--verbose"))));
     return EXIT.failed;
   }
@@ -51,7 +53,10 @@ async function findCommand(name: string): Promise<Command> {
   const isOption = name.startsWith("-");
   const near = suggest(name, isOption ? ["--help", "--version"] : Object.keys(COMMANDS));
   const known = `commands are ${Object.keys(COMMANDS).join(", ")}`;
-  throw new UsageError(`there is no ${isOption ? "option" : "command"} "${name}"`, near === undefined ? known : `did you mean "${near}"?`);
+  throw new UsageError(
+    `there is no ${isOption ? "option" : "command"} "${name}"`,
+    near === undefined ? known : `did you mean "${near}"?`,
+  );
 }
 
 async function rootCommand(): Promise<CommandDef> {

@@ -36,7 +36,18 @@ export {
   type Value,
 } from "@keelson/core";
 export { wasmLoader, wasmModule, type WasmModuleOptions } from "@keelson/wasm";
-export { defineConfig, type Config, type ConfigKernelOptions, type PluginConfig, type ProcessConfig } from "./config.ts";
+export {
+  defineConfig,
+  type Config,
+  type ConfigKernelOptions,
+  type PluginConfig,
+  type ProcessConfig,
+} from "./config.ts";
 export { createDisplay, type Display, type DisplayOptions, type DisplayOutput } from "./display.ts";
-export { shutdownOnSignals, type EndingSignal, type ShutdownOnSignalsOptions, type SignalHandling } from "./signals.ts";
+export {
+  shutdownOnSignals,
+  type EndingSignal,
+  type ShutdownOnSignalsOptions,
+  type SignalHandling,
+} from "./signals.ts";
 export { formatEvent, formatStatus, type FormatStatusOptions } from "./status.ts";

@@ -34,7 +34,9 @@ export function createReporter(options: ReporterOptions): Reporter {
 function forPeople({ verbose, config }: ReporterOptions): Reporter {
   const color = useColor(process.stdout);
   const paint = painter(color);
-  const display = createDisplay({ heading: () => [`keelson run ${oneLine(config)}   Ctrl-C shuts down`, ""] });
+  const display = createDisplay({
+    heading: () => [`keelson run ${oneLine(config)}   Ctrl-C shuts down`, ""],
+  });
   return {
     // Without a table the log has standard error for itself.
     log: (record) => (display.live ? display.line(record) : printError(record)),
@@ -67,7 +69,8 @@ export function formatReport({ terminated, orphans, errors }: ShutdownReport, co
   ];
   const lines = [`shut down: ${counts.join(", ")}`];
   for (const { pid, command } of orphans) lines.push(`  ${paint("red", "alive")} ${pid} ${oneLine(command)}`);
-  for (const { id, error } of errors) lines.push(`  ${paint("red", error.code)} ${id}: ${oneLine(error.message)}`);
+  for (const { id, error } of errors)
+    lines.push(`  ${paint("red", error.code)} ${id}: ${oneLine(error.message)}`);
   return lines.join("\n");
 }
 
@@ -77,14 +80,20 @@ function forPrograms(): Reporter {
   return {
     log: printError,
     show(kernel) {
-      listening = onKernelEvents(kernel, ({ topic, timestamp, data }) => say("event", { topic, timestamp_ms: timestamp, data }));
+      listening = onKernelEvents(kernel, ({ topic, timestamp, data }) =>
+        say("event", { topic, timestamp_ms: timestamp, data }),
+      );
     },
     note: printError,
     error: (error) => say("error", errorJson(error)),
     health: (id, health) => say("health", { id, ...health }),
     status: (modules) => say("status", { modules: modules.map((module) => statusJson(module)) }),
     report: ({ terminated, orphans, errors }) =>
-      say("report", { terminated, orphans, errors: errors.map(({ id, error }) => ({ id, ...errorJson(error) })) }),
+      say("report", {
+        terminated,
+        orphans,
+        errors: errors.map(({ id, error }) => ({ id, ...errorJson(error) })),
+      }),
     [Symbol.dispose]: () => listening?.[Symbol.dispose](),
   };
 }

@@ -20,7 +20,16 @@ const STATE_COLORS: Readonly<Record<ModuleState, Color>> = {
   failed: "red",
 };
 
-const HEADINGS = ["MODULE", "KIND", "VERSION", "STATE", "GENERATION", "IN FLIGHT", "RESTARTS", "LAST FAILURE"] as const;
+const HEADINGS = [
+  "MODULE",
+  "KIND",
+  "VERSION",
+  "STATE",
+  "GENERATION",
+  "IN FLIGHT",
+  "RESTARTS",
+  "LAST FAILURE",
+] as const;
 const STATE_COLUMN = HEADINGS.indexOf("STATE");
 
 /** The table of `kernel.list()` for people: a heading and a line a module. */
@@ -28,23 +37,39 @@ export function formatStatus(modules: readonly ModuleStatus[], options: FormatSt
   const { color = false, columns = Infinity } = options;
   const paint = painter(color);
   const rows = modules.map((module) => cells(module));
-  const widths = HEADINGS.map((heading, index) => Math.max(heading.length, ...rows.map((row) => (row[index] ?? "").length)));
+  const widths = HEADINGS.map((heading, index) =>
+    Math.max(heading.length, ...rows.map((row) => (row[index] ?? "").length)),
+  );
   const lines = [HEADINGS, ...rows].map((row, line) => {
-    const padded = row.map((cell, index) => (index === row.length - 1 ? cell : cell.padEnd(widths[index] ?? 0)));
+    const padded = row.map((cell, index) =>
+      index === row.length - 1 ? cell : cell.padEnd(widths[index] ?? 0),
+    );
     const text = cut(padded.join("  ").trimEnd(), columns);
     if (line === 0) return paint("bold", text);
     const from = widths.slice(0, STATE_COLUMN).reduce((sum, width) => sum + width + 2, 0);
     const state = modules[line - 1]?.state ?? "loaded";
     const word = text.slice(from, from + state.length);
-    return word === "" ? text : text.slice(0, from) + paint(STATE_COLORS[state], word) + text.slice(from + state.length);
+    return word === ""
+      ? text
+      : text.slice(0, from) + paint(STATE_COLORS[state], word) + text.slice(from + state.length);
   });
   return lines.join("\n");
 }
 
 function cells({ metadata, state, generation, inFlight, supervisor, error }: ModuleStatus): string[] {
   const failure = error === undefined ? "" : `${error.code}: ${firstLine(error.message)}`;
-  const restarts = supervisor === undefined ? "" : `${supervisor.restarts}${supervisor.gaveUp ? " (gave up)" : ""}`;
-  return [metadata.id, oneLine(metadata.kind), metadata.version, state, String(generation), String(inFlight), restarts, failure];
+  const restarts =
+    supervisor === undefined ? "" : `${supervisor.restarts}${supervisor.gaveUp ? " (gave up)" : ""}`;
+  return [
+    metadata.id,
+    oneLine(metadata.kind),
+    metadata.version,
+    state,
+    String(generation),
+    String(inFlight),
+    restarts,
+    failure,
+  ];
 }
 
 function firstLine(text: string): string {
@@ -54,7 +79,10 @@ function firstLine(text: string): string {
 const NOTABLE = /^(kernel\.|supervisor\.(restarting|failed)$|module\.(?!initializ|starting|stopping))/;
 
 /** One line for an event of the kernel's own, such as `12:30:05.120 module.started id=greeter`; undefined for all others. */
-export function formatEvent({ topic, timestamp, source, data }: Envelope, { color = false }: { readonly color?: boolean } = {}): string | undefined {
+export function formatEvent(
+  { topic, timestamp, source, data }: Envelope,
+  { color = false }: { readonly color?: boolean } = {},
+): string | undefined {
   if (source !== "kernel" || !NOTABLE.test(topic)) return undefined;
   const paint = painter(color);
   const time = new Date(timestamp).toISOString().slice(11, 23);
@@ -75,9 +103,11 @@ function fields(data: unknown, topic: string): string {
 }
 
 function fieldText(value: unknown): string {
-  if (typeof value === "string") return /^[\w.:/@+-]+$/.test(value) ? value : JSON.stringify(firstLine(value));
+  if (typeof value === "string")
+    return /^[\w.:/@+-]+$/.test(value) ? value : JSON.stringify(firstLine(value));
   if (typeof value !== "object" || value === null) return String(value);
   const { code, message } = value as { readonly code?: unknown; readonly message?: unknown };
-  if (typeof code === "string" && typeof message === "string") return JSON.stringify(`${code}: ${firstLine(message)}`);
+  if (typeof code === "string" && typeof message === "string")
+    return JSON.stringify(`${code}: ${firstLine(message)}`);
   return Array.isArray(value) ? `${value.length}` : oneLine(JSON.stringify(value) ?? "");
 }

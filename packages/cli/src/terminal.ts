@@ -14,15 +14,20 @@ export function printError(line: string): void {
 }
 
 /** An error for people: code, message, hint; its stack and causes only if asked for. */
-export function formatError(error: unknown, options: { readonly verbose: boolean; readonly color: boolean }): string {
+export function formatError(
+  error: unknown,
+  options: { readonly verbose: boolean; readonly color: boolean },
+): string {
   const paint = painter(options.color);
   const code = isKeelsonError(error) ? error.code : "error";
   const message = describeThrown(error);
   const lines = [`${paint("red", code)}: ${message}`];
   const { stack, cause } = (error ?? {}) as { readonly stack?: unknown; readonly cause?: unknown };
   // Most messages have taken their cause's in.
-  if (cause !== undefined && !options.verbose && !message.includes(describeThrown(cause))) lines.push(`  cause: ${describeThrown(cause)}`);
-  if (options.verbose && typeof stack === "string") lines.push(paint("dim", stack.slice(stack.indexOf("\n") + 1)));
+  if (cause !== undefined && !options.verbose && !message.includes(describeThrown(cause)))
+    lines.push(`  cause: ${describeThrown(cause)}`);
+  if (options.verbose && typeof stack === "string")
+    lines.push(paint("dim", stack.slice(stack.indexOf("\n") + 1)));
   if (options.verbose && cause !== undefined) lines.push(`cause: ${formatError(cause, options)}`);
   return lines.join("\n");
 }
@@ -36,5 +41,10 @@ export function errorOptions(verbose: boolean): { readonly verbose: boolean; rea
 export function errorJson(error: unknown): Readonly<Record<string, unknown>> {
   if (!isKeelsonError(error)) return { code: "INTERNAL", message: describeThrown(error) };
   const { code, message, hint, details } = error;
-  return { code, message: message.split("\n  hint: ")[0], ...(hint === undefined ? {} : { hint }), ...(details === undefined ? {} : { details }) };
+  return {
+    code,
+    message: message.split("\n  hint: ")[0],
+    ...(hint === undefined ? {} : { hint }),
+    ...(details === undefined ? {} : { details }),
+  };
 }

@@ -1,9 +1,11 @@
 /** The text on one line, with every control character made visible: what a guest wrote must not steer the terminal. */
 export function oneLine(text: string): string {
   // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
-  return text.replace(/\s*\n\s*/g, " · ").replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, (char) =>
-    char === "\t" ? " " : `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
+  return text
+    .replace(/\s*\n\s*/g, " · ")
+    .replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, (char) =>
+      char === "\t" ? " " : `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
+    );
 }
 
 /** The text cut to so many characters, with an ellipsis if something is missing. */

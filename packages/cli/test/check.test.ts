@@ -35,10 +35,17 @@ test("check prints a valid manifest with its defaults, given its path or its fol
 test("check --json prints the parsed manifest, or the error with all its issues", async () => {
   const folder = folderWith({ "manifest.json": VALID, "bad.json": INVALID });
   const good = await keelson(["check", folder, "--json"]);
-  expect(JSON.parse(good.stdout)).toMatchObject({ id: "markdown", name: "markdown", limits: { memory: 2 ** 26 } });
+  expect(JSON.parse(good.stdout)).toMatchObject({
+    id: "markdown",
+    name: "markdown",
+    limits: { memory: 2 ** 26 },
+  });
   const bad = await keelson(["check", join(folder, "bad.json"), "--json"]);
   expect(bad.code).toBe(1);
-  const { code, details } = JSON.parse(bad.stdout) as { code: string; details: { issues: { path: string }[] } };
+  const { code, details } = JSON.parse(bad.stdout) as {
+    code: string;
+    details: { issues: { path: string }[] };
+  };
   expect(code).toBe("INVALID_MANIFEST");
   expect(details.issues.map(({ path }) => path)).toEqual(["version", "entry", "limits.memmory"]);
 });

@@ -42,18 +42,29 @@ test.each([
   ["x", [""]],
   [{ plugin: [] }, ["plugin"]],
   [{ plugins: {} }, ["plugins"]],
-  [{ plugins: [7, "", { pth: "x" }, { path: "x", id: 3 }] }, ["plugins[0]", "plugins[1]", "plugins[2].pth", "plugins[2].path", "plugins[3].id"]],
+  [
+    { plugins: [7, "", { pth: "x" }, { path: "x", id: 3 }] },
+    ["plugins[0]", "plugins[1]", "plugins[2].pth", "plugins[2].path", "plugins[3].id"],
+  ],
   [{ kernel: [] }, ["kernel"]],
-  [{ kernel: { drainMs: -1, callTimeoutMs: "1", calTimeoutMs: 1 } }, ["kernel.calTimeoutMs", "kernel.callTimeoutMs", "kernel.drainMs"]],
+  [
+    { kernel: { drainMs: -1, callTimeoutMs: "1", calTimeoutMs: 1 } },
+    ["kernel.calTimeoutMs", "kernel.callTimeoutMs", "kernel.drainMs"],
+  ],
   [{ kernel: { loaders: ["x"] } }, ["kernel.loaders"]],
   [{ modules: ["./x.wasm", null] }, ["modules[0]", "modules[1]"]],
   [{ modules: [{ id: "x" }] }, ["modules[0].command"]],
-  [{ modules: [{ id: "x", command: "x", args: "y", comand: "z" }] }, ["modules[0].comand", "modules[0].args"]],
+  [
+    { modules: [{ id: "x", command: "x", args: "y", comand: "z" }] },
+    ["modules[0].comand", "modules[0].args"],
+  ],
   [{ modules: [{ id: "x", command: "x", graceMs: -1 }] }, ["modules[0]"]],
 ])("%j is refused, and each mistake is named", (config, paths) => {
   expect(wrong(config)).toEqual(paths);
 });
 
 test("each issue says what to do next", () => {
-  expect(() => parseConfig({ plugin: [], modules: ["./x"] }, FILE)).toThrow(/did you mean `plugins`\?[\s\S]*paths belong into plugins[\s\S]*hint: /);
+  expect(() => parseConfig({ plugin: [], modules: ["./x"] }, FILE)).toThrow(
+    /did you mean `plugins`\?[\s\S]*paths belong into plugins[\s\S]*hint: /,
+  );
 });

@@ -6,7 +6,16 @@ import { createDisplay, type DisplayOutput } from "../src/display.ts";
 /** A terminal that understands what the table is drawn with: up so many lines, clear to the end, cursor on and off. */
 function createScreen(size: Partial<DisplayOutput> = {}) {
   let lines: string[] = [""];
-  const screen = { writes: 0, cursor: true, isTTY: true, columns: 80, rows: 24, ...size, write, text: () => lines.join("\n").trimEnd() };
+  const screen = {
+    writes: 0,
+    cursor: true,
+    isTTY: true,
+    columns: 80,
+    rows: 24,
+    ...size,
+    write,
+    text: () => lines.join("\n").trimEnd(),
+  };
   function write(text: string): void {
     screen.writes++;
     // oxlint-disable-next-line no-control-regex -- a terminal reads control characters
@@ -85,7 +94,8 @@ test("a table taller or wider than the screen is cut, so that it can be drawn ov
   const { kernel, clock } = createHost();
   using display = createDisplay({ output: screen, color: true });
   display.show(kernel);
-  for (let count = 0; count < 20; count++) await kernel.register(nativeModule({ id: `module-with-a-long-id-${count}` }));
+  for (let count = 0; count < 20; count++)
+    await kernel.register(nativeModule({ id: `module-with-a-long-id-${count}` }));
   await clock.advance(200);
   await clock.advance(2000);
   const lines = screen.text().split("\n");
@@ -119,7 +129,16 @@ test("without a terminal each event that matters is a line, and nothing is colou
   using display = createDisplay({ output: { write: (more) => (text += more) } });
   expect(display.live).toBe(false);
   display.show(kernel);
-  await kernel.register(nativeModule({ id: "one", methods: { fail: () => { throw new Error("a\u001b[2J\nb"); } } }));
+  await kernel.register(
+    nativeModule({
+      id: "one",
+      methods: {
+        fail: () => {
+          throw new Error("a\u001b[2J\nb");
+        },
+      },
+    }),
+  );
   await kernel.start();
   await kernel.invoke("one", "fail").catch(() => {});
   kernel.bus.publish("host.chatter", 1);

@@ -32,7 +32,9 @@ test("on a terminal run draws a table that follows the modules, and Ctrl-C ends 
 
 test("NO_COLOR leaves the table and takes the colours", async (context) => {
   if (!existsSync("/usr/bin/script")) return context.skip("script(1) of util-linux is not installed");
-  const { stdout, code } = await onTerminal(folderWith(FILES), ["run", "keelson.config.ts", "--once"], { NO_COLOR: "1" }).ended;
+  const { stdout, code } = await onTerminal(folderWith(FILES), ["run", "keelson.config.ts", "--once"], {
+    NO_COLOR: "1",
+  }).ended;
   expect(stdout).toMatch(/greeter +native +1\.0\.0 +running/);
   // oxlint-disable-next-line no-control-regex -- colours are what is looked for
   expect(stdout).not.toMatch(/\u001b\[\d*m/);

@@ -4,7 +4,9 @@ import { expect, test, vi } from "vitest";
 import { main } from "../src/main.ts";
 import { keelson, runtime } from "./program.ts";
 
-const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { version: string };
+const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
+  version: string;
+};
 
 /** Runs the command line in this very process; child processes take a second each on a busy machine. */
 async function here(...argv: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
@@ -25,7 +27,11 @@ async function here(...argv: string[]): Promise<{ code: number; stdout: string; 
 
 test("the program exits with what main answers, and prints on the right streams", async () => {
   expect(await keelson(["--version"])).toMatchObject({ code: 0, stdout: `${version}\n`, stderr: "" });
-  expect(await keelson(["runn"])).toMatchObject({ code: 2, stdout: "", stderr: 'keelson: there is no command "runn"\n  hint: did you mean "run"?\n' });
+  expect(await keelson(["runn"])).toMatchObject({
+    code: 2,
+    stdout: "",
+    stderr: 'keelson: there is no command "runn"\n  hint: did you mean "run"?\n',
+  });
 });
 
 test("--version prints the version alone, behind a command too", async () => {
@@ -83,7 +89,11 @@ test("an error prints its code, message and hint; its stack only with --verbose 
 
 test("conformance runs the chosen checks on the adapter of the runtime at hand", async () => {
   const { code, stdout } = await keelson(["conformance", "--json", "--only", "pool."]);
-  const report = JSON.parse(stdout) as { platform: { name: string }; results: { id: string }[]; counts: { failed: number } };
+  const report = JSON.parse(stdout) as {
+    platform: { name: string };
+    results: { id: string }[];
+    counts: { failed: number };
+  };
   expect(report.platform.name).toBe(runtime);
   expect(report.results.length).toBeGreaterThan(0);
   expect(report.results.every(({ id }) => id.startsWith("pool."))).toBe(true);
@@ -96,7 +106,11 @@ test("conformance exits with 1 for an adapter that breaks a promise, and for one
   const { code, stdout } = await keelson(["conformance", "--adapter", broken, "--only", "pool."]);
   expect(stdout).toContain("FAILED");
   expect(code).toBe(1);
-  const none = await keelson(["conformance", "--adapter", new URL("adapters/none.ts", import.meta.url).pathname]);
+  const none = await keelson([
+    "conformance",
+    "--adapter",
+    new URL("adapters/none.ts", import.meta.url).pathname,
+  ]);
   expect(none.code).toBe(1);
   expect(none.stderr).toContain("INVALID_OPTIONS");
 });

@@ -8,7 +8,8 @@ import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
 
 /** The runtime that runs these tests. */
-export const runtime: "node" | "deno" | "bun" = "Deno" in globalThis ? "deno" : "Bun" in globalThis ? "bun" : "node";
+export const runtime: "node" | "deno" | "bun" =
+  "Deno" in globalThis ? "deno" : "Bun" in globalThis ? "bun" : "node";
 
 const BIN = fileURLToPath(new URL("../src/bin.ts", import.meta.url));
 
@@ -44,7 +45,11 @@ export class Program {
   stdout = "";
   stderr = "";
 
-  constructor(command: string, args: readonly string[], options: { readonly cwd?: string; readonly env?: Readonly<Record<string, string>> } = {}) {
+  constructor(
+    command: string,
+    args: readonly string[],
+    options: { readonly cwd?: string; readonly env?: Readonly<Record<string, string>> } = {},
+  ) {
     this.child = spawn(command, args, {
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
       env: { ...process.env, NO_COLOR: "1", TERM: "xterm", ...options.env },
@@ -71,20 +76,32 @@ export class Program {
   /** Waits until standard output holds `text`. */
   async said(text: string): Promise<void> {
     while (!this.stdout.includes(text)) {
-      const over = await Promise.race([once(this.child.stdout, "data").then(() => false), this.ended.then(() => true)]);
-      if (over && !this.stdout.includes(text)) throw new Error(`ended without saying ${text}:\n${this.stdout}${this.stderr}`);
+      const over = await Promise.race([
+        once(this.child.stdout, "data").then(() => false),
+        this.ended.then(() => true),
+      ]);
+      if (over && !this.stdout.includes(text))
+        throw new Error(`ended without saying ${text}:\n${this.stdout}${this.stderr}`);
     }
   }
 }
 
 /** Starts the command line. */
-export function start(args: readonly string[], cwd?: string, env?: Readonly<Record<string, string>>): Program {
+export function start(
+  args: readonly string[],
+  cwd?: string,
+  env?: Readonly<Record<string, string>>,
+): Program {
   const options = { ...(cwd === undefined ? {} : { cwd }), ...(env === undefined ? {} : { env }) };
   return new Program(...scriptCommand(BIN, ...args), options);
 }
 
 /** Runs the command line to its end. */
-export function keelson(args: readonly string[], cwd?: string, env?: Readonly<Record<string, string>>): Promise<Ended> {
+export function keelson(
+  args: readonly string[],
+  cwd?: string,
+  env?: Readonly<Record<string, string>>,
+): Promise<Ended> {
   return start(args, cwd, env).ended;
 }
 

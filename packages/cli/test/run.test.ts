@@ -9,7 +9,10 @@ const CHILD = `
 `;
 
 const [command, args] = scriptCommand("child.mjs");
-const WITH_CHILD = { "child.mjs": CHILD, "keelson.config.json": JSON.stringify({ modules: [{ id: "child", command, args }] }) };
+const WITH_CHILD = {
+  "child.mjs": CHILD,
+  "keelson.config.json": JSON.stringify({ modules: [{ id: "child", command, args }] }),
+};
 
 function config(modules: string): Readonly<Record<string, string>> {
   return {
@@ -28,7 +31,10 @@ function linesOf({ stdout }: Ended): { type: string; [key: string]: unknown }[] 
 }
 
 test("run --once starts, asks for health, reports, shuts down and exits with 0", async () => {
-  const { code, stdout, stderr } = await keelson(["run", "keelson.config.ts", "--once"], folderWith(config(GREETER)));
+  const { code, stdout, stderr } = await keelson(
+    ["run", "keelson.config.ts", "--once"],
+    folderWith(config(GREETER)),
+  );
   expect(stderr).toBe("");
   expect(stdout).toContain("module.started id=greeter");
   expect(stdout).toContain("greeter healthy");
@@ -39,7 +45,10 @@ test("run --once starts, asks for health, reports, shuts down and exits with 0",
 
 test("run --once exits with 1 when a module does not start, and starts the others", async () => {
   const modules = `${GREETER}, nativeModule({ id: "sick", start() { throw new Error("no engine"); } })`;
-  const { code, stdout, stderr } = await keelson(["run", "keelson.config.ts", "--once"], folderWith(config(modules)));
+  const { code, stdout, stderr } = await keelson(
+    ["run", "keelson.config.ts", "--once"],
+    folderWith(config(modules)),
+  );
   expect(stderr).toContain("MODULE_FAILED");
   expect(stderr).toContain("no engine");
   expect(stdout).toContain("greeter healthy");
@@ -63,10 +72,27 @@ test("run --once --json prints objects alone: events, health, status and the rep
   expect(lines).toContainEqual(expect.objectContaining({ type: "error", code: "MODULE_FAILED" }));
   const status = lines.find(({ type }) => type === "status");
   expect(status?.["modules"]).toEqual([
-    { id: "greeter", version: "1.0.0", kind: "native", state: "running", generation: 1, in_flight: 0, restarts: 0 },
-    expect.objectContaining({ id: "sick", state: "failed", error: expect.objectContaining({ code: "MODULE_FAILED" }) }),
+    {
+      id: "greeter",
+      version: "1.0.0",
+      kind: "native",
+      state: "running",
+      generation: 1,
+      in_flight: 0,
+      restarts: 0,
+    },
+    expect.objectContaining({
+      id: "sick",
+      state: "failed",
+      error: expect.objectContaining({ code: "MODULE_FAILED" }),
+    }),
   ]);
-  expect(lines.at(-1)).toEqual({ type: "report", terminated: expect.arrayContaining(["greeter"]), orphans: [], errors: [] });
+  expect(lines.at(-1)).toEqual({
+    type: "report",
+    terminated: expect.arrayContaining(["greeter"]),
+    orphans: [],
+    errors: [],
+  });
   expect(ended.code).toBe(1);
 });
 
@@ -85,7 +111,11 @@ test("run exits with 1 and names the plugin when a path leads nowhere, and when 
 });
 
 test("a configuration that throws, exports nothing or is not JSON is INVALID_OPTIONS", async () => {
-  const folder = folderWith({ "throws.ts": `throw new Error("by itself");`, "empty.ts": "export {};", "broken.json": "{ plugins: [] }" });
+  const folder = folderWith({
+    "throws.ts": `throw new Error("by itself");`,
+    "empty.ts": "export {};",
+    "broken.json": "{ plugins: [] }",
+  });
   for (const file of ["throws.ts", "empty.ts", "broken.json"]) {
     const { code, stderr } = await keelson(["run", file], folder);
     expect(stderr).toMatch(/^INVALID_OPTIONS: /);
@@ -94,15 +124,18 @@ test("a configuration that throws, exports nothing or is not JSON is INVALID_OPT
   }
 });
 
-test.each(["SIGINT", "SIGTERM"] as const)("%s shuts down once, prints the report and ends the children; exit code 0", async (signal) => {
-  const program = start(["run", "keelson.config.json"], folderWith(WITH_CHILD));
-  await program.said("module.started id=child");
-  program.kill(signal);
-  const { code, stdout } = await program.ended;
-  expect(stdout).toContain(`${signal}: shutting down`);
-  expect(stdout).toContain("shut down: 1 stopped, 0 orphans, 0 errors");
-  expect(code).toBe(0);
-});
+test.each(["SIGINT", "SIGTERM"] as const)(
+  "%s shuts down once, prints the report and ends the children; exit code 0",
+  async (signal) => {
+    const program = start(["run", "keelson.config.json"], folderWith(WITH_CHILD));
+    await program.said("module.started id=child");
+    program.kill(signal);
+    const { code, stdout } = await program.ended;
+    expect(stdout).toContain(`${signal}: shutting down`);
+    expect(stdout).toContain("shut down: 1 stopped, 0 orphans, 0 errors");
+    expect(code).toBe(0);
+  },
+);
 
 const STUBBORN = `nativeModule({ id: "stubborn", stop: () => new Promise(() => {}), deadlines: { stopMs: 600000 } })`;
 

@@ -31,10 +31,14 @@ async function readManifest(path: string): Promise<{ readonly file: string; read
     return { file, bytes: await readFile(file) };
   } catch (cause) {
     const missing = (cause as { readonly code?: unknown }).code === "ENOENT";
-    throw new KeelsonError(missing ? "NOT_FOUND" : "IO", missing ? `There is no manifest at ${path}` : `${path} could not be read`, {
-      hint: "give the path of a manifest.json, or of the folder it lies in",
-      cause,
-    });
+    throw new KeelsonError(
+      missing ? "NOT_FOUND" : "IO",
+      missing ? `There is no manifest at ${path}` : `${path} could not be read`,
+      {
+        hint: "give the path of a manifest.json, or of the folder it lies in",
+        cause,
+      },
+    );
   }
 }
 
@@ -43,13 +47,18 @@ export function formatManifest(manifest: Manifest, color = false): string {
   const paint = painter(color);
   const lines: string[] = [];
   const add = (key: string, value: unknown): void => {
-    if (typeof value !== "object" || value === null) return void lines.push(`${paint("cyan", key.padEnd(16))} ${text(key, value)}`);
-    const entries = Array.isArray(value) ? value.map((item: unknown) => describe(item)) : Object.entries(value).map(([name, item]) => `${name} ${text(name, item)}`);
+    if (typeof value !== "object" || value === null)
+      return void lines.push(`${paint("cyan", key.padEnd(16))} ${text(key, value)}`);
+    const entries = Array.isArray(value)
+      ? value.map((item: unknown) => describe(item))
+      : Object.entries(value).map(([name, item]) => `${name} ${text(name, item)}`);
     if (entries.length === 0) lines.push(`${paint("cyan", key.padEnd(16))} ${paint("dim", "none")}`);
-    for (const [index, entry] of entries.entries()) lines.push(`${paint("cyan", (index === 0 ? key : "").padEnd(16))} ${entry}`);
+    for (const [index, entry] of entries.entries())
+      lines.push(`${paint("cyan", (index === 0 ? key : "").padEnd(16))} ${entry}`);
   };
   for (const [key, value] of Object.entries(manifest)) {
-    if (key === "command") add(key, (value as readonly string[]).map((word) => JSON.stringify(word)).join(" "));
+    if (key === "command")
+      add(key, (value as readonly string[]).map((word) => JSON.stringify(word)).join(" "));
     else add(key, value);
   }
   return lines.join("\n");
@@ -60,13 +69,17 @@ function describe(item: unknown): string {
   if (typeof item !== "object" || item === null) return oneLine(String(item));
   const { name, scope, type, method, path, handler, priority } = item as Record<string, unknown>;
   if (path !== undefined) return oneLine(`${String(method)} ${String(path)} → ${String(handler)}`);
-  if (type !== undefined) return oneLine(`${String(type)} ${String(name)} → ${String(method ?? name)}${priority === undefined ? "" : ` (priority ${String(priority)})`}`);
+  if (type !== undefined)
+    return oneLine(
+      `${String(type)} ${String(name)} → ${String(method ?? name)}${priority === undefined ? "" : ` (priority ${String(priority)})`}`,
+    );
   return oneLine(`${String(name)}${Array.isArray(scope) && scope.length > 0 ? `: ${scope.join(", ")}` : ""}`);
 }
 
 const SIZES = new Set(["memory", "storage", "bytesPerSecond"]);
 
 function text(key: string, value: unknown): string {
-  if (typeof value === "number" && SIZES.has(key)) return `${value} bytes${value >= 2 ** 20 && value % 2 ** 20 === 0 ? ` (${value / 2 ** 20} MiB)` : ""}`;
+  if (typeof value === "number" && SIZES.has(key))
+    return `${value} bytes${value >= 2 ** 20 && value % 2 ** 20 === 0 ? ` (${value / 2 ** 20} MiB)` : ""}`;
   return oneLine(typeof value === "object" ? JSON.stringify(value) : String(value));
 }

@@ -7,20 +7,35 @@ import { useColor } from "../display.ts";
 import { print } from "../terminal.ts";
 
 /** How each runtime runs a JavaScript file. */
-const CHILD_ARGS: Readonly<Record<string, readonly string[]>> = { node: [], deno: ["run", "-A"], bun: ["run"] };
+const CHILD_ARGS: Readonly<Record<string, readonly string[]>> = {
+  node: [],
+  deno: ["run", "-A"],
+  bun: ["run"],
+};
 
 /** `keelson conformance`: runs the checks of the promises against an adapter. */
 export const conformanceCommand: Command = {
   name: "conformance",
   description: "Check an adapter against every promise of Keelson",
   args: {
-    adapter: { type: "string", valueHint: "path", description: "A module that exports platform(); default: this runtime's adapter" },
-    only: { type: "string", valueHint: "id", description: "Run this check, or all of a contract: pool. (may be given again)" },
+    adapter: {
+      type: "string",
+      valueHint: "path",
+      description: "A module that exports platform(); default: this runtime's adapter",
+    },
+    only: {
+      type: "string",
+      valueHint: "id",
+      description: "Run this check, or all of a contract: pool. (may be given again)",
+    },
     json: { type: "boolean", description: "Print the report as JSON" },
   },
   async run(args) {
     const path = args.text("adapter");
-    const only = args.texts("only").flatMap((ids) => ids.split(",")).filter((id) => id !== "");
+    const only = args
+      .texts("only")
+      .flatMap((ids) => ids.split(","))
+      .filter((id) => id !== "");
     const report = await runConformance({
       adapter: path === undefined ? ownAdapter() : pathToFileURL(path),
       json: args.flag("json"),
@@ -34,5 +49,9 @@ export const conformanceCommand: Command = {
 
 function ownAdapter(): AdapterModule {
   const { name } = platform();
-  return { name, platform: () => platform(), child: { command: process.execPath, args: CHILD_ARGS[name] ?? [] } };
+  return {
+    name,
+    platform: () => platform(),
+    child: { command: process.execPath, args: CHILD_ARGS[name] ?? [] },
+  };
 }

@@ -12,13 +12,20 @@ export const runCommand: Command = {
   description: "Start the modules of a configuration and watch them",
   args: {
     config: { type: "positional", description: "A configuration: .ts, .js or .json", valueHint: "" },
-    once: { type: "boolean", description: "Start, check the health, report, shut down; exits with 1 if anything failed" },
+    once: {
+      type: "boolean",
+      description: "Start, check the health, report, shut down; exits with 1 if anything failed",
+    },
     json: { type: "boolean", description: "Print one JSON object a line" },
   },
   async run(args) {
     const file = pathToFileURL(args.text("config") ?? "");
     const config = await loadConfig(file);
-    using reporter = createReporter({ json: args.flag("json"), verbose: args.flag("verbose"), config: args.text("config") ?? "" });
+    using reporter = createReporter({
+      json: args.flag("json"),
+      verbose: args.flag("verbose"),
+      config: args.text("config") ?? "",
+    });
     const kernel = await createKernel({ ...config.kernel, platform: { log: { write: reporter.log } } });
     // Awaited here, or the reporter would be disposed first.
     return await (args.flag("once") ? runOnce : runUntilSignal)(kernel, config, reporter);
@@ -55,7 +62,8 @@ async function runOnce(kernel: Kernel, config: LoadedConfig, reporter: Reporter)
     let failed = (await startAll(kernel, config, reporter)).length > 0;
     for (const { metadata, state } of kernel.list()) {
       const { id } = metadata;
-      const health = state === "running" ? await kernel.health(id) : { healthy: false, message: `is ${state}` };
+      const health =
+        state === "running" ? await kernel.health(id) : { healthy: false, message: `is ${state}` };
       if (!health.healthy) failed = true;
       reporter.health(id, health);
     }
@@ -69,7 +77,11 @@ async function runOnce(kernel: Kernel, config: LoadedConfig, reporter: Reporter)
 }
 
 /** Registers everything, then starts it in the order of the dependencies. What failed is told and answered; the others run. */
-async function startAll(kernel: Kernel, { plugins }: LoadedConfig, reporter: Reporter): Promise<readonly KeelsonError[]> {
+async function startAll(
+  kernel: Kernel,
+  { plugins }: LoadedConfig,
+  reporter: Reporter,
+): Promise<readonly KeelsonError[]> {
   const failures: KeelsonError[] = [];
   const attempt = async (run: () => Promise<unknown>): Promise<void> => {
     try {
@@ -84,10 +96,14 @@ async function startAll(kernel: Kernel, { plugins }: LoadedConfig, reporter: Rep
   };
   for (const plugin of plugins) {
     if ("create" in plugin) await attempt(() => kernel.register(plugin));
-    else await attempt(() => kernel.load(plugin.url, { start: false, ...(plugin.id === undefined ? {} : { id: plugin.id }) }));
+    else
+      await attempt(() =>
+        kernel.load(plugin.url, { start: false, ...(plugin.id === undefined ? {} : { id: plugin.id }) }),
+      );
   }
   const order = kernel.list().map(({ metadata }) => metadata.id);
-  if (order.length === 0 && failures.length === 0) reporter.note("The configuration names no plugins and no modules.");
+  if (order.length === 0 && failures.length === 0)
+    reporter.note("The configuration names no plugins and no modules.");
   // One by one in their promises, so that each failure is told; the kernel sorts out who waits for whom.
   await Promise.all(order.map((id) => attempt(() => kernel.start(id))));
   return failures;
@@ -95,7 +111,9 @@ async function startAll(kernel: Kernel, { plugins }: LoadedConfig, reporter: Rep
 
 /** Whether a module runs, or a supervisor is about to start it again. */
 function isAlive(kernel: Kernel): boolean {
-  return kernel.list().some(({ state, supervisor }) => state === "running" || supervisor?.state === "restarting");
+  return kernel
+    .list()
+    .some(({ state, supervisor }) => state === "running" || supervisor?.state === "restarting");
 }
 
 function isClean({ errors, orphans }: ShutdownReport): boolean {

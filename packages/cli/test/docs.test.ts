@@ -1,0 +1,33 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import process from "node:process";
+import { errorCodes } from "@keelson/core";
+import { expect, test } from "vitest";
+
+const PAGE = new URL("../../../docs/errors.md", import.meta.url);
+const BETWEEN = /(?<=<!-- codes -->\n\n)[\s\S]*(?=\n<!-- \/codes -->)/;
+
+/** A Markdown table whose columns are as wide as their widest cell, as the formatter leaves it. */
+function table(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, column) =>
+    Math.max(...rows.map((row) => (row[column] ?? "").length)),
+  );
+  const lines = rows.map(
+    (row) => `| ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(" | ")} |`,
+  );
+  lines.splice(1, 0, `| ${widths.map((width) => "-".repeat(width)).join(" | ")} |`);
+  return `${lines.join("\n")}\n`;
+}
+
+test("docs/errors.md lists all codes as the code has them (KEELSON_UPDATE_DOCS=1 writes the table)", () => {
+  const wanted = table([
+    ["code", "meaning"],
+    ...Object.entries(errorCodes).map(([code, meaning]) => [`\`${code}\``, meaning]),
+  ]);
+  const page = readFileSync(PAGE, "utf8");
+  if (process.env["KEELSON_UPDATE_DOCS"] === "1")
+    writeFileSync(
+      PAGE,
+      page.replace(BETWEEN, () => wanted),
+    );
+  expect(BETWEEN.exec(readFileSync(PAGE, "utf8"))?.[0]).toBe(wanted);
+});
