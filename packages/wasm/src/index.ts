@@ -8,6 +8,7 @@ export type { FunctionType, Outline, ValueType } from "./binary/outline.ts";
 export {
   createCompileCache,
   type BinaryStep,
+  type ChangedBinary,
   type CompileCache,
   type CompileCacheOptions,
   type CompiledModule,
@@ -17,5 +18,5 @@ export type { GuestMemory } from "./instance/guest-memory.ts";
 export type { HostImports } from "./instance/link.ts";
 export type { TrapKind } from "./instance/trap.ts";
 export { createWasmLoader, wasmLoader, type WasmLoaderOptions } from "./module/loader.ts";
-export type { BinarySource, WasmLimits, WasmModuleOptions, WasmSource } from "./module/settings.ts";
+export type { BinarySource, Metering, WasmLimits, WasmModuleOptions, WasmSource } from "./module/settings.ts";
 export { readWasmModule, wasmModule } from "./module/wasm-module.ts";

@@ -44,9 +44,14 @@ export interface AbiProfile {
   bind(guest: Guest): Binding;
 }
 
-/** The shape of a compiled module. */
-export function shapeOf(module: WebAssembly.Module, outline: Outline | undefined): ModuleShape {
-  const exports = new Map(WebAssembly.Module.exports(module).map(({ name, kind }) => [name, kind] as const));
+/** The shape of a compiled module, without the exports in `hidden`. */
+export function shapeOf(
+  module: WebAssembly.Module,
+  outline: Outline | undefined,
+  hidden: ReadonlySet<string> = new Set(),
+): ModuleShape {
+  const exports = new Map<string, WebAssembly.ImportExportKind>();
+  for (const { name, kind } of WebAssembly.Module.exports(module)) if (!hidden.has(name)) exports.set(name, kind);
   return { exports, imports: WebAssembly.Module.imports(module), outline };
 }
 

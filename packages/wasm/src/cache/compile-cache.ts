@@ -9,16 +9,24 @@ export interface CompiledModule {
   readonly module: WebAssembly.Module;
   /** Types of imports and exports; undefined when only the compiled module was given, or its types could not be read. */
   readonly outline: Outline | undefined;
+  /** What the steps had to say about what they made, by their `key`. */
+  readonly notes: ReadonlyMap<string, unknown>;
+}
+
+/** Bytes that a step has changed, with something to be kept beside the module made of them. */
+export interface ChangedBinary {
+  readonly bytes: Bytes;
+  readonly note: unknown;
 }
 
 /**
- * A change made to a module's bytes before they are compiled. Here memory is capped; metering is another such step.
+ * A change made to a module's bytes before they are compiled. Memory is capped and guests are metered by such steps.
  * `key` names the change with all its options: it is a part of the cache's key.
  */
 export interface BinaryStep {
   readonly key: string;
   /** Must never make an invalid module valid: a step that appends validates the original first. */
-  apply(bytes: Bytes, origin: string): MaybePromise<Bytes>;
+  apply(bytes: Bytes, origin: string): MaybePromise<Bytes | ChangedBinary>;
 }
 
 /** Compiled modules by the SHA-256 of their bytes and the steps applied to them. Safe to share between modules and kernels. */
@@ -69,8 +77,13 @@ export function createCompileCache(options: CompileCacheOptions = {}): CompileCa
 async function compile(bytes: Bytes, origin: string, steps: readonly BinaryStep[]): Promise<CompiledModule> {
   try {
     let changed = bytes;
-    for (const step of steps) changed = await step.apply(changed, origin);
-    return { module: await WebAssembly.compile(changed), outline: readOutline(bytes) };
+    const notes = new Map<string, unknown>();
+    for (const step of steps) {
+      const made = await step.apply(changed, origin);
+      changed = made instanceof Uint8Array ? made : made.bytes;
+      if (!(made instanceof Uint8Array)) notes.set(step.key, made.note);
+    }
+    return { module: await WebAssembly.compile(changed), outline: readOutline(bytes), notes };
   } catch (error) {
     throw isKeelsonError(error) ? error : invalid(error, bytes, origin);
   }

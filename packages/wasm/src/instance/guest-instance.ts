@@ -11,7 +11,9 @@ import type { AbiProfile, Binding, ModuleShape } from "../abi/profile.ts";
 import type { GuestHost } from "./guest-host.ts";
 import { GuestMemory } from "./guest-memory.ts";
 import { instantiate, resolveImports, type HostImports } from "./link.ts";
-import { trapError } from "./trap.ts";
+import type { Governor, RunLimits } from "../governor/index.ts";
+import type { MeterMeta } from "../meter/index.ts";
+import { trapError, type TrapKind, type TrapPlace } from "./trap.ts";
 
 /** All that instances of one generation have in common. */
 export interface Blueprint {
@@ -23,7 +25,21 @@ export interface Blueprint {
   readonly maxMemoryBytes: number;
   /** True when the engine itself refuses growth past the cap; else it is looked at after each call. */
   readonly capped: boolean;
+  /** Set when the module was metered. */
+  readonly metered: Metered | undefined;
 }
+
+/** What a metered module's governor needs, and what one call may take. */
+export interface Metered {
+  readonly meta: MeterMeta;
+  /** Units; undefined for no limit. */
+  readonly fuel: number | undefined;
+  /** ms; undefined for no limit but the call's own. */
+  readonly cpuMs: number | undefined;
+}
+
+/** What starting may take when nothing else is said, ms: its start function, `_initialize` and the profile's own calls. */
+const START_MS = 1_000;
 
 /**
  * Makes one instance and runs its start function, then `_initialize` if it exports one, as reactors of C, Rust and Go expect.
@@ -33,9 +49,10 @@ export interface Blueprint {
 export function createGuestInstance(
   blueprint: Blueprint,
   context: ModuleContext,
+  governor: Governor | undefined,
   release: () => void,
 ): Instance {
-  const { module, shape, profile } = blueprint;
+  const { module, shape, profile, metered } = blueprint;
   const host: GuestHost = {
     id: context.id,
     log: context.log,
@@ -46,14 +63,19 @@ export function createGuestInstance(
     panic: undefined,
   };
   const imports = resolveImports(shape, profile, host, blueprint.imports);
-  const { exports } = instantiate(module, imports, context.id);
+  const made = instantiate(module, imports, context.id);
+  const { exports } = made;
+  if (governor !== undefined && metered !== undefined) governor.adopt(made, metered.meta);
   const memories = Object.values(exports).filter((one) => one instanceof WebAssembly.Memory);
   const main = exports["memory"] instanceof WebAssembly.Memory ? exports["memory"] : memories[0];
   if (main !== undefined) host.memory = new GuestMemory(main);
   const others = memories.filter((memory) => memory !== main).map((memory) => new GuestMemory(memory));
   const watchBytes = blueprint.capped ? Infinity : blueprint.maxMemoryBytes;
-  const instance = new GuestInstance(host, others, watchBytes, release);
-  instance.open(() => {
+  const limits: CallLimits = { fuel: metered?.fuel, cpuMs: metered?.cpuMs, deadline: undefined, signal: undefined };
+  // A host function of the host's own may abort the caller's signal; without one nothing can, while the guest holds the thread.
+  const watchesSignal = blueprint.imports !== undefined;
+  const instance = new GuestInstance(host, others, watchBytes, release, governor, limits, watchesSignal);
+  instance.open(context.clock.now(), () => {
     const initialize = exports["_initialize"];
     if (typeof initialize === "function") {
       host.entered = true;
@@ -65,6 +87,12 @@ export function createGuestInstance(
   return instance;
 }
 
+/** {@link RunLimits} of an instance's calls: one object, changed for each. */
+interface CallLimits extends RunLimits {
+  deadline: number | undefined;
+  signal: AbortSignal | undefined;
+}
+
 class GuestInstance implements Instance {
   dead = false;
   #binding: Binding | undefined;
@@ -74,8 +102,22 @@ class GuestInstance implements Instance {
   /** `Infinity` when the engine keeps the cap. */
   readonly #watchBytes: number;
   #release: (() => void) | undefined;
+  readonly #governor: Governor | undefined;
+  readonly #limits: CallLimits;
+  readonly #watchesSignal: boolean;
 
-  constructor(host: GuestHost, others: readonly GuestMemory[], watchBytes: number, release: () => void) {
+  constructor(
+    host: GuestHost,
+    others: readonly GuestMemory[],
+    watchBytes: number,
+    release: () => void,
+    governor: Governor | undefined,
+    limits: CallLimits,
+    watchesSignal: boolean,
+  ) {
+    this.#governor = governor;
+    this.#limits = limits;
+    this.#watchesSignal = watchesSignal;
     this.#host = host;
     this.#others = others;
     this.#watchBytes = watchBytes;
@@ -83,9 +125,17 @@ class GuestInstance implements Instance {
   }
 
   /** Ends what belongs to instantiation; a failure here is the failure to instantiate. */
-  open(bind: () => Binding): void {
+  open(now: number, bind: () => Binding): void {
+    const governor = this.#governor;
     try {
-      this.#binding = bind();
+      if (governor === undefined) this.#binding = bind();
+      else {
+        const limits: RunLimits = { cpuMs: this.#limits.cpuMs, deadline: now + START_MS };
+        this.#host.entered = true;
+        governor.start(limits);
+        this.#host.entered = false;
+        this.#binding = governor.run(limits, bind);
+      }
       this.#look("start");
     } catch (error) {
       throw this.#fail(error, "start");
@@ -102,13 +152,34 @@ class GuestInstance implements Instance {
     const binding = this.#binding;
     if (binding === undefined) throw this.#gone();
     const host = this.#host;
+    const governor = this.#governor;
+    let value: Value;
+    if (governor === undefined) {
+      try {
+        value = binding.call(call.method, call.payload);
+      } catch (error) {
+        throw this.#fail(error, call.method);
+      }
+    } else value = this.#govern(governor, binding, call);
+    if (host.panic !== undefined || this.#watchBytes !== Infinity) this.#judge(call.method);
+    return value;
+  }
+
+  #govern(governor: Governor, binding: Binding, call: Call): Value {
+    const limits = this.#limits;
+    limits.deadline = call.deadline;
+    if (this.#watchesSignal) limits.signal = call.signal;
+    governor.enter(limits);
     let value: Value;
     try {
       value = binding.call(call.method, call.payload);
     } catch (error) {
-      throw this.#fail(error, call.method);
+      const failure = governor.fail(error);
+      // A guest that was stopped may have been left by an answer that then made no sense: it is dead all the same.
+      if (governor.dead) this.#host.broken = true;
+      throw this.#fail(failure, call.method);
     }
-    if (host.panic !== undefined || this.#watchBytes !== Infinity) this.#judge(call.method);
+    governor.leave();
     return value;
   }
 
@@ -162,7 +233,10 @@ class GuestInstance implements Instance {
     this.dead = true;
     this.#binding = undefined;
     if (!host.entered) return asKeelsonError(error, "INTERNAL", `${host.id}: ${method}`);
-    return host.panic ?? trapError(error, { module: host.id, method, memoryBytes: this.memoryBytes });
+    const place: TrapPlace = { module: host.id, method, memoryBytes: this.memoryBytes };
+    const stopped = this.#governor?.stopped;
+    if (stopped !== undefined && isKeelsonError(error, stopped.code)) return stoppedIn(place, error);
+    return host.panic ?? trapError(error, place);
   }
 
   #gone(): KeelsonError {
@@ -171,4 +245,14 @@ class GuestInstance implements Instance {
       details: { kind: "other", module: this.#host.id },
     });
   }
+}
+
+/** A stop with the place where it happened; what a guest said before counts no more than that it was stopped. */
+function stoppedIn(place: TrapPlace, error: KeelsonError): KeelsonError {
+  const kind = error.code === "STACK_EXHAUSTED" ? { kind: "stack" satisfies TrapKind } : {};
+  return new KeelsonError(error.code, `${place.module}: ${place.method} was stopped: ${error.message.split("\n", 1)[0]}`, {
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+    details: { ...error.details, ...place, ...kind },
+    cause: error.cause,
+  });
 }

@@ -1,8 +1,10 @@
-import type { Instance, MaybePromise, ModuleContext, WasmModule } from "@keelson/core";
+import type { Instance, MaybePromise, ModuleContext, Platform, WasmModule } from "@keelson/core";
 import { chooseProfile } from "../abi/profiles.ts";
 import { shapeOf } from "../abi/profile.ts";
 import { capMemory } from "../binary/cap-memory.ts";
 import type { BinaryStep, CompileCache, CompiledModule } from "../cache/compile-cache.ts";
+import { Governor, type GuestThread } from "../governor/index.ts";
+import { meter, METER_VERSION, type MeterMeta } from "../meter/index.ts";
 import { verifyIntegrity } from "../cache/digest.ts";
 import { createGuestInstance, type Blueprint } from "../instance/guest-instance.ts";
 import { liveInstances } from "../instance/live-instances.ts";
@@ -31,14 +33,16 @@ export class CoreModule implements WasmModule {
     if (unenforced.length > 0) {
       context.log.write(
         "warn",
-        `limits.${unenforced.join(" and limits.")} of the manifest are not enforced`,
+        `limits.${unenforced.join(" and limits.")} cannot be enforced with metering "${this.#settings.metering}"`,
         { limits: unenforced },
       );
     }
-    const { module, outline, capped } = await this.#compile(context);
-    const shape = shapeOf(module, outline);
+    const { fuel, cpuMs } = this.#settings;
+    const { module, outline, capped, meta } = await this.#compile(context);
+    const shape = shapeOf(module, outline, privateNames(meta));
     const profile = chooseProfile(shape, context.id, abi);
-    this.#blueprint = { module, shape, profile, imports, maxMemoryBytes, capped };
+    const metered = meta === undefined ? undefined : { meta, fuel, cpuMs };
+    this.#blueprint = { module, shape, profile, imports, maxMemoryBytes, capped, metered };
     this.#first = this.#make(this.#blueprint, context);
     context.scope.defer(() => this.#takeFirst()?.[Symbol.dispose]());
   }
@@ -59,23 +63,67 @@ export class CoreModule implements WasmModule {
     const live = liveInstances(context.platform);
     live.take(context.id, this.#settings.maxInstances);
     try {
-      return createGuestInstance(blueprint, context, () => live.give());
+      const governor = blueprint.metered && new Governor({ clock: context.clock, thread: threadOf(context.platform) });
+      return createGuestInstance(blueprint, context, governor, () => live.give());
     } catch (error) {
       live.give();
       throw error;
     }
   }
 
-  /** From source to compiled module: read, verify, change, compile. Metering will be one more step. */
-  async #compile(context: ModuleContext): Promise<CompiledModule & { readonly capped: boolean }> {
-    const { source, compiled, within, integrity, maxMemoryBytes } = this.#settings;
-    if (compiled !== undefined) return { module: compiled, outline: undefined, capped: false };
+  /** From source to compiled module: read, verify, cap, meter, compile. */
+  async #compile(context: ModuleContext): Promise<CompiledModule & { readonly capped: boolean; readonly meta: MeterMeta | undefined }> {
+    const { source, compiled, within, integrity } = this.#settings;
+    if (compiled !== undefined) return { module: compiled, outline: undefined, notes: new Map(), capped: false, meta: undefined };
     const { bytes, origin } = await readSource(source as BinarySource, context.platform, within);
     if (integrity !== undefined) await verifyIntegrity(bytes, integrity, origin);
-    const cap: BinaryStep = {
-      key: `memory=${maxMemoryBytes}`,
-      apply: (original) => capMemory(original, maxMemoryBytes, origin),
-    };
-    return { ...(await this.#cache.compile(bytes, origin, [cap])), capped: true };
+    const steps = stepsFor(this.#settings);
+    const made = await this.#cache.compile(bytes, origin, steps);
+    const meta = made.notes.get(steps.at(-1)?.key ?? "") as MeterMeta | undefined;
+    return { ...made, capped: true, meta };
   }
+}
+
+function stepsFor({ maxMemoryBytes, metering, stackBytes }: WasmSettings): readonly BinaryStep[] {
+  const cap: BinaryStep = {
+    key: `memory=${maxMemoryBytes}`,
+    apply: (original, origin) => capMemory(original, maxMemoryBytes, origin),
+  };
+  if (metering === "off") return [cap];
+  const measure: BinaryStep = {
+    key: `meter=${METER_VERSION},${metering},${stackBytes},${maxMemoryBytes}`,
+    apply(original) {
+      const { bytes, meta } = meter(original, {
+        mode: metering,
+        stackBytes,
+        memoryBytes: maxMemoryBytes,
+        tableElements: MAX_TABLE_ELEMENTS,
+      });
+      return { bytes, note: meta };
+    },
+  };
+  return [cap, measure];
+}
+
+/** Elements that the tables of one guest may hold together; each takes some 8 to 16 bytes of the host. */
+const MAX_TABLE_ELEMENTS = 1_000_000;
+
+/** The exports that metering added: they are the host's, and no method of the guest. */
+function privateNames(meta: MeterMeta | undefined): ReadonlySet<string> {
+  return new Set(meta === undefined ? [] : Object.values(meta.exports));
+}
+
+/**
+ * What guests of one platform share while they run inside one another. Kept beside the platform object and not in the module's
+ * scope, since a platform stands for one thread.
+ */
+const threads: WeakMap<Platform, GuestThread> = new WeakMap();
+
+function threadOf(platform: Platform): GuestThread {
+  let thread = threads.get(platform);
+  if (thread === undefined) {
+    thread = { current: undefined };
+    threads.set(platform, thread);
+  }
+  return thread;
 }

@@ -26,7 +26,19 @@ export interface WasmLimits {
   readonly memory?: number;
   /** Live instances in the whole kernel above which no further one of this module is made. Default 1000. */
   readonly instances?: number;
+  /** Units of fuel for one call. Default: no limit. Needs `metering` "exact". */
+  readonly fuel?: number;
+  /** Time that one call may spend in the guest and its host functions, ms. Default: 50 for a plugin with a manifest, else the call's own deadline alone. */
+  readonly cpuMs?: number;
+  /** Stack that nested calls of the guest may take, bytes. Default 512 KiB. */
+  readonly stack?: number;
 }
+
+/**
+ * How a guest is kept stoppable. "exact" counts fuel and time; "deadline" is cheaper and cannot count fuel; "off" trusts the guest: it
+ * runs as it is, and one that loops for ever holds its thread.
+ */
+export type Metering = "exact" | "deadline" | "off";
 
 /** Options of {@link wasmModule}. Exactly one of `source` and `manifest` must be given; options go before what the manifest says. */
 export interface WasmModuleOptions {
@@ -46,6 +58,8 @@ export interface WasmModuleOptions {
   readonly abi?: string | AbiProfile;
   readonly pool?: PoolOptions;
   readonly limits?: WasmLimits;
+  /** Default "exact". A module that was given compiled cannot be metered: "off". */
+  readonly metering?: Metering;
   /** What the module may import besides what its profile provides. A function is called for each instance. */
   readonly imports?: HostImports;
   /** `sha256-<base64>` of the bytes. */
@@ -71,9 +85,17 @@ export interface WasmSettings {
   readonly maxInstances: number;
   readonly imports: HostImports | undefined;
   readonly integrity: string | undefined;
-  /** Limits that the manifest declares and that nothing here enforces. */
+  readonly metering: Metering;
+  readonly fuel: number | undefined;
+  readonly cpuMs: number | undefined;
+  readonly stackBytes: number;
+  /** Limits that are asked for and that nothing here enforces. */
   readonly unenforced: readonly string[];
 }
+
+/** The guest's own running time in one call of a plugin, ms. */
+const DEFAULT_CPU_MS = 50;
+const DEFAULT_STACK_BYTES = 512 * 1024;
 
 /** Checks options and fills in defaults; throws `INVALID_OPTIONS`. */
 export function settle(options: WasmModuleOptions): WasmSettings {
@@ -84,6 +106,18 @@ export function settle(options: WasmModuleOptions): WasmSettings {
   const maxInstances = limits.instances ?? DEFAULT_MAX_INSTANCES;
   requireNumber(maxMemoryBytes, 0, "limits.memory", id);
   requireNumber(maxInstances, 1, "limits.instances", id);
+  const metering = meteringOf(options, source, id);
+  const fuel = limits.fuel ?? manifest?.limits.fuel;
+  const asked = limits.cpuMs ?? manifest?.limits.cpuMs;
+  const stackBytes = limits.stack ?? DEFAULT_STACK_BYTES;
+  if (fuel !== undefined) requireNumber(fuel, 0, "limits.fuel", id);
+  if (asked !== undefined && !(asked > 0)) {
+    throw new KeelsonError("INVALID_OPTIONS", `${id}: limits.cpuMs must be more than 0, not ${asked}`);
+  }
+  requireNumber(stackBytes, 1024, "limits.stack", id);
+  const unenforced: string[] = [];
+  if (fuel !== undefined && metering !== "exact") unenforced.push("fuel");
+  if (asked !== undefined && metering === "off") unenforced.push("cpuMs");
   return {
     id,
     source: isCompiled(source) ? undefined : (source as BinarySource),
@@ -94,8 +128,25 @@ export function settle(options: WasmModuleOptions): WasmSettings {
     maxInstances,
     imports: options.imports,
     integrity: options.integrity ?? manifest?.integrity,
-    unenforced: (["fuel", "cpuMs"] as const).filter((name) => manifest?.limits[name] !== undefined),
+    metering,
+    fuel: metering === "exact" ? fuel : undefined,
+    cpuMs: asked ?? (manifest === undefined ? undefined : DEFAULT_CPU_MS),
+    stackBytes,
+    unenforced,
   };
+}
+
+function meteringOf({ metering }: WasmModuleOptions, source: WasmSource, id: string): Metering {
+  if (metering !== undefined && !["exact", "deadline", "off"].includes(metering)) {
+    throw new KeelsonError("INVALID_OPTIONS", `${id}: metering is ${JSON.stringify(metering)}`, {
+      hint: 'use "exact", "deadline" or "off"',
+    });
+  }
+  if (!isCompiled(source)) return metering ?? "exact";
+  if (metering === undefined || metering === "off") return "off";
+  throw new KeelsonError("INVALID_OPTIONS", `${id}: a module that was given compiled cannot be metered`, {
+    hint: 'give its bytes, or metering: "off"',
+  });
 }
 
 /** A bare file is its own base: it may be a symbolic link, since no manifest's author chose it. */

@@ -13,14 +13,17 @@ import { settle, type WasmModuleOptions } from "./settings.ts";
 /**
  * A module of kind `wasm`: a core WebAssembly module behind a pool of instances.
  *
- * Each generation reads its source again, so a reload picks up a new file. An instance that trapped is discarded. Memory is
- * capped by the engine itself: the maximum of the module's memories is lowered before compilation. A module that was given
- * compiled cannot be changed any more: its size is looked at after each call, and past the cap the instance is discarded with
- * `OUT_OF_MEMORY`; a memory that it does not export cannot be seen at all, so give bytes where you do not trust the code. A
- * memory that the module imports is capped by whoever made it. Running time and fuel are not limited: a guest that loops for ever holds its thread.
+ * Each generation reads its source again, so a reload picks up a new file. An instance that trapped or was stopped is discarded.
+ *
+ * The module is metered before it is compiled: a guest that loops for ever is stopped at its call's deadline, its `cpuMs` or its
+ * fuel, in the host's own thread, and one that recurses for ever at its stack. Memory is capped by the engine itself: the maximum of the
+ * module's memories is lowered. A module that was given compiled cannot be changed any more: nothing stops it, its size is looked at after
+ * each call, and past the cap the instance is discarded with `OUT_OF_MEMORY`; a memory that it does not export cannot be seen at all, so give
+ * bytes where you do not trust the code. A memory that the module imports is capped by whoever made it.
  *
  * @throws KeelsonError `INVALID_OPTIONS`. Starting fails with `NOT_FOUND`, `INVALID_WASM`, `UNSUPPORTED_WASM`, `UNKNOWN_ABI`, `MISSING_EXPORT`,
- * `MISSING_IMPORT`, `WASM_LINK`, `OUT_OF_MEMORY`; calls as the ABI profile says.
+ * `MISSING_IMPORT`, `WASM_LINK`, `OUT_OF_MEMORY`; calls with `DEADLINE_EXCEEDED`, `FUEL_EXHAUSTED`,
+ * `STACK_EXHAUSTED`, `OUT_OF_MEMORY`, `WASM_TRAP`, and as the ABI profile says.
  */
 export function wasmModule(options: WasmModuleOptions): ModuleDefinition {
   const settings = settle(options);

@@ -143,8 +143,9 @@ describe("a limit that nothing enforces", () => {
   test("is told by a warning in the log", async () => {
     const platform = createTestPlatform();
     platform.files.put("/p/one.wasm", ONE);
-    await open({ manifest: manifestOf({ limits: { cpuMs: 50 } }), base: new URL("file:///p/") }, platform);
-    expect(platform.log.records[0]).toMatchObject({ level: "warn", fields: { limits: ["cpuMs"] } });
+    const manifest = manifestOf({ limits: { cpuMs: 50, fuel: 1_000 } });
+    await open({ manifest, metering: "off", base: new URL("file:///p/") }, platform);
+    expect(platform.log.records[0]).toMatchObject({ level: "warn", fields: { limits: ["fuel", "cpuMs"] } });
   });
 });
 

@@ -1,0 +1,155 @@
+import { createKernel, KeelsonError, type Kernel } from "@keelson/core";
+import { createTestPlatform } from "@keelson/core/testing";
+import { afterEach, describe, expect, test } from "vitest";
+import { createWasmLoader } from "../../src/module/loader.ts";
+import { wasmModule, type WasmModuleOptions } from "../../src/index.ts";
+import { realClock } from "../support/real-clock.ts";
+import { wat } from "../support/wat.ts";
+
+/** Guests that would hold the thread for ever, or take all there is. */
+const HOSTILE = wat(`(module
+  (memory (export "memory") 1)
+  (table $t 1 funcref)
+  (type $v (func))
+  (tag $e)
+  (func (export "fine") (result i32) (i32.const 42))
+  (func (export "spin") (loop br 0))
+  (func (export "spin-br-table") (loop (br_table 0 0 0 (i32.const 1))))
+  (func (export "spin-memory") (loop (memory.fill (i32.const 0) (i32.const 1) (i32.const 65536)) br 0))
+  (func $a (export "spin-calls") (loop (call $b) br 0))
+  (func $b)
+  (func (export "spin-catch") (loop (try (do (throw $e)) (catch_all)) br 0))
+  (func $recurse (export "recurse") (call $recurse))
+  (func $wide (export "recurse-wide") (param i64 i64 i64 i64 i64 i64 i64 i64) (call $wide (local.get 0) (local.get 1) (local.get 2) (local.get 3) (local.get 4) (local.get 5) (local.get 6) (local.get 7)))
+  (func (export "bomb") (result i32) (local $grown i32)
+    (loop $more (if (i32.ne (memory.grow (i32.const 1)) (i32.const -1)) (then (local.set $grown (i32.add (local.get $grown) (i32.const 1))) (br $more))))
+    (local.get $grown))
+  (func (export "table-bomb") (loop $more (br_if $more (i32.ne (table.grow $t (ref.null func) (i32.const 1000)) (i32.const -1))))))`);
+
+const kernels: Kernel[] = [];
+
+afterEach(async () => {
+  for (const kernel of kernels.splice(0)) await kernel.shutdown();
+});
+
+async function open(options: WasmModuleOptions, loaders = [createWasmLoader()]): Promise<Kernel> {
+  const kernel = createKernel({ platform: { ...createTestPlatform(), clock: realClock }, loaders });
+  kernels.push(kernel);
+  await kernel.register(wasmModule({ id: "guest", abi: "raw", ...options }));
+  await kernel.start("guest");
+  return kernel;
+}
+
+async function stopped(work: Promise<unknown>): Promise<KeelsonError> {
+  const error = await work.then(
+    (value) => new Error(`answered ${String(value)}`),
+    (thrown: unknown) => thrown,
+  );
+  if (error instanceof KeelsonError) return error;
+  throw error;
+}
+
+describe("a guest that loops for ever is stopped in the host's own thread", () => {
+  test.each(["spin", "spin-br-table", "spin-memory", "spin-calls", "spin-catch"])("%s, at its call's deadline", async (method) => {
+    const kernel = await open({ source: HOSTILE });
+    const error = await stopped(kernel.invoke("guest", method, undefined, { timeoutMs: 30 }));
+    expect(error).toMatchObject({ code: "DEADLINE_EXCEEDED", details: { module: "guest", method } });
+    expect(await kernel.invoke("guest", "fine")).toBe(42);
+  });
+
+  test.each(["exact", "deadline"] as const)("at its cpuMs, metering %s, and the error carries what it used", async (metering) => {
+    const kernel = await open({ source: HOSTILE, metering, limits: { cpuMs: 20 } });
+    const error = await stopped(kernel.invoke("guest", "spin"));
+    expect(error).toMatchObject({ code: "DEADLINE_EXCEEDED", details: { limit: "cpuMs", value: 20 } });
+    const { usage } = error.details as { usage: { cpuMs: number; fuel: number } };
+    expect(usage.cpuMs).toBeGreaterThanOrEqual(20);
+    expect(usage.fuel).toBeGreaterThan(0);
+  });
+
+  test("at its fuel, the same on every run", async () => {
+    const kernel = await open({ source: HOSTILE, limits: { fuel: 100_000 } });
+    const used: unknown[] = [];
+    for (let run = 0; run < 3; run++) {
+      const error = await stopped(kernel.invoke("guest", "spin-calls"));
+      expect(error.code).toBe("FUEL_EXHAUSTED");
+      used.push((error.details as { usage: { fuel: number } }).usage.fuel);
+    }
+    expect(new Set(used).size).toBe(1);
+  });
+
+  test("in its start function, and in _initialize", async () => {
+    for (const text of ["(module (func $s (loop br 0)) (start $s))", `(module (func (export "_initialize") (loop br 0)))`]) {
+      const kernel = createKernel({ platform: { ...createTestPlatform(), clock: realClock } });
+      kernels.push(kernel);
+      await kernel.register(wasmModule({ id: "guest", abi: "raw", source: wat(text.replace("(module", `(module (func (export "f"))`)), limits: { cpuMs: 20 }, pool: { min: 1 } }));
+      expect((await stopped(kernel.start("guest"))).code).toBe("DEADLINE_EXCEEDED");
+      expect(kernel.state("guest")).toBe("failed");
+    }
+  });
+
+  test("a plugin with a manifest has 50 ms by default; a bare file too", async () => {
+    const kernel = await open({ source: HOSTILE });
+    const { files } = kernel.platform as ReturnType<typeof createTestPlatform>;
+    files.put("/plugins/hostile.wasm", HOSTILE);
+    const plugin = await kernel.load("/plugins/hostile.wasm");
+    expect((await stopped(plugin.call("spin"))).details).toMatchObject({ limit: "cpuMs", value: 50 });
+  });
+});
+
+describe("a guest that takes too much", () => {
+  test.each(["recurse", "recurse-wide"])("%s is STACK_EXHAUSTED by its own stack, never the engine's", async (method) => {
+    const kernel = await open({ source: HOSTILE });
+    const payload = method === "recurse" ? undefined : Array.from({ length: 8 }, () => 1n);
+    const error = await stopped(kernel.invoke("guest", method, payload));
+    expect(error).toMatchObject({ code: "STACK_EXHAUSTED", details: { kind: "stack", limit: "stackBytes", value: 524_288 } });
+    expect(await kernel.invoke("guest", "fine")).toBe(42);
+  });
+
+  test("memory cannot pass its cap", async () => {
+    const kernel = await open({ source: HOSTILE, limits: { memory: 10 * 65_536 } });
+    expect(await kernel.invoke("guest", "bomb")).toBe(9);
+  });
+
+  test("tables cannot pass theirs", async () => {
+    const kernel = await open({ source: HOSTILE });
+    expect(await kernel.invoke("guest", "table-bomb")).toBeUndefined();
+  });
+});
+
+test("a stopped instance is never used again, and others go on meanwhile", async () => {
+  const kernel = await open({ source: HOSTILE, pool: { max: 2 }, limits: { cpuMs: 10 } });
+  for (let round = 0; round < 10; round++) {
+    const [bad, good] = await Promise.allSettled([kernel.invoke("guest", "spin"), kernel.invoke("guest", "fine")]);
+    expect([bad.status, good.status]).toEqual(["rejected", "fulfilled"]);
+  }
+  expect(kernel.metrics.text()).toContain('keelson_pool_recycle_total{module="guest",reason="trap"} 10');
+});
+
+test("what metering adds is no method of the guest", async () => {
+  const kernel = await open({ source: HOSTILE });
+  const error = await stopped(kernel.invoke("guest", "nothing"));
+  expect(error.code).toBe("UNKNOWN_METHOD");
+  expect(error.hint).not.toMatch(/keelson/i);
+});
+
+test("a guest that is trusted is not changed, and a compiled one cannot be", async () => {
+  const kernel = await open({ source: HOSTILE, metering: "off" });
+  expect(await kernel.invoke("guest", "fine")).toBe(42);
+  const compiled = await WebAssembly.compile(HOSTILE);
+  expect(() => wasmModule({ id: "c", source: compiled, metering: "exact" })).toThrow(expect.objectContaining({ code: "INVALID_OPTIONS" }));
+  expect(() => wasmModule({ id: "c", source: HOSTILE, metering: "maybe" as never })).toThrow(expect.objectContaining({ code: "INVALID_OPTIONS" }));
+  await kernel.register(wasmModule({ id: "compiled", abi: "raw", source: compiled }));
+  await kernel.start("compiled");
+  expect(await kernel.invoke("compiled", "fine")).toBe(42);
+});
+
+test("guests inside one another, through a host function, share one stack", async () => {
+  const text = `(module (import "host" "again" (func $again)) (func (export "go") (call $again)))`;
+  const kernel = createKernel({ platform: { ...createTestPlatform(), clock: realClock } });
+  kernels.push(kernel);
+  const imports = { host: { again: () => void kernel.invokeSync("guest", "go") } };
+  await kernel.register(wasmModule({ id: "guest", abi: "raw", source: wat(text), imports, pool: { max: 1000 } }));
+  await kernel.start("guest");
+  const error = await stopped(kernel.invoke("guest", "go"));
+  expect(error.code).toBe("STACK_EXHAUSTED");
+});
