@@ -37,6 +37,11 @@ const MAX_SLICE_UNITS = 100_000;
 const MIN_SLICE_UNITS = 1_000;
 /** What a slice may last, ms: what lasts longer makes the next one shorter. */
 const SLICE_MS = 0.25;
+/**
+ * What a slice can last at most on any machine, ms. One that lasted longer did not run all that time: the system gave the
+ * core to somebody else. The rest is not the guest's own time and is not taken from its `cpuMs`; wall time goes on.
+ */
+const LONGEST_SLICE_MS = 5;
 /** Stack bytes reckoned for the host's frames between two guests. */
 const CROSSING_BYTES = 4096;
 
@@ -49,7 +54,7 @@ interface Charge {
 }
 
 interface OuterRun {
-  readonly cpuEnd: number;
+  cpuEnd: number;
   readonly deadline: number;
   readonly signal: AbortSignal | undefined;
   readonly depths: readonly number[];
@@ -84,6 +89,8 @@ export class Governor {
   #end = 0;
   #cpuMs = Number.POSITIVE_INFINITY;
   #cpuEnd = Number.POSITIVE_INFINITY;
+  /** Time of this run that was not the guest's own, ms. */
+  #stolen = 0;
   #deadline = Number.POSITIVE_INFINITY;
   #signal: AbortSignal | undefined;
   #measure = false;
@@ -159,6 +166,7 @@ export class Governor {
     this.#start = this.#end = this.#sliceStart = this.#clock.now();
     this.#cpuEnd = this.#start + this.#cpuMs;
     this.#granted = 0;
+    this.#stolen = 0;
     this.#refused.memory = this.#refused.table = 0;
     if (this.#start >= this.#deadline) throw this.#refuse("DEADLINE_EXCEEDED", "deadline");
     if (signal?.aborted === true || this.#interrupted()) throw this.#refuse("ABORTED", "signal");
@@ -214,7 +222,7 @@ export class Governor {
       if (meta.memoryBytes !== undefined) memoryPeakBytes += meta.memoryBytes - attached.roomBytes;
     }
     const end = this.#running ? this.#clock.now() : this.#end;
-    return { fuel: this.#stop ? this.#fuelAtStop : this.#used(), cpuMs: end - this.#start, memoryPeakBytes };
+    return { fuel: this.#stop ? this.#fuelAtStop : this.#used(), cpuMs: end - this.#start - this.#stolen, memoryPeakBytes };
   }
 
   /** Units of fuel that the run in progress has left; Infinity when fuel is not limited. */
@@ -268,6 +276,8 @@ export class Governor {
     }
     const counter = unpark(given);
     const now = this.#clock.now();
+    const excess = now - this.#sliceStart - LONGEST_SLICE_MS;
+    if (excess > 0 && kind === RefillKind.slice) this.#giveBack(excess);
     if (now >= this.#cpuEnd) return this.#stopFor("DEADLINE_EXCEEDED", "cpuMs", this.#cpuMs, charge, counter);
     if (now >= this.#deadline)
       return this.#stopFor("DEADLINE_EXCEEDED", "deadline", undefined, charge, counter);
@@ -297,6 +307,12 @@ export class Governor {
     charge.granted += grant;
     this.#granted += grant;
     return counter + grant;
+  }
+
+  #giveBack(ms: number): void {
+    this.#stolen += ms;
+    this.#cpuEnd += ms;
+    for (const outer of this.#outer) outer.cpuEnd += ms;
   }
 
   /** Makes slices last about as long as they should. */

@@ -281,3 +281,31 @@ describe("a guest of several instances", () => {
     expect(totals).toEqual(["FUEL_EXHAUSTED", "done", "done"]);
   });
 });
+
+describe("time that the system gave to somebody else", () => {
+  /** A clock that moves by 0.1 ms at each look, and once by much more. */
+  function jumping(at: number, ms: number): { now(): number } {
+    let looks = 0;
+    let time = 0;
+    return { now: () => (time += ++looks === at ? ms : 0.1) };
+  }
+
+  it("is not taken from the guest's cpuMs", () => {
+    const { governor, exports } = guest(count, {}, { clock: jumping(10, 500) });
+    expect(governor.run({ cpuMs: 20, measure: true }, () => exports["f"]!(1_000_000))).toBe(0);
+    expect(governor.usage.cpuMs).toBeLessThan(20);
+  });
+
+  it("lets an endless guest live no longer than its own time", () => {
+    const { governor, exports } = guest(spin, {}, { clock: jumping(10, 500) });
+    const error = failure(() => governor.run({ cpuMs: 20 }, () => exports["f"]!()));
+    expect(error.details).toMatchObject({ limit: "cpuMs" });
+    expect((error.details as { usage: { cpuMs: number } }).usage.cpuMs).toBeCloseTo(20, 0);
+  });
+
+  it("is wall time all the same: the deadline stands", () => {
+    const { governor, exports } = guest(count, {}, { clock: jumping(10, 500) });
+    const error = failure(() => governor.run({ deadline: 400 }, () => exports["f"]!(1_000_000)));
+    expect(error.code).toBe("DEADLINE_EXCEEDED");
+  });
+});
