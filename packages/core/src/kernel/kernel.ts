@@ -72,6 +72,8 @@ class KeelsonKernel implements Kernel {
   /** What went wrong where nobody waited, for the shutdown report. */
   readonly #failures: { readonly id: string; readonly error: KeelsonError }[] = [];
   #shutdown: Promise<ShutdownReport> | undefined;
+  /** The bus is closed. */
+  #over = false;
 
   constructor(options: KernelOptions) {
     const { platform } = options;
@@ -84,7 +86,10 @@ class KeelsonKernel implements Kernel {
     this.#deadlines = new DeadlineQueue(clock, false, true);
     this.#router = new Router(this.#entries, clock, this.#deadlines, options.callTimeoutMs ?? DEFAULTS.callTimeoutMs);
     for (const loader of [nativeLoader, processLoader, ...(options.loaders ?? [])]) this.#loaders.set(loader.kind, loader);
-    const publish = (topic: string, data: Value): void => this.#bus.publish(topic, data);
+    // What ends after a shutdown that ran out of time has nobody left to tell.
+    const publish = (topic: string, data: Value): void => {
+      if (!this.#over) this.#bus.publish(topic, data);
+    };
     const onFailure = (id: string, error: KeelsonError): void => {
       if (this.#failures.length < MAX_FAILURES) this.#failures.push({ id, error });
       log.write("warn", error.message, { module: id, code: error.code });
@@ -399,6 +404,7 @@ class KeelsonKernel implements Kernel {
     this.#bus.publish("kernel.stopped", { terminated, orphans: survivors, errors: errors.length });
     for (const entry of this.#entries.values()) entry.close();
     this.#deadlines.close();
+    this.#over = true;
     this.#bus.close();
     return { terminated, orphans, errors };
   }
