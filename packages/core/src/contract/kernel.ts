@@ -11,13 +11,13 @@ import type { MaybePromise, Value } from "./value.ts";
 /** Options of a kernel. */
 export interface KernelOptions {
   readonly platform: Platform;
-  /** Loaders for `load` besides the built-in kinds native and process. */
+  /** Loaders for `load` besides the built-in kinds native and process; one for a kind that is there replaces it. */
   readonly loaders?: readonly ModuleLoader[];
   /** What `processes.reclaim()` found before this kernel was made; told as the event `kernel.reclaimed`, survivors are logged. */
   readonly reclaimed?: TerminationReport;
   /** Default time of a call, ms. Default 30,000. */
   readonly callTimeoutMs?: number;
-  /** Events kept for replay. Default 10,000. */
+  /** Envelopes that the bus keeps for replay, in memory. Default 10,000. */
   readonly logCapacity?: number;
   /** Calls that may park while a module without overlap is replaced. Default 1,000. */
   readonly maxParked?: number;
@@ -28,43 +28,68 @@ export interface KernelOptions {
 /** The host's handle on its modules. Disposing it shuts it down. */
 export interface Kernel extends AsyncDisposable {
   readonly platform: Platform;
+  /** The host's door to the bus: it hears everything and publishes as `host`. */
   readonly bus: Bus;
+  /** The host's own extension points. */
   readonly hooks: Hooks;
   /** `text()` gives all series as OpenMetrics text. */
   readonly metrics: Metrics & { text(): string };
   /** Registers a definition; nothing runs yet. `DUPLICATE_MODULE`, `INVALID_OPTIONS`, `KERNEL_CLOSED`. */
   register(definition: ModuleDefinition): Promise<void>;
-  /** Loads a manifest or a bare file by path or URL, registers and starts it. */
+  /**
+   * Loads a manifest (`.json`), a folder with a `manifest.json`, or a bare file that some loader takes, then registers and starts it. Relative
+   * paths are resolved against the working directory. When any step fails nothing stays registered: `NOT_FOUND`, `INVALID_MANIFEST`, `UNKNOWN_KIND`,
+   * `UNSUPPORTED`, what the loader throws, and what `register` and `start` do.
+   */
   load(source: string | URL, options?: LoadOptions): Promise<Plugin>;
+  /** Takes a module as far as `initialized`. `UNKNOWN_MODULE`, `ILLEGAL_TRANSITION` when it is further already, or what its init failed with. */
   init(id: string): Promise<void>;
-  /** Starts modules and what they depend on, in parallel where the dependencies allow. No id: all. */
+  /**
+   * Starts modules and what they depend on, in parallel where the dependencies allow. No id: all. One that fails keeps no independent one from
+   * starting; the first failure is thrown, and of several `details.failed` names all. `UNKNOWN_MODULE`, `DEPENDENCY_MISSING`, `DEPENDENCY_CYCLE`, `DEPENDENCY_FAILED`,
+   * `INIT_TIMEOUT`, `START_TIMEOUT`, `MODULE_FAILED`, `PHASE_FAILED`, or the module's own KeelsonError.
+   */
   start(...ids: readonly string[]): Promise<void>;
-  /** Stops modules, dependents first. No id: all. */
+  /** Stops modules, dependents first. No id: all. `UNKNOWN_MODULE`, `STOP_TIMEOUT`, `PROCESS_SURVIVED`, `MODULE_FAILED`, `PHASE_FAILED`. */
   stop(...ids: readonly string[]): Promise<void>;
-  /** Replaces a module by a new version, or by a new generation of the same. `RELOAD_FAILED` when the old one serves on. */
+  /**
+   * Replaces a module by a new version, or by a new generation of the same, and resolves when the new one serves. `RELOAD_FAILED` when it did not come
+   * up; `details.serving` says whether the old one serves on. `UNKNOWN_MODULE`, `INVALID_OPTIONS`, `DEPENDENCY_MISSING`: nothing was changed.
+   */
   reload(id: string, definition?: ModuleDefinition): Promise<void>;
-  /** Stops and removes; what went wrong on the way is returned, not thrown. */
+  /** Stops and removes; what went wrong on the way is returned, not thrown. `UNKNOWN_MODULE`, or `PHASE_FAILED` of a critical `pre-unload` hook. */
   unload(id: string): Promise<readonly KeelsonError[]>;
+  /**
+   * Calls a method of a running module. `UNKNOWN_MODULE`, `MODULE_NOT_RUNNING`, `UNKNOWN_METHOD`, `DEADLINE_EXCEEDED`, `ABORTED` (by the caller, or since the
+   * module stopped), `CALL_FAILED` with what the module threw as cause, or the module's own KeelsonError.
+   */
   invoke(id: string, method: string, payload?: Value, options?: CallOptions): Promise<Value>;
+  /** The same for a value that is there at once; `WOULD_BLOCK` when the module answers with a promise. */
   invokeSync(id: string, method: string, payload?: Value): Value;
+  /** Calls a method that answers with a stream; the deadline is one for the whole stream. Leaving the loop ends it. Errors as of `invoke`, at the first step. */
   stream(id: string, method: string, payload?: Value, options?: CallOptions): AsyncIterable<Value>;
-  /** Asks the module's own health function, within 5,000 ms. */
+  /** Asks the module's own health function, within 5,000 ms; a failure is an answer too. Rejects with `UNKNOWN_MODULE` alone. */
   health(id: string): Promise<Health>;
   /** Never waits. Undefined for an unknown id. */
   state(id: string): ModuleState | undefined;
+  /** All modules, in the order in which they were registered. */
   list(): readonly ModuleStatus[];
-  /** Makes the set of modules what `desired` says: adds, removes, reloads those whose version changed. Unknown ids are refused before anything changes. */
+  /**
+   * Makes the set of running modules what `desired` says, ids or definitions: registers and starts what is missing, reloads what has another version, stops
+   * what is no longer desired (it stays registered). What goes wrong on the way is in the report. `UNKNOWN_MODULE`, `INVALID_OPTIONS`: nothing was changed.
+   */
   reconcile(desired: readonly (string | ModuleDefinition)[]): Promise<ReconcileReport>;
-  /** Runs `hook` around lifecycle operations of all modules. */
+  /** Runs `hook` around lifecycle operations of all modules, until the handle is disposed. */
   phase(phase: Phase, hook: PhaseHook, options?: PhaseOptions): Disposable;
-  /** Events kept by the bus's log, in the order (timestamp, id, source), behind `from` if given. */
+  /** Events kept by the bus's log, in the order (timestamp, id, source), behind `from` if given. `CURSOR_EXPIRED` when the log no longer reaches back. */
   events(from?: Cursor): readonly Envelope[];
-  /** What supervisors did, oldest first. */
+  /** What supervisors did, oldest first, at most the last 1,000 changes. */
   transitions(): readonly SupervisorTransition[];
   /** Ends all modules, dependents first. Never rejects; a second call joins the first. */
   shutdown(options?: ShutdownOptions): Promise<ShutdownReport>;
 }
 
+/** Options of {@link Kernel.load}. */
 export interface LoadOptions {
   /** Register under this id instead of the manifest's own. */
   readonly id?: string;
@@ -83,17 +108,24 @@ export interface Plugin extends AsyncDisposable {
 export interface ModuleStatus {
   readonly metadata: ModuleMetadata;
   readonly state: ModuleState;
+  /** Of the generation under way or the last one; 0 before the first. */
   readonly generation: number;
+  /** Calls that wait for a promise of the module. */
   readonly inFlight: number;
+  /** Undefined for a module without `restart`. */
   readonly supervisor: SupervisorView | undefined;
   /** The last failure, if the module failed. */
   readonly error: KeelsonError | undefined;
 }
 
+/** An operation that phases stand around. */
 export type PhaseStep = "load" | "start" | "stop" | "unload";
+/** A moment before or after a lifecycle operation. */
 export type Phase = `${"pre" | "post"}-${PhaseStep}`;
+/** Runs at a phase. One that fails is told as an event, unless it is critical. */
 export type PhaseHook = (info: { readonly phase: Phase; readonly metadata: ModuleMetadata }) => MaybePromise<void>;
 
+/** Options of {@link Kernel.phase}. */
 export interface PhaseOptions {
   /** Higher runs first. Default 0. */
   readonly priority?: number;
@@ -101,25 +133,31 @@ export interface PhaseOptions {
   readonly critical?: boolean;
 }
 
+/** What a {@link Kernel.reconcile} did, as ids. */
 export interface ReconcileReport {
+  /** Started; registered before, if it was not there. */
   readonly added: readonly string[];
+  /** Stopped. Still registered. */
   readonly removed: readonly string[];
+  /** Was running already. */
   readonly kept: readonly string[];
   readonly reloaded: readonly string[];
   readonly errors: readonly { readonly id: string; readonly error: KeelsonError }[];
 }
 
+/** Options of {@link Kernel.shutdown}. */
 export interface ShutdownOptions {
-  /** After this the rest is ended without asking, ms. Default 10,000. */
+  /** After this what has not stopped is no longer waited for, and is `STOP_TIMEOUT` in the report, ms. Default 10,000. */
   readonly timeoutMs?: number;
 }
 
 /** What a shutdown found. */
 export interface ShutdownReport {
-  /** Modules that were stopped. */
+  /** Ids of the modules that were up and were stopped. */
   readonly terminated: readonly string[];
   /** Processes that could not be ended. */
   readonly orphans: readonly ProcessInfo[];
+  /** What failed to stop, and earlier failures that no caller waited for. */
   readonly errors: readonly { readonly id: string; readonly error: KeelsonError }[];
 }
 

@@ -61,6 +61,7 @@ export interface HookRequest {
   readonly priority?: number;
 }
 
+/** An HTTP route that the plugin wants to answer by its method `handler`. Plain data: the host decides what it serves. */
 export interface RouteRequest {
   readonly method: string;
   readonly path: string;

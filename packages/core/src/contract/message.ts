@@ -13,6 +13,7 @@ export interface EventEnvelope {
   readonly event: ModuleEvent | AgentEvent;
 }
 
+/** Something that a module says; `payload` may be any plain data, null included. */
 export interface ModuleEvent {
   readonly kind: "module";
   readonly module: string;
@@ -20,6 +21,7 @@ export interface ModuleEvent {
   readonly payload: Value;
 }
 
+/** Something that an agent inside a child says; without a payload. */
 export interface AgentEvent {
   readonly kind: "agent";
   readonly agent_id: string;

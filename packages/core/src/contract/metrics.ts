@@ -1,5 +1,7 @@
+/** Label names and their values; an empty value means no label. */
 export type Labels = Readonly<Record<string, string>>;
 
+/** What an instrument says of itself. */
 export interface InstrumentOptions {
   /** One sentence, for the `# HELP` line. */
   readonly help: string;
@@ -7,6 +9,7 @@ export interface InstrumentOptions {
   readonly unit?: string;
 }
 
+/** The same of a histogram, with its buckets. */
 export interface HistogramOptions extends InstrumentOptions {
   /** Upper bounds, ascending, without +Inf. Default: 1, 2.5, 5 steps from 0.0001 to 10 (seconds). */
   readonly buckets?: readonly number[];
@@ -18,12 +21,14 @@ export interface Counter {
   readonly value: number;
 }
 
+/** A figure that goes up and down, bound to its labels. */
 export interface Gauge {
   set(value: number): void;
   add(by: number): void;
   readonly value: number;
 }
 
+/** Counts values by size, bound to its labels. */
 export interface Histogram {
   /** Counts `value`, `times` over (default 1). */
   observe(value: number, times?: number): void;

@@ -46,7 +46,7 @@ export interface ModuleDefinition {
   /** Whether a reload may run the new version beside the old one. Default true; false for process modules. */
   readonly overlap?: boolean;
   readonly deadlines?: Deadlines;
-  /** Called when the module is loaded from a manifest. */
+  /** The manifest it came from, if any: its hooks are added to each generation. */
   readonly manifest?: Manifest;
   /** Makes a new generation. Called once for each; must not share state between them. */
   create(): MaybePromise<Module>;

@@ -56,6 +56,7 @@ export interface Random {
   id(): string;
 }
 
+/** How grave a log record is. */
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
 /** Takes log records; must never throw. */
@@ -79,6 +80,7 @@ export interface Files {
   real(file: URL): Promise<URL>;
 }
 
+/** What {@link Files.stat} says of a file or folder. */
 export interface FileStat {
   readonly kind: "file" | "folder" | "other";
   readonly bytes: number;
@@ -152,6 +154,7 @@ export interface TerminationReport {
   readonly orphans: readonly ProcessInfo[];
 }
 
+/** A process, as a report names it. */
 export interface ProcessInfo {
   readonly pid: number;
   /** The command as the system shows it, cut to 200 characters; empty if it cannot be read. */

@@ -17,11 +17,11 @@ export type RecycleReason = "trap" | "max_uses" | "idle" | "memory" | "close";
 export interface PoolOptions {
   /** Instances kept warm. Default 0. */
   readonly min?: number;
-  /** Instances at most, those being made included. Default 8. */
+  /** Instances at most, those being made included. Default 8, or `min` if that is more. */
   readonly max?: number;
   /** Uses after which an instance is replaced. Default: no limit. */
   readonly maxUses?: number;
-  /** Idle time after which an instance above `min` is ended, ms. Default 60,000; `Infinity` for never. */
+  /** Idle time after which an instance above `min` is ended, up to a quarter later, ms. Default 60,000; `Infinity` for never. */
   readonly maxIdleMs?: number;
   /** How long a checkout waits, ms. Default 30,000. */
   readonly timeoutMs?: number;
@@ -58,6 +58,7 @@ export interface Pool<T> extends AsyncDisposable {
    * @throws KeelsonError `CHECKOUT_TIMEOUT`, `ABORTED`, `POOL_EXHAUSTED`, `POOL_CLOSED`, `CALL_CYCLE`, or what the source threw
    */
   checkout(options?: CheckoutOptions): Promise<Lease<T>>;
+  /** Counts as of now; a new object each time. */
   stats(): PoolStats;
   /**
    * For when memory is short: ends instances that are idle, the largest first, until `bytes` (default: all) are given

@@ -27,10 +27,11 @@ export interface BackoffOptions {
   readonly jitter?: number;
 }
 
+/** How often a supervisor asks for a child's health, and what it makes of the answers. */
 export interface HealthCheckOptions {
-  /** Default 30,000. */
+  /** Time before the first question and after each answer, ms. Default 30,000. */
   readonly everyMs?: number;
-  /** Default 5,000. */
+  /** Time to answer, ms. Default 5,000. */
   readonly timeoutMs?: number;
   /** Failures in a row that count as a crash. Default 3. */
   readonly failures?: number;
@@ -87,6 +88,7 @@ export interface Supervisor extends Disposable {
   view(id: string): SupervisorView | undefined;
 }
 
+/** How a child stands with its supervisor. */
 export interface SupervisorView {
   readonly state: SupervisorState;
   readonly attempt: number;
