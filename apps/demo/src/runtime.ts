@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 
@@ -48,11 +48,14 @@ export function runScript(path: string): Promise<void> {
  * signal of the terminal reaches both, so this process waits; what comes to it alone is handed on.
  */
 export function runOn(runtime: RuntimeName, script: string, args: readonly string[]): Promise<number> {
-  const binary = fileURLToPath(new URL(`../../../node_modules/.bin/${runtime}`, import.meta.url));
+  const binary = binaryOf(runtime);
   return new Promise((resolve, reject) => {
     const child = spawn(binary, [...commands[runtime], script, ...args], { stdio: "inherit" });
     const wait = (): void => {};
-    const handOn = (): void => void child.kill("SIGTERM");
+    // Not child.kill, after which Deno tells of a signal however the child ended.
+    const handOn = (): void => {
+      if (child.pid !== undefined) process.kill(child.pid, "SIGTERM");
+    };
     process.on("SIGINT", wait);
     process.on("SIGTERM", handOn);
     const done = (): void => {
@@ -68,4 +71,11 @@ export function runOn(runtime: RuntimeName, script: string, args: readonly strin
       resolve(code ?? (signal === "SIGINT" ? 130 : 1));
     });
   });
+}
+
+/** The pinned runtime itself. Deno's entry in .bin is a script that would die of a signal alone, and leave Deno to itself. */
+function binaryOf(runtime: RuntimeName): string {
+  const entry = fileURLToPath(new URL(`../../../node_modules/.bin/${runtime}`, import.meta.url));
+  if (runtime !== "deno") return entry;
+  return execFileSync(entry, ["eval", "console.log(Deno.execPath())"], { encoding: "utf8" }).trim();
 }
