@@ -74,7 +74,8 @@ function missing(wantedBy: ModuleDefinition, id: string): KeelsonError {
 function checkVersion(wantedBy: ModuleDefinition, definition: ModuleDefinition): void {
   const { id, version } = definition.metadata;
   const range = wantedBy.depends?.[id] ?? "*";
-  if (satisfies(version, range)) return;
+  // Registered versions are known to be valid.
+  if (range === "*" || satisfies(version, range)) return;
   const by = wantedBy.metadata.id;
   throw new KeelsonError("DEPENDENCY_MISSING", `Module "${by}" depends on "${id}" ${range}, but ${version} is registered`, {
     hint: `register a version of "${id}" that fits ${range}`,

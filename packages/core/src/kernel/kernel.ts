@@ -243,10 +243,26 @@ class KeelsonKernel implements Kernel {
    * time; `onStopped` hears of the others.
    */
   #stopAll(ids: readonly string[], onStopped?: (id: string) => void): ReadonlyMap<string, Promise<void>> {
-    const dependentsOf = dependents([...this.#entries.values()].map(({ definition }) => definition));
+    const dependentsOf = dependents(this.#definitions());
     const stops = new Map<string, Promise<void>>();
-    // What never ran and what has ended needs no stop, and nobody has to wait for it.
-    const rest = ids.filter((id) => this.#entries.get(id)?.atRest === false || dependentsOf.has(id)).map((id) => ({ id, expanded: false }));
+    const stopOne = (id: string, waitFor: readonly Promise<void>[]): void => {
+      const entry = this.#entries.get(id) as Entry;
+      // What never ran and what has ended needs no stop, and nobody has to wait for it.
+      if (waitFor.length === 0 && entry.atRest) return;
+      const stop = waitFor.length === 0 ? stopEntry(entry) : Promise.allSettled(waitFor).then(() => stopEntry(entry));
+      if (waitFor.length === 0 && entry.atRest) {
+        onStopped?.(id);
+        return;
+      }
+      stop.catch(() => {});
+      stops.set(id, stop);
+    };
+    // Without dependencies there is no order to find: most of the time of stopping thousands.
+    if (dependentsOf.size === 0) {
+      for (let at = ids.length - 1; at >= 0; at--) stopOne(ids[at] as string, []);
+      return stops;
+    }
+    const rest = ids.map((id) => ({ id, expanded: false }));
     // Post-order without recursion: dependents are on the map before what they depend on. What was opened before is not opened again:
     // modules that depend on each other in a circle can be registered, and never started.
     const opened = new Set<string>();
@@ -259,16 +275,10 @@ class KeelsonKernel implements Kernel {
         rest.push({ id, expanded: true }, ...before.map((other) => ({ id: other, expanded: false })));
         continue;
       }
-      const waitFor = before.map((other) => stops.get(other)).filter((stop) => stop !== undefined);
-      const entry = this.#entries.get(id) as Entry;
-      if (waitFor.length === 0 && entry.atRest) continue;
-      const stop = waitFor.length === 0 ? stopEntry(entry) : Promise.allSettled(waitFor).then(() => stopEntry(entry));
-      if (waitFor.length === 0 && entry.atRest) {
-        onStopped?.(id);
-        continue;
-      }
-      stop.catch(() => {});
-      stops.set(id, stop);
+      stopOne(
+        id,
+        before.map((other) => stops.get(other)).filter((stop) => stop !== undefined),
+      );
     }
     return stops;
   }
@@ -438,6 +448,10 @@ class KeelsonKernel implements Kernel {
     entry.view = () => this.#supervisor.view(entry.id);
   }
 
+  *#definitions(): Generator<ModuleDefinition> {
+    for (const { definition } of this.#entries.values()) yield definition;
+  }
+
   #checkOpen(): void {
     if (this.#shutdown !== undefined) throw closed();
   }
@@ -452,7 +466,7 @@ class KeelsonKernel implements Kernel {
 
   /** A new version must still fit what its dependents ask for. */
   #checkDependents(next: ModuleDefinition): void {
-    for (const id of dependents([...this.#entries.values()].map(({ definition }) => definition)).get(next.metadata.id) ?? []) {
+    for (const id of dependents(this.#definitions()).get(next.metadata.id) ?? []) {
       startOrder([id], (wanted) => (wanted === next.metadata.id ? next : this.#entries.get(wanted)?.definition));
     }
   }

@@ -16,6 +16,7 @@ export function isVersion(value: unknown): value is string {
 
 /** Whether `value` is a range of semantic versions, such as `^1.2.0`, `>=1 <3` or `*`. */
 export function isRange(value: unknown): value is string {
+  if (value === "*") return true;
   return (
     typeof value === "string" && value.length <= 256 && value.trim() !== "" && validRange(value) !== null
   );
