@@ -4,7 +4,7 @@ import { createKernel as createKernelHere, type BunKernelOptions } from "@keelso
 import { withLoaders } from "./loaders.ts";
 
 export * from "./names.ts";
-export { bunPlatform as platform } from "@keelson/bun";
+export { bunPlatform as platform, type BunKernelOptions as KernelOptions } from "@keelson/bun";
 
 /** Makes a kernel on Bun that loads native, process and WebAssembly plugins. */
 export function createKernel(options: BunKernelOptions = {}): Promise<Kernel> {

@@ -4,7 +4,7 @@ import { createKernel as createKernelHere, type DenoKernelOptions } from "@keels
 import { withLoaders } from "./loaders.ts";
 
 export * from "./names.ts";
-export { denoPlatform as platform } from "@keelson/deno";
+export { denoPlatform as platform, type DenoKernelOptions as KernelOptions } from "@keelson/deno";
 
 /** Makes a kernel on Deno that loads native, process and WebAssembly plugins. */
 export function createKernel(options: DenoKernelOptions = {}): Promise<Kernel> {

@@ -4,7 +4,7 @@ import { createKernel as createKernelHere, type NodeKernelOptions } from "@keels
 import { withLoaders } from "./loaders.ts";
 
 export * from "./names.ts";
-export { nodePlatform as platform } from "@keelson/node";
+export { nodePlatform as platform, type NodeKernelOptions as KernelOptions } from "@keelson/node";
 
 /** Makes a kernel on Node that loads native, process and WebAssembly plugins. */
 export function createKernel(options: NodeKernelOptions = {}): Promise<Kernel> {

@@ -16,7 +16,6 @@ export {
   type Health,
   type Hooks,
   type Kernel,
-  type KernelOptions,
   type LoadOptions,
   type Manifest,
   type Module,
