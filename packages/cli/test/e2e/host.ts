@@ -50,6 +50,18 @@ export function holdings(): Holdings {
   };
 }
 
+/** What this process holds once it holds no more than `before`, give or take two descriptors; what it holds after two seconds if it does not come to that. */
+export async function settledHoldings(before: Holdings): Promise<Holdings> {
+  const until = performance.now() + 2000;
+  for (;;) {
+    const now = holdings();
+    const settled =
+      now.descriptors <= before.descriptors + 2 && now.threads <= before.threads && now.children.length <= before.children.length;
+    if (settled || performance.now() > until) return now;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
 /** Looks until `condition` holds, for what no event tells; fails after ten seconds. */
 export async function eventually(condition: () => boolean, what = "it never came to be"): Promise<void> {
   const until = performance.now() + 10_000;

@@ -5,6 +5,7 @@ import type { Bytes } from "../contract/value.ts";
 import { Deferred } from "../primitives/deferred.ts";
 import { createLineReader, type LineFault, type LineReader } from "../primitives/json-lines.ts";
 import { normalizeEventLine } from "./normalize.ts";
+import { Pace } from "./pace.ts";
 import { createStderrLog, type StderrLog } from "./stderr.ts";
 
 /**
@@ -166,12 +167,15 @@ export class Child {
     try {
       const iterator = source[Symbol.asyncIterator]();
       this.#iterators.push(iterator);
+      const pace = new Pace(this.#options.clock);
       for (
         let next = await iterator.next();
         next.done !== true && !this.#closed;
         next = await iterator.next()
       ) {
         reader.push(next.value);
+        const turn = pace.read(next.value.byteLength);
+        if (turn !== undefined) await turn;
       }
       reader.end();
     } catch (error) {
