@@ -39,6 +39,8 @@ export class Entry implements CallMeter {
   readonly id: string;
   readonly #host: EntryHost;
   #active: Lifecycle;
+  /** What a call may take at most, by the manifest of the version that serves, ms. */
+  maxCallMs: number;
   #generation = 0;
   #listeners: ((event: SupervisedEvent) => void)[] | undefined;
   /** Versions that were replaced and still drain or stop. */
@@ -61,6 +63,7 @@ export class Entry implements CallMeter {
     this.id = definition.metadata.id;
     this.#host = host;
     this.#active = this.createLifecycle(definition);
+    this.maxCallMs = maxCallMs(definition);
   }
 
   /** The lifecycle that serves, or would. */
@@ -106,6 +109,7 @@ export class Entry implements CallMeter {
     const old = this.#active;
     (old.live?.context as GenerationContext | undefined)?.deactivate();
     this.#active = candidate;
+    this.maxCallMs = maxCallMs(candidate.definition);
     candidate.live?.context.activate();
     return old;
   }
@@ -266,6 +270,10 @@ export class Entry implements CallMeter {
     counter.add();
     this.#host.publish("module.call_failed", { id: this.id, code: error.code, message: error.message });
   }
+}
+
+function maxCallMs({ manifest }: ModuleDefinition): number {
+  return manifest?.limits.timeoutMs ?? Infinity;
 }
 
 const uncounted: CallMeter = { ended() {} };

@@ -38,7 +38,7 @@ export class Router implements CallRouter {
     if (options !== undefined && !isTime(options.timeoutMs)) return Promise.reject(noTime(options.timeoutMs));
     const life = entry.open;
     if (life === undefined) return this.#notLive(entry, method, payload, options, parent);
-    const frame = this.#frame(id, method, payload, options, parent);
+    const frame = this.#frame(entry, method, payload, options, parent);
     try {
       const { module } = life;
       if (module?.call === undefined) throw noMethod(id, method);
@@ -57,7 +57,7 @@ export class Router implements CallRouter {
     if (entry === undefined) throw unknownModule(id);
     const life = entry.open;
     if (life === undefined) throw notRunning(entry);
-    const frame = this.#frame(id, method, payload, undefined, parent);
+    const frame = this.#frame(entry, method, payload, undefined, parent);
     let value: Value | PromiseLike<Value>;
     try {
       if (life.module?.call === undefined) throw noMethod(id, method);
@@ -85,7 +85,7 @@ export class Router implements CallRouter {
     if (options !== undefined && !isTime(options.timeoutMs)) throw noTime(options.timeoutMs);
     const life = entry.open;
     if (life === undefined) throw notRunning(entry);
-    const frame = this.#frame(id, method, payload, options, undefined);
+    const frame = this.#frame(entry, method, payload, options, undefined);
     if (life.module?.stream === undefined) throw this.#failed(entry, frame, noMethod(id, method));
     const hold = new StreamHold();
     life.began(hold);
@@ -110,11 +110,18 @@ export class Router implements CallRouter {
     }
   }
 
-  #frame(id: string, method: string, payload: Value, options: CallOptions | undefined, parent: Call | undefined): CallFrame {
+  #frame(
+    entry: Entry,
+    method: string,
+    payload: Value,
+    options: CallOptions | undefined,
+    parent: Call | undefined,
+  ): CallFrame {
     const now = this.clock.now();
-    let deadline = now + (options?.timeoutMs ?? this.#timeoutMs);
+    const asked = options?.timeoutMs ?? this.#timeoutMs;
+    let deadline = now + (asked < entry.maxCallMs ? asked : entry.maxCallMs);
     if (parent !== undefined && parent.deadline < deadline) deadline = parent.deadline;
-    return new CallFrame(this, id, method, payload, parent, now, deadline, options?.signal);
+    return new CallFrame(this, entry.id, method, payload, parent, now, deadline, options?.signal);
   }
 
   #refuseLate(frame: CallFrame, options: CallOptions | undefined): void {
@@ -136,7 +143,7 @@ export class Router implements CallRouter {
     parent: Call | undefined,
   ): Promise<Value> {
     if (entry.parked === undefined) throw notRunning(entry);
-    const frame = this.#frame(entry.id, method, payload, options, parent);
+    const frame = this.#frame(entry, method, payload, options, parent);
     await entry.parked.wait(frame.deadline, options?.signal);
     const timeoutMs = frame.deadline - this.clock.now();
     return this.invoke(entry.id, method, payload, { ...options, timeoutMs }, parent);

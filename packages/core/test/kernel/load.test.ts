@@ -41,6 +41,25 @@ test("filters that a manifest asks for call the module's method while it runs", 
   expect(await kernel.hooks.applyFilters("title", "hi")).toBe("hi");
 });
 
+test("a call takes no longer than the manifest's timeoutMs, whatever the caller gives it", async () => {
+  const hanging: ModuleLoader = {
+    kind: "shout",
+    async load({ id }) {
+      return nativeModule({ id, methods: { hang: () => new Promise(() => {}) } });
+    },
+  };
+  const { kernel, platform } = testKernel({ loaders: [hanging] });
+  platform.files.put("/p/manifest.json", JSON.stringify({ ...manifest, limits: { timeoutMs: 200 } }));
+  platform.files.put("/p/a.shout", "");
+  const plugin = await kernel.load("/p");
+  const long = errorOf(plugin.call("hang", undefined, { timeoutMs: 60_000 }));
+  const short = errorOf(plugin.call("hang", undefined, { timeoutMs: 50 }));
+  await platform.clock.advance(50);
+  expect(await short).toMatchObject({ code: "DEADLINE_EXCEEDED", details: { timeoutMs: 50 } });
+  await platform.clock.advance(150);
+  expect(await long).toMatchObject({ code: "DEADLINE_EXCEEDED", details: { timeoutMs: 200 } });
+});
+
 test.each([
   ["/none", "NOT_FOUND"],
   ["/p/a.unknown", "UNKNOWN_KIND"],
