@@ -171,7 +171,9 @@ function take(message) {
     waiting.get(reply_id)(answer);
     waiting.delete(reply_id);
   } else {
-    methods[message.method](message, (answer) => say(JSON.stringify({ reply_id: message.request_id, ...answer })));
+    methods[message.method](message, (answer) =>
+      say(JSON.stringify({ reply_id: message.request_id, ...answer })),
+    );
   }
 }
 

@@ -34,11 +34,33 @@ export function ensure(condition: boolean, message: string): asserts condition {
 export function ensureEqual(actual: unknown, expected: unknown, what: string): void {
   if (Object.is(actual, expected)) return;
   const [a, b] = [print(actual), print(expected)];
-  if (a !== b || typeof actual !== typeof expected) throw new BrokenPromise(`${what}: expected ${b}, got ${a}`);
+  if (a !== b || typeof actual !== typeof expected)
+    throw new BrokenPromise(`${what}: expected ${b}, got ${a}`);
 }
 
-/** Fails the check unless `work` fails with a KeelsonError of this code; gives the error. */
-export async function ensureCode(work: Promise<unknown> | (() => unknown), code: string, what: string): Promise<Error> {
+/**
+ * Marks a promise as looked after: a check that fails before it comes to await it must not bring down the run with an unhandled
+ * rejection. Whoever awaits it still sees it fail.
+ */
+export function handled<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {});
+  return promise;
+}
+
+/** Fails the check unless `work` fails with a KeelsonError of this code; gives the error. May be awaited later: see {@link handled}. */
+export function ensureCode(
+  work: Promise<unknown> | (() => unknown),
+  code: string,
+  what: string,
+): Promise<Error> {
+  return handled(failureOf(work, code, what));
+}
+
+async function failureOf(
+  work: Promise<unknown> | (() => unknown),
+  code: string,
+  what: string,
+): Promise<Error> {
   let value: unknown;
   try {
     value = await (typeof work === "function" ? work() : work);

@@ -1,7 +1,7 @@
-import { KeelsonError, suggest } from "@keelson/core";
+import { isKeelsonError, KeelsonError, suggest } from "@keelson/core";
 import { allChecks } from "./checks/index.ts";
 import { formatReport, formatResult } from "./report.ts";
-import { runChecks, type Report } from "./run.ts";
+import { matches, runChecks, type Report } from "./run.ts";
 import { createSubject, type AdapterModule } from "./subject.ts";
 
 /** Options of {@link runConformance}. */
@@ -13,6 +13,10 @@ export interface ConformanceOptions {
   /** Print the report as JSON instead of a line a check and a table. Default false. */
   readonly json?: boolean;
   readonly color?: boolean;
+  /** Time of one check, ms. Default 30,000. */
+  readonly timeoutMs?: number;
+  /** Ends the run after the check under way, with `ABORTED`. */
+  readonly signal?: AbortSignal;
   /** Takes whole lines. */
   readonly print: (line: string) => void;
 }
@@ -21,11 +25,14 @@ export interface ConformanceOptions {
  * Runs the suite against an adapter and prints how it went. Whoever calls it exits with 1 when `counts.failed` is not 0.
  * @throws KeelsonError `INVALID_OPTIONS` when the adapter cannot be used or a check is unknown
  */
-export async function runConformance({ adapter, only, json = false, color = false, print }: ConformanceOptions): Promise<Report> {
+export async function runConformance(options: ConformanceOptions): Promise<Report> {
+  const { adapter, only, json = false, color = false, timeoutMs, signal, print } = options;
   for (const part of only ?? []) checkKnown(part);
   const subject = createSubject("href" in adapter ? await importAdapter(adapter) : adapter);
   const report = await runChecks(allChecks, subject, {
     ...(only === undefined ? {} : { only }),
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    ...(signal === undefined ? {} : { signal }),
     onResult: (result) => {
       if (!json) print(formatResult(result, { color }));
     },
@@ -34,11 +41,90 @@ export async function runConformance({ adapter, only, json = false, color = fals
   return report;
 }
 
+/** How {@link conformanceCommand} is called. */
+export const conformanceUsage: string = `keelson-conformance --adapter <module> [--only <check or contract.>]... [--json] [--list]
+
+  --adapter  module whose exports are the adapter: platform(), and what else it brings
+  --only     a check, or a contract with a dot behind it, such as pool.
+  --json     print the report as JSON
+  --list     print the checks, without running them`;
+
+/** What {@link conformanceCommand} needs of its host. */
+export interface CommandHost {
+  /** Takes whole lines. */
+  readonly print: (line: string) => void;
+  /** What relative paths are resolved against. */
+  readonly cwd: URL;
+  readonly color?: boolean;
+  /** Used when no `--adapter` is given. */
+  readonly adapter?: AdapterModule;
+  readonly signal?: AbortSignal;
+}
+
+/** The suite as a command: 0 when all was passed or skipped, 1 when a promise is broken, 2 when it was called in a wrong way. */
+export async function conformanceCommand(argv: readonly string[], host: CommandHost): Promise<number> {
+  const { print, cwd, color = false, signal } = host;
+  try {
+    const { adapter = host.adapter, only, json, list } = parseArguments(argv, cwd);
+    if (list) {
+      for (const { id, title } of allChecks) print(`${id.padEnd(40)} ${title}`);
+      return 0;
+    }
+    if (adapter === undefined)
+      throw new KeelsonError("INVALID_OPTIONS", "No adapter is named", { hint: conformanceUsage });
+    const options = {
+      adapter,
+      json,
+      color,
+      print,
+      ...(only.length === 0 ? {} : { only }),
+      ...(signal === undefined ? {} : { signal }),
+    };
+    const { counts } = await runConformance(options);
+    return counts.failed === 0 ? 0 : 1;
+  } catch (error) {
+    if (!isKeelsonError(error)) throw error;
+    print(error.message);
+    return 2;
+  }
+}
+
+function parseArguments(
+  argv: readonly string[],
+  cwd: URL,
+): { adapter?: URL; only: string[]; json: boolean; list: boolean } {
+  const found: { adapter?: URL; only: string[]; json: boolean; list: boolean } = {
+    only: [],
+    json: false,
+    list: false,
+  };
+  const words = argv.flatMap((word) =>
+    /^--\w+=/.test(word) ? [word.slice(0, word.indexOf("=")), word.slice(word.indexOf("=") + 1)] : [word],
+  );
+  while (words.length > 0) {
+    const flag = words.shift();
+    if (flag === "--json" || flag === "--list") found[flag === "--json" ? "json" : "list"] = true;
+    else if ((flag === "--adapter" || flag === "--only") && words[0] !== undefined) {
+      const value = words.shift() as string;
+      if (flag === "--only") found.only.push(value);
+      else found.adapter = new URL(value, cwd);
+    } else
+      throw new KeelsonError("INVALID_OPTIONS", `"${flag}" is not understood`, { hint: conformanceUsage });
+  }
+  return found;
+}
+
 function checkKnown(part: string): void {
-  if (allChecks.some(({ id }) => id === part || (part.endsWith(".") && id.startsWith(part)))) return;
-  const near = suggest(part, allChecks.map(({ id }) => id));
+  if (allChecks.some(({ id }) => matches(id, part))) return;
+  const near = suggest(
+    part,
+    allChecks.map(({ id }) => id),
+  );
   throw new KeelsonError("INVALID_OPTIONS", `There is no check "${part}"`, {
-    hint: near === undefined ? 'name a check, or a contract with a dot behind it, such as "pool."' : `did you mean "${near}"?`,
+    hint:
+      near === undefined
+        ? 'name a check, or a contract with a dot behind it, such as "pool."'
+        : `did you mean "${near}"?`,
   });
 }
 

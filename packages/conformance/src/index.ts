@@ -1,7 +1,36 @@
 export { declareTests, type BindingOptions, type TestRunner } from "./bindings/binding.ts";
-export { BrokenPromise, ensure, ensureCode, ensureEqual, type Check, type CheckContext } from "./check.ts";
+export {
+  BrokenPromise,
+  ensure,
+  ensureCode,
+  ensureEqual,
+  handled,
+  type Check,
+  type CheckContext,
+} from "./check.ts";
 export { allChecks } from "./checks/index.ts";
-export { runConformance, type ConformanceOptions } from "./command.ts";
+export {
+  conformanceCommand,
+  conformanceUsage,
+  runConformance,
+  type CommandHost,
+  type ConformanceOptions,
+} from "./command.ts";
+export { promises, type Promised } from "./promises.ts";
 export { formatReport, formatResult, type FormatOptions } from "./report.ts";
-export { runCheck, runChecks, selectChecks, skipReason, type CheckResult, type Report, type RunOptions } from "./run.ts";
-export { createSubject, type AdapterModule, type ChildRunner, type Subject, type WasmSubjectOptions } from "./subject.ts";
+export {
+  runCheck,
+  runChecks,
+  selectChecks,
+  skipReason,
+  type CheckResult,
+  type Report,
+  type RunOptions,
+} from "./run.ts";
+export {
+  createSubject,
+  type AdapterModule,
+  type ChildRunner,
+  type Subject,
+  type WasmSubjectOptions,
+} from "./subject.ts";

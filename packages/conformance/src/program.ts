@@ -4,7 +4,10 @@ import type { Subject } from "./subject.ts";
 const program = new URL("../programs/child.mjs", import.meta.url);
 
 /** The command that runs a scenario of the child program on the runtime under test; the check must require "child". */
-export function childCommand({ child }: Subject, ...words: readonly string[]): { command: string; args: string[] } {
+export function childCommand(
+  { child }: Subject,
+  ...words: readonly string[]
+): { command: string; args: string[] } {
   if (child === undefined) throw new TypeError('a check that starts a child program must require "child"');
   return { command: child.command, args: [...child.args, pathOf(program), ...words] };
 }

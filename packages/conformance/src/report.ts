@@ -1,4 +1,5 @@
-import type { CheckResult, Report } from "./run.ts";
+import { promises } from "./promises.ts";
+import { matches, type CheckResult, type Report } from "./run.ts";
 
 /** Options of {@link formatResult} and {@link formatReport}. */
 export interface FormatOptions {
@@ -10,7 +11,10 @@ const MARKS = { passed: "ok", failed: "FAILED", skipped: "skipped" } as const;
 const COLORS = { passed: 32, failed: 31, skipped: 33 } as const;
 
 /** One line for one result; the reason of a failure or skip on a line of its own. */
-export function formatResult({ id, title, status, reason, ms }: CheckResult, { color = false }: FormatOptions = {}): string {
+export function formatResult(
+  { id, title, status, reason, ms }: CheckResult,
+  { color = false }: FormatOptions = {},
+): string {
   const mark = MARKS[status].padEnd(8);
   const painted = color ? `\u001b[${COLORS[status]}m${mark}\u001b[0m` : mark;
   const line = `${painted}${id.padEnd(40)} ${title} (${ms} ms)`;
@@ -28,12 +32,33 @@ export function formatReport(report: Report, options: FormatOptions = {}): strin
   }
   const row = (name: string, cells: readonly (string | number)[]): string =>
     name.padEnd(16) + cells.map((cell) => String(cell).padStart(9)).join("");
-  const lines = [`Conformance of ${report.subject} on ${report.platform.name} ${report.platform.version}`, ""];
+  const lines = [
+    `Conformance of ${report.subject} on ${report.platform.name} ${report.platform.version}`,
+    "",
+  ];
   lines.push(row("contract", ["passed", "failed", "skipped"]));
   for (const [name, { passed, failed, skipped }] of groups) lines.push(row(name, [passed, failed, skipped]));
   const { passed, failed, skipped } = report.counts;
   lines.push(row("all", [passed, failed, skipped]));
+  lines.push("", ...promiseLines(report));
   const told = report.results.filter(({ status }) => status !== "passed");
   if (told.length > 0) lines.push("", ...told.map((result) => formatResult(result, options)));
   return lines.join("\n");
+}
+
+/** What the results say of each promise: kept when all its checks were run and passed. */
+function promiseLines({ results }: Report): readonly string[] {
+  return promises.flatMap(({ number, text, checks, open }) => {
+    const own = results.filter(({ id }) => checks.some((part) => matches(id, part)));
+    if (own.length === 0 && checks.length > 0) return [];
+    const failed = own.filter(({ status }) => status === "failed").length;
+    const passed = own.filter(({ status }) => status === "passed").length;
+    const state =
+      own.length === 0 ? "no checks yet" : failed > 0 ? "BROKEN" : passed < own.length ? "in part" : "kept";
+    const count = own.length === 0 ? "" : ` (${passed} of ${own.length})`;
+    return [
+      `promise ${number}: ${state}${count}: ${text}`,
+      ...(open === undefined ? [] : [`           still open: ${open}`]),
+    ];
+  });
 }

@@ -35,13 +35,19 @@ export interface RunOptions {
 /** What an adapter brings or does not bring, beside the platform's own features. */
 const brought: Readonly<Record<string, (subject: Subject) => string | undefined>> = {
   child: ({ child }) => (child === undefined ? "the adapter names no way to run a child program" : undefined),
-  wasmModule: ({ wasmModule }) => (wasmModule === undefined ? "the adapter brings no wasmModule()" : undefined),
+  wasmModule: ({ wasmModule }) =>
+    wasmModule === undefined ? "the adapter brings no wasmModule()" : undefined,
 };
 
 /** The checks that `only` names, by id or by the beginning of ids that ends in a dot; all without it. */
 export function selectChecks(checks: readonly Check[], only?: readonly string[]): readonly Check[] {
   if (only === undefined) return checks;
-  return checks.filter(({ id }) => only.some((part) => id === part || (part.endsWith(".") && id.startsWith(part))));
+  return checks.filter(({ id }) => only.some((part) => matches(id, part)));
+}
+
+/** Whether `part` is this id, or the beginning of it that ends in a dot. */
+export function matches(id: string, part: string): boolean {
+  return id === part || (part.endsWith(".") && id.startsWith(part));
 }
 
 /** Why `subject` cannot be asked to keep this promise; undefined when it can. Skips come from here alone. */
@@ -51,7 +57,8 @@ export function skipReason(check: Check, subject: Subject): string | undefined {
     const own = brought[feature];
     const reason = own?.(subject);
     if (reason !== undefined) return reason;
-    if (own === undefined && supports[feature] !== true) return reasons[feature] ?? `the platform does not support ${feature}`;
+    if (own === undefined && supports[feature] !== true)
+      return reasons[feature] ?? `the platform does not support ${feature}`;
   }
   return undefined;
 }
@@ -99,7 +106,11 @@ async function within(clock: Clock, ms: number, what: string, run: () => Promise
  * Runs the checks one after the other; a failed one does not keep the others from running.
  * @throws KeelsonError `ABORTED` when the signal fires
  */
-export async function runChecks(checks: readonly Check[], subject: Subject, options: RunOptions = {}): Promise<Report> {
+export async function runChecks(
+  checks: readonly Check[],
+  subject: Subject,
+  options: RunOptions = {},
+): Promise<Report> {
   const { only, onResult, timeoutMs, signal } = options;
   const { name, version, clock } = subject.platform();
   const wanted = selectChecks(checks, only);
@@ -114,14 +125,18 @@ export async function runChecks(checks: readonly Check[], subject: Subject, opti
     else {
       outcome = await runCheck(check, subject, timeoutMs).then(
         () => ({ status: "passed" as const }),
-        (error: unknown) => ({ status: "failed" as const, reason: error instanceof Error ? error.message : String(error) }),
+        (error: unknown) => ({
+          status: "failed" as const,
+          reason: error instanceof Error ? error.message : String(error),
+        }),
       );
     }
     const result: CheckResult = { id, title, ...outcome, ms: Math.round(clock.now() - started) };
     results.push(result);
     onResult?.(result);
   }
-  const count = (status: CheckResult["status"]): number => results.filter((result) => result.status === status).length;
+  const count = (status: CheckResult["status"]): number =>
+    results.filter((result) => result.status === status).length;
   return {
     subject: subject.name,
     platform: { name, version },

@@ -5,14 +5,21 @@ import { pathToFileURL } from "node:url";
 import type { AdapterModule, WasmSubjectOptions } from "../src/index.ts";
 
 /** The runtime that runs this file. */
-export const runtime: "node" | "deno" | "bun" = "Deno" in globalThis ? "deno" : "Bun" in globalThis ? "bun" : "node";
+export const runtime: "node" | "deno" | "bun" =
+  "Deno" in globalThis ? "deno" : "Bun" in globalThis ? "bun" : "node";
 
 /** Its adapter. */
 export const adapter: AdapterModule = {
   ...(await currentAdapter()),
   scratch: pathToFileURL(`${tmpdir()}/`),
   wasmModule: ({ id, source, pool = {}, memoryBytes }: WasmSubjectOptions) =>
-    wasmModule({ id, source, abi: "raw", pool, ...(memoryBytes === undefined ? {} : { limits: { memory: memoryBytes } }) }),
+    wasmModule({
+      id,
+      source,
+      abi: "raw",
+      pool,
+      ...(memoryBytes === undefined ? {} : { limits: { memory: memoryBytes } }),
+    }),
 };
 
 async function currentAdapter(): Promise<AdapterModule> {

@@ -11,7 +11,12 @@ describe("every check fails against a subject that does not keep its promise", (
   });
 
   /** Those whose subject hangs, which the check's own time alone can show. */
-  const hangs = new Set(["lifecycle.stop-aborts-hung-start", "lifecycle.deadlines", "lifecycle.one-blocks-no-other", "pooled.call-cycle"]);
+  const hangs = new Set([
+    "lifecycle.stop-aborts-hung-start",
+    "lifecycle.deadlines",
+    "lifecycle.one-blocks-no-other",
+    "pooled.call-cycle",
+  ]);
 
   for (const check of allChecks) {
     const breaking = broken[check.id];
@@ -19,7 +24,11 @@ describe("every check fails against a subject that does not keep its promise", (
     if (breaking === undefined) continue;
     test(check.id, async (context) => {
       if (reason !== undefined) context.skip(reason);
-      const error: unknown = await runCheck(check, breaking(subject), hangs.has(check.id) ? 1_000 : 15_000).then(
+      const error: unknown = await runCheck(
+        check,
+        breaking(subject),
+        hangs.has(check.id) ? 1_000 : 15_000,
+      ).then(
         () => undefined,
         (thrown: unknown) => thrown,
       );

@@ -16,10 +16,18 @@ test("a broken promise is named, with what showed it, and the rest still runs", 
   const lines: string[] = [];
   const breaking = broken["pool.max-uses"];
   if (breaking === undefined) throw new Error("the broken subject is gone");
-  const report = await runConformance({ adapter: breaking(createSubject(adapter)), only: ["pool."], json: true, print: (line) => lines.push(line) });
+  const report = await runConformance({
+    adapter: breaking(createSubject(adapter)),
+    only: ["pool."],
+    json: true,
+    print: (line) => lines.push(line),
+  });
   expect(report.counts).toMatchObject({ failed: 1, passed: 7 });
   const printed = JSON.parse(lines.join("\n")) as Report;
-  expect(printed.results.find(({ id }) => id === "pool.max-uses")).toMatchObject({ status: "failed", reason: expect.stringContaining("instances used") as string });
+  expect(printed.results.find(({ id }) => id === "pool.max-uses")).toMatchObject({
+    status: "failed",
+    reason: expect.stringContaining("instances used") as string,
+  });
 });
 
 test("a check that needs what the platform lacks is skipped with the platform's own reason", async () => {
@@ -27,14 +35,23 @@ test("a check that needs what the platform lacks is skipped with the platform's 
   const [check] = allChecks;
   if (check === undefined) throw new Error("no checks");
   const platform = adapter.platform();
-  const lacking = { platform: () => ({ ...platform, supports: {}, reasons: { processes: "there are none here" } }) };
+  const lacking = {
+    platform: () => ({ ...platform, supports: {}, reasons: { processes: "there are none here" } }),
+  };
   const report = await runChecks([{ ...check, requires: ["processes"] }], createSubject(lacking));
   expect(report.results).toMatchObject([{ status: "skipped", reason: "there are none here" }]);
 });
 
 test("an unknown check or an unusable adapter is INVALID_OPTIONS with a hint", async () => {
   const print = (): void => {};
-  await expect(runConformance({ adapter, only: ["pool.max-use"], print })).rejects.toMatchObject({ code: "INVALID_OPTIONS", hint: expect.stringContaining("pool.max-uses") as string });
-  await expect(runConformance({ adapter: new URL("./none.ts", import.meta.url), print })).rejects.toMatchObject({ code: "INVALID_OPTIONS" });
-  await expect(runConformance({ adapter: new URL("./broken/index.ts", import.meta.url), print })).rejects.toMatchObject({ code: "INVALID_OPTIONS" });
+  await expect(runConformance({ adapter, only: ["pool.max-use"], print })).rejects.toMatchObject({
+    code: "INVALID_OPTIONS",
+    hint: expect.stringContaining("pool.max-uses") as string,
+  });
+  await expect(
+    runConformance({ adapter: new URL("./none.ts", import.meta.url), print }),
+  ).rejects.toMatchObject({ code: "INVALID_OPTIONS" });
+  await expect(
+    runConformance({ adapter: new URL("./broken/index.ts", import.meta.url), print }),
+  ).rejects.toMatchObject({ code: "INVALID_OPTIONS" });
 });

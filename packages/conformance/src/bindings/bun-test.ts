@@ -3,7 +3,9 @@ import { declareTests, type BindingOptions } from "./binding.ts";
 
 /** The part of `bun:test` that is used; its types come with Bun alone. */
 interface BunTest {
-  test: ((name: string, run: () => Promise<void>, timeoutMs?: number) => void) & { skip(name: string, run: () => void): void };
+  test: ((name: string, run: () => Promise<void>, timeoutMs?: number) => void) & {
+    skip(name: string, run: () => void): void;
+  };
 }
 
 /** Declares the suite as tests of `bun:test`. */

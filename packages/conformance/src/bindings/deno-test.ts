@@ -2,7 +2,11 @@ import type { AdapterModule } from "../subject.ts";
 import { declareTests, type BindingOptions } from "./binding.ts";
 
 declare const Deno: {
-  test(options: { readonly name: string; readonly fn: () => void | Promise<void>; readonly ignore?: boolean }): void;
+  test(options: {
+    readonly name: string;
+    readonly fn: () => void | Promise<void>;
+    readonly ignore?: boolean;
+  }): void;
 };
 
 /** Declares the suite as tests of `Deno.test`; its own sanitizers watch for leaks as well. */

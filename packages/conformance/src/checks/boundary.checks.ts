@@ -26,7 +26,9 @@ async function openChild(
   kernelOptions: Partial<KernelOptions> = {},
 ): Promise<Kernel> {
   const kernel = await openKernel(subject, context, kernelOptions);
-  await kernel.register(processModule({ id: "child", ...childCommand(subject, "module", how), graceMs: 50, ...options }));
+  await kernel.register(
+    processModule({ id: "child", ...childCommand(subject, "module", how), graceMs: 50, ...options }),
+  );
   return kernel;
 }
 
@@ -40,12 +42,14 @@ function next(kernel: Kernel, topic: string): Promise<Envelope> {
   });
 }
 
-const pidOf = ({ data }: Envelope): number => (data as { event: { payload: { pid: number } } }).event.payload.pid;
+const pidOf = ({ data }: Envelope): number =>
+  (data as { event: { payload: { pid: number } } }).event.payload.pid;
 
 export const boundaryChecks: readonly Check[] = [
   {
     id: "boundary.life",
-    title: "a child is running once its first event is there, which is published; after the shutdown it is surely gone",
+    title:
+      "a child is running once its first event is there, which is published; after the shutdown it is surely gone",
     requires,
     async run(subject, context) {
       const kernel = await openChild(subject, context, "good");
@@ -53,10 +57,20 @@ export const boundaryChecks: readonly Check[] = [
       await kernel.start("child");
       const envelope = await ready;
       ensureEqual(envelope.source, "child", "source of the event");
-      const value = { text: "grüße \u{1f600}\n", bytes: Uint8Array.of(0, 10, 255), big: 2n ** 80n, list: [1.5, null, true], $bytes: "AQ==" };
+      const value = {
+        text: "grüße \u{1f600}\n",
+        bytes: Uint8Array.of(0, 10, 255),
+        big: 2n ** 80n,
+        list: [1.5, null, true],
+        $bytes: "AQ==",
+      };
       const { bytes, ...rest } = (await kernel.invoke("child", "echo", value)) as typeof value;
       ensure(bytes instanceof Uint8Array, "bytes did not come back as bytes");
-      ensureEqual([[...bytes], rest], [[0, 10, 255], { text: value.text, big: value.big, list: value.list, $bytes: value.$bytes }], "the value that came back");
+      ensureEqual(
+        [[...bytes], rest],
+        [[0, 10, 255], { text: value.text, big: value.big, list: value.list, $bytes: value.$bytes }],
+        "the value that came back",
+      );
       ensureEqual(await kernel.health("child"), { healthy: true }, "health");
       const { terminated, orphans, errors } = await kernel.shutdown();
       ensureEqual([terminated, orphans, errors], [["child"], [], []], "the shutdown report");
@@ -72,7 +86,10 @@ export const boundaryChecks: readonly Check[] = [
       await kernel.start("child");
       const payloads = Array.from({ length: 300 }, (_, n) => (n % 50 === 0 ? "x".repeat(200_000 + n) : n));
       const answers = await Promise.all(payloads.map((payload) => kernel.invoke("child", "echo", payload)));
-      ensure(answers.every((answer, n) => answer === payloads[n]), "an answer went to another call");
+      ensure(
+        answers.every((answer, n) => answer === payloads[n]),
+        "an answer went to another call",
+      );
     },
   },
   {
@@ -80,17 +97,24 @@ export const boundaryChecks: readonly Check[] = [
     title: "a child that exits before its first line is told at once, with its exit code and its last words",
     requires,
     async run(subject, context) {
-      const kernel = await openChild(subject, context, "fails", { restart: { policy: "never" }, handshakeMs: 120_000 });
+      const kernel = await openChild(subject, context, "fails", {
+        restart: { policy: "never" },
+        handshakeMs: 120_000,
+      });
       const error = await ensureCode(kernel.start("child"), "PROCESS_EXITED", "a child that exits with 4");
       const { details } = error as Error & { details?: Readonly<Record<string, unknown>> };
       ensureEqual(details?.["code"], 4, "the exit code in the details");
-      ensure(error.message.includes("no configuration"), "the message does not carry the last lines of standard error");
+      ensure(
+        error.message.includes("no configuration"),
+        "the message does not carry the last lines of standard error",
+      );
       ensureEqual(kernel.state("child"), "failed", "state");
     },
   },
   {
     id: "boundary.bad-start",
-    title: "no command, no word, garbage, silence and a line without end each have a code, and nothing of the child is left",
+    title:
+      "no command, no word, garbage, silence and a line without end each have a code, and nothing of the child is left",
     requires,
     async run(subject, context) {
       const kernel = await openKernel(subject, context);
@@ -104,7 +128,13 @@ export const boundaryChecks: readonly Check[] = [
       await Promise.all(
         bad.map(async ([how, code, options]) => {
           await kernel.register(
-            processModule({ id: how, ...childCommand(subject, "module", how), graceMs: 0, restart: { policy: "never" }, ...options }),
+            processModule({
+              id: how,
+              ...childCommand(subject, "module", how),
+              graceMs: 0,
+              restart: { policy: "never" },
+              ...options,
+            }),
           );
           await ensureCode(kernel.start(how), code, `a child with the fault "${how}"`);
           ensureEqual(kernel.state(how), "failed", "state");
@@ -116,15 +146,25 @@ export const boundaryChecks: readonly Check[] = [
   },
   {
     id: "boundary.crash-restarts",
-    title: "a crash rejects the calls in flight with PROCESS_EXITED, code and last words, and the child comes back under its policy",
+    title:
+      "a crash rejects the calls in flight with PROCESS_EXITED, code and last words, and the child comes back under its policy",
     requires,
     async run(subject, context) {
-      const kernel = await openChild(subject, context, "good", { restart: { policy: "on-failure", backoff: { initialMs: 1 } } });
+      const kernel = await openChild(subject, context, "good", {
+        restart: { policy: "on-failure", backoff: { initialMs: 1 } },
+      });
       await kernel.start("child");
       const again = next(kernel, "module.started");
       const hung = ensureCode(kernel.invoke("child", "hang"), "PROCESS_EXITED", "a call in flight");
-      const error = await ensureCode(kernel.invoke("child", "crash"), "PROCESS_EXITED", "the call that crashed it");
-      ensure(error.message.includes("crashing as told"), "the message does not carry the last lines of standard error");
+      const error = await ensureCode(
+        kernel.invoke("child", "crash"),
+        "PROCESS_EXITED",
+        "the call that crashed it",
+      );
+      ensure(
+        error.message.includes("crashing as told"),
+        "the message does not carry the last lines of standard error",
+      );
       await hung;
       await again;
       ensureEqual(await kernel.invoke("child", "echo", "back"), "back", "the answer after the restart");
@@ -139,7 +179,10 @@ export const boundaryChecks: readonly Check[] = [
       const kernel = await openChild(subject, context, "good", { maxLineBytes: 2_000 });
       await kernel.start("child");
       const codes: Value[] = [];
-      kernel.bus.on("boundary.child.error", ({ data }) => void codes.push((data as { error: { code: string } }).error.code));
+      kernel.bus.on(
+        "boundary.child.error",
+        ({ data }) => void codes.push((data as { error: { code: string } }).error.code),
+      );
       ensureEqual(await kernel.invoke("child", "noise"), "still here", "the answer behind the noise");
       ensureEqual(codes, ["INVALID_UTF8", "INVALID_JSON", "LINE_TOO_LONG"], "error events");
       ensureEqual(kernel.state("child"), "running", "state");
@@ -147,15 +190,24 @@ export const boundaryChecks: readonly Check[] = [
   },
   {
     id: "boundary.errors-and-cancels",
-    title: "the child's own error keeps its code, and a call that is given up or late is cancelled in the child",
+    title:
+      "the child's own error keeps its code, and a call that is given up or late is cancelled in the child",
     requires,
     async run(subject, context) {
       const kernel = await openChild(subject, context, "good");
       await kernel.start("child");
       await ensureCode(kernel.invoke("child", "fail"), "NOT_FOUND", "an error of the child's");
       const controller = new AbortController();
-      const aborted = ensureCode(kernel.invoke("child", "hang", null, { signal: controller.signal }), "ABORTED", "an aborted call");
-      const late = ensureCode(kernel.invoke("child", "hang", null, { timeoutMs: 20 }), "DEADLINE_EXCEEDED", "a call of 20 ms");
+      const aborted = ensureCode(
+        kernel.invoke("child", "hang", null, { signal: controller.signal }),
+        "ABORTED",
+        "an aborted call",
+      );
+      const late = ensureCode(
+        kernel.invoke("child", "hang", null, { timeoutMs: 20 }),
+        "DEADLINE_EXCEEDED",
+        "a call of 20 ms",
+      );
       controller.abort();
       await Promise.all([aborted, late]);
       // Requests are read in order: this one comes behind the cancellations.
@@ -168,12 +220,22 @@ export const boundaryChecks: readonly Check[] = [
     requires,
     async run(subject, context) {
       const kernel = await openChild(subject, context, "good");
-      await kernel.register(nativeModule({ id: "math", methods: { double: ({ payload }) => (payload as number) * 2 } }));
+      await kernel.register(
+        nativeModule({ id: "math", methods: { double: ({ payload }) => (payload as number) * 2 } }),
+      );
       await kernel.start();
-      ensureEqual(await kernel.invoke("child", "ask", { module: "math", method: "double", payload: 21 }), 42, "the answer");
+      ensureEqual(
+        await kernel.invoke("child", "ask", { module: "math", method: "double", payload: 21 }),
+        42,
+        "the answer",
+      );
       const unknown = kernel.invoke("child", "ask", { module: "nobody", method: "double", payload: 21 });
       await ensureCode(unknown, "UNKNOWN_MODULE", "a call of nobody");
-      await ensureCode(kernel.invoke("child", "ask", { method: "x" }), "UNKNOWN_METHOD", "a request without a module");
+      await ensureCode(
+        kernel.invoke("child", "ask", { method: "x" }),
+        "UNKNOWN_METHOD",
+        "a request without a module",
+      );
     },
   },
   {
@@ -201,7 +263,13 @@ export const boundaryChecks: readonly Check[] = [
           if (message.includes("something to say")) found.resolve(fields?.["module"]);
         },
       };
-      const kernel = await openChild(subject, context, "good", {}, { platform: { ...subject.platform(), log } });
+      const kernel = await openChild(
+        subject,
+        context,
+        "good",
+        {},
+        { platform: { ...subject.platform(), log } },
+      );
       await kernel.start("child");
       await kernel.invoke("child", "complain", "something to say");
       ensureEqual(await found.promise, "child", "the record's module");
@@ -209,7 +277,8 @@ export const boundaryChecks: readonly Check[] = [
   },
   {
     id: "boundary.deaf-child",
-    title: "a child that never reads costs a bounded queue: calls are refused or time out, and the host and the shutdown go on",
+    title:
+      "a child that never reads costs a bounded queue: calls are refused or time out, and the host and the shutdown go on",
     requires,
     async run(subject, context) {
       const kernel = await openChild(subject, context, "unread", { maxQueuedBytes: 1_000_000 });
@@ -219,12 +288,18 @@ export const boundaryChecks: readonly Check[] = [
       const calls = Array.from({ length: 20 }, async () => {
         // A turn each, so that what is queued has a chance to go out.
         await new Promise<void>((resolve) => void kernel.platform.clock.after(0, resolve));
-        const refused = await kernel.invoke("child", "echo", payload, { timeoutMs: 500 }).catch((error: { code: string }) => error.code);
+        const refused = await kernel
+          .invoke("child", "echo", payload, { timeoutMs: 500 })
+          .catch((error: { code: string }) => error.code);
         codes.add(String(refused));
       });
       await Promise.all(calls);
       ensure(codes.has("QUEUE_FULL"), `no call was refused: ${[...codes].join(", ")}`);
-      ensureEqual([...codes].filter((code) => code !== "QUEUE_FULL" && code !== "DEADLINE_EXCEEDED"), [], "other answers");
+      ensureEqual(
+        [...codes].filter((code) => code !== "QUEUE_FULL" && code !== "DEADLINE_EXCEEDED"),
+        [],
+        "other answers",
+      );
       ensureEqual((await kernel.shutdown()).orphans, [], "orphans");
     },
   },
@@ -237,7 +312,11 @@ export const boundaryChecks: readonly Check[] = [
       const { event } = await runOnce(platform, { ...childCommand(subject, "module", "unread"), graceMs: 0 });
       ensure(event.kind === "module" && event.event_type === "ready", "the event is not that of the child");
       await ensureGone(subject, context, "after the run", (event.payload as { pid: number }).pid);
-      await ensureCode(runOnce(platform, childCommand(subject, "module", "fails")), "PROCESS_EXITED", "a child that fails");
+      await ensureCode(
+        runOnce(platform, childCommand(subject, "module", "fails")),
+        "PROCESS_EXITED",
+        "a child that fails",
+      );
     },
   },
 ];

@@ -1,5 +1,12 @@
-import { nativeModule, type BusOptions, type Envelope, type KernelBus, type ModuleContext, type Value } from "@keelson/core";
-import { ensure, ensureCode, ensureEqual, type Check, type CheckContext } from "../check.ts";
+import {
+  nativeModule,
+  type BusOptions,
+  type Envelope,
+  type KernelBus,
+  type ModuleContext,
+  type Value,
+} from "@keelson/core";
+import { ensure, ensureCode, ensureEqual, handled, type Check, type CheckContext } from "../check.ts";
 import type { Subject } from "../subject.ts";
 import { never, openKernel } from "./kernel-setup.ts";
 
@@ -22,7 +29,8 @@ const dataOf = (envelopes: readonly Envelope[]): readonly Value[] => envelopes.m
 export const busChecks: readonly Check[] = [
   {
     id: "bus.order",
-    title: "everyone hears envelopes in one order, numbered without a gap, also those that a listener publishes in between",
+    title:
+      "everyone hears envelopes in one order, numbered without a gap, also those that a listener publishes in between",
     async run(subject, context) {
       const bus = openBus(subject, context);
       const first = hear(bus, "a.*");
@@ -42,7 +50,11 @@ export const busChecks: readonly Check[] = [
       ensureEqual(new Set(first.heard.map(({ id }) => id)).size, 3, "different ids");
       first.handle[Symbol.dispose]();
       bus.publish("a.one", 4);
-      ensureEqual([first.heard.length, last.heard.length], [3, 4], "envelopes heard after one stopped listening");
+      ensureEqual(
+        [first.heard.length, last.heard.length],
+        [3, 4],
+        "envelopes heard after one stopped listening",
+      );
     },
   },
   {
@@ -55,7 +67,14 @@ export const busChecks: readonly Check[] = [
       for (const topic of ["a.b", "a.c", "a.b.c", "a", "x.b"]) bus.publish(topic, topic);
       ensureEqual(
         listeners.map(({ heard }) => dataOf(heard)),
-        [["a.b"], ["a.b", "a.c"], ["a.b", "a.c", "a.b.c"], ["a.b", "x.b"], ["a.b", "a.c", "a.b.c", "a", "x.b"], ["a"]],
+        [
+          ["a.b"],
+          ["a.b", "a.c"],
+          ["a.b", "a.c", "a.b.c"],
+          ["a.b", "x.b"],
+          ["a.b", "a.c", "a.b.c", "a", "x.b"],
+          ["a"],
+        ],
         "what was heard",
       );
       for (const topic of ["", "a..b", "a b", ".a", "a.*", "**"]) {
@@ -68,7 +87,8 @@ export const busChecks: readonly Check[] = [
   },
   {
     id: "bus.listener-fails-alone",
-    title: "a listener that throws, whatever it throws, hits neither the publisher nor the others, and is kept",
+    title:
+      "a listener that throws, whatever it throws, hits neither the publisher nor the others, and is kept",
     async run(subject, context) {
       const bus = openBus(subject, context);
       let threw = 0;
@@ -87,7 +107,8 @@ export const busChecks: readonly Check[] = [
   },
   {
     id: "bus.bounded-queues",
-    title: "a subscriber that never reads costs its capacity: the oldest or the newest is dropped, as it chose, and lagged counts",
+    title:
+      "a subscriber that never reads costs its capacity: the oldest or the newest is dropped, as it chose, and lagged counts",
     async run(subject, context) {
       const bus = openBus(subject, context);
       const oldest = bus.subscribe("a", { capacity: 3 });
@@ -96,27 +117,42 @@ export const busChecks: readonly Check[] = [
       const unread = bus.subscribe("a");
       for (let n = 0; n < 2000; n++) bus.publish("a", n);
       const all = [oldest, newest, pressed];
-      ensureEqual(all.map(({ size, lagged }) => [size, lagged]), [[3, 1997], [3, 1997], [3, 1997]], "size and lagged");
+      ensureEqual(
+        all.map(({ size, lagged }) => [size, lagged]),
+        [
+          [3, 1997],
+          [3, 1997],
+          [3, 1997],
+        ],
+        "size and lagged",
+      );
       ensureEqual([unread.size, unread.lagged], [1024, 976], "size and lagged without a capacity");
       ensureEqual(
         all.map((queue) => [queue.take()?.data, queue.take()?.data, queue.take()?.data, queue.take()?.data]),
-        [[1997, 1998, 1999, undefined], [0, 1, 2, undefined], [0, 1, 2, undefined]],
+        [
+          [1997, 1998, 1999, undefined],
+          [0, 1, 2, undefined],
+          [0, 1, 2, undefined],
+        ],
         "what they hold",
       );
     },
   },
   {
     id: "bus.iteration",
-    title: "a subscription is read by iteration: in order, to the end of what is queued after close(), and leaving the loop unsubscribes",
+    title:
+      "a subscription is read by iteration: in order, to the end of what is queued after close(), and leaving the loop unsubscribes",
     async run(subject, context) {
       const bus = openBus(subject, context);
       const left = bus.subscribe("a");
       const closed = bus.subscribe("a");
-      const read = (async () => {
-        const data: Value[] = [];
-        for await (const envelope of closed) data.push(envelope.data);
-        return data;
-      })();
+      const read = handled(
+        (async () => {
+          const data: Value[] = [];
+          for await (const envelope of closed) data.push(envelope.data);
+          return data;
+        })(),
+      );
       await Promise.resolve();
       for (let n = 0; n < 5; n++) bus.publish("a", n);
       closed.close();
@@ -133,15 +169,20 @@ export const busChecks: readonly Check[] = [
   },
   {
     id: "bus.back-pressure",
-    title: "send() resolves when every back-pressured queue has taken it in, in order; at its time-out or abort it is withdrawn",
+    title:
+      "send() resolves when every back-pressured queue has taken it in, in order; at its time-out or abort it is withdrawn",
     async run(subject, context) {
       const bus = openBus(subject, context);
       const queue = bus.subscribe("a", { capacity: 1, overflow: "back-pressure" });
       await bus.send("a", 1);
       const done: number[] = [];
-      const sent = [2, 3].map((n) => bus.send("a", n).then(() => void done.push(n)));
+      const sent = [2, 3].map((n) => handled(bus.send("a", n).then(() => void done.push(n))));
       const controller = new AbortController();
-      const aborted = ensureCode(bus.send("a", 4, { signal: controller.signal }), "ABORTED", "an aborted send");
+      const aborted = ensureCode(
+        bus.send("a", 4, { signal: controller.signal }),
+        "ABORTED",
+        "an aborted send",
+      );
       await ensureCode(bus.send("a", 5, { timeoutMs: 10 }), "DEADLINE_EXCEEDED", "a send with 10 ms");
       controller.abort();
       await aborted;
@@ -158,7 +199,8 @@ export const busChecks: readonly Check[] = [
   },
   {
     id: "bus.request",
-    title: "a request is answered by who responds on its topic; nobody, two of them, a failure, a time-out and an abort each have a code",
+    title:
+      "a request is answered by who responds on its topic; nobody, two of them, a failure, a time-out and an abort each have a code",
     async run(subject, context) {
       const bus = openBus(subject, context);
       await ensureCode(bus.request("q", 1), "NO_RESPONDER", "a request that nobody answers");
@@ -177,13 +219,25 @@ export const busChecks: readonly Check[] = [
       }
       const signals: AbortSignal[] = [];
       bus.respond("hung", (_, { signal }) => (signals.push(signal), never()));
-      await ensureCode(bus.request("hung", 1, { timeoutMs: 10 }), "DEADLINE_EXCEEDED", "a request with 10 ms");
+      await ensureCode(
+        bus.request("hung", 1, { timeoutMs: 10 }),
+        "DEADLINE_EXCEEDED",
+        "a request with 10 ms",
+      );
       const controller = new AbortController();
-      const aborted = ensureCode(bus.request("hung", 1, { signal: controller.signal }), "ABORTED", "an aborted request");
+      const aborted = ensureCode(
+        bus.request("hung", 1, { signal: controller.signal }),
+        "ABORTED",
+        "an aborted request",
+      );
       await Promise.resolve();
       controller.abort();
       await aborted;
-      ensureEqual(signals.map((signal) => signal.aborted), [true, true], "whether the responder learns of it");
+      ensureEqual(
+        signals.map((signal) => signal.aborted),
+        [true, true],
+        "whether the responder learns of it",
+      );
     },
   },
   {
@@ -192,17 +246,25 @@ export const busChecks: readonly Check[] = [
     async run(subject, context) {
       const bus = openBus(subject, context);
       const open: { readonly data: Value; readonly id: string; answer(value: Value): void }[] = [];
-      bus.respond("q", (data, { correlationId }) => new Promise((answer) => open.push({ data, id: correlationId, answer })));
-      const asked = Array.from({ length: 100 }, (_, n) => bus.request("q", n));
+      bus.respond(
+        "q",
+        (data, { correlationId }) => new Promise((answer) => open.push({ data, id: correlationId, answer })),
+      );
+      const asked = Array.from({ length: 100 }, (_, n) => handled(bus.request("q", n)));
       for (let turn = 0; turn < 100 && open.length < 100; turn++) await Promise.resolve();
       ensureEqual(new Set(open.map(({ id }) => id)).size, 100, "different correlation ids");
       for (const { data, answer } of open.toReversed()) answer(`answer to ${data as number}`);
-      ensureEqual(await Promise.all(asked), asked.map((_, n) => `answer to ${n}`), "answers");
+      ensureEqual(
+        await Promise.all(asked),
+        asked.map((_, n) => `answer to ${n}`),
+        "answers",
+      );
     },
   },
   {
     id: "bus.replay",
-    title: "the log is in the order (timestamp, id, source), bounded, and goes on behind a cursor; one it has forgotten is CURSOR_EXPIRED",
+    title:
+      "the log is in the order (timestamp, id, source), bounded, and goes on behind a cursor; one it has forgotten is CURSOR_EXPIRED",
     async run(subject, context) {
       const bus = openBus(subject, context, { logCapacity: 5, logged: ["news.**"] });
       for (let n = 0; n < 3; n++) bus.publish("news.x", n);
@@ -210,10 +272,16 @@ export const busChecks: readonly Check[] = [
       const [first, second] = bus.events() as [Envelope, Envelope];
       ensureEqual(dataOf(bus.events()), [0, 1, 2], "what is kept");
       ensureEqual(dataOf(bus.events(second)), [2], "what is behind the second");
-      const plain = JSON.parse(JSON.stringify({ timestamp: second.timestamp, id: second.id, source: second.source })) as Envelope;
+      const plain = JSON.parse(
+        JSON.stringify({ timestamp: second.timestamp, id: second.id, source: second.source }),
+      ) as Envelope;
       const behind = bus.subscribe("news.*", { from: plain });
       bus.publish("news.x", 3);
-      ensureEqual([behind.take()?.data, behind.take()?.data, behind.take()?.data], [2, 3, undefined], "what a subscription from a cursor gets");
+      ensureEqual(
+        [behind.take()?.data, behind.take()?.data, behind.take()?.data],
+        [2, 3, undefined],
+        "what a subscription from a cursor gets",
+      );
       for (let n = 4; n < 9; n++) bus.publish("news.x", n);
       ensureEqual(dataOf(bus.events()), [4, 5, 6, 7, 8], "what is kept of many");
       await ensureCode(() => bus.events(first), "CURSOR_EXPIRED", "a cursor that is too old");
@@ -221,13 +289,17 @@ export const busChecks: readonly Check[] = [
   },
   {
     id: "bus.close",
-    title: "close() ends iterations after what is queued, rejects what waits and every later use with KERNEL_CLOSED; twice is fine",
+    title:
+      "close() ends iterations after what is queued, rejects what waits and every later use with KERNEL_CLOSED; twice is fine",
     async run(subject, context) {
       const bus = openBus(subject, context);
       const queue = bus.subscribe("a", { capacity: 1, overflow: "back-pressure" });
       bus.publish("a", 1);
       bus.respond("hung", never);
-      const waiting = [ensureCode(bus.send("a", 2), "KERNEL_CLOSED", "a send that waits"), ensureCode(bus.request("hung", 1), "KERNEL_CLOSED", "a request that waits")];
+      const waiting = [
+        ensureCode(bus.send("a", 2), "KERNEL_CLOSED", "a send that waits"),
+        ensureCode(bus.request("hung", 1), "KERNEL_CLOSED", "a request that waits"),
+      ];
       bus.close();
       bus.close();
       await Promise.all(waiting);
@@ -251,7 +323,11 @@ export const busChecks: readonly Check[] = [
       kernel.bus.on("**", ({ source }) => void sources.push(source));
       bus.publish("news", 1);
       for (const topic of ["module.stopped", "kernel.x", "supervisor.x"]) {
-        await ensureCode(() => bus.publish(topic, { id: "other" }), "DENIED", `a module's publish on ${topic}`);
+        await ensureCode(
+          () => bus.publish(topic, { id: "other" }),
+          "DENIED",
+          `a module's publish on ${topic}`,
+        );
       }
       ensureEqual(sources, ["m"], "sources of what was heard");
     },

@@ -11,7 +11,11 @@ export function processesOf(subject: Subject): Processes {
 }
 
 /** Starts a scenario of the child program; ended when the check ends. */
-export async function startChild(subject: Subject, context: CheckContext, ...words: readonly string[]): Promise<Process> {
+export async function startChild(
+  subject: Subject,
+  context: CheckContext,
+  ...words: readonly string[]
+): Promise<Process> {
   const { command, args } = childCommand(subject, ...words);
   const child = await processesOf(subject).spawn(command, args, {});
   context.defer(() => child.terminate({ graceMs: 0 }));
@@ -40,12 +44,25 @@ export async function firstLine(pipe: AsyncIterable<Bytes>): Promise<string> {
 }
 
 /** Which of these processes live, by a look from another process; a zombie does not. */
-export async function lives(subject: Subject, context: CheckContext, ...pids: readonly number[]): Promise<readonly boolean[]> {
+export async function lives(
+  subject: Subject,
+  context: CheckContext,
+  ...pids: readonly number[]
+): Promise<readonly boolean[]> {
   const looker = await startChild(subject, context, "alive", ...pids.map(String));
   return JSON.parse(await readAll(looker.stdout)) as boolean[];
 }
 
 /** Fails unless all of these are surely gone. */
-export async function ensureGone(subject: Subject, context: CheckContext, what: string, ...pids: readonly number[]): Promise<void> {
-  ensureEqual(await lives(subject, context, ...pids), pids.map(() => false), `${what}: which of ${pids.join(", ")} live`);
+export async function ensureGone(
+  subject: Subject,
+  context: CheckContext,
+  what: string,
+  ...pids: readonly number[]
+): Promise<void> {
+  ensureEqual(
+    await lives(subject, context, ...pids),
+    pids.map(() => false),
+    `${what}: which of ${pids.join(", ")} live`,
+  );
 }

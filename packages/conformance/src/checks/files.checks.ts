@@ -1,5 +1,5 @@
 import { isKeelsonError, type Bytes, type Files } from "@keelson/core";
-import { ensure, ensureCode, ensureEqual, type Check, type CheckContext } from "../check.ts";
+import { ensure, ensureCode, ensureEqual, handled, type Check, type CheckContext } from "../check.ts";
 import { pathOf } from "../program.ts";
 import type { Subject } from "../subject.ts";
 import { readAll, startChild } from "./child-setup.ts";
@@ -21,7 +21,8 @@ const textOf = (bytes: Bytes): string => new TextDecoder().decode(bytes);
 export const filesChecks: readonly Check[] = [
   {
     id: "files.round-trip",
-    title: "what is written is read again, byte for byte; folders on the way are made, and an old file is replaced",
+    title:
+      "what is written is read again, byte for byte; folders on the way are made, and an old file is replaced",
     requires: ["files"],
     async run(subject, context) {
       const { files, folder } = await openFolder(subject, context);
@@ -37,14 +38,18 @@ export const filesChecks: readonly Check[] = [
         ensureEqual([...(await files.read(file))], [...bytes], "the bytes after a reader changed its own");
         const stat = await files.stat(file);
         ensureEqual([stat?.kind, stat?.bytes], ["file", length], "kind and size");
-        ensure(Math.abs((stat?.modified ?? 0) - before) < 120_000, `modified is ${stat?.modified}, not about now`);
+        ensure(
+          Math.abs((stat?.modified ?? 0) - before) < 120_000,
+          `modified is ${stat?.modified}, not about now`,
+        );
       }
       ensureEqual((await files.stat(new URL("a/", folder)))?.kind, "folder", "kind of the folder");
     },
   },
   {
     id: "files.missing",
-    title: "what is not there is NOT_FOUND to read, list and real(), undefined to stat() and fine to remove()",
+    title:
+      "what is not there is NOT_FOUND to read, list and real(), undefined to stat() and fine to remove()",
     requires: ["files"],
     async run(subject, context) {
       const { files, folder } = await openFolder(subject, context);
@@ -88,7 +93,8 @@ export const filesChecks: readonly Check[] = [
     requires: ["files"],
     async run(subject, context) {
       const { files, folder } = await openFolder(subject, context);
-      for (const name of ["b", "a", "c/deep/er", "B", "10", "9"]) await files.write(new URL(name, folder), bytesOf(name));
+      for (const name of ["b", "a", "c/deep/er", "B", "10", "9"])
+        await files.write(new URL(name, folder), bytesOf(name));
       ensureEqual(await files.list(folder), ["10", "9", "B", "a", "b", "c"], "names");
       await files.remove(new URL("c", folder));
       await files.remove(new URL("a", folder));
@@ -105,14 +111,21 @@ export const filesChecks: readonly Check[] = [
       const version = (n: number): Bytes => new Uint8Array(300_000).fill(n);
       await files.write(file, version(0));
       let writing = true;
-      const writes = (async () => {
-        for (let n = 1; n <= 8; n++) await files.write(file, version(n));
-        writing = false;
-      })();
+      const writes = handled(
+        (async () => {
+          for (let n = 1; n <= 8 && !context.signal.aborted; n++) await files.write(file, version(n));
+        })().finally(() => {
+          writing = false;
+        }),
+      );
+      context.defer(() => writes.catch(() => {}));
       do {
         const bytes = await files.read(file);
         ensureEqual(bytes.length, 300_000, "bytes read during a write");
-        ensure(bytes.every((byte) => byte === bytes[0]), "a reader saw a part of one version and a part of another");
+        ensure(
+          bytes.every((byte) => byte === bytes[0]),
+          "a reader saw a part of one version and a part of another",
+        );
       } while (writing);
       await writes;
       ensureEqual(await files.list(folder), ["file"], "names in the folder afterwards");
@@ -120,14 +133,16 @@ export const filesChecks: readonly Check[] = [
   },
   {
     id: "files.names",
-    title: "resolve() makes a URL of any path, and names with spaces, %, #, ? and letters of any script come back as they were",
+    title:
+      "resolve() makes a URL of any path, and names with spaces, %, #, ? and letters of any script come back as they were",
     requires: ["files"],
     async run(subject, context) {
       const { files, folder } = await openFolder(subject, context);
       const names = ["100%25", "a b", "a#b", "grüße", "what?", "日本"];
       for (const name of names) await files.write(files.resolve(`${pathOf(folder)}${name}`), bytesOf(name));
       ensureEqual([...(await files.list(folder))].toSorted(), names.toSorted(), "names");
-      for (const name of names) ensureEqual(textOf(await files.read(new URL(encodeURIComponent(name), folder))), name, name);
+      for (const name of names)
+        ensureEqual(textOf(await files.read(new URL(encodeURIComponent(name), folder))), name, name);
     },
   },
   {
@@ -139,7 +154,13 @@ export const filesChecks: readonly Check[] = [
       const target = new URL("outside/secret", folder);
       await files.write(target, bytesOf("x"));
       await files.write(new URL("inside/own", folder), bytesOf("x"));
-      const child = await startChild(subject, context, "link", pathOf(new URL("outside", folder)), pathOf(new URL("inside/way", folder)));
+      const child = await startChild(
+        subject,
+        context,
+        "link",
+        pathOf(new URL("outside", folder)),
+        pathOf(new URL("inside/way", folder)),
+      );
       ensureEqual(await readAll(child.stdout), "done\n", "what made the link said");
       const real = await files.real(new URL("inside/way/secret", folder));
       ensureEqual(real.href, (await files.real(target)).href, "where the link leads");

@@ -13,7 +13,11 @@ export const kernelChecks: readonly Check[] = [
       await ensureCode(kernel.start("nobody"), "UNKNOWN_MODULE", "an unknown id");
       await ensureCode(kernel.invoke("nobody", "x"), "UNKNOWN_MODULE", "a call of an unknown id");
       for (const id of ["", "../m", "M", "a b", "a".repeat(65)]) {
-        await ensureCode(kernel.register(versioned(id, "1.0.0")), "INVALID_OPTIONS", `the id ${JSON.stringify(id)}`);
+        await ensureCode(
+          kernel.register(versioned(id, "1.0.0")),
+          "INVALID_OPTIONS",
+          `the id ${JSON.stringify(id)}`,
+        );
       }
       await ensureCode(kernel.register(versioned("n", "one")), "INVALID_OPTIONS", "a version that is none");
       ensureEqual(kernel.list().length, 1, "modules registered");
@@ -24,7 +28,13 @@ export const kernelChecks: readonly Check[] = [
     title: "a call that throws, whatever it throws, fails alone, with a stable code",
     async run(subject, context) {
       const kernel = await openKernel(subject, context);
-      const thrown: readonly unknown[] = [undefined, null, "text", new Error("on purpose"), { toString: never }];
+      const thrown: readonly unknown[] = [
+        undefined,
+        null,
+        "text",
+        new Error("on purpose"),
+        { toString: never },
+      ];
       await kernel.register(
         nativeModule({
           id: "m",
@@ -40,7 +50,8 @@ export const kernelChecks: readonly Check[] = [
       await kernel.start("m");
       const other = kernel.invoke("m", "slow").catch((error: unknown) => String(error));
       for (const [index] of thrown.entries()) {
-        for (const method of ["sync", "async"]) await ensureCode(kernel.invoke("m", method, index), "CALL_FAILED", `${method} throw ${index}`);
+        for (const method of ["sync", "async"])
+          await ensureCode(kernel.invoke("m", method, index), "CALL_FAILED", `${method} throw ${index}`);
       }
       ensureEqual(await other, "ok", "the other call");
       ensureEqual(kernel.state("m"), "running", "state");
@@ -52,23 +63,43 @@ export const kernelChecks: readonly Check[] = [
     async run(subject, context) {
       const kernel = await openKernel(subject, context);
       let inner: Call | undefined;
-      await kernel.register(nativeModule({ id: "in", methods: { hang: (call) => ((inner = call), void call.signal, never()) } }));
-      await kernel.register(nativeModule({ id: "out", methods: { go: (call) => call.invoke("in", "hang", undefined, { timeoutMs: 60_000 }) } }));
+      await kernel.register(
+        nativeModule({ id: "in", methods: { hang: (call) => ((inner = call), void call.signal, never()) } }),
+      );
+      await kernel.register(
+        nativeModule({
+          id: "out",
+          methods: { go: (call) => call.invoke("in", "hang", undefined, { timeoutMs: 60_000 }) },
+        }),
+      );
       await kernel.start();
-      await ensureCode(kernel.invoke("out", "go", undefined, { timeoutMs: 20 }), "DEADLINE_EXCEEDED", "a call of 20 ms");
+      await ensureCode(
+        kernel.invoke("out", "go", undefined, { timeoutMs: 20 }),
+        "DEADLINE_EXCEEDED",
+        "a call of 20 ms",
+      );
       ensure(inner !== undefined && inner.signal.aborted, "the call inside was not ended");
       ensure(inner.parent?.module === "out", "the chain of calls is not handed down");
       const controller = new AbortController();
-      const aborted = ensureCode(kernel.invoke("out", "go", undefined, { signal: controller.signal }), "ABORTED", "an aborted call");
+      const aborted = ensureCode(
+        kernel.invoke("out", "go", undefined, { signal: controller.signal }),
+        "ABORTED",
+        "an aborted call",
+      );
       controller.abort();
       await aborted;
       ensure(inner.signal.aborted, "the call inside the aborted one was not ended");
-      ensureEqual(kernel.list().map(({ inFlight }) => inFlight), [0, 0], "calls in flight");
+      ensureEqual(
+        kernel.list().map(({ inFlight }) => inFlight),
+        [0, 0],
+        "calls in flight",
+      );
     },
   },
   {
     id: "kernel.stop-ends-calls",
-    title: "nothing of a module answers after its stop: calls in flight end with ABORTED, new ones are MODULE_NOT_RUNNING",
+    title:
+      "nothing of a module answers after its stop: calls in flight end with ABORTED, new ones are MODULE_NOT_RUNNING",
     async run(subject, context) {
       const kernel = await openKernel(subject, context);
       await kernel.register(nativeModule({ id: "m", methods: { hang: never } }));
@@ -98,19 +129,29 @@ export const kernelChecks: readonly Check[] = [
       for (const id of ["a", "b", "c"]) await kernel.register(versioned(id, "1.0.0"));
       await kernel.start("a", "b");
       await ensureCode(kernel.reconcile(["c", "nobody"]), "UNKNOWN_MODULE", "an unknown id");
-      ensureEqual(kernel.list().map(({ state }) => state), ["running", "running", "loaded"], "states after the refusal");
+      ensureEqual(
+        kernel.list().map(({ state }) => state),
+        ["running", "running", "loaded"],
+        "states after the refusal",
+      );
       const { added, removed, kept } = await kernel.reconcile(["b", "c"]);
       ensureEqual({ added, removed, kept }, { added: ["c"], removed: ["a"], kept: ["b"] }, "the report");
-      ensureEqual(kernel.list().map(({ state }) => state), ["stopped", "running", "running"], "states");
+      ensureEqual(
+        kernel.list().map(({ state }) => state),
+        ["stopped", "running", "running"],
+        "states",
+      );
     },
   },
   {
     id: "kernel.phases",
-    title: "hooks run around operations by priority; a critical one that fails ends the operation, another becomes an event",
+    title:
+      "hooks run around operations by priority; a critical one that fails ends the operation, another becomes an event",
     async run(subject, context) {
       const kernel = await openKernel(subject, context);
       const seen: number[] = [];
-      for (const priority of [1, 3, 2]) kernel.phase("pre-start", () => void seen.push(priority), { priority });
+      for (const priority of [1, 3, 2])
+        kernel.phase("pre-start", () => void seen.push(priority), { priority });
       const fail = (): never => {
         throw new Error("on purpose");
       };
@@ -118,7 +159,10 @@ export const kernelChecks: readonly Check[] = [
       await kernel.register(versioned("m", "1.0.0"));
       await kernel.start("m");
       ensureEqual(seen, [3, 2, 1], "order of the hooks");
-      ensure(kernel.events().some(({ topic }) => topic === "module.phase_failed"), "a failed hook made no event");
+      ensure(
+        kernel.events().some(({ topic }) => topic === "module.phase_failed"),
+        "a failed hook made no event",
+      );
       hook[Symbol.dispose]();
       kernel.phase("pre-start", fail, { critical: true });
       await kernel.register(versioned("n", "1.0.0"));
@@ -127,7 +171,8 @@ export const kernelChecks: readonly Check[] = [
   },
   {
     id: "kernel.shutdown-report",
-    title: "shutdown ends all modules, says which, what failed and what survived, and a second call joins the first",
+    title:
+      "shutdown ends all modules, says which, what failed and what survived, and a second call joins the first",
     async run(subject, context) {
       const kernel = await openKernel(subject, context);
       await kernel.register(versioned("good", "1.0.0"));
@@ -137,9 +182,43 @@ export const kernelChecks: readonly Check[] = [
       const [report, second] = await Promise.all([kernel.shutdown(), kernel.shutdown()]);
       ensure(report === second, "a second shutdown did not join the first");
       ensureEqual([...report.terminated], ["good"], "terminated");
-      ensureEqual(report.errors.map(({ id, error }) => [id, error.code]), [["hung", "STOP_TIMEOUT"]], "errors");
+      ensureEqual(
+        report.errors.map(({ id, error }) => [id, error.code]),
+        [["hung", "STOP_TIMEOUT"]],
+        "errors",
+      );
       ensureEqual([...report.orphans], [], "orphans");
       await ensureCode(kernel.start("good"), "KERNEL_CLOSED", "a start after the shutdown");
+    },
+  },
+  {
+    id: "kernel.shutdown-in-time",
+    title:
+      "a shutdown ends in its time whatever hangs; what ends later harms nobody, and the calls in flight are told",
+    async run(subject, context) {
+      const { clock } = subject.platform();
+      const kernel = await openKernel(subject, context);
+      const gate = Promise.withResolvers<void>();
+      await kernel.register(
+        nativeModule({
+          id: "m",
+          deadlines: { stopMs: 3_000 },
+          stop: () => gate.promise,
+          methods: { hang: never },
+        }),
+      );
+      await kernel.start("m");
+      const hung = ensureCode(kernel.invoke("m", "hang"), "ABORTED", "a call in flight");
+      const begun = clock.now();
+      const { errors } = await kernel.shutdown({ timeoutMs: 20 });
+      ensure(clock.now() - begun < 2_500, "the shutdown waited for the module, not for its own time");
+      ensureEqual(
+        errors.map(({ id, error }) => [id, error.code]),
+        [["m", "STOP_TIMEOUT"]],
+        "errors",
+      );
+      gate.resolve();
+      await hung;
     },
   },
   {
@@ -150,7 +229,11 @@ export const kernelChecks: readonly Check[] = [
       await kernel.register(nativeModule({ id: "m", stop: () => Promise.reject(new Error("on purpose")) }));
       await kernel.start("m");
       const errors = await kernel.unload("m");
-      ensureEqual(errors.map(({ code }) => code), ["MODULE_FAILED"], "errors returned");
+      ensureEqual(
+        errors.map(({ code }) => code),
+        ["MODULE_FAILED"],
+        "errors returned",
+      );
       ensureEqual(kernel.state("m"), undefined, "state");
       await kernel.register(versioned("m", "2.0.0"));
     },

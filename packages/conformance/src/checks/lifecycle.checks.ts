@@ -2,15 +2,29 @@ import { nativeModule, type ModuleContext, type ModuleState } from "@keelson/cor
 import { ensure, ensureCode, ensureEqual, type Check } from "../check.ts";
 import { never, openKernel, topicsOf, versioned } from "./kernel-setup.ts";
 
+/** Where an operation leads by the table, once all that was asked for before has settled. */
+function reached(from: ModuleState, operation: "init" | "start" | "stop"): ModuleState {
+  if (operation === "start") return "running";
+  if (operation === "stop") return from === "loaded" ? "loaded" : "stopped";
+  if (from === "starting" || from === "running") return "running";
+  return from === "stopping" ? "stopped" : "initialized";
+}
+
 export const lifecycleChecks: readonly Check[] = [
   {
     id: "lifecycle.order",
-    title: "init comes before start, start before stop, each once in a generation, and events follow the states in order",
+    title:
+      "init comes before start, start before stop, each once in a generation, and events follow the states in order",
     async run(subject, context) {
       const kernel = await openKernel(subject, context);
       const calls: string[] = [];
       await kernel.register(
-        nativeModule({ id: "m", init: () => void calls.push("init"), start: async () => void calls.push("start"), stop: () => void calls.push("stop") }),
+        nativeModule({
+          id: "m",
+          init: () => void calls.push("init"),
+          start: async () => void calls.push("start"),
+          stop: () => void calls.push("stop"),
+        }),
       );
       ensureEqual(kernel.state("m"), "loaded", "state after register");
       await Promise.all([kernel.start("m"), kernel.start("m")]);
@@ -19,7 +33,15 @@ export const lifecycleChecks: readonly Check[] = [
       ensureEqual(calls, ["init", "start", "stop"], "calls of the module's functions");
       ensureEqual(
         topicsOf(kernel, "m"),
-        ["module.loaded", "module.initializing", "module.initialized", "module.starting", "module.started", "module.stopping", "module.stopped"],
+        [
+          "module.loaded",
+          "module.initializing",
+          "module.initialized",
+          "module.starting",
+          "module.started",
+          "module.stopping",
+          "module.stopped",
+        ],
         "events",
       );
     },
@@ -55,9 +77,18 @@ export const lifecycleChecks: readonly Check[] = [
   },
   {
     id: "lifecycle.replay",
-    title: "every operation asked for in every state settles, and leaves a state of the table",
+    title: "every operation asked for in every state settles, and leads where the table says",
     async run(subject, context) {
-      const states: readonly ModuleState[] = ["loaded", "initializing", "initialized", "starting", "running", "stopping", "stopped", "failed"];
+      const states: readonly ModuleState[] = [
+        "loaded",
+        "initializing",
+        "initialized",
+        "starting",
+        "running",
+        "stopping",
+        "stopped",
+        "failed",
+      ];
       for (const state of states) {
         for (const operation of ["init", "start", "stop"] as const) {
           const kernel = await openKernel(subject, context);
@@ -69,15 +100,20 @@ export const lifecycleChecks: readonly Check[] = [
               init: slow("initializing"),
               start: slow("starting"),
               stop: slow("stopping"),
-              create: () => (state === "failed" && kernel.list()[0]?.generation === 1 ? Promise.reject(new Error("on purpose")) : {}),
+              create: () =>
+                state === "failed" && kernel.list()[0]?.generation === 1
+                  ? Promise.reject(new Error("on purpose"))
+                  : {},
             }),
           );
           const before: Promise<unknown>[] = [];
           const ask = (work: Promise<void>): void => void before.push(work.catch(() => {}));
           if (state === "initializing" || state === "initialized") ask(kernel.init("m"));
           if (state === "initialized") await before[0];
-          if (state !== "loaded" && state !== "initializing" && state !== "initialized") ask(kernel.start("m"));
-          if (state === "running" || state === "stopping" || state === "stopped" || state === "failed") await before[0];
+          if (state !== "loaded" && state !== "initializing" && state !== "initialized")
+            ask(kernel.start("m"));
+          if (state === "running" || state === "stopping" || state === "stopped" || state === "failed")
+            await before[0];
           if (state === "stopping" || state === "stopped") ask(kernel.stop("m"));
           if (state === "stopped") await before[1];
           for (let turn = 0; turn < 100 && kernel.state("m") !== state; turn++) await Promise.resolve();
@@ -92,6 +128,11 @@ export const lifecycleChecks: readonly Check[] = [
           if (refused) ensureEqual(outcome, "ILLEGAL_TRANSITION", `${operation} in ${state}`);
           else ensureEqual(outcome, "done", `${operation} in ${state}`);
           await Promise.all(before);
+          ensureEqual(
+            kernel.state("m"),
+            reached(state, operation),
+            `the state after ${operation} in ${state}`,
+          );
           await kernel.shutdown();
         }
       }
@@ -104,7 +145,9 @@ export const lifecycleChecks: readonly Check[] = [
       const kernel = await openKernel(subject, context);
       for (const step of ["init", "start"] as const) {
         let given: ModuleContext | undefined;
-        await kernel.register(nativeModule({ id: step, [step]: (module: ModuleContext) => ((given = module), never()) }));
+        await kernel.register(
+          nativeModule({ id: step, [step]: (module: ModuleContext) => ((given = module), never()) }),
+        );
         const started = ensureCode(kernel.start(step), "ABORTED", `the start that hung in ${step}`);
         while (given === undefined) await Promise.resolve();
         await kernel.stop(step);
@@ -128,7 +171,11 @@ export const lifecycleChecks: readonly Check[] = [
       await kernel.start("stop");
       await ensureCode(kernel.stop("stop"), "STOP_TIMEOUT", "a hung stop");
       ensureEqual(kernel.state("stop"), "failed", "state after a hung stop");
-      await ensureCode(kernel.start("stop"), "STOP_TIMEOUT", "a start while the last generation may be alive");
+      await ensureCode(
+        kernel.start("stop"),
+        "STOP_TIMEOUT",
+        "a start while the last generation may be alive",
+      );
     },
   },
   {
@@ -154,12 +201,18 @@ export const lifecycleChecks: readonly Check[] = [
   },
   {
     id: "lifecycle.generations",
-    title: "each life is a new create() with a number of its own, and late answers of an older one are ignored",
+    title:
+      "each life is a new create() with a number of its own, and late answers of an older one are ignored",
     async run(subject, context) {
       const kernel = await openKernel(subject, context);
       const gate = Promise.withResolvers<void>();
       let made = 0;
-      await kernel.register(nativeModule({ id: "m", create: () => ({ start: made++ === 0 ? () => gate.promise : () => never() }) }));
+      await kernel.register(
+        nativeModule({
+          id: "m",
+          create: () => ({ start: made++ === 0 ? () => gate.promise : () => never() }),
+        }),
+      );
       const first = ensureCode(kernel.start("m"), "ABORTED", "the first start");
       while (kernel.state("m") !== "starting") await Promise.resolve();
       await kernel.stop("m");
@@ -196,7 +249,11 @@ export const lifecycleChecks: readonly Check[] = [
       await kernel.stop("m");
       kernel.bus.publish("news", 2);
       ensureEqual(heard, 1, "envelopes heard after the stop");
-      await ensureCode(() => given?.bus.publish("other", 1), "DOOR_CLOSED", "a publish through a closed door");
+      await ensureCode(
+        () => given?.bus.publish("other", 1),
+        "DOOR_CLOSED",
+        "a publish through a closed door",
+      );
     },
   },
   {
@@ -221,7 +278,13 @@ export const lifecycleChecks: readonly Check[] = [
       const kernel = await openKernel(subject, context);
       const order: string[] = [];
       const noted = (id: string, depends: Record<string, string>) =>
-        nativeModule({ id, version: "1.0.0", depends, start: async () => void order.push(`+${id}`), stop: () => void order.push(`-${id}`) });
+        nativeModule({
+          id,
+          version: "1.0.0",
+          depends,
+          start: async () => void order.push(`+${id}`),
+          stop: () => void order.push(`-${id}`),
+        });
       await kernel.register(noted("top", { middle: "^1.0.0" }));
       await kernel.register(noted("middle", { base: "*" }));
       await kernel.register(noted("base", {}));

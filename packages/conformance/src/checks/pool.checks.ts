@@ -8,7 +8,11 @@ interface Thing {
 }
 
 /** A pool of numbered things, with a ledger of who lives. */
-function openPool(subject: Subject, context: CheckContext, options: PoolOptions): { pool: Pool<Thing>; alive: Set<Thing> } {
+function openPool(
+  subject: Subject,
+  context: CheckContext,
+  options: PoolOptions,
+): { pool: Pool<Thing>; alive: Set<Thing> } {
   const alive = new Set<Thing>();
   let made = 0;
   const pool = subject.createPool<Thing>(
@@ -167,15 +171,27 @@ export const poolChecks: readonly Check[] = [
       let listeners = 0;
       const counted = new Proxy(signal, {
         get(target, key) {
-          if (key === "addEventListener") return (...args: Parameters<AbortSignal["addEventListener"]>) => (listeners++, target.addEventListener(...args));
-          if (key === "removeEventListener") return (...args: Parameters<AbortSignal["removeEventListener"]>) => (listeners--, target.removeEventListener(...args));
+          if (key === "addEventListener")
+            return (...args: Parameters<AbortSignal["addEventListener"]>) => (
+              listeners++,
+              target.addEventListener(...args)
+            );
+          if (key === "removeEventListener")
+            return (...args: Parameters<AbortSignal["removeEventListener"]>) => (
+              listeners--,
+              target.removeEventListener(...args)
+            );
           const value: unknown = Reflect.get(target, key, target);
           return typeof value === "function" ? (value as () => unknown).bind(target) : value;
         },
       });
       const lease = await pool.checkout({ signal: counted });
       const waiting = pool.checkout({ signal: counted });
-      const timedOut = ensureCode(pool.checkout({ signal: counted, timeoutMs: 5 }), "CHECKOUT_TIMEOUT", "the impatient one");
+      const timedOut = ensureCode(
+        pool.checkout({ signal: counted, timeoutMs: 5 }),
+        "CHECKOUT_TIMEOUT",
+        "the impatient one",
+      );
       await timedOut;
       lease.release();
       (await waiting).release();

@@ -1,4 +1,13 @@
-import { KeelsonError, nativeModule, type Call, type Instance, type Kernel, type PoolOptions, type Value, type WasmModule } from "@keelson/core";
+import {
+  KeelsonError,
+  nativeModule,
+  type Call,
+  type Instance,
+  type Kernel,
+  type PoolOptions,
+  type Value,
+  type WasmModule,
+} from "@keelson/core";
 import { ensure, ensureCode, ensureEqual, type Check, type CheckContext } from "../check.ts";
 import type { Subject } from "../subject.ts";
 import { never, openKernel } from "./kernel-setup.ts";
@@ -18,7 +27,8 @@ class Guest implements Instance {
   }
 
   call(call: Call): Value | Promise<Value> {
-    if (this.disposed > 0 || this.dead) throw new Error(`the instance ${this.number} was called after its end`);
+    if (this.disposed > 0 || this.dead)
+      throw new Error(`the instance ${this.number} was called after its end`);
     switch (call.method) {
       case "number":
         return this.number;
@@ -31,6 +41,10 @@ class Guest implements Instance {
         return call.invoke(call.module, "number");
       case "hang":
         return never();
+      case "wait":
+        return new Promise((_, reject) =>
+          call.signal.addEventListener("abort", () => reject(call.signal.reason as Error)),
+        );
       default:
         return this.#slowly();
     }
@@ -56,7 +70,12 @@ interface Scene {
 }
 
 /** A kernel with the module "m" over a pool of guests. */
-async function openPooled(subject: Subject, context: CheckContext, options: PoolOptions, fails: (number: number) => boolean = () => false): Promise<Scene> {
+async function openPooled(
+  subject: Subject,
+  context: CheckContext,
+  options: PoolOptions,
+  fails: (number: number) => boolean = () => false,
+): Promise<Scene> {
   const kernel = await openKernel(subject, context);
   const guests: Guest[] = [];
   let prepared = 0;
@@ -84,13 +103,18 @@ export const pooledChecks: readonly Check[] = [
       const { kernel, guests } = await openPooled(subject, context, { max: 3 });
       await kernel.start("m");
       const most = await Promise.all(Array.from({ length: 30 }, () => kernel.invoke("m", "slow")));
-      ensureEqual(most, most.map(() => 1), "calls inside an instance");
+      ensureEqual(
+        most,
+        most.map(() => 1),
+        "calls inside an instance",
+      );
       ensureEqual(guests.length, 3, "instances made");
     },
   },
   {
     id: "pooled.trap-discards",
-    title: "an instance that died in a call is disposed once and never called again; one that only failed is kept",
+    title:
+      "an instance that died in a call is disposed once and never called again; one that only failed is kept",
     async run(subject, context) {
       const { kernel, guests } = await openPooled(subject, context, { max: 1 });
       await kernel.start("m");
@@ -98,22 +122,35 @@ export const pooledChecks: readonly Check[] = [
       ensureEqual(await kernel.invoke("m", "number"), 1, "the instance after a failure");
       await ensureCode(kernel.invoke("m", "trap"), "WASM_TRAP", "a call that traps");
       ensureEqual(await kernel.invoke("m", "number"), 2, "the instance after a trap");
-      ensureEqual(guests.map(({ disposed }) => disposed), [1, 0], "how often they were disposed");
+      ensureEqual(
+        guests.map(({ disposed }) => disposed),
+        [1, 0],
+        "how often they were disposed",
+      );
     },
   },
   {
     id: "pooled.warm",
-    title: "start prepares once and makes min instances; when one cannot be made the start fails, and none is left",
+    title:
+      "start prepares once and makes min instances; when one cannot be made the start fails, and none is left",
     async run(subject, context) {
       const { kernel, guests, prepared } = await openPooled(subject, context, { min: 2, max: 4 });
       await kernel.start("m");
       ensureEqual([prepared(), guests.length], [1, 2], "calls of prepare() and instances after the start");
       await kernel.stop("m");
       await kernel.start("m");
-      ensureEqual([prepared(), guests.length], [2, 4], "calls of prepare() and instances after the second start");
+      ensureEqual(
+        [prepared(), guests.length],
+        [2, 4],
+        "calls of prepare() and instances after the second start",
+      );
       const broken = await openPooled(subject, context, { min: 3, max: 4 }, (number) => number === 3);
       await ensureCode(broken.kernel.start("m"), "MODULE_FAILED", "a start without its third instance");
-      ensureEqual(broken.guests.map(({ disposed }) => disposed), broken.guests.map(() => 1), "how often they were disposed");
+      ensureEqual(
+        broken.guests.map(({ disposed }) => disposed),
+        broken.guests.map(() => 1),
+        "how often they were disposed",
+      );
     },
   },
   {
@@ -125,7 +162,11 @@ export const pooledChecks: readonly Check[] = [
       const hung = ensureCode(kernel.invoke("m", "hang"), "ABORTED", "a call in flight");
       await kernel.stop("m");
       await hung;
-      ensureEqual(guests.map(({ disposed }) => disposed), [1, 1, 1], "how often they were disposed");
+      ensureEqual(
+        guests.map(({ disposed }) => disposed),
+        [1, 1, 1],
+        "how often they were disposed",
+      );
     },
   },
   {
@@ -144,14 +185,27 @@ export const pooledChecks: readonly Check[] = [
     async run(subject, context) {
       const { kernel } = await openPooled(subject, context, { max: 1 });
       await kernel.start("m");
-      const hung = ensureCode(kernel.invoke("m", "hang", null, { timeoutMs: 60_000 }), "ABORTED", "the call that holds the instance");
-      await ensureCode(kernel.invoke("m", "number", null, { timeoutMs: 20 }), "DEADLINE_EXCEEDED", "a call of 20 ms");
+      const holder = new AbortController();
+      const held = ensureCode(
+        kernel.invoke("m", "wait", null, { signal: holder.signal }),
+        "ABORTED",
+        "the call that holds the instance",
+      );
+      await ensureCode(
+        kernel.invoke("m", "number", null, { timeoutMs: 20 }),
+        "DEADLINE_EXCEEDED",
+        "a call of 20 ms",
+      );
       const controller = new AbortController();
-      const aborted = ensureCode(kernel.invoke("m", "number", null, { signal: controller.signal }), "ABORTED", "an aborted call");
+      const aborted = ensureCode(
+        kernel.invoke("m", "number", null, { signal: controller.signal }),
+        "ABORTED",
+        "an aborted call",
+      );
       controller.abort();
       await aborted;
-      await kernel.stop("m");
-      await hung;
+      holder.abort();
+      await held;
     },
   },
   {

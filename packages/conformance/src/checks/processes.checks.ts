@@ -16,7 +16,11 @@ export const processesChecks: readonly Check[] = [
     requires: ["processes"],
     async run(subject) {
       const processes = processesOf(subject);
-      await ensureCode(processes.spawn("keelson-no-such-command", [], {}), "SPAWN_FAILED", "an unknown command");
+      await ensureCode(
+        processes.spawn("keelson-no-such-command", [], {}),
+        "SPAWN_FAILED",
+        "an unknown command",
+      );
       await ensureCode(processes.spawn("./no/such/program", [], {}), "SPAWN_FAILED", "a path to nothing");
     },
   },
@@ -36,12 +40,17 @@ export const processesChecks: readonly Check[] = [
   },
   {
     id: "processes.exit",
-    title: "how a child ended is told by its code or its signal, standard error is kept apart, and output waits for a late reader",
+    title:
+      "how a child ended is told by its code or its signal, standard error is kept apart, and output waits for a late reader",
     requires,
     async run(subject, context) {
       const child = await startChild(subject, context, "exit", "7");
       ensureEqual(await child.exited, { code: 7 }, "the end of one that exits with 7");
-      ensureEqual([await readAll(child.stdout), await readAll(child.stderr)], ["out\n", "err\n"], "what it wrote");
+      ensureEqual(
+        [await readAll(child.stdout), await readAll(child.stderr)],
+        ["out\n", "err\n"],
+        "what it wrote",
+      );
       ensureEqual(await child.terminate(), { ended: [], orphans: [] }, "what was left to end");
       const killed = await startChild(subject, context, "killed");
       ensureEqual(await killed.exited, { signal: "SIGKILL" }, "the end of one that was killed");
@@ -57,7 +66,11 @@ export const processesChecks: readonly Check[] = [
       context.defer(() => child.terminate({ graceMs: 0 }));
       const { GIVEN, ...rest } = JSON.parse(await readAll(child.stdout)) as Record<string, string>;
       ensureEqual(GIVEN, "grüße = x", "what it was given");
-      ensureEqual(Object.keys(rest).filter((name) => !INHERITED.test(name)), [], "what else it got");
+      ensureEqual(
+        Object.keys(rest).filter((name) => !INHERITED.test(name)),
+        [],
+        "what else it got",
+      );
       ensure("PATH" in rest || "Path" in rest, "PATH was not passed on");
     },
   },
@@ -74,7 +87,8 @@ export const processesChecks: readonly Check[] = [
   },
   {
     id: "processes.back-pressure",
-    title: "a child that never reads makes the writer wait, and its end rejects what waits with PROCESS_EXITED",
+    title:
+      "a child that never reads makes the writer wait, and its end rejects what waits with PROCESS_EXITED",
     requires,
     async run(subject, context) {
       const child = await startChild(subject, context, "deaf");
@@ -101,14 +115,21 @@ export const processesChecks: readonly Check[] = [
   },
   {
     id: "processes.deaf-killed",
-    title: "a child that is deaf to all asking is killed after the grace, and surely gone when terminate() resolves; twice is fine",
+    title:
+      "a child that is deaf to all asking is killed after the grace, and surely gone when terminate() resolves; twice is fine",
     requires,
     async run(subject, context) {
       const child = await startChild(subject, context, "deaf");
       await firstLine(child.stdout);
-      const [report, again] = await Promise.all([child.terminate({ graceMs: 20 }), child.terminate({ graceMs: 20 })]);
+      const [report, again] = await Promise.all([
+        child.terminate({ graceMs: 20 }),
+        child.terminate({ graceMs: 20 }),
+      ]);
       ensureEqual(report.orphans, [], "orphans");
-      ensure(report.ended.some(({ pid }) => pid === child.pid), "the report does not name the child");
+      ensure(
+        report.ended.some(({ pid }) => pid === child.pid),
+        "the report does not name the child",
+      );
       ensureEqual(again, report, "the second report");
       await ensureGone(subject, context, "after the end", child.pid);
       ensureEqual(await child.exited, { signal: "SIGKILL" }, "its end");
@@ -124,7 +145,11 @@ export const processesChecks: readonly Check[] = [
       const child = await startChild(subject, context, "deaf");
       await firstLine(child.stdout);
       await child[Symbol.asyncDispose]();
-      ensureEqual(await lives(subject, context, child.pid, bystander.pid), [false, true], "whether the child and its sibling live");
+      ensureEqual(
+        await lives(subject, context, child.pid, bystander.pid),
+        [false, true],
+        "whether the child and its sibling live",
+      );
     },
   },
   {
@@ -137,7 +162,10 @@ export const processesChecks: readonly Check[] = [
       ensureEqual(await lives(subject, context, grandchild), [true], "whether the grandchild lives before");
       const { ended, orphans } = await child.terminate({ graceMs: 20 });
       ensureEqual(orphans, [], "orphans");
-      ensure(ended.some(({ pid }) => pid === grandchild), "the report does not name the grandchild");
+      ensure(
+        ended.some(({ pid }) => pid === grandchild),
+        "the report does not name the grandchild",
+      );
       await ensureGone(subject, context, "after the end", child.pid, grandchild);
     },
   },
@@ -151,7 +179,10 @@ export const processesChecks: readonly Check[] = [
       ensureEqual(await lives(subject, context, daemon), [true], "whether the daemon lives before");
       const { ended, orphans } = await child.terminate({ graceMs: 20 });
       ensureEqual(orphans, [], "orphans");
-      ensure(ended.some(({ pid }) => pid === daemon), "the report does not name the daemon");
+      ensure(
+        ended.some(({ pid }) => pid === daemon),
+        "the report does not name the daemon",
+      );
       await ensureGone(subject, context, "after the end", child.pid, daemon);
     },
   },
@@ -163,13 +194,17 @@ export const processesChecks: readonly Check[] = [
       const child = await startChild(subject, context, "deaf");
       await firstLine(child.stdout);
       const { ended } = await processesOf(subject).reclaim();
-      ensure(!ended.some(({ pid }) => pid === child.pid), "reclaim() says that it ended a child of this host");
+      ensure(
+        !ended.some(({ pid }) => pid === child.pid),
+        "reclaim() says that it ended a child of this host",
+      );
       ensureEqual(await lives(subject, context, child.pid), [true], "whether the child lives");
     },
   },
   {
     id: "processes.errors-have-codes",
-    title: "what the operating system refuses is a KeelsonError, never a native one and never an uncaught one",
+    title:
+      "what the operating system refuses is a KeelsonError, never a native one and never an uncaught one",
     requires: ["processes"],
     async run(subject) {
       const processes = processesOf(subject);

@@ -25,7 +25,8 @@ export const reloadChecks: readonly Check[] = [
   },
   {
     id: "reload.rolls-back",
-    title: "a version that does not come up healthy never takes a call: RELOAD_FAILED, and the old one serves on",
+    title:
+      "a version that does not come up healthy never takes a call: RELOAD_FAILED, and the old one serves on",
     async run(subject, context) {
       const kernel = await openKernel(subject, context);
       for (const overlap of [true, false]) {
@@ -34,7 +35,11 @@ export const reloadChecks: readonly Check[] = [
         await kernel.start(id);
         for (const way of broken) {
           const seen = new Set<unknown>();
-          const reload = ensureCode(kernel.reload(id, versioned(id, "2.0.0", { overlap, ...way })), "RELOAD_FAILED", "a broken version");
+          const reload = ensureCode(
+            kernel.reload(id, versioned(id, "2.0.0", { overlap, ...way })),
+            "RELOAD_FAILED",
+            "a broken version",
+          );
           for (let n = 0; n < 5; n++) seen.add(await kernel.invoke(id, "version"));
           await reload;
           seen.add(await kernel.invoke(id, "version"));
@@ -56,8 +61,14 @@ export const reloadChecks: readonly Check[] = [
             id,
             version,
             overlap,
-            methods: { echo: ({ payload }) => new Promise((resolve) => clock.after((payload as number) % 3, () => resolve(payload))) },
-            start: () => new Promise((resolve, reject) => clock.after(2, () => (fails ? reject(new Error("on purpose")) : resolve()))),
+            methods: {
+              echo: ({ payload }) =>
+                new Promise((resolve) => clock.after((payload as number) % 3, () => resolve(payload))),
+            },
+            start: () =>
+              new Promise((resolve, reject) =>
+                clock.after(2, () => (fails ? reject(new Error("on purpose")) : resolve())),
+              ),
           });
         await kernel.register(slow("1.0.0", false));
         await kernel.start(id);
@@ -71,7 +82,11 @@ export const reloadChecks: readonly Check[] = [
           }
           await reload;
         }
-        ensureEqual(await Promise.all(answers), Array.from({ length: asked }, (_, n) => n), "answers");
+        ensureEqual(
+          await Promise.all(answers),
+          Array.from({ length: asked }, (_, n) => n),
+          "answers",
+        );
       }
     },
   },
@@ -83,7 +98,11 @@ export const reloadChecks: readonly Check[] = [
       let alive = 0;
       let most = 0;
       const counted = (version: string) =>
-        versioned("m", version, { overlap: false, start: () => void (most = Math.max(most, ++alive)), stop: async () => void alive-- });
+        versioned("m", version, {
+          overlap: false,
+          start: () => void (most = Math.max(most, ++alive)),
+          stop: async () => void alive--,
+        });
       await kernel.register(counted("1.0.0"));
       await kernel.start("m");
       for (let n = 2; n < 6; n++) await kernel.reload("m", counted(`${n}.0.0`));

@@ -131,15 +131,23 @@ export const supervisorChecks: readonly Check[] = [
         }
         return found;
       };
-      ensureEqual(await waits({ backoff: { initialMs: 50, factor: 3, maxMs: 1000, jitter: 0 } }), [50, 150, 450, 1000, 1000], "waits, ms");
+      ensureEqual(
+        await waits({ backoff: { initialMs: 50, factor: 3, maxMs: 1000, jitter: 0 } }),
+        [50, 150, 450, 1000, 1000],
+        "waits, ms",
+      );
       const spread = await waits({ backoff: { initialMs: 100, factor: 1, jitter: 0.5 } });
-      ensure(spread.every((wait) => wait >= 50 && wait <= 150), `waits outside of their jitter: ${spread.join(", ")}`);
+      ensure(
+        spread.every((wait) => wait >= 50 && wait <= 150),
+        `waits outside of their jitter: ${spread.join(", ")}`,
+      );
       ensure(new Set(spread).size > 1, "jitter spreads nothing");
     },
   },
   {
     id: "supervisor.intensity",
-    title: "one restart more than its window allows and it gives up with RESTART_LIMIT; restarts far apart never add up",
+    title:
+      "one restart more than its window allows and it gives up with RESTART_LIMIT; restarts far apart never add up",
     async run(subject, context) {
       const intensity = { max: 3, withinMs: 10_000 };
       const { clock, child, supervisor } = supervise(subject, context, { policy: "always", intensity });
@@ -150,7 +158,11 @@ export const supervisorChecks: readonly Check[] = [
       }
       ensureEqual(child.starts, 4, "starts");
       ensure(supervisor.view("child")?.gaveUp === true, "it did not give up");
-      ensureEqual(supervisor.transitions().at(-1)?.error?.code, "RESTART_LIMIT", "the last transition's error");
+      ensureEqual(
+        supervisor.transitions().at(-1)?.error?.code,
+        "RESTART_LIMIT",
+        "the last transition's error",
+      );
       const patient = supervise(subject, context, { policy: "always", intensity });
       await patient.child.start();
       for (let n = 0; n < 10; n++) {
@@ -177,13 +189,18 @@ export const supervisorChecks: readonly Check[] = [
         scene.child.exit("crash");
         scene[end][Symbol.dispose]();
         await scene.clock.advance(60_000);
-        ensureEqual([scene.child.starts, scene.clock.pending], [1, 0], `starts and timers after the end of the ${end}`);
+        ensureEqual(
+          [scene.child.starts, scene.clock.pending],
+          [1, 0],
+          `starts and timers after the end of the ${end}`,
+        );
       }
     },
   },
   {
     id: "supervisor.health",
-    title: "so many unhealthy answers in a row are a crash: the child is stopped, then restarted; a good answer between them resets",
+    title:
+      "so many unhealthy answers in a row are a crash: the child is stopped, then restarted; a good answer between them resets",
     async run(subject, context) {
       const health = { everyMs: 100, timeoutMs: 50, failures: 3 };
       const { clock, child, supervisor } = supervise(subject, context, { policy: "on-failure", health });
@@ -199,13 +216,17 @@ export const supervisorChecks: readonly Check[] = [
       child.healthy = true;
       await clock.advance(1000);
       ensureEqual([child.starts, child.stops], [2, 1], "starts and stops after three failures");
-      ensure(supervisor.transitions().some(({ error }) => error?.code === "UNHEALTHY"), "no transition says UNHEALTHY");
+      ensure(
+        supervisor.transitions().some(({ error }) => error?.code === "UNHEALTHY"),
+        "no transition says UNHEALTHY",
+      );
       ensureEqual(supervisor.view("child")?.state, "healthy", "state");
     },
   },
   {
     id: "supervisor.restarts-modules",
-    title: "a module that ends by itself comes back as a new generation, on the real clock, and answers again",
+    title:
+      "a module that ends by itself comes back as a new generation, on the real clock, and answers again",
     async run(subject, context) {
       const kernel = await openKernel(subject, context);
       const given: ModuleContext[] = [];
@@ -224,7 +245,11 @@ export const supervisorChecks: readonly Check[] = [
       ensureEqual(await kernel.invoke("m", "generation"), 2, "the generation that answers");
       ensure(given[0]?.signal.aborted === true, "the first generation's signal did not fire");
       ensureEqual(kernel.list()[0]?.supervisor?.restarts, 1, "restarts");
-      ensureEqual(kernel.transitions().map(({ to }) => to), ["starting", "healthy", "failed", "restarting", "starting", "healthy"], "transitions");
+      ensureEqual(
+        kernel.transitions().map(({ to }) => to),
+        ["starting", "healthy", "failed", "restarting", "starting", "healthy"],
+        "transitions",
+      );
     },
   },
 ];

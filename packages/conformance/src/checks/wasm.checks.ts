@@ -60,9 +60,14 @@ function body(...code: readonly number[]): readonly number[] {
   return [code.length + 2, 0, ...code, 0x0b];
 }
 
-async function openWasm(subject: Subject, context: CheckContext, options: Partial<WasmSubjectOptions> = {}): Promise<Kernel> {
+async function openWasm(
+  subject: Subject,
+  context: CheckContext,
+  options: Partial<WasmSubjectOptions> = {},
+): Promise<Kernel> {
   const { wasmModule } = subject;
-  if (wasmModule === undefined) throw new TypeError('a check of WebAssembly modules must require "wasmModule"');
+  if (wasmModule === undefined)
+    throw new TypeError('a check of WebAssembly modules must require "wasmModule"');
   const kernel = await openKernel(subject, context);
   await kernel.register(wasmModule({ id: "guest", source: guest, pool: { max: 1 }, ...options }));
   return kernel;
@@ -78,8 +83,16 @@ export const wasmChecks: readonly Check[] = [
       await kernel.start("guest");
       ensureEqual(await kernel.invoke("guest", "add", [2, 40]), 42, "2 + 40");
       ensureEqual(kernel.invokeSync("guest", "add", [-1, 1]), 0, "-1 + 1 at once");
-      ensureEqual([kernel.invokeSync("guest", "count", []), kernel.invokeSync("guest", "count", [])], [1, 2], "calls counted");
-      await ensureCode(kernel.invoke("guest", "nothing", []), "UNKNOWN_METHOD", "a function that is not exported");
+      ensureEqual(
+        [kernel.invokeSync("guest", "count", []), kernel.invokeSync("guest", "count", [])],
+        [1, 2],
+        "calls counted",
+      );
+      await ensureCode(
+        kernel.invoke("guest", "nothing", []),
+        "UNKNOWN_METHOD",
+        "a function that is not exported",
+      );
       await kernel.stop("guest");
       await kernel.start("guest");
       ensureEqual(await kernel.invoke("guest", "count", []), 1, "calls counted by the next generation");
@@ -95,7 +108,11 @@ export const wasmChecks: readonly Check[] = [
       await kernel.invoke("guest", "count", []);
       await ensureCode(kernel.invoke("guest", "boom", []), "WASM_TRAP", "unreachable");
       ensureEqual(kernel.state("guest"), "running", "state");
-      ensureEqual(await kernel.invoke("guest", "count", []), 1, "calls counted by the instance that came after");
+      ensureEqual(
+        await kernel.invoke("guest", "count", []),
+        1,
+        "calls counted by the instance that came after",
+      );
       await ensureCode(kernel.invoke("guest", "peek", [0x7fff0000]), "WASM_TRAP", "a read outside of memory");
       ensureEqual(await kernel.invoke("guest", "add", [1, 1]), 2, "1 + 1 afterwards");
     },
@@ -140,7 +157,11 @@ export const wasmChecks: readonly Check[] = [
     requires,
     async run(subject, context) {
       const kernel = await openWasm(subject, context, { source: needy });
-      const error = await ensureCode(kernel.start("guest"), "MISSING_IMPORT", "a module that needs an import");
+      const error = await ensureCode(
+        kernel.start("guest"),
+        "MISSING_IMPORT",
+        "a module that needs an import",
+      );
       ensureEqual(error.message.includes("keelson_nobody_provides"), true, "whether the import is named");
     },
   },

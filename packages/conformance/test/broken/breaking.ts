@@ -27,7 +27,10 @@ import type { Subject, WasmSubjectOptions } from "../../src/index.ts";
 export type Breaking = (subject: Subject) => Subject;
 
 /** Replaces members of every kernel; what is not named stays as it is. */
-export function breakKernel(replace: (kernel: Kernel) => Partial<Kernel>, options: Partial<KernelOptions> = {}): Breaking {
+export function breakKernel(
+  replace: (kernel: Kernel) => Partial<Kernel>,
+  options: Partial<KernelOptions> = {},
+): Breaking {
   return (subject) => ({
     ...subject,
     async createKernel(given) {
@@ -149,7 +152,9 @@ export function breakWasm(
 ): Breaking {
   return (subject) => {
     const { wasmModule } = subject;
-    return wasmModule === undefined ? subject : { ...subject, wasmModule: (options) => define(wasmModule(change(options))) };
+    return wasmModule === undefined
+      ? subject
+      : { ...subject, wasmModule: (options) => define(wasmModule(change(options))) };
   };
 }
 
@@ -161,7 +166,11 @@ export function breakDoors(replace: (door: Bus, kernel: Kernel) => Partial<Bus>)
         ...definition,
         async create() {
           const module = await definition.create();
-          return { ...module, start: (context) => module.start?.(overlay(context, { bus: overlay(context.bus, replace(context.bus, kernel)) })) };
+          return {
+            ...module,
+            start: (context) =>
+              module.start?.(overlay(context, { bus: overlay(context.bus, replace(context.bus, kernel)) })),
+          };
         },
       }),
   }));

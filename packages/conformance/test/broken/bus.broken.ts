@@ -2,11 +2,15 @@ import type { Envelope, Value } from "@keelson/core";
 import { breakBus, breakDoors, breakKernel, breakSupervisor, overlay, type Breaking } from "./breaking.ts";
 
 export const brokenBuses: Readonly<Record<string, Breaking>> = {
-  "bus.order": breakBus((bus) => ({ publish: (topic, data) => bus.publish(topic, structuredClone(data) as Value) })),
+  "bus.order": breakBus((bus) => ({
+    publish: (topic, data) => bus.publish(topic, structuredClone(data) as Value),
+  })),
   // ** for any number of words, none included
   "bus.patterns": breakBus((bus) => ({
     on(pattern, listener) {
-      const more = pattern.endsWith(".**") ? bus.on(pattern.slice(0, -3), listener as (envelope: Envelope) => void) : undefined;
+      const more = pattern.endsWith(".**")
+        ? bus.on(pattern.slice(0, -3), listener as (envelope: Envelope) => void)
+        : undefined;
       const handle = bus.on(pattern, listener);
       return {
         [Symbol.dispose]() {
@@ -34,12 +38,15 @@ export const brokenBuses: Readonly<Record<string, Breaking>> = {
     };
   }),
   // does not count what it drops
-  "bus.bounded-queues": breakBus((bus) => ({ subscribe: (pattern, options) => overlay(bus.subscribe(pattern, options), { lagged: 0 }) })),
+  "bus.bounded-queues": breakBus((bus) => ({
+    subscribe: (pattern, options) => overlay(bus.subscribe(pattern, options), { lagged: 0 }),
+  })),
   // leaving the loop leaves the subscription
   "bus.iteration": breakBus((bus) => ({
     subscribe(pattern, options) {
       const subscription = bus.subscribe(pattern, options);
-      const next = (): Promise<IteratorResult<Envelope<never>>> => subscription[Symbol.asyncIterator]().next() as never;
+      const next = (): Promise<IteratorResult<Envelope<never>>> =>
+        subscription[Symbol.asyncIterator]().next() as never;
       return overlay(subscription, { [Symbol.asyncIterator]: () => ({ next }) as never });
     },
   })),
@@ -88,7 +95,8 @@ export const brokenBuses: Readonly<Record<string, Breaking>> = {
 export const brokenSupervisors: Readonly<Record<string, Breaking>> = {
   // a normal end is a reason to restart
   "supervisor.policy": breakSupervisor((supervisor) => ({
-    adopt: (child, options) => supervisor.adopt(child, options?.policy === "on-failure" ? { ...options, policy: "always" } : options),
+    adopt: (child, options) =>
+      supervisor.adopt(child, options?.policy === "on-failure" ? { ...options, policy: "always" } : options),
   })),
   "supervisor.failed-start": breakSupervisor((supervisor) => ({
     adopt: (child, options) =>
@@ -106,10 +114,12 @@ export const brokenSupervisors: Readonly<Record<string, Breaking>> = {
       ),
   })),
   "supervisor.backoff": breakSupervisor((supervisor) => ({
-    adopt: (child, options) => supervisor.adopt(child, { ...options, backoff: { ...options?.backoff, factor: 1 } }),
+    adopt: (child, options) =>
+      supervisor.adopt(child, { ...options, backoff: { ...options?.backoff, factor: 1 } }),
   })),
   "supervisor.intensity": breakSupervisor((supervisor) => ({
-    adopt: (child, options) => supervisor.adopt(child, { ...options, intensity: { max: 1000, withinMs: 60_000 } }),
+    adopt: (child, options) =>
+      supervisor.adopt(child, { ...options, intensity: { max: 1000, withinMs: 60_000 } }),
   })),
   // the restart under way goes on
   "supervisor.stop-cancels": breakSupervisor(
@@ -126,8 +136,11 @@ export const brokenSupervisors: Readonly<Record<string, Breaking>> = {
   ),
   // `healthCheck() || true`
   "supervisor.health": breakSupervisor((supervisor) => ({
-    adopt: (child, options) => supervisor.adopt(overlay(child, { health: async () => ({ healthy: true }) }), options),
+    adopt: (child, options) =>
+      supervisor.adopt(overlay(child, { health: async () => ({ healthy: true }) }), options),
   })),
   // the same generation once more
-  "supervisor.restarts-modules": breakKernel((kernel) => ({ invoke: async (id, method, ...rest) => (method === "generation" ? 1 : kernel.invoke(id, method, ...rest)) })),
+  "supervisor.restarts-modules": breakKernel((kernel) => ({
+    invoke: async (id, method, ...rest) => (method === "generation" ? 1 : kernel.invoke(id, method, ...rest)),
+  })),
 };

@@ -50,7 +50,8 @@ function sharing(source: WasmModule): WasmModule {
 function failsLate(definition: ModuleDefinition): ModuleDefinition {
   return {
     ...definition,
-    create: () => pooled({ instantiate: () => Promise.reject(new KeelsonError("INVALID_WASM", "found out late")) }, {}),
+    create: () =>
+      pooled({ instantiate: () => Promise.reject(new KeelsonError("INVALID_WASM", "found out late")) }, {}),
   };
 }
 

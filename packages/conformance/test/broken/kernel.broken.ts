@@ -2,13 +2,17 @@ import { KeelsonError, type Kernel, type ModuleDefinition, type Module } from "@
 import { breakKernel, overlay, type Breaking } from "./breaking.ts";
 
 /** Changes what is registered, and what is reloaded, on its way into the kernel. */
-function breakModules(change: (module: Module, definition: ModuleDefinition) => Module, define?: (definition: ModuleDefinition) => ModuleDefinition): Breaking {
+function breakModules(
+  change: (module: Module, definition: ModuleDefinition) => Module,
+  define?: (definition: ModuleDefinition) => ModuleDefinition,
+): Breaking {
   const changed = (definition: ModuleDefinition): ModuleDefinition => {
     const given = define?.(definition) ?? definition;
     return { ...given, create: async () => change(await given.create(), given) };
   };
   return breakKernel((kernel) => ({
-    register: (definition) => kernel.register(typeof definition?.create === "function" ? changed(definition) : definition),
+    register: (definition) =>
+      kernel.register(typeof definition?.create === "function" ? changed(definition) : definition),
     reload: (id, definition) => kernel.reload(id, definition === undefined ? undefined : changed(definition)),
   }));
 }
@@ -23,14 +27,20 @@ export const brokenLifecycles: Readonly<Record<string, Breaking>> = {
       await kernel.start(...ids);
     },
   })),
-  "lifecycle.illegal-transition": breakKernel((kernel) => ({ init: (id) => (kernel.state(id) === "running" ? nothing() : kernel.init(id)) })),
+  "lifecycle.illegal-transition": breakKernel((kernel) => ({
+    init: (id) => (kernel.state(id) === "running" ? nothing() : kernel.init(id)),
+  })),
   "lifecycle.replay": breakKernel((kernel) => ({
-    stop: (...ids) => (ids.some((id) => kernel.state(id) === "failed") ? Promise.reject(new KeelsonError("ILLEGAL_TRANSITION", "no")) : kernel.stop(...ids)),
+    stop: (...ids) =>
+      ids.some((id) => kernel.state(id) === "failed")
+        ? Promise.reject(new KeelsonError("ILLEGAL_TRANSITION", "no"))
+        : kernel.stop(...ids),
   })),
   // waits for what hangs
   "lifecycle.stop-aborts-hung-start": breakKernel((kernel) => ({
     async stop(...ids) {
-      if (ids.every((id) => ["initializing", "starting"].includes(kernel.state(id) ?? ""))) await kernel.start(...ids);
+      if (ids.every((id) => ["initializing", "starting"].includes(kernel.state(id) ?? "")))
+        await kernel.start(...ids);
       await kernel.stop(...ids);
     },
   })),
@@ -40,7 +50,9 @@ export const brokenLifecycles: Readonly<Record<string, Breaking>> = {
   ),
   "lifecycle.failed-load-is-undone": breakModules((module) => ({
     ...module,
-    ...(module.init === undefined ? {} : { init: (context) => module.init?.(overlay(context, { scope: { add: (x) => x, defer() {} } })) }),
+    ...(module.init === undefined
+      ? {}
+      : { init: (context) => module.init?.(overlay(context, { scope: { add: (x) => x, defer() {} } })) }),
   })),
   "lifecycle.generations": breakModules(
     (module) => module,
@@ -132,9 +144,12 @@ export const brokenKernels: Readonly<Record<string, Breaking>> = {
   })),
   // answers on behalf of a module that no longer runs
   "kernel.stop-ends-calls": breakKernel((kernel) => ({
-    invoke: (id, method, payload, options) => (kernel.state(id) === "stopped" ? Promise.resolve(1) : kernel.invoke(id, method, payload, options)),
+    invoke: (id, method, payload, options) =>
+      kernel.state(id) === "stopped" ? Promise.resolve(1) : kernel.invoke(id, method, payload, options),
   })),
-  "kernel.would-block": breakKernel((kernel) => ({ invokeSync: (id, method, payload) => kernel.invoke(id, method, payload) as never })),
+  "kernel.would-block": breakKernel((kernel) => ({
+    invokeSync: (id, method, payload) => kernel.invoke(id, method, payload) as never,
+  })),
   // never removes
   "kernel.reconcile": breakKernel((kernel) => ({
     async reconcile(desired) {
@@ -150,6 +165,8 @@ export const brokenKernels: Readonly<Record<string, Breaking>> = {
       return { ...report, terminated: kernel.list().map(({ metadata }) => metadata.id), errors: [] };
     },
   })),
+  // as long as the modules take
+  "kernel.shutdown-in-time": breakKernel((kernel) => ({ shutdown: () => kernel.shutdown() })),
   "kernel.unload": breakKernel((kernel) => ({
     async unload(id) {
       await kernel.unload(id);

@@ -1,5 +1,14 @@
 import { KeelsonError, type Bytes, type Process } from "@keelson/core";
-import { breakChildren, breakClock, breakFiles, breakPlatform, breakProcesses, breakRandom, breakSpawn, type Breaking } from "./breaking.ts";
+import {
+  breakChildren,
+  breakClock,
+  breakFiles,
+  breakPlatform,
+  breakProcesses,
+  breakRandom,
+  breakSpawn,
+  type Breaking,
+} from "./breaking.ts";
 
 export const brokenClocks: Readonly<Record<string, Breaking>> = {
   // the time of day, which jumps
@@ -22,7 +31,9 @@ export const brokenClocks: Readonly<Record<string, Breaking>> = {
     },
   })),
   // the delay as the runtimes' own timers take it: in 32 bits
-  "clock.long-delays": breakClock((clock) => ({ after: (ms, run, background) => clock.after(ms | 0, run, background) })),
+  "clock.long-delays": breakClock((clock) => ({
+    after: (ms, run, background) => clock.after(ms | 0, run, background),
+  })),
 };
 
 export const brokenRandoms: Readonly<Record<string, Breaking>> = {
@@ -52,7 +63,9 @@ export const brokenFiles: Readonly<Record<string, Breaking>> = {
       await files.write(file, appended);
     },
   })),
-  "files.missing": breakFiles((files) => ({ read: (file) => files.read(file).catch(() => new Uint8Array(0)) })),
+  "files.missing": breakFiles((files) => ({
+    read: (file) => files.read(file).catch(() => new Uint8Array(0)),
+  })),
   "files.native-errors-stay-below": breakFiles((files) => ({
     read: (file) =>
       files.read(file).catch((error: unknown) => {
@@ -60,7 +73,9 @@ export const brokenFiles: Readonly<Record<string, Breaking>> = {
         throw error;
       }),
   })),
-  "files.list-and-remove": breakFiles((files) => ({ list: async (folder) => [...(await files.list(folder))].toReversed() })),
+  "files.list-and-remove": breakFiles((files) => ({
+    list: async (folder) => [...(await files.list(folder))].toReversed(),
+  })),
   // written in place, half by half
   "files.whole-or-nothing": breakFiles((files) => ({
     async write(file, bytes) {
@@ -100,8 +115,12 @@ export const brokenProcesses: Readonly<Record<string, Breaking>> = {
     let bytes = 0;
     return { write: (chunk) => ((bytes += chunk.length) > 1000 ? undefined : child.write(chunk)) };
   }),
-  "processes.exit": breakChildren((child) => ({ exited: child.exited.then(({ code }) => ({ code: code ?? 0 })) })),
-  "processes.environment": breakSpawn(({ options }) => ({ options: { ...options, env: { ...options.env, HOST_SECRET: "leaked" } } })),
+  "processes.exit": breakChildren((child) => ({
+    exited: child.exited.then(({ code }) => ({ code: code ?? 0 })),
+  })),
+  "processes.environment": breakSpawn(({ options }) => ({
+    options: { ...options, env: { ...options.env, HOST_SECRET: "leaked" } },
+  })),
   // an output that ends at a limit
   "processes.large-output": breakChildren((child) => ({
     stdout: (async function* () {
@@ -112,7 +131,9 @@ export const brokenProcesses: Readonly<Record<string, Breaking>> = {
       }
     })(),
   })),
-  "processes.back-pressure": breakChildren((child) => ({ write: (chunk) => void Promise.resolve(child.write(chunk)).catch(() => {}) })),
+  "processes.back-pressure": breakChildren((child) => ({
+    write: (chunk) => void Promise.resolve(child.write(chunk)).catch(() => {}),
+  })),
   "processes.asked-first": breakChildren((child) => ({ terminate: () => child.terminate({ graceMs: 0 }) })),
   // asks, and reports what was to be
   "processes.deaf-killed": breakChildren((child) => ({
@@ -136,7 +157,9 @@ export const brokenProcesses: Readonly<Record<string, Breaking>> = {
 };
 
 /** Ends all, so that a test leaves nothing, but says and knows of the child alone. */
-function reportsAlone(child: Parameters<Parameters<typeof breakChildren>[0]>[0]): { terminate: typeof child.terminate } {
+function reportsAlone(child: Parameters<Parameters<typeof breakChildren>[0]>[0]): {
+  terminate: typeof child.terminate;
+} {
   return {
     async terminate(options) {
       const report = await child.terminate(options);

@@ -14,7 +14,10 @@ export const brokenPools: Readonly<Record<string, Breaking>> = {
       },
     };
   }),
-  "pool.bounded": breakPool(() => ({}), (options) => ({ ...options, max: (options.max ?? 1) + 1 })),
+  "pool.bounded": breakPool(
+    () => ({}),
+    (options) => ({ ...options, max: (options.max ?? 1) + 1 }),
+  ),
   // last come, first served
   "pool.first-come-first-served": breakPool((pool) => {
     const waiting: (() => void)[] = [];
@@ -31,7 +34,9 @@ export const brokenPools: Readonly<Record<string, Breaking>> = {
         if (free !== undefined) return wrap(free);
         if (pool.stats().size === 0) return wrap(await pool.checkout(options));
         const turn = Promise.withResolvers<void>();
-        options?.signal?.addEventListener("abort", () => turn.reject(Object.assign(new Error("aborted"), { code: "ABORTED" })));
+        options?.signal?.addEventListener("abort", () =>
+          turn.reject(Object.assign(new Error("aborted"), { code: "ABORTED" })),
+        );
         if (options?.signal === undefined) waiting.push(turn.resolve);
         await turn.promise;
         return wrap(await pool.checkout());
@@ -51,7 +56,10 @@ export const brokenPools: Readonly<Record<string, Breaking>> = {
       return overlay(lease, { discard: () => lease.release() });
     },
   })),
-  "pool.max-uses": breakPool(() => ({}), ({ maxUses: _, ...options }) => options),
+  "pool.max-uses": breakPool(
+    () => ({}),
+    ({ maxUses: _, ...options }) => options,
+  ),
   // cuts leases off at once
   "pool.close-drains": breakPool((pool) => ({ close: () => pool.close({ timeoutMs: 0 }) })),
   // forgets the listener

@@ -1,0 +1,77 @@
+/** One of the six promises of Keelson, and what shows it. */
+export interface Promised {
+  readonly number: number;
+  readonly text: string;
+  /** Ids of checks, or contracts ending in a dot. Empty: nothing that exists so far can hold or break it. */
+  readonly checks: readonly string[];
+  /** What of it has no check yet. */
+  readonly open?: string;
+}
+
+/** The promises, each with the checks that hold it: all of them passed means kept. */
+export const promises: readonly Promised[] = [
+  {
+    number: 1,
+    text: "A guest that loops for ever is stopped within its deadline, inside the host's thread, on every runtime; no thread is left burning.",
+    checks: [],
+    open: "metering; until then a guest's running time is not limited",
+  },
+  {
+    number: 2,
+    text: "A guest cannot pass its memory cap, reach a file, address, variable or topic it was not granted, or keep running after its module stopped.",
+    checks: [
+      "wasm.memory-cap",
+      "wasm.missing-import",
+      "bus.door",
+      "lifecycle.door-closes",
+      "kernel.stop-ends-calls",
+      "processes.environment",
+      "files.real-follows-links",
+    ],
+    open: "grants of files and addresses",
+  },
+  {
+    number: 3,
+    text: "A module that crashes takes nothing with it: not the kernel, not its siblings, not the caller's other calls.",
+    checks: [
+      "kernel.call-fails-alone",
+      "bus.listener-fails-alone",
+      "lifecycle.one-blocks-no-other",
+      "lifecycle.failed-load-is-undone",
+      "pooled.trap-discards",
+      "wasm.trap-discards",
+      "wasm.bad-bytes",
+      "boundary.crash-restarts",
+      "boundary.noise-harmless",
+      "boundary.deaf-child",
+      "supervisor.restarts-modules",
+    ],
+  },
+  {
+    number: 4,
+    text: "What was started is ended: after shutdown no process, thread, timer, file handle or lease is left, and the report says so.",
+    checks: [
+      "processes.deaf-killed",
+      "processes.tree-ended",
+      "processes.daemon-ended",
+      "boundary.life",
+      "boundary.bad-start",
+      "pool.close-drains",
+      "pooled.stop-disposes",
+      "lifecycle.deadlines",
+      "kernel.shutdown-report",
+      "kernel.shutdown-in-time",
+    ],
+  },
+  {
+    number: 5,
+    text: "A reload loses no call; a bad new version never takes traffic.",
+    checks: ["reload."],
+  },
+  {
+    number: 6,
+    text: "Every promise has a conformance check, and the suite's score is published per runtime.",
+    checks: [],
+    open: "kept by the other five having checks: the first is still without",
+  },
+];
