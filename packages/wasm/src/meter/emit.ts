@@ -286,15 +286,13 @@ export class Emitter {
   #actions(start: number, openWrapper: () => void): void {
     const scan = this.#scan;
     const out = this.#out;
-    const source = this.#module.bytes;
     const { actions } = scan;
     let cursor = start;
     let boundary = this.#boundary === 0 ? -1 : scan.boundaryAction * 4;
     for (let index = 0; index < scan.actionCount * 4; index += 4) {
       if (index === boundary) {
         boundary = -1;
-        this.#map?.add(out.at, cursor);
-        out.copy(source, cursor, this.#boundary);
+        this.#copy(cursor, this.#boundary);
         cursor = this.#boundary;
         // the charge that stands here, if one does, is made with the test
         const charges = actions[index] === cursor && actions[index + 1] === Action.charge;
@@ -307,8 +305,7 @@ export class Emitter {
       const a = actions[index + 2]!;
       const b = actions[index + 3]!;
       if (at > cursor) {
-        this.#map?.add(out.at, cursor);
-        out.copy(source, cursor, at);
+        this.#copy(cursor, at);
         cursor = at;
       }
       switch (actions[index + 1]) {
@@ -335,7 +332,7 @@ export class Emitter {
         case Action.call:
           if (!this.#local && !this.#foreignTailCalls) break;
           this.#toGlobal();
-          out.copy(source, at, b);
+          this.#copy(at, b);
           cursor = b;
           if (this.#foreignTailCalls) this.#checkForeign();
           this.#toLocal();
@@ -346,7 +343,7 @@ export class Emitter {
           break;
         case Action.callUnknown:
           this.#markUnknown();
-          out.copy(source, at, b);
+          this.#copy(at, b);
           cursor = b;
           this.#checkForeign();
           this.#toLocal();
@@ -417,6 +414,12 @@ export class Emitter {
           break;
       }
     }
+  }
+
+  /** Copies original code as it stands. */
+  #copy(from: number, to: number): void {
+    this.#map?.add(this.#out.at, from);
+    this.#out.copy(this.#module.bytes, from, to);
   }
 
   #charge(cost: number, tested: boolean): void {
@@ -575,8 +578,7 @@ export class Emitter {
       out.op(globalSet, this.#layout.fuel);
     } else this.#toGlobal();
     if (this.#frame > 0) this.#moveDepth(-HOST_FRAME_BYTES);
-    this.#map?.add(out.at, at);
-    if (tailTarget === undefined) out.copy(this.#module.bytes, at, end);
+    if (tailTarget === undefined) this.#copy(at, end);
     else out.op(CALL, tailTarget);
     if (this.#frame > 0) this.#moveDepth(HOST_FRAME_BYTES);
     if (this.#check) out.op(CALL, helpers.afterHost(this.#layout));
@@ -661,7 +663,7 @@ export class Emitter {
     out.s32(layout.functionType([I32, I32, I32], []));
     call();
     out.byte(ELSE);
-    out.copy(this.#module.bytes, at, reader.at);
+    this.#copy(at, reader.at);
     out.byte(END);
     return reader.at;
   }
