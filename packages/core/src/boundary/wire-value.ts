@@ -34,7 +34,7 @@ export function encodeValue(value: Value): string | undefined {
 }
 
 /**
- * The value again. `value` comes from JSON.parse and is changed in place.
+ * The value that {@link encodeValue} made a text of, bytes and bigint turned back. `value` comes from JSON.parse and is changed in place.
  *
  * @throws KeelsonError `INVALID_PAYLOAD` when a mark does not hold what it announces, or data are nested deeper than they may be sent
  */

@@ -51,7 +51,10 @@ class ExchangeBus extends ExchangeDoor implements KernelBus {
   }
 }
 
-/** Makes a bus. */
+/**
+ * Makes a bus of its own, as each kernel has one: for tests, and for those who want a bus alone.
+ * @throws KeelsonError `INVALID_OPTIONS`, `INVALID_TOPIC` for a pattern in `logged`
+ */
 export function createBus(options: BusOptions): KernelBus {
   const exchange = new Exchange(options);
   return new ExchangeBus(exchange, new Requests(exchange));

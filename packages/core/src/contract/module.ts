@@ -132,7 +132,9 @@ export interface ModuleLoader {
   /** Endings of bare files that this loader takes without a manifest, such as `.wasm`. */
   readonly extensions?: readonly string[];
   /**
-   * @param base what relative paths of the manifest are resolved against
+   * Makes a definition; starts nothing. What the manifest says of `depends`, `restart` and `overlap` is to be carried over; its hooks and its
+   * `limits.timeoutMs` are seen to by the kernel.
+   * @param base what relative paths of the manifest are resolved against: its own URL, or that of a bare file
    * @throws KeelsonError with a code of the kind's own; nothing may be left behind
    */
   load(manifest: Manifest, base: URL, platform: Platform): Promise<ModuleDefinition>;

@@ -3,8 +3,7 @@ import type { ModuleContext } from "./module.ts";
 import type { MaybePromise, Value } from "./value.ts";
 
 /**
- * A source of pooled instances: core modules, components, Extism plugins and scripts alike. `pooled()` in core makes a
- * Module of it.
+ * A source of instances that are used by one call at a time, such as a WebAssembly module. `pooled()` makes a Module of it.
  */
 export interface WasmModule {
   /** Makes one instance; called once for each that the pool holds. */

@@ -1,7 +1,7 @@
 import { KeelsonError } from "../contract/errors.ts";
 import type { ModuleState } from "../contract/module.ts";
 
-/** What can happen to a module: three requests, and three things that come about. */
+/** What can happen to a module: three requests, then how a step ended (`done`, `error`) and how the module ended by itself (`crash`, `end`). */
 export type Trigger = "init" | "start" | "stop" | "done" | "error" | "crash" | "end";
 
 /**

@@ -7,6 +7,7 @@ export interface FunctionType {
   readonly results: readonly ValueType[];
 }
 
+/** Type of a parameter or result, as far as calls with numbers must know it. */
 export type ValueType = "i32" | "i64" | "f32" | "f64" | "other";
 
 /** What a binary declares, as far as calls and limits need it. */

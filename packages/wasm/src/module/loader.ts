@@ -6,7 +6,8 @@ import { wasmModule } from "./wasm-module.ts";
 export type WasmLoaderOptions = Pick<WasmModuleOptions, "pool" | "imports" | "cache" | "deadlines">;
 
 /**
- * A loader for the kind `wasm`: manifests with an `entry`, and bare `.wasm` files, which are granted nothing and get 64 MiB of memory.
+ * A loader for the kind `wasm`: manifests with an `entry`, and bare `.wasm` files, which are granted nothing and get 64 MiB of memory
+ * and 50 ms of running time a call.
  */
 export function createWasmLoader(options: WasmLoaderOptions = {}): ModuleLoader {
   return {
