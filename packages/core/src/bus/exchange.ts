@@ -240,11 +240,14 @@ export class Exchange {
     this.#current = route;
     const { listeners, sinks } = route;
     const count = listeners.length;
+    // One guard around many listeners: entering it for each costs Bun a sixth of the delivery.
     for (let index = 0; index < count; index++) {
       try {
-        const listener = listeners[index] as Listener;
-        const result = listener(envelope);
-        if (result !== undefined) this.#watch(result, sinks[index] as Sink, envelope.topic);
+        for (; index < count; index++) {
+          const listener = listeners[index] as Listener;
+          const result = listener(envelope);
+          if (result !== undefined) this.#watch(result, sinks[index] as Sink, envelope.topic);
+        }
       } catch (error) {
         this.#failed(sinks[index] as Sink, envelope.topic, error);
       }
