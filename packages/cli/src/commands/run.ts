@@ -2,7 +2,8 @@ import { pathToFileURL } from "node:url";
 import { asKeelsonError, type Kernel, type KeelsonError, type ShutdownReport } from "@keelson/core";
 import { createKernel } from "#runtime";
 import type { Command } from "../arguments.ts";
-import { loadConfig, type LoadedConfig } from "../config.ts";
+import type { LoadedConfig } from "../config.ts";
+import { loadConfig } from "../config-file.ts";
 import { shutdownOnSignals } from "../signals.ts";
 import { createReporter, type Reporter } from "../reporter.ts";
 
