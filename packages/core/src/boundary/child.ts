@@ -168,13 +168,15 @@ export class Child {
       const iterator = source[Symbol.asyncIterator]();
       this.#iterators.push(iterator);
       const pace = new Pace(this.#options.clock);
+      const push = (piece: Uint8Array): void => {
+        if (!this.#closed) reader.push(piece);
+      };
       for (
         let next = await iterator.next();
         next.done !== true && !this.#closed;
         next = await iterator.next()
       ) {
-        reader.push(next.value);
-        const turn = pace.read(next.value.byteLength);
+        const turn = pace.hand(next.value, push);
         if (turn !== undefined) await turn;
       }
       reader.end();

@@ -10,6 +10,9 @@ import { boundaryTopic } from "./topics.ts";
 import { decodeValue, mayHoldMarks } from "./wire-value.ts";
 
 const ERRORS_PER_SECOND = 100;
+/** What every line that is understood begins with, but for white space before it. */
+const OPENING_BRACE = 0x7b;
+const SPACE = 0x20;
 
 /** Sorts a child's lines: replies to the host's calls, requests and cancellations, and events, which go to the module's bus. */
 export class Dialogue {
@@ -35,6 +38,9 @@ export class Dialogue {
 
   /** Takes one line; never throws. */
   take(line: string): void {
+    // A flood of garbage must not cost an error a line, of which most are only counted.
+    const first = line.charCodeAt(0);
+    if (first !== OPENING_BRACE && first > SPACE && this.#muted) return this.#badLines.add();
     try {
       const value = parseLine(line);
       if (isObject(value) && value["event_id"] === undefined) {
@@ -66,14 +72,19 @@ export class Dialogue {
   /** Counts and publishes, under `boundary.<id>.error` as `{ error }`, what is wrong with a line; the first 100 of each second. */
   fault(error: KeelsonError): void {
     this.#badLines.add();
-    const { clock } = this.#context;
-    const now = clock.now();
+    if (this.#muted) return;
+    this.#told++;
+    this.#publish("error", { error: error.toJSON() as unknown as Value });
+  }
+
+  /** Whether enough has been said of this second's bad lines. */
+  get #muted(): boolean {
+    const now = this.#context.clock.now();
     if (now - this.#windowFrom >= 1000) {
       this.#windowFrom = now;
       this.#told = 0;
     }
-    if (++this.#told > ERRORS_PER_SECOND) return;
-    this.#publish("error", { error: error.toJSON() as unknown as Value });
+    return this.#told >= ERRORS_PER_SECOND;
   }
 
   #publish(type: string, data: Value): void {
