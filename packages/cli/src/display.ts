@@ -176,7 +176,8 @@ class LiveTable implements Display {
   }
 
   #lines(): string[] {
-    const { columns = 80, rows = 24 } = this.#output;
+    const columns = this.#output.columns || 80;
+    const rows = this.#output.rows || 24;
     const heading = (this.#options.heading?.() ?? []).map((line) => cut(line, columns));
     const modules = this.#kernel?.list() ?? [];
     const table = formatStatus(modules, { columns, color: this.#options.color }).split("\n");
