@@ -167,7 +167,6 @@ export class Emitter {
     const scan = this.#scan;
     if (this.#hot.length < scan.loops) this.#hot = new Int32Array(scan.loopParent.length);
     const hot = this.#hot;
-    let anyHot = false;
     // #hot counts the hot loops from the outermost to this one; parents come first
     for (let loop = 0; loop < scan.loops; loop++) {
       const parent = scan.loopParent[loop]!;
@@ -180,11 +179,12 @@ export class Emitter {
         above < MAX_HOT_NESTING;
       hot[loop] = isHot ? above + 1 : above;
       if (isHot) {
-        anyHot = true;
         this.hotLoops++;
       }
     }
-    this.#local = anyHot;
+    // JavaScriptCore runs loops ten times slower around a counter in a global; a handler of try_table, which is also
+    // reached without an exception, could not tell which of the two to believe
+    this.#local = scan.loops > 0 && !scan.hasTryTable;
     this.#frame = 0;
     if (this.#layout.depth >= 0) {
       const operand = this.#hasVectors || scan.usesVectors ? 16 : 8;

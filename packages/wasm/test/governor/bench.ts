@@ -5,11 +5,19 @@ import { meter, type MeterOptions } from "../../src/meter/index.ts";
 import { wat, watGc } from "../meter/wat.ts";
 
 const clock = { now: () => performance.now() };
-const options: MeterOptions = { mode: "exact", stackBytes: 512 * 1024, memoryBytes: 64 * 2 ** 20, tableElements: 100_000 };
+const options: MeterOptions = {
+  mode: "exact",
+  stackBytes: 512 * 1024,
+  memoryBytes: 64 * 2 ** 20,
+  tableElements: 100_000,
+};
 
 type Run = () => unknown;
 
-function make(bytes: Uint8Array<ArrayBuffer>, imports: WebAssembly.Imports = {}): { governor: Governor; f: Run } {
+function make(
+  bytes: Uint8Array<ArrayBuffer>,
+  imports: WebAssembly.Imports = {},
+): { governor: Governor; f: Run } {
   const metered = meter(bytes, options);
   const instance = new WebAssembly.Instance(new WebAssembly.Module(metered.bytes), imports);
   const governor = new Governor({ clock });
@@ -38,21 +46,48 @@ const withUsage = nsPerCall(() => {
   governor.run(measured, f);
   return void governor.usage;
 });
-console.log(`a no-op export: plain ${ungoverned.toFixed(0)} ns, governed ${governed.toFixed(0)}, with usage ${withUsage.toFixed(0)}`);
+console.log(
+  `a no-op export: plain ${ungoverned.toFixed(0)} ns, governed ${governed.toFixed(0)}, with usage ${withUsage.toFixed(0)}`,
+);
 
 const shapes: readonly [name: string, text: string, gc?: true][] = [
   ["empty loop", `(module (func (export "f") (loop (br 0))))`],
   ["mutual tail calls", `(module (func $f (export "f") (return_call $g)) (func $g (return_call $f)))`],
-  ["recursion without end", `(module (func $f (param i32) (if (local.get 0) (then (call $f (i32.sub (local.get 0) (i32.const 1))) (call $f (i32.sub (local.get 0) (i32.const 1)))))) (func (export "f") (call $f (i32.const 60))))`],
+  [
+    "recursion without end",
+    `(module (func $f (param i32) (if (local.get 0) (then (call $f (i32.sub (local.get 0) (i32.const 1))) (call $f (i32.sub (local.get 0) (i32.const 1)))))) (func (export "f") (call $f (i32.const 60))))`,
+  ],
   ["host calls", `(module (import "h" "n" (func $h)) (func (export "f") (loop (call $h) (br 0))))`],
-  ["failing host calls", `(module (import "h" "x" (func $h)) (func (export "f") (loop $l (try (do (call $h)) (catch_all (br $l))))))`],
+  [
+    "failing host calls",
+    `(module (import "h" "x" (func $h)) (func (export "f") (loop $l (try (do (call $h)) (catch_all (br $l))))))`,
+  ],
   ["exceptions", `(module (tag $e) (func (export "f") (loop $l (try (do (throw $e)) (catch_all (br $l))))))`],
-  ["memory.fill", `(module (memory 800) (func (export "f") (loop (memory.fill (i32.const 0) (i32.const 1) (i32.const 52428800)) (br 0))))`],
-  ["memory.copy", `(module (memory 100) (func (export "f") (loop (memory.copy (i32.const 0) (i32.const 100) (i32.const 6000000)) (br 0))))`],
-  ["table.fill", `(module (table 50000 funcref) (func (export "f") (loop (table.fill (i32.const 0) (ref.null func) (i32.const 50000)) (br 0))))`],
-  ["cold memory", `(module (memory 800) (func (export "f") (local i32) (loop (drop (i32.load (local.tee 0 (i32.and (i32.add (local.get 0) (i32.const 16777259)) (i32.const 33554428))))) (br 0))))`],
-  ["array.fill", `(module (type $a (array (mut i32))) (func (export "f") (local (ref $a)) (local.set 0 (array.new_default $a (i32.const 100000))) (loop (array.fill $a (local.get 0) (i32.const 0) (i32.const 1) (i32.const 100000)) (br 0))))`, true],
-  ["atomics wait", `(module (memory 1 1 shared) (func (export "f") (drop (memory.atomic.wait32 (i32.const 0) (i32.const 0) (i64.const -1)))))`],
+  [
+    "memory.fill",
+    `(module (memory 800) (func (export "f") (loop (memory.fill (i32.const 0) (i32.const 1) (i32.const 52428800)) (br 0))))`,
+  ],
+  [
+    "memory.copy",
+    `(module (memory 100) (func (export "f") (loop (memory.copy (i32.const 0) (i32.const 100) (i32.const 6000000)) (br 0))))`,
+  ],
+  [
+    "table.fill",
+    `(module (table 50000 funcref) (func (export "f") (loop (table.fill (i32.const 0) (ref.null func) (i32.const 50000)) (br 0))))`,
+  ],
+  [
+    "cold memory",
+    `(module (memory 800) (func (export "f") (local i32) (loop (drop (i32.load (local.tee 0 (i32.and (i32.add (local.get 0) (i32.const 16777259)) (i32.const 33554428))))) (br 0))))`,
+  ],
+  [
+    "array.fill",
+    `(module (type $a (array (mut i32))) (func (export "f") (local (ref $a)) (local.set 0 (array.new_default $a (i32.const 100000))) (loop (array.fill $a (local.get 0) (i32.const 0) (i32.const 1) (i32.const 100000)) (br 0))))`,
+    true,
+  ],
+  [
+    "atomics wait",
+    `(module (memory 1 1 shared) (func (export "f") (drop (memory.atomic.wait32 (i32.const 0) (i32.const 0) (i64.const -1)))))`,
+  ],
 ];
 const fail = (): never => {
   throw new Error("no");
@@ -73,7 +108,11 @@ for (const [name, text, gc] of shapes) {
   }
   over.sort((a, b) => a - b);
   all.push(...over);
-  console.log(`${name}: median ${over[over.length >> 1]?.toFixed(2)} ms, worst ${over.at(-1)?.toFixed(2)} ms over ${cpuMs}`);
+  console.log(
+    `${name}: median ${over[over.length >> 1]?.toFixed(2)} ms, worst ${over.at(-1)?.toFixed(2)} ms over ${cpuMs}`,
+  );
 }
 all.sort((a, b) => a - b);
-console.log(`all: median ${all[all.length >> 1]?.toFixed(3)}, 90 % ${all[Math.floor(all.length * 0.9)]?.toFixed(2)}, worst ${all.at(-1)?.toFixed(2)}`);
+console.log(
+  `all: median ${all[all.length >> 1]?.toFixed(3)}, 90 % ${all[Math.floor(all.length * 0.9)]?.toFixed(2)}, worst ${all.at(-1)?.toFixed(2)}`,
+);

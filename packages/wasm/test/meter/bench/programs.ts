@@ -6,7 +6,10 @@ import { attach, meter, type MeterOptions } from "../../../src/meter/index.ts";
 import { FuelHost } from "../harness.ts";
 
 const require = createRequire(import.meta.url);
-const original = WebAssembly.instantiate as unknown as (source: unknown, imports: unknown) => Promise<unknown>;
+const original = WebAssembly.instantiate as unknown as (
+  source: unknown,
+  imports: unknown,
+) => Promise<unknown>;
 const options: MeterOptions = {
   mode: "exact",
   stackBytes: 512 * 1024,
@@ -40,8 +43,10 @@ async function sqlite(): Promise<Program> {
   return () => () => {
     const database = new Database();
     database.run("create table t (id integer primary key, name text, score real)");
-    for (let id = 0; id < 1000; id++) database.run("insert into t values (?, ?, ?)", [id, `name ${id % 17}`, id / 3]);
-    for (let id = 1; id < 60; id++) database.exec(`select count(*), group_concat(name) from t where id % ${id} = 0`);
+    for (let id = 0; id < 1000; id++)
+      database.run("insert into t values (?, ?, ?)", [id, `name ${id % 17}`, id / 3]);
+    for (let id = 1; id < 60; id++)
+      database.exec(`select count(*), group_concat(name) from t where id % ${id} = 0`);
     database.exec("select a.name, sum(b.score) from t a join t b on a.id < b.id group by 1 order by 2");
     database.close();
   };
@@ -78,5 +83,7 @@ for (const [name, load] of [
       best[index] = Math.min(best[index]!, cpuMs() - start);
     }
   }
-  console.log(`${name}: plain ${best[0]!.toFixed(1)} ms, metered ${best[1]!.toFixed(1)} ms, ratio ${(best[1]! / best[0]!).toFixed(2)}`);
+  console.log(
+    `${name}: plain ${best[0]!.toFixed(1)} ms, metered ${best[1]!.toFixed(1)} ms, ratio ${(best[1]! / best[0]!).toFixed(2)}`,
+  );
 }
