@@ -28,14 +28,16 @@ export interface ChildRunner {
   readonly args: readonly string[];
 }
 
-/** Options of {@link Subject.wasmModule}. */
+/** Options of {@link Subject.wasmModule}: some of those of `wasmModule` of `@keelson/wasm`, which fits as it is. */
 export interface WasmSubjectOptions {
   readonly id: string;
-  /** A core module whose exported functions take and give numbers. */
+  /** A core module. */
   readonly source: Bytes;
+  /** A call's method names an exported function, its payload is the list of its arguments. */
+  readonly abi: "raw";
   readonly pool?: PoolOptions;
-  /** Linear memory of one instance, bytes. */
-  readonly memoryBytes?: number;
+  /** `memory`: linear memory of one instance at most, bytes. */
+  readonly limits?: { readonly memory?: number };
 }
 
 /**
@@ -51,7 +53,7 @@ export interface Subject {
   createBus(options: BusOptions): KernelBus;
   createSupervisor(options: SupervisorOptions): Supervisor;
   pooled(source: WasmModule, options: PoolOptions): Module;
-  /** Absent: the checks of WebAssembly modules are skipped. A call's method names an export, its payload is the list of its arguments. */
+  /** Absent: the checks of WebAssembly modules are skipped. */
   readonly wasmModule: ((options: WasmSubjectOptions) => ModuleDefinition) | undefined;
   /** Absent: checks that need a child process program are skipped. */
   readonly child: ChildRunner | undefined;

@@ -2,7 +2,7 @@ import { wasmModule } from "@keelson/wasm";
 import { tmpdir } from "node:os";
 import { execPath } from "node:process";
 import { pathToFileURL } from "node:url";
-import type { AdapterModule, WasmSubjectOptions } from "../src/index.ts";
+import type { AdapterModule } from "../src/index.ts";
 
 /** The runtime that runs this file. */
 export const runtime: "node" | "deno" | "bun" =
@@ -12,14 +12,7 @@ export const runtime: "node" | "deno" | "bun" =
 export const adapter: AdapterModule = {
   ...(await currentAdapter()),
   scratch: pathToFileURL(`${tmpdir()}/`),
-  wasmModule: ({ id, source, pool = {}, memoryBytes }: WasmSubjectOptions) =>
-    wasmModule({
-      id,
-      source,
-      abi: "raw",
-      pool,
-      ...(memoryBytes === undefined ? {} : { limits: { memory: memoryBytes } }),
-    }),
+  wasmModule,
 };
 
 async function currentAdapter(): Promise<AdapterModule> {

@@ -1,6 +1,9 @@
+import { execFile } from "node:child_process";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-import { runConformance, type Report } from "../src/index.ts";
-import { adapter } from "./adapter.ts";
+import { conformanceCommand, runConformance, type Report } from "../src/index.ts";
+import { adapter, runtime } from "./adapter.ts";
 import { broken } from "./broken/index.ts";
 import { createSubject } from "../src/index.ts";
 
@@ -10,6 +13,7 @@ test("a line a check, a table, and the counts", async () => {
   expect(report.counts).toEqual({ passed: 8, failed: 0, skipped: 0 });
   expect(lines.filter((line) => line.startsWith("ok "))).toHaveLength(8);
   expect(lines.at(-1)).toMatch(/pool\s+8\s+0\s+0/);
+  expect(lines.at(-1)).toMatch(/promise 4: kept \(1 of 1\)/);
 });
 
 test("a broken promise is named, with what showed it, and the rest still runs", async () => {
@@ -54,4 +58,60 @@ test("an unknown check or an unusable adapter is INVALID_OPTIONS with a hint", a
   await expect(
     runConformance({ adapter: new URL("./broken/index.ts", import.meta.url), print }),
   ).rejects.toMatchObject({ code: "INVALID_OPTIONS" });
+});
+
+test("the command exits with 0 when all was passed or skipped, 1 for a broken promise, 2 for a wrong call", async () => {
+  const lines: string[] = [];
+  const call = (...argv: string[]): Promise<number> =>
+    conformanceCommand(argv, {
+      print: (line) => lines.push(line),
+      cwd: new URL("./adapters/", import.meta.url),
+    });
+  expect(await call("--adapter", "own.ts", "--only=random.", "--only", "wasm.")).toBe(0);
+  expect(lines.join("\n")).toContain("the adapter brings no wasmModule()");
+  expect(await call("--adapter=broken.ts", "--only", "random.")).toBe(1);
+  expect(await call("--list")).toBe(0);
+  for (const wrong of [
+    [],
+    ["--adapter"],
+    ["--frobnicate"],
+    ["--adapter", "none.ts"],
+    ["--adapter", "own.ts", "--only", "rando."],
+  ]) {
+    lines.length = 0;
+    expect(await call(...wrong)).toBe(2);
+    expect(lines.join("\n")).toContain("hint:");
+  }
+});
+
+test("a run that is aborted ends after the check under way", async () => {
+  const controller = new AbortController();
+  const lines: string[] = [];
+  const print = (line: string): void => {
+    lines.push(line);
+    controller.abort();
+  };
+  const run = runConformance({ adapter, only: ["random."], signal: controller.signal, print });
+  await expect(run).rejects.toMatchObject({ code: "ABORTED" });
+  expect(lines).toHaveLength(1);
+});
+
+test("it is a program on this runtime", async () => {
+  const flags = { node: [], deno: ["run", "-A"], bun: ["run"] }[runtime];
+  const bin = fileURLToPath(new URL("../src/bin.ts", import.meta.url));
+  const cwd = fileURLToPath(new URL("./adapters", import.meta.url));
+  const { NODE_OPTIONS: _, ...env } = process.env;
+  const run = (...args: string[]): Promise<{ code: number; text: string }> =>
+    new Promise((resolve) => {
+      execFile(process.execPath, [...flags, bin, ...args], { cwd, env }, (error, text) => {
+        resolve({ code: error === null ? 0 : Number(error.code), text });
+      });
+    });
+  const { code, text } = await run("--adapter", "./own.ts", "--only", "random.", "--json");
+  expect(JSON.parse(text)).toMatchObject({
+    platform: { name: runtime },
+    counts: { passed: 2, failed: 0, skipped: 0 },
+  });
+  expect(code).toBe(0);
+  expect((await run("--adapter", "./broken.ts", "--only", "random.")).code).toBe(1);
 });

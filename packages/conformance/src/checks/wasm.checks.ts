@@ -69,7 +69,7 @@ async function openWasm(
   if (wasmModule === undefined)
     throw new TypeError('a check of WebAssembly modules must require "wasmModule"');
   const kernel = await openKernel(subject, context);
-  await kernel.register(wasmModule({ id: "guest", source: guest, pool: { max: 1 }, ...options }));
+  await kernel.register(wasmModule({ id: "guest", source: guest, abi: "raw", pool: { max: 1 }, ...options }));
   return kernel;
 }
 
@@ -122,7 +122,7 @@ export const wasmChecks: readonly Check[] = [
     title: "a guest cannot pass its memory cap: memory.grow answers -1 there, and the module serves on",
     requires,
     async run(subject, context) {
-      const kernel = await openWasm(subject, context, { memoryBytes: 4 * 65_536 });
+      const kernel = await openWasm(subject, context, { limits: { memory: 4 * 65_536 } });
       await kernel.start("guest");
       ensureEqual(await kernel.invoke("guest", "grow", [3]), 1, "pages before growing by three");
       ensureEqual(await kernel.invoke("guest", "grow", [1]), -1, "the answer past the cap");
@@ -143,7 +143,9 @@ export const wasmChecks: readonly Check[] = [
         flipped: Uint8Array.from(guest, (byte, index) => (index === 11 ? byte ^ 0xff : byte)),
       };
       for (const [id, source] of Object.entries(bad)) {
-        await kernel.register((subject.wasmModule as NonNullable<Subject["wasmModule"]>)({ id, source }));
+        await kernel.register(
+          (subject.wasmModule as NonNullable<Subject["wasmModule"]>)({ id, source, abi: "raw" }),
+        );
         await ensureCode(kernel.start(id), "INVALID_WASM", `the ${id} module`);
         ensureEqual(kernel.state(id), "failed", `state of the ${id} module`);
       }

@@ -65,7 +65,7 @@ export const brokenWasm: Readonly<Record<string, Breaking>> = {
         throw (error as Error).cause ?? error;
       }),
   })),
-  "wasm.memory-cap": breakWasm(({ memoryBytes: _, ...options }) => options),
+  "wasm.memory-cap": breakWasm(({ limits: _, ...options }) => options),
   "wasm.bad-bytes": breakWasm((options) => options, failsLate),
   "wasm.missing-import": breakWasm((options) => options, failsLate),
 };
