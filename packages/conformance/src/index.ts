@@ -18,15 +18,7 @@ export {
 } from "./command.ts";
 export { promises, type Promised } from "./promises.ts";
 export { formatReport, formatResult, type FormatOptions } from "./report.ts";
-export {
-  runCheck,
-  runChecks,
-  selectChecks,
-  skipReason,
-  type CheckResult,
-  type Report,
-  type RunOptions,
-} from "./run.ts";
+export { runCheck, runChecks, skipReason, type CheckResult, type Report, type RunOptions } from "./run.ts";
 export {
   createSubject,
   type AdapterModule,
