@@ -17,12 +17,20 @@ function cell(reaction: Reaction): string {
 }
 
 test("docs/lifecycle.md has the table of transitions as the code has it", () => {
-  const wanted = Object.entries(transitions).map(([state, row]) => [`\`${state}\``, ...TRIGGERS.map((trigger) => cell(row[trigger]))]);
+  const wanted = Object.entries(transitions).map(([state, row]) => [
+    `\`${state}\``,
+    ...TRIGGERS.map((trigger) => cell(row[trigger])),
+  ]);
   const table = page.slice(page.indexOf("| state"));
   const rows = table
     .slice(0, table.indexOf("\n\n"))
     .split("\n")
-    .map((line) => line.split("|").slice(1, -1).map((part) => part.trim()));
+    .map((line) =>
+      line
+        .split("|")
+        .slice(1, -1)
+        .map((part) => part.trim()),
+    );
   expect(rows[0]).toEqual(["state", ...TRIGGERS]);
   expect(rows.slice(2)).toEqual(wanted);
 });
