@@ -129,6 +129,8 @@ export interface Scope {
 /** Turns manifests of one kind into definitions. */
 export interface ModuleLoader {
   readonly kind: ModuleKind;
+  /** Whether `load` checks a manifest's `integrity` against the code it loads. Default false: such a manifest is refused. */
+  readonly verifiesIntegrity?: boolean;
   /** Endings of bare files that this loader takes without a manifest, such as `.wasm`. */
   readonly extensions?: readonly string[];
   /**

@@ -53,6 +53,12 @@ async function fromManifest(
   const manifest = parseManifest(await files.read(url), { source: url.pathname });
   const loader = loaders.get(manifest.kind);
   if (loader === undefined) throw unknownKind(`Plugin "${manifest.id}" is of kind "${manifest.kind}"`, loaders);
+  if (manifest.integrity !== undefined && loader.verifiesIntegrity !== true) {
+    throw new KeelsonError("UNSUPPORTED", `Plugin "${manifest.id}" declares an integrity, which nothing checks for the kind "${manifest.kind}"`, {
+      hint: "remove `integrity`, and check the files before they are loaded",
+      details: { id: manifest.id, kind: manifest.kind },
+    });
+  }
   if (manifest.entry !== undefined) await stayInside(manifest, url, files);
   return withManifest(await loader.load(manifest, url, platform), manifest);
 }

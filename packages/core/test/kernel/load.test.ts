@@ -66,11 +66,15 @@ test.each([
   ["/p/other-kind.json", "UNKNOWN_KIND"],
   ["/p/broken.json", "INVALID_MANIFEST"],
   ["/p/no-entry.json", "NOT_FOUND"],
+  ["/p/unchecked.json", "UNSUPPORTED"],
 ])("%s is %s, and nothing is registered", async (source, code) => {
   const { kernel, platform } = testKernel({ loaders: [shout] });
   platform.files.put("/p/a.unknown", "");
   platform.files.put("/p/other-kind.json", JSON.stringify({ ...manifest, kind: "other" }));
   platform.files.put("/p/broken.json", "{");
+  platform.files.put("/p/a.shout", "hello");
+  const integrity = `sha256-${"A".repeat(43)}=`;
+  platform.files.put("/p/unchecked.json", JSON.stringify({ ...manifest, integrity }));
   platform.files.put("/p/no-entry.json", JSON.stringify({ ...manifest, entry: "none.shout" }));
   expect((await errorOf(kernel.load(source))).code).toBe(code);
   expect(kernel.list()).toEqual([]);

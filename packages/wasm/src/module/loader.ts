@@ -13,6 +13,7 @@ export function createWasmLoader(options: WasmLoaderOptions = {}): ModuleLoader 
   return {
     kind: "wasm",
     extensions: [".wasm"],
+    verifiesIntegrity: true,
     async load(manifest, base) {
       if (manifest.entry === undefined) {
         throw new KeelsonError(
