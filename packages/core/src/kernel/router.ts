@@ -151,6 +151,7 @@ export class Router implements CallRouter {
 }
 
 class StreamHold implements PendingCall {
+  place = -1;
   error: KeelsonError | undefined;
 
   fail(error: KeelsonError): void {

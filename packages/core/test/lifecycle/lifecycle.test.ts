@@ -213,7 +213,7 @@ describe("stop", () => {
     const log: string[] = [];
     const h = createHarness({ stop: () => void log.push("stop") });
     await h.lifecycle.start();
-    h.lifecycle.live?.began({ fail: (error) => void log.push(error.code) });
+    h.lifecycle.live?.began({ place: -1, fail: (error) => void log.push(error.code) });
     await h.lifecycle.stop();
     expect(log).toEqual(["stop", "ABORTED"]);
   });
