@@ -24,8 +24,6 @@ export class PendingCalls {
   readonly #writer: LineWriter;
   readonly #maxPending: number;
   readonly #pending = new Map<string, Pending>();
-  /** Those whose signals nobody listens to yet. */
-  #fresh: Pending[] = [];
   #timer: Disposable | undefined;
   #count = 0;
   #closed: KeelsonError | undefined;
@@ -69,7 +67,6 @@ export class PendingCalls {
     return new Promise((resolve, reject) => {
       const pending: Pending = { id, call, resolve, reject, abort: undefined };
       this.#pending.set(id, pending);
-      this.#fresh.push(pending);
       this.#timer ??= this.#clock.after(LISTEN_AFTER_MS, () => this.#listen(), true);
     });
   }
@@ -97,7 +94,6 @@ export class PendingCalls {
     this.#closed = error;
     this.#timer?.[Symbol.dispose]();
     this.#timer = undefined;
-    this.#fresh = [];
     for (const pending of [...this.#pending.values()]) {
       this.#forget(pending);
       pending.reject(error);
@@ -122,11 +118,9 @@ export class PendingCalls {
    */
   #listen(): void {
     this.#timer = undefined;
-    const fresh = this.#fresh;
-    this.#fresh = [];
     const now = this.#clock.now();
-    for (const pending of fresh) {
-      if (this.#pending.get(pending.id) !== pending) continue;
+    for (const pending of [...this.#pending.values()]) {
+      if (pending.abort !== undefined || this.#pending.get(pending.id) !== pending) continue;
       const { call } = pending;
       if (now >= call.deadline) this.#cancel(pending, this.#late(call));
       else if (call.signal.aborted) this.#cancel(pending, this.#aborted(call));
