@@ -35,6 +35,8 @@ const i32ShiftLeft = 0x74;
 const i32ShiftRight = 0x76;
 const RETURN = 0x0f;
 
+/** In a counter's local: the global has it. */
+const GIVEN_AWAY = -(2 ** 31);
 const MEMORY_COPY = 10;
 const MEMORY_FILL = 11;
 
@@ -70,7 +72,7 @@ export class Emitter {
   readonly #tabled: ReadonlySet<number>;
 
   // of the function being written
-  /** The counter lives in a local, which the global follows at calls and exits. */
+  /** The function loops: the counter lives in a local, which the global follows at calls and exits. */
   #local = false;
   #counter = -1;
   #scratch = -1;
@@ -175,16 +177,14 @@ export class Emitter {
         scan.loopCalls[loop] === 0 &&
         scan.loopParams[loop] === 0 &&
         scan.loopLanding[loop] === 0 &&
-        !scan.hasTryTable &&
         above < MAX_HOT_NESTING;
       hot[loop] = isHot ? above + 1 : above;
       if (isHot) {
         this.hotLoops++;
       }
     }
-    // JavaScriptCore runs loops ten times slower around a counter in a global; a handler of try_table, which is also
-    // reached without an exception, could not tell which of the two to believe
-    this.#local = scan.loops > 0 && !scan.hasTryTable;
+    // JavaScriptCore runs loops ten times slower around a counter in a global
+    this.#local = scan.loops > 0;
     this.#frame = 0;
     if (this.#layout.depth >= 0) {
       const operand = this.#hasVectors || scan.usesVectors ? 16 : 8;
@@ -535,6 +535,17 @@ export class Emitter {
     if (!this.#local) return;
     this.#out.op(localGet, this.#counter);
     this.#out.op(globalSet, this.#layout.fuel);
+    this.#giveAway();
+  }
+
+  /**
+   * Marks that the global holds the counter, and not the local: a label to which a handler of try_table leads is also
+   * reached without an exception, and has to know which of the two to believe.
+   */
+  #giveAway(): void {
+    if (!this.#local || !this.#scan.hasTryTable) return;
+    this.#out.i32(GIVEN_AWAY);
+    this.#out.op(localSet, this.#counter);
   }
 
   #toLocal(): void {
@@ -547,7 +558,7 @@ export class Emitter {
   #markUnknown(): void {
     this.#toGlobal();
     if (!this.#check) return;
-    this.#pushCounter();
+    this.#out.op(globalGet, this.#layout.fuel);
     this.#out.op(globalSet, this.#layout.mark);
   }
 
@@ -576,6 +587,7 @@ export class Emitter {
       out.i32(PARKED);
       out.byte(i32Sub);
       out.op(globalSet, this.#layout.fuel);
+      this.#giveAway();
     } else this.#toGlobal();
     if (this.#frame > 0) this.#moveDepth(-HOST_FRAME_BYTES);
     if (tailTarget === undefined) this.#copy(at, end);
@@ -593,6 +605,14 @@ export class Emitter {
       out.op(localGet, this.#depthLocal);
       out.op(globalSet, depth);
     }
+    const knows = this.#local && this.#scan.hasTryTable;
+    if (knows) {
+      out.op(localGet, this.#counter);
+      out.i32(GIVEN_AWAY);
+      out.byte(i32Eq);
+      this.#rarely(IF);
+      out.byte(EMPTY);
+    }
     if (this.#check) {
       out.op(globalGet, fuel);
       out.op(globalGet, mark);
@@ -604,6 +624,7 @@ export class Emitter {
       this.#callAfterHost();
     }
     this.#toLocal();
+    if (knows) out.byte(END);
   }
 
   /** Charges the length that is on top of the stack, and leaves it there. */

@@ -326,6 +326,22 @@ export const corpus: readonly CorpusCase[] = [
             (br_if $out (i32.ge_s (local.tee 1 (i32.add (local.get 1) (i32.const 1))) (local.get 0)))
             (try_table (catch_all $l) (call $fail))))
         (local.get 1))
+      (func (export "both") (param i32) (result i32) (local i32 i32)
+        (loop $o
+          (block $c
+            (local.set 2 (i32.const 5))
+            (loop $h (br_if $h (local.tee 2 (i32.sub (local.get 2) (i32.const 1)))))
+            (br_if $c (i32.and (local.get 0) (i32.const 1)))
+            (try_table (catch_all $c)
+              (call $throw (i32.and (local.get 0) (i32.const 2)))
+              (if (i32.eq (local.get 0) (i32.const 8)) (then (throw $n)))
+              (local.set 1 (i32.add (local.get 1) (i32.const 100))))
+            (local.set 1 (i32.add (local.get 1) (i32.const 1000))))
+          (local.set 2 (i32.const 3))
+          (loop $h (br_if $h (local.tee 2 (i32.sub (local.get 2) (i32.const 1)))))
+          (local.set 1 (i32.add (local.get 1) (i32.const 1)))
+          (br_if $o (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))
+        (local.get 1))
       (func (export "direct") (param i32) (result i32)
         (try_table (result i32) (catch $e 0) (call $throw (local.get 0)) (i32.const 1))))`,
     calls: [
@@ -334,6 +350,7 @@ export const corpus: readonly CorpusCase[] = [
       ...each("loop", [0, 5]),
       ...each("hosts", [0, 6]),
       ...each("direct", [0, 4]),
+      ...each("both", [1, 2, 20, 100]),
     ],
   },
   {
