@@ -1,3 +1,4 @@
+import { allChecks } from "./checks/index.ts";
 import { promises } from "./promises.ts";
 import { matches, type CheckResult, type Report } from "./run.ts";
 
@@ -49,16 +50,16 @@ export function formatReport(report: Report, options: FormatOptions = {}): strin
 /** What the results say of each promise: kept when all its checks were run and passed. */
 function promiseLines({ results }: Report): readonly string[] {
   return promises.flatMap(({ number, text, checks, open }) => {
-    const own = results.filter(({ id }) => checks.some((part) => matches(id, part)));
-    if (own.length === 0 && checks.length > 0) return [];
-    const failed = own.filter(({ status }) => status === "failed").length;
+    const belongs = ({ id }: { readonly id: string }): boolean => checks.some((part) => matches(id, part));
+    const own = results.filter(belongs);
+    const all = allChecks.filter(belongs).length;
+    if (own.length === 0 && all > 0) return [];
     const passed = own.filter(({ status }) => status === "passed").length;
-    const state =
-      own.length === 0 ? "no checks yet" : failed > 0 ? "BROKEN" : passed < own.length ? "in part" : "kept";
-    const count = own.length === 0 ? "" : ` (${passed} of ${own.length})`;
-    return [
-      `promise ${number}: ${state}${count}: ${text}`,
-      ...(open === undefined ? [] : [`           still open: ${open}`]),
-    ];
+    const kept = open === undefined ? "kept" : "kept so far";
+    const broken = own.some(({ status }) => status === "failed");
+    const state = all === 0 ? "no checks yet" : broken ? "BROKEN" : passed < all ? "in part" : kept;
+    const count = all === 0 ? "" : ` (${passed} of ${all})`;
+    const still = open === undefined ? [] : [`           still open: ${open}`];
+    return [`promise ${number}: ${state}${count}: ${text}`, ...still];
   });
 }
