@@ -1,4 +1,4 @@
-import type { KeelsonError } from "../contract/errors.ts";
+import { KeelsonError } from "../contract/errors.ts";
 import type { KernelBus } from "../bus/index.ts";
 import type { KernelHooks } from "../hooks/index.ts";
 import type { Counter, Histogram, Metrics } from "../contract/metrics.ts";
@@ -148,8 +148,26 @@ export class Entry implements CallMeter {
     return still && ending === undefined && this.reloading === undefined && (this.#retiring?.size ?? 0) === 0;
   }
 
+  init(): Promise<void> {
+    return this.reloading === undefined ? this.#active.init() : this.#afterReload((active) => active.init());
+  }
+
+  /** Starts what is active. A reload under way decides first what that is: the version that it stopped must not come to life beside the next. */
   start(): Promise<void> {
-    return this.#active.start();
+    const waits = this.reloading !== undefined && this.state !== "running";
+    return waits ? this.#afterReload((active) => active.start()) : this.#active.start();
+  }
+
+  async #afterReload(then: (active: Lifecycle) => Promise<void>): Promise<void> {
+    for (let reload = this.reloading; reload !== undefined; reload = this.reloading) {
+      await reload.done;
+      if (!reload.stopped) continue;
+      throw new KeelsonError("ABORTED", `Module "${this.id}" was stopped before it was up`, {
+        hint: `somebody called stop("${this.id}") meanwhile; start it again if that was not meant`,
+        details: { id: this.id },
+      });
+    }
+    return then(this.#active);
   }
 
   /** A stop that somebody asked for. Its supervisor hears of it at once, also of one that finds nothing to stop: a pending restart ends. */
@@ -169,7 +187,8 @@ export class Entry implements CallMeter {
         return this.#active.stop();
       },
       onEvent: (run) => this.#onEvent(run),
-      health: (signal) => this.health(signal),
+      // While calls park nobody serves, and that is not the module's fault.
+      health: (signal) => (this.parked === undefined ? this.health(signal) : Promise.resolve({ healthy: true })),
     };
   }
 

@@ -198,7 +198,7 @@ class KeelsonKernel implements Kernel {
     const entry = this.#entries.get(id);
     if (entry === undefined) return Promise.reject(unknownModule(id));
     if (this.#shutdown !== undefined) return Promise.reject(closed());
-    return entry.active.init();
+    return entry.init();
   }
 
   async start(...ids: readonly string[]): Promise<void> {

@@ -25,9 +25,8 @@ export interface ReloadHost {
  * @throws KeelsonError `RELOAD_FAILED`: the old version serves on, unless `details.serving` is false
  */
 export async function reload(entry: Entry, definition: ModuleDefinition, host: ReloadHost): Promise<void> {
-  // Reloads of one module come one after the other.
-  while (entry.reloading !== undefined) await entry.reloading.done;
-  await settled(entry.active);
+  // Reloads of one module come one after the other, each from a state of rest. Looked at anew after each wait: others waited as well.
+  for (let wait = obstacle(entry); wait !== undefined; wait = obstacle(entry)) await wait;
   const candidate = entry.createLifecycle(definition);
   if (!isUp(entry)) {
     const old = entry.swap(candidate);
@@ -47,16 +46,18 @@ export async function reload(entry: Entry, definition: ModuleDefinition, host: R
   await run;
 }
 
+/** Whether it runs, or would if nothing had gone wrong: one that its supervisor is about to start again is up as well. */
 function isUp(entry: Entry): boolean {
-  return entry.state === "running" || entry.state === "failed";
+  return entry.state === "running" || entry.state === "failed" || entry.view?.()?.state === "restarting";
 }
 
-/** Waits for a step under way. */
-async function settled(lifecycle: Lifecycle): Promise<void> {
-  const { state } = lifecycle;
-  if (state === "starting") await lifecycle.start().catch(() => {});
-  else if (state === "initializing") await lifecycle.init().catch(() => {});
-  else if (state === "stopping") await lifecycle.stop().catch(() => {});
+/** What must be over before a reload can begin; a start may be queued behind a stop, and another reload behind this one. */
+function obstacle({ reloading, active }: Entry): Promise<void> | undefined {
+  if (reloading !== undefined) return reloading.done;
+  const { state } = active;
+  if (state === "starting") return active.start().catch(() => {});
+  if (state === "initializing") return active.init().catch(() => {});
+  return state === "stopping" ? active.stop().catch(() => {}) : undefined;
 }
 
 async function beside(entry: Entry, candidate: Lifecycle, host: ReloadHost): Promise<void> {

@@ -1,0 +1,160 @@
+import { describe, expect, test } from "vitest";
+import type { ModuleContext, ModuleDefinition } from "../../src/contract/module.ts";
+import { Deferred } from "../../src/primitives/deferred.ts";
+import { settle } from "../../src/testing/index.ts";
+import { echo, errorOf, testKernel } from "./harness.ts";
+
+/** Versions of one module that count how many of them live. */
+function living(): {
+  make(version: string, options?: Partial<ModuleDefinition> & { gate?: Promise<void> }): ModuleDefinition;
+  alive(): readonly string[];
+  most(): number;
+  context(): ModuleContext;
+} {
+  const alive: string[] = [];
+  let most = 0;
+  let last: ModuleContext | undefined;
+  return {
+    make: (version, { gate, ...options } = {}) =>
+      echo("a", {
+        version,
+        overlap: false,
+        async start(context) {
+          last = context;
+          alive.push(version);
+          most = Math.max(most, alive.length);
+          context.scope.defer(() => void alive.splice(alive.indexOf(version), 1));
+          await gate;
+        },
+        ...options,
+      }),
+    alive: () => alive,
+    most: () => most,
+    context: () => last as ModuleContext,
+  };
+}
+
+describe("while a module without overlap is replaced", () => {
+  test("a start by hand waits for the outcome, and never are two alive", async () => {
+    const { kernel } = testKernel();
+    const { make, alive, most } = living();
+    const gate = new Deferred();
+    await kernel.register(make("1.0.0"));
+    await kernel.start("a");
+    const reloaded = kernel.reload("a", make("2.0.0", { gate: gate.promise }));
+    await settle();
+    expect(alive()).toEqual(["2.0.0"]);
+    const started = kernel.start("a");
+    await settle();
+    gate.resolve();
+    await Promise.all([reloaded, started]);
+    expect(alive()).toEqual(["2.0.0"]);
+    expect(most()).toBe(1);
+    await kernel.shutdown();
+    expect(alive()).toEqual([]);
+  });
+
+  test("a restart that its supervisor had in mind waits, too", async () => {
+    const { kernel, platform } = testKernel();
+    const { make, alive, most, context } = living();
+    const restart = { policy: "always", backoff: { initialMs: 50, jitter: 0 } } as const;
+    const gate = new Deferred();
+    await kernel.register(make("1.0.0", { restart }));
+    await kernel.start("a");
+    context().exited({ reason: "crash" });
+    await settle();
+    const reloaded = kernel.reload("a", make("2.0.0", { restart, gate: gate.promise }));
+    await settle();
+    await platform.clock.advance(100);
+    await settle();
+    expect(alive()).toEqual(["2.0.0"]);
+    gate.resolve();
+    await reloaded;
+    await platform.clock.advance(1000);
+    expect(alive()).toEqual(["2.0.0"]);
+    expect(most()).toBe(1);
+    await kernel.shutdown();
+    expect(alive()).toEqual([]);
+  });
+
+  test("it is not asked for its health, and not restarted for want of it", async () => {
+    const { kernel, platform } = testKernel();
+    const { make, alive, most } = living();
+    const restart = { policy: "always", health: { everyMs: 10, failures: 1 }, backoff: { initialMs: 1, jitter: 0 } } as const;
+    const gate = new Deferred();
+    await kernel.register(make("1.0.0", { restart }));
+    await kernel.start("a");
+    const reloaded = kernel.reload("a", make("2.0.0", { restart, gate: gate.promise }));
+    await settle();
+    for (let step = 0; step < 10; step++) await platform.clock.advance(10);
+    gate.resolve();
+    await reloaded;
+    expect(alive()).toEqual(["2.0.0"]);
+    expect(most()).toBe(1);
+    expect(kernel.transitions().map(({ to }) => to)).not.toContain("failed");
+  });
+
+  test("a start that waits is ABORTED when the module is stopped", async () => {
+    const { kernel } = testKernel();
+    const { make, alive } = living();
+    await kernel.register(make("1.0.0"));
+    await kernel.start("a");
+    const reloaded = errorOf(kernel.reload("a", make("2.0.0", { gate: new Promise(() => {}) })));
+    await settle();
+    const started = errorOf(kernel.start("a"));
+    await settle();
+    await kernel.stop("a");
+    expect((await reloaded).code).toBe("RELOAD_FAILED");
+    expect((await started).code).toBe("ABORTED");
+    expect(kernel.state("a")).toBe("stopped");
+    expect(alive()).toEqual([]);
+  });
+
+  test("another reload waits, and never are two alive", async () => {
+    const { kernel } = testKernel();
+    const { make, alive, most } = living();
+    await kernel.register(make("1.0.0"));
+    await kernel.start("a");
+    await Promise.all(["2.0.0", "3.0.0", "4.0.0"].map((version) => kernel.reload("a", make(version, { gate: settle() }))));
+    expect(alive()).toEqual(["4.0.0"]);
+    expect(most()).toBe(1);
+    await kernel.shutdown();
+    expect(alive()).toEqual([]);
+  });
+});
+
+test("a reload waits for a start that is queued behind a stop", async () => {
+  const { kernel } = testKernel();
+  const { make, alive, most } = living();
+  const gate = new Deferred();
+  await kernel.register(make("1.0.0", { deadlines: { stopMs: 1000 } }));
+  await kernel.start("a");
+  const slow = kernel.phase("pre-stop", () => gate.promise);
+  const stopped = kernel.stop("a");
+  const started = kernel.start("a");
+  const reloaded = kernel.reload("a", make("2.0.0"));
+  await settle();
+  slow[Symbol.dispose]();
+  gate.resolve();
+  await Promise.all([stopped, started, reloaded]);
+  await settle();
+  expect(alive()).toEqual(["2.0.0"]);
+  expect(most()).toBe(1);
+  await kernel.shutdown();
+  expect(alive()).toEqual([]);
+});
+
+test("a reload of a module that is about to be restarted brings the new version up", async () => {
+  const { kernel, platform } = testKernel();
+  const { make, alive, context } = living();
+  const restart = { policy: "always", backoff: { initialMs: 1000, jitter: 0 } } as const;
+  await kernel.register(make("1.0.0", { restart }));
+  await kernel.start("a");
+  context().exited({ reason: "normal" });
+  await settle();
+  expect(kernel.state("a")).toBe("stopped");
+  await kernel.reload("a", make("2.0.0", { restart }));
+  expect(kernel.state("a")).toBe("running");
+  await platform.clock.advance(5000);
+  expect(alive()).toEqual(["2.0.0"]);
+});
