@@ -6,7 +6,9 @@ import { allChecks } from "../../packages/conformance/src/index.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const page = readFileSync(join(root, "docs/systems.md"), "utf8");
-const rows = page.split("\n").filter((line) => line.startsWith("| ") && !/^\| (---|it has|Keelson adds)/.test(line));
+const rows = page
+  .split("\n")
+  .filter((line) => line.startsWith("| ") && !/^\| (---|it has|Keelson adds)/.test(line));
 
 test("every row of docs/systems.md names what shows it", () => {
   expect(rows.length).toBeGreaterThan(30);

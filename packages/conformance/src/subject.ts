@@ -36,8 +36,8 @@ export interface WasmSubjectOptions {
   /** A call's method names an exported function, its payload is the list of its arguments. */
   readonly abi: "raw";
   readonly pool?: PoolOptions;
-  /** `memory`: linear memory of one instance at most, bytes. */
-  readonly limits?: { readonly memory?: number };
+  /** `memory`: linear memory of one instance at most, bytes; `fuel`: units of work in one call at most. */
+  readonly limits?: { readonly memory?: number; readonly fuel?: number };
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { Bytes, Kernel } from "@keelson/core";
-import { ensureCode, ensureEqual, type Check, type CheckContext } from "../check.ts";
+import { ensure, ensureCode, ensureEqual, type Check, type CheckContext } from "../check.ts";
 import type { Subject, WasmSubjectOptions } from "../subject.ts";
 import { openKernel } from "./kernel-setup.ts";
 
@@ -41,6 +41,18 @@ const needy: Bytes = Uint8Array.from([
   ...section(7, [[...name("run"), 0x00, 1]]),
   ...section(10, [body(0x10, 0)]),
 ]);
+
+/** A module that would hold its thread for ever: fine() → i32 is 42, spin() loops without end, recurse() calls itself without end. */
+const restless: Bytes = Uint8Array.from([
+  ...MAGIC,
+  ...section(1, [type([], [I32]), type([], [])]),
+  ...section(3, [[0], [1], [1]]),
+  ...section(7, ["fine", "spin", "recurse"].map((function_, index) => [...name(function_), 0x00, index])),
+  ...section(10, [body(0x41, 42), body(0x03, 0x40, 0x0c, 0, 0x0b), body(0x10, 2)]),
+]);
+
+/** How much later than asked for a runaway guest may be stopped on a busy machine, ms. */
+const LATEST_MS = 1_000;
 
 // Every count and size below is less than 128, so that it is a byte of its own.
 function section(id: number, items: readonly (readonly number[])[]): readonly number[] {
@@ -165,6 +177,51 @@ export const wasmChecks: readonly Check[] = [
         "a module that needs an import",
       );
       ensureEqual(error.message.includes("keelson_nobody_provides"), true, "whether the import is named");
+    },
+  },
+  {
+    id: "wasm.runaway-stopped",
+    title: "a guest that loops for ever is stopped at its call's deadline, in the host's thread, and the module serves on",
+    requires,
+    async run(subject, context) {
+      const kernel = await openWasm(subject, context, { source: restless });
+      await kernel.start("guest");
+      const { clock } = subject.platform();
+      for (let round = 0; round < 3; round++) {
+        const started = clock.now();
+        await ensureCode(kernel.invoke("guest", "spin", [], { timeoutMs: 50 }), "DEADLINE_EXCEEDED", "an endless loop");
+        ensure(clock.now() - started < 50 + LATEST_MS, `the guest held the thread for ${Math.round(clock.now() - started)} ms`);
+        ensureEqual(await kernel.invoke("guest", "fine", []), 42, "the next call");
+      }
+    },
+  },
+  {
+    id: "wasm.fuel",
+    title: "a guest that used up its fuel is FUEL_EXHAUSTED, after the same amount each time",
+    requires,
+    async run(subject, context) {
+      const kernel = await openWasm(subject, context, { source: restless, limits: { fuel: 100_000 } });
+      await kernel.start("guest");
+      const used: unknown[] = [];
+      for (let round = 0; round < 3; round++) {
+        const error = await ensureCode(kernel.invoke("guest", "spin", [], { timeoutMs: 5_000 }), "FUEL_EXHAUSTED", "an endless loop");
+        const { usage } = ((error as { details?: unknown }).details ?? {}) as { usage?: { fuel?: number } };
+        used.push(usage?.fuel);
+      }
+      ensure(typeof used[0] === "number", "the error does not say what was used");
+      ensureEqual(used, [used[0], used[0], used[0]], "fuel used");
+      ensureEqual(await kernel.invoke("guest", "fine", []), 42, "a call that needs little");
+    },
+  },
+  {
+    id: "wasm.recursion-stopped",
+    title: "a guest that recurses for ever is STACK_EXHAUSTED, and the host's own stack is not touched",
+    requires,
+    async run(subject, context) {
+      const kernel = await openWasm(subject, context, { source: restless });
+      await kernel.start("guest");
+      await ensureCode(kernel.invoke("guest", "recurse", []), "STACK_EXHAUSTED", "endless recursion");
+      ensureEqual(await kernel.invoke("guest", "fine", []), 42, "the next call");
     },
   },
 ];

@@ -68,4 +68,39 @@ export const brokenWasm: Readonly<Record<string, Breaking>> = {
   "wasm.memory-cap": breakWasm(({ limits: _, ...options }) => options),
   "wasm.bad-bytes": breakWasm((options) => options, failsLate),
   "wasm.missing-import": breakWasm((options) => options, failsLate),
+  // holds the thread well past the deadline before it gives up
+  "wasm.runaway-stopped": breakWasm(
+    (options) => options,
+    inHostsThread({
+      spin() {
+        const until = performance.now() + 1_200;
+        while (performance.now() < until);
+        throw new KeelsonError("DEADLINE_EXCEEDED", "at last");
+      },
+    }),
+  ),
+  "wasm.fuel": breakWasm(
+    ({ limits: _, ...options }) => options,
+    inHostsThread({
+      spin() {
+        throw new KeelsonError("FUEL_EXHAUSTED", "out of fuel, it does not say after how much");
+      },
+    }),
+  ),
+  "wasm.recursion-stopped": breakWasm(
+    (options) => options,
+    inHostsThread({
+      recurse: function again(): never {
+        return again();
+      },
+    }),
+  ),
 };
+
+/** What the guest would do, done by the host: nothing stops it there. */
+function inHostsThread(methods: Readonly<Record<string, () => never>>): (definition: ModuleDefinition) => ModuleDefinition {
+  return (definition) => ({
+    ...definition,
+    create: () => ({ call: ({ method }) => (method === "fine" ? 42 : methods[method]?.()) }),
+  });
+}
