@@ -8,6 +8,8 @@ export interface Line {
   readonly peer: string;
   readonly theirs: string;
   readonly figure: string;
+  /** Of the fastest rounds. */
+  readonly quiet: string;
   readonly target: string;
   readonly outcome: "met" | "missed" | "";
 }
@@ -18,6 +20,7 @@ const headings: Line = {
   peer: "peer",
   theirs: "peer's",
   figure: "ratio",
+  quiet: "fastest rounds",
   target: "target",
   outcome: "",
 };
@@ -25,12 +28,19 @@ const headings: Line = {
 /** The lines of one task: its claims, then the contenders that no claim is about. */
 export function linesOf(task: Task): readonly Line[] {
   const ours = task.timings.find(({ name }) => name === OURS) as Timing;
-  const line = (peer: Timing, figure: string, target = "", outcome: Line["outcome"] = ""): Line => ({
+  const line = (
+    peer: Timing,
+    figure: string,
+    quiet: string,
+    target = "",
+    outcome: Line["outcome"] = "",
+  ): Line => ({
     task: task.task,
     ours: duration(ours.median),
     peer: peer.name,
     theirs: duration(peer.median),
     figure,
+    quiet,
     target,
     outcome,
   });
@@ -40,12 +50,14 @@ export function linesOf(task: Task): readonly Line[] {
     const verdict = judge(task, claim);
     if (verdict === undefined) continue;
     told.add(verdict.peer.name);
-    lines.push(
-      line(verdict.peer, figureOf(claim, verdict.figure), targetOf(claim), verdict.met ? "met" : "missed"),
-    );
+    const { peer, figure, quietFigure, met } = verdict;
+    const [ratio, quiet] = [figureOf(claim, figure), figureOf(claim, quietFigure)];
+    lines.push(line(peer, ratio, quiet, targetOf(claim), met ? "met" : "missed"));
   }
   for (const peer of task.timings) {
-    if (!told.has(peer.name)) lines.push(line(peer, `${(ours.median / peer.median).toFixed(2)}×`));
+    if (told.has(peer.name)) continue;
+    const ratio = (one: number, other: number): string => `${(one / other).toFixed(2)}×`;
+    lines.push(line(peer, ratio(ours.median, peer.median), ratio(ours.least, peer.least)));
   }
   return lines;
 }
