@@ -52,6 +52,8 @@ export class Entry implements CallMeter {
   parked: ParkedCalls | undefined;
   /** The reload under way; the next waits for it. */
   reloading: { readonly candidate: Lifecycle; done: Promise<void>; stopped: boolean } | undefined;
+  /** Why it may not be brought up any more. */
+  refusal: KeelsonError | undefined;
   supervision: Disposable | undefined;
   /** What happened to the active version while a reload was under way, told to the supervisor afterwards. */
   #heldExit: Exit | undefined;
@@ -148,12 +150,20 @@ export class Entry implements CallMeter {
     return still && ending === undefined && this.reloading === undefined && (this.#retiring?.size ?? 0) === 0;
   }
 
+  /** From now on nothing of it may be brought up, whoever wanted that before: it is to be removed, or the kernel ends. */
+  refuse(reason: KeelsonError): void {
+    this.refusal ??= reason;
+    this.#active.rejectQueuedStart(reason);
+  }
+
   init(): Promise<void> {
+    if (this.refusal !== undefined) return Promise.reject(this.refusal);
     return this.reloading === undefined ? this.#active.init() : this.#afterReload((active) => active.init());
   }
 
   /** Starts what is active. A reload under way decides first what that is: the version that it stopped must not come to life beside the next. */
   start(): Promise<void> {
+    if (this.refusal !== undefined) return Promise.reject(this.refusal);
     const waits = this.reloading !== undefined && this.state !== "running";
     return waits ? this.#afterReload((active) => active.start()) : this.#active.start();
   }
@@ -167,6 +177,7 @@ export class Entry implements CallMeter {
         details: { id: this.id },
       });
     }
+    if (this.refusal !== undefined) throw this.refusal;
     return then(this.#active);
   }
 

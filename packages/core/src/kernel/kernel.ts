@@ -207,10 +207,11 @@ class KeelsonKernel implements Kernel {
     const starts = new Map<string, Promise<void>>();
     for (const { metadata, depends } of order) {
       const entry = this.#entries.get(metadata.id) as Entry;
+      // What is up already need not be waited for, nor for what it depends on.
+      if (entry.state === "running") continue;
       const before = depends === undefined ? [] : Object.keys(depends).filter((id) => starts.has(id));
       const start = before.length === 0 ? entry.start() : this.#startAfter(entry, before, starts);
-      // What is up already need not be waited for.
-      if (entry.state === "running") continue;
+      if (before.length === 0 && entry.state === "running") continue;
       start.catch(() => {});
       starts.set(metadata.id, start);
     }
@@ -304,7 +305,7 @@ class KeelsonKernel implements Kernel {
     const errors: KeelsonError[] = [];
     const take = (error: unknown): void => void errors.push(asKeelsonError(error, "MODULE_FAILED", `Module "${id}" could not be unloaded cleanly`));
     await this.#phases.run("pre-unload", metadata);
-    entry.active.rejectQueuedStart(removed(id));
+    entry.refuse(removed(id));
     for (const [other, stop] of this.#stopAll([id])) {
       await stop.catch((error: unknown) => {
         if (other === id) take(error);
@@ -313,7 +314,6 @@ class KeelsonKernel implements Kernel {
     }
     await entry.retired();
     if (this.#entries.get(id) === entry) this.#entries.delete(id);
-    entry.active.rejectQueuedStart(removed(id));
     entry.close();
     this.#hooks.forget(id);
     this.#entryHost.publish("module.unloaded", { id });
@@ -383,6 +383,7 @@ class KeelsonKernel implements Kernel {
     const terminated: string[] = [];
     const errors: { id: string; error: KeelsonError }[] = [];
     const up = new Set<string>();
+    for (const entry of this.#entries.values()) entry.refuse(closed());
     for (const { id, state } of this.#entries.values()) if (state !== "loaded" && state !== "stopped") up.add(id);
     const onStopped = (id: string): void => {
       if (up.delete(id)) terminated.push(id);

@@ -27,6 +27,7 @@ export interface ReloadHost {
 export async function reload(entry: Entry, definition: ModuleDefinition, host: ReloadHost): Promise<void> {
   // Reloads of one module come one after the other, each from a state of rest. Looked at anew after each wait: others waited as well.
   for (let wait = obstacle(entry); wait !== undefined; wait = obstacle(entry)) await wait;
+  if (entry.refusal !== undefined) throw entry.refusal;
   const candidate = entry.createLifecycle(definition);
   if (!isUp(entry)) {
     const old = entry.swap(candidate);
