@@ -18,13 +18,21 @@ export function checkDefinition(definition: ModuleDefinition): void {
   if (!isVersion(version)) throw invalid(`Module "${id}": ${quote(version)} is no semantic version`, 'write it like "1.2.3"');
   if (typeof kind !== "string" || kind === "") throw invalid(`Module "${id}" has no kind`, 'such as "native"');
   if (typeof name !== "string") throw invalid(`Module "${id}" has no name`, "give it a name for people to read");
-  for (const [other, range] of Object.entries(depends ?? {})) {
+  if (depends != null) checkDepends(id, depends);
+  if (deadlines != null) for (const [key, ms] of Object.entries(deadlines)) checkMs(id, `deadlines.${key}`, ms);
+  if (restart != null) checkRestart(id, restart);
+}
+
+function checkDepends(id: string, depends: NonNullable<ModuleDefinition["depends"]>): void {
+  for (const [other, range] of Object.entries(depends)) {
     if (!isModuleId(other)) throw invalid(`Module "${id}" depends on ${quote(other)}, which is no module id`, "write the id of a module");
     if (other === id) throw invalid(`Module "${id}" depends on itself`, "remove that dependency");
     if (!isRange(range)) throw invalid(`Module "${id}": ${quote(range)} is no version range`, 'write it like "^1.2.0" or "*"');
   }
-  for (const [key, ms] of Object.entries(deadlines ?? {})) checkMs(id, `deadlines.${key}`, ms);
-  const { policy, intensity, backoff, health } = restart ?? {};
+}
+
+function checkRestart(id: string, restart: NonNullable<ModuleDefinition["restart"]>): void {
+  const { policy, intensity, backoff, health } = restart;
   if (policy !== undefined && !["never", "on-failure", "always"].includes(policy)) {
     throw invalid(`Module "${id}": ${quote(policy)} is no restart policy`, 'use "never", "on-failure" or "always"');
   }

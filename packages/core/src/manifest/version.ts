@@ -9,8 +9,12 @@ export function isModuleId(value: unknown): value is string {
   return typeof value === "string" && MODULE_ID.test(value);
 }
 
+/** Three short numbers: what most versions are, told without taking them apart. */
+const PLAIN_VERSION = /^(?:0|[1-9]\d{0,14})\.(?:0|[1-9]\d{0,14})\.(?:0|[1-9]\d{0,14})$/;
+
 /** Whether `value` is a semantic version to the letter: `1.2.3`, `1.2.3-beta.1`, `1.2.3+build`; no `v` before it. */
 export function isVersion(value: unknown): value is string {
+  if (typeof value === "string" && PLAIN_VERSION.test(value)) return true;
   return typeof value === "string" && /^\d/.test(value) && value.trim() === value && parse(value) !== null;
 }
 
