@@ -8,8 +8,11 @@ describe.each(Object.entries(badCases))("of %s", (_, cases) => {
   beforeAll(async () => void (ground = await layGround()));
   afterAll(() => ground[Symbol.asyncDispose]());
 
-  test.each(cases.map((bad) => [bad.title, bad] as const))("%s is a KeelsonError with its code and a hint, and the kernel lives on", async (_title, bad) => {
-    expect(await judge(bad, ground)).toBeUndefined();
-    expect(ground.kernel.list().map(({ metadata }) => metadata.id)).toEqual(["witness"]);
-  });
+  test.each(cases.map((bad) => [bad.title, bad] as const))(
+    "%s is a KeelsonError with its code and a hint, and the kernel lives on",
+    async (_title, bad) => {
+      expect(await judge(bad, ground)).toBeUndefined();
+      expect(ground.kernel.list().map(({ metadata }) => metadata.id)).toEqual(["witness"]);
+    },
+  );
 });

@@ -21,7 +21,9 @@ async function startHost(): Promise<{ host: ChildProcess; pids: Pids }> {
   const [command = "", ...args] = program("host.ts");
   const host = spawn(command, args, { stdio: ["ignore", "pipe", "inherit"] });
   hosts.push(host);
-  const [line] = (await once(createInterface({ input: host.stdout as NodeJS.ReadableStream }), "line")) as [string];
+  const [line] = (await once(createInterface({ input: host.stdout as NodeJS.ReadableStream }), "line")) as [
+    string,
+  ];
   return { host, pids: JSON.parse(line) as Pids };
 }
 
@@ -33,7 +35,10 @@ async function runSuccessor(): Promise<{ ended: { pid: number }[]; orphans: { pi
   successor.stdout.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
   const [code] = (await once(successor, "close")) as [number];
   expect(code).toBe(0);
-  const reports = JSON.parse(text.trim().split("\n").at(-1) ?? "[]") as { ended: { pid: number }[]; orphans: { pid: number }[] }[];
+  const reports = JSON.parse(text.trim().split("\n").at(-1) ?? "[]") as {
+    ended: { pid: number }[];
+    orphans: { pid: number }[];
+  }[];
   return { ended: reports.flatMap(({ ended }) => ended), orphans: reports.flatMap(({ orphans }) => orphans) };
 }
 

@@ -5,7 +5,8 @@ import { fileURLToPath } from "node:url";
 import type { Kernel, KernelOptions } from "@keelson/core";
 
 /** The runtime that runs this. */
-export const runtime: "node" | "deno" | "bun" = "Deno" in globalThis ? "deno" : "Bun" in globalThis ? "bun" : "node";
+export const runtime: "node" | "deno" | "bun" =
+  "Deno" in globalThis ? "deno" : "Bun" in globalThis ? "bun" : "node";
 
 const keelson =
   runtime === "deno"
@@ -46,7 +47,9 @@ export function holdings(): Holdings {
   return {
     descriptors: readdirSync("/proc/self/fd").length,
     threads: readdirSync("/proc/self/task").length,
-    children: readdirSync("/proc").map(Number).filter((pid) => pid > 0 && parentOf(pid) === process.pid),
+    children: readdirSync("/proc")
+      .map(Number)
+      .filter((pid) => pid > 0 && parentOf(pid) === process.pid),
   };
 }
 
@@ -56,7 +59,9 @@ export async function settledHoldings(before: Holdings): Promise<Holdings> {
   for (;;) {
     const now = holdings();
     const settled =
-      now.descriptors <= before.descriptors + 2 && now.threads <= before.threads && now.children.length <= before.children.length;
+      now.descriptors <= before.descriptors + 2 &&
+      now.threads <= before.threads &&
+      now.children.length <= before.children.length;
     if (settled || performance.now() > until) return now;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }

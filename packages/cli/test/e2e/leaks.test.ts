@@ -9,7 +9,9 @@ interface Report {
 }
 
 /** Runs a program to its own end: its last line, its exit code, and how long it lived on after that line. */
-async function runToItsEnd(name: string): Promise<{ report: Report; code: number | null; lingeredMs: number }> {
+async function runToItsEnd(
+  name: string,
+): Promise<{ report: Report; code: number | null; lingeredMs: number }> {
   const [command = "", ...args] = program(name);
   const child = spawn(command, args, { stdio: ["ignore", "pipe", "inherit"] });
   const exited = once(child, "exit") as Promise<[number | null]>;

@@ -1,6 +1,12 @@
 import process from "node:process";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { isKeelsonError, type Kernel, processModule, type ProcessModuleOptions, type ShutdownReport } from "@keelson/core";
+import {
+  isKeelsonError,
+  type Kernel,
+  processModule,
+  type ProcessModuleOptions,
+  type ShutdownReport,
+} from "@keelson/core";
 import { createKernel, eventually, isAlive, program } from "./host.ts";
 
 const READY = `echo '{"event_id":"1","source":"module","timestamp_ms":1,"module":"m","event_type":"ready","payload":null}'`;
@@ -11,7 +17,9 @@ beforeEach(async () => void (kernel = await createKernel()));
 afterEach(async () => void (await kernel.shutdown()));
 
 async function start(options: Partial<ProcessModuleOptions>): Promise<void> {
-  await kernel.register(processModule({ id: "child", command: "sh", graceMs: 100, restart: { policy: "never" }, ...options }));
+  await kernel.register(
+    processModule({ id: "child", command: "sh", graceMs: 100, restart: { policy: "never" }, ...options }),
+  );
   await kernel.start("child");
 }
 
@@ -67,7 +75,9 @@ describe("a child", () => {
     const payload = "x".repeat(50_000);
     await Promise.all(
       Array.from({ length: 100 }, () =>
-        kernel.invoke("child", "ask", payload, { timeoutMs: 300 }).catch((error: unknown) => codes.add(isKeelsonError(error) ? error.code : error)),
+        kernel
+          .invoke("child", "ask", payload, { timeoutMs: 300 })
+          .catch((error: unknown) => codes.add(isKeelsonError(error) ? error.code : error)),
       ),
     );
     for (const code of codes) expect(["DEADLINE_EXCEEDED", "QUEUE_FULL", "IO"]).toContain(code);
@@ -77,7 +87,10 @@ describe("a child", () => {
   test.each([
     ["its standard error", "yes >&2"],
     ["its standard output with garbage", "yes"],
-    ["its standard output with events", `yes '{"event_id":"1","source":"module","timestamp_ms":1,"module":"m","event_type":"tick","payload":1}'`],
+    [
+      "its standard output with events",
+      `yes '{"event_id":"1","source":"module","timestamp_ms":1,"module":"m","event_type":"tick","payload":1}'`,
+    ],
     ["its standard output without a newline", "yes | tr -d '\\n'"],
     ["both", "yes >&2 & yes"],
   ])("that floods %s keeps nobody else from their turn", async (_, script) => {
@@ -99,7 +112,11 @@ describe("a child", () => {
 
   test("that leaves its output to a grandchild of its own session is told as ended, and the grandchild ended", async () => {
     const told = event("left");
-    await start(sh(`${READY}; setsid sleep 1000 & echo '{"event_id":"2","source":"module","timestamp_ms":1,"module":"m","event_type":"left","payload":'$!'}'; sleep 0.2; exit 5`));
+    await start(
+      sh(
+        `${READY}; setsid sleep 1000 & echo '{"event_id":"2","source":"module","timestamp_ms":1,"module":"m","event_type":"left","payload":'$!'}'; sleep 0.2; exit 5`,
+      ),
+    );
     const left = (await told) as number;
     await eventually(() => kernel.state("child") === "failed");
     expect(kernel.list()[0]?.error).toMatchObject({ code: "PROCESS_EXITED", details: { code: 5 } });

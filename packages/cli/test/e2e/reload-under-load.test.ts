@@ -46,13 +46,18 @@ async function storm(
       () => "reloaded",
       (error: { code?: string }) => error.code,
     );
-    if (outcome !== (broken ? "RELOAD_FAILED" : "reloaded")) failures.push(`version ${version}: ${String(outcome)}`);
+    if (outcome !== (broken ? "RELOAD_FAILED" : "reloaded"))
+      failures.push(`version ${version}: ${String(outcome)}`);
     if (!broken) serving = version;
     await turn();
   }
   over = true;
   await Promise.all(loops);
-  expect(kernel.list()[0]).toMatchObject({ state: "running", inFlight: 0, metadata: { version: `1.0.${RELOADS}` } });
+  expect(kernel.list()[0]).toMatchObject({
+    state: "running",
+    inFlight: 0,
+    metadata: { version: `1.0.${RELOADS}` },
+  });
   expect(await kernel.shutdown()).toMatchObject({ terminated: ["m"], orphans: [], errors: [] });
   return { calls, failures };
 }
@@ -76,12 +81,17 @@ test("200 reloads of a native module under load, half of them to broken versions
 }, 60_000);
 
 test("200 reloads of a WebAssembly module under load, half of them to broken versions: no call is lost", async () => {
-  const good = (version: number): string => `(module (memory 1) (func (export "version") (result i32) (i32.const ${version})))`;
+  const good = (version: number): string =>
+    `(module (memory 1) (func (export "version") (result i32) (i32.const ${version})))`;
   const broken = [
-    (version: number) => `(module (import "env" "nothing" (func)) (func (export "version") (result i32) (i32.const ${version})))`,
-    (version: number) => `(module (func $s unreachable) (start $s) (func (export "version") (result i32) (i32.const ${version})))`,
-    (version: number) => `(module (memory 30000) (func (export "version") (result i32) (i32.const ${version})))`,
-    (version: number) => `(module (memory 1) (data (i32.const 70000) "x") (func (export "version") (result i32) (i32.const ${version})))`,
+    (version: number) =>
+      `(module (import "env" "nothing" (func)) (func (export "version") (result i32) (i32.const ${version})))`,
+    (version: number) =>
+      `(module (func $s unreachable) (start $s) (func (export "version") (result i32) (i32.const ${version})))`,
+    (version: number) =>
+      `(module (memory 30000) (func (export "version") (result i32) (i32.const ${version})))`,
+    (version: number) =>
+      `(module (memory 1) (data (i32.const 70000) "x") (func (export "version") (result i32) (i32.const ${version})))`,
   ];
   const { calls, failures } = await storm((version, bad) => {
     const text = bad ? broken[(version >> 1) % broken.length]?.(version) : good(version);

@@ -34,7 +34,7 @@ export class Pace {
   }
 
   async #handAll(chunk: Uint8Array, take: (piece: Uint8Array) => void): Promise<void> {
-    for (let from = 0; from < chunk.length; ) {
+    for (let from = 0; from < chunk.length;) {
       const to = Math.min(chunk.length, from + this.#pieceBytes);
       const turn = this.#handPiece(chunk.subarray(from, to), take);
       if (turn !== undefined) await turn;

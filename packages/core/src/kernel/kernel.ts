@@ -211,7 +211,7 @@ class KeelsonKernel implements Kernel {
       if (entry.state === "running") continue;
       const before = depends === undefined ? [] : Object.keys(depends).filter((id) => starts.has(id));
       const start = before.length === 0 ? entry.start() : this.#startAfter(entry, before, starts);
-      if (before.length === 0 && entry.state === "running") continue;
+      if (before.length === 0 && entry.active.state === "running") continue;
       start.catch(() => {});
       starts.set(metadata.id, start);
     }

@@ -80,7 +80,11 @@ describe("while a module without overlap is replaced", () => {
   test("it is not asked for its health, and not restarted for want of it", async () => {
     const { kernel, platform } = testKernel();
     const { make, alive, most } = living();
-    const restart = { policy: "always", health: { everyMs: 10, failures: 1 }, backoff: { initialMs: 1, jitter: 0 } } as const;
+    const restart = {
+      policy: "always",
+      health: { everyMs: 10, failures: 1 },
+      backoff: { initialMs: 1, jitter: 0 },
+    } as const;
     const gate = new Deferred();
     await kernel.register(make("1.0.0", { restart }));
     await kernel.start("a");
@@ -115,7 +119,9 @@ describe("while a module without overlap is replaced", () => {
     const { make, alive, most } = living();
     await kernel.register(make("1.0.0"));
     await kernel.start("a");
-    await Promise.all(["2.0.0", "3.0.0", "4.0.0"].map((version) => kernel.reload("a", make(version, { gate: settle() }))));
+    await Promise.all(
+      ["2.0.0", "3.0.0", "4.0.0"].map((version) => kernel.reload("a", make(version, { gate: settle() }))),
+    );
     expect(alive()).toEqual(["4.0.0"]);
     expect(most()).toBe(1);
     await kernel.shutdown();

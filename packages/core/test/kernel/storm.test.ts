@@ -29,7 +29,12 @@ class Book {
       version: `1.0.${version}`,
       overlap: id !== "alone",
       ...(id === "above" ? { depends: { alone: "*" } } : {}),
-      restart: { policy: "always", intensity: { max: 3, withinMs: 1000 }, backoff: { initialMs: 5, jitter: 0 }, health: { everyMs: 20, timeoutMs: 10, failures: 1 } },
+      restart: {
+        policy: "always",
+        intensity: { max: 3, withinMs: 1000 },
+        backoff: { initialMs: 5, jitter: 0 },
+        health: { everyMs: 20, timeoutMs: 10, failures: 1 },
+      },
       deadlines: { initMs: 30, startMs: 30, stopMs: 30 },
       init: async () => {
         await later();
@@ -84,7 +89,9 @@ class Book {
   wait: (ms: number) => Promise<void> = () => Promise.resolve();
 }
 
-async function storm(seed: number): Promise<{ faults: readonly string[]; alive: readonly string[]; timers: number; unsettled: number }> {
+async function storm(
+  seed: number,
+): Promise<{ faults: readonly string[]; alive: readonly string[]; timers: number; unsettled: number }> {
   const random = createSeededRandom(seed);
   const platform = createTestPlatform();
   const { clock } = platform;
@@ -106,7 +113,11 @@ async function storm(seed: number): Promise<{ faults: readonly string[]; alive: 
       () => unsettled--,
       (error: unknown) => {
         unsettled--;
-        if ((error as { code?: string }).code === undefined || (error as { code?: string }).code === "INTERNAL") book.faults.push(String(error));
+        if (
+          (error as { code?: string }).code === undefined ||
+          (error as { code?: string }).code === "INTERNAL"
+        )
+          book.faults.push(String(error));
       },
     );
   };
@@ -116,10 +127,12 @@ async function storm(seed: number): Promise<{ faults: readonly string[]; alive: 
     if (chance < 0.2) watch(kernel.start(id));
     else if (chance < 0.3) watch(kernel.stop(id));
     else if (chance < 0.5) watch(kernel.reload(id, book.definition(id, ++version)));
-    else if (chance < 0.55) watch(kernel.unload(id).then(() => kernel.register(book.definition(id, ++version))));
+    else if (chance < 0.55)
+      watch(kernel.unload(id).then(() => kernel.register(book.definition(id, ++version))));
     else if (chance < 0.65) book.end();
     else if (chance < 0.7) watch(kernel.init(id));
-    else if (chance < 0.72) watch(kernel.reconcile([...IDS.filter((other) => kernel.state(other) !== undefined)]));
+    else if (chance < 0.72)
+      watch(kernel.reconcile([...IDS.filter((other) => kernel.state(other) !== undefined)]));
     else if (chance < 0.85) watch(kernel.invoke(id, "go", null, { timeoutMs: 20 }));
     else await clock.advance(Math.floor(random.number() * 20));
     if (random.number() < 0.3) await settle();
@@ -140,7 +153,13 @@ describe("whatever is asked of a kernel at once, in any order, while its modules
     "never do two versions live that may not, each request settles with a value or a code, and nothing lives on after the shutdown (runs from %i)",
     async (from) => {
       for (let seed = from + 1; seed <= from + batch; seed++) {
-        expect({ seed, ...(await storm(seed)) }).toEqual({ seed, faults: [], alive: [], timers: 0, unsettled: 0 });
+        expect({ seed, ...(await storm(seed)) }).toEqual({
+          seed,
+          faults: [],
+          alive: [],
+          timers: 0,
+          unsettled: 0,
+        });
       }
     },
     60_000,

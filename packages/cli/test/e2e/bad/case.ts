@@ -40,7 +40,8 @@ export async function judge(bad: BadCase, ground: Ground): Promise<string | unde
 function faultOf(error: unknown, code: BadCase["code"]): string | undefined {
   if (!isKeelsonError(error)) return `it threw no KeelsonError but ${String(error)}`;
   const codes: readonly string[] = typeof code === "string" ? [code] : code;
-  if (!codes.includes(error.code)) return `its code is ${error.code}, not ${codes.join(" or ")}: ${error.message}`;
+  if (!codes.includes(error.code))
+    return `its code is ${error.code}, not ${codes.join(" or ")}: ${error.message}`;
   if (error.hint === undefined || error.hint === "") return `it has no hint: ${error.code} ${error.message}`;
   return undefined;
 }

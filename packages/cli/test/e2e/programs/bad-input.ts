@@ -3,10 +3,10 @@
 import { badCases } from "../bad/index.ts";
 import { judge } from "../bad/case.ts";
 import { layGround } from "../ground.ts";
-import { holdings, settledHoldings } from "../host.ts";
+import { type Holdings, holdings, settledHoldings } from "../host.ts";
 
 const faults: string[] = [];
-const found = [];
+const found: Holdings[] = [];
 const before = holdings();
 for (let round = 0; round < 2; round++) {
   {

@@ -14,7 +14,14 @@ if (options.includes("middle")) {
   });
   daemon.unref();
   const payload = { daemon: daemon.pid, pid: Number(process.env.MODULE_PID) };
-  const event = { event_id: "1", source: "module", timestamp_ms: 1, module: "m", event_type: "ready", payload };
+  const event = {
+    event_id: "1",
+    source: "module",
+    timestamp_ms: 1,
+    module: "m",
+    event_type: "ready",
+    payload,
+  };
   process.stdout.write(`${JSON.stringify(event)}\n`);
   if (options.includes("stays")) setInterval(() => undefined, 1000);
 } else {

@@ -3,7 +3,14 @@ import process from "node:process";
 
 const say = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);
 const version = process.env.VERSION ?? "1";
-const event = (event_type, payload) => ({ event_id: "1", source: "module", timestamp_ms: 1, module: "m", event_type, payload });
+const event = (event_type, payload) => ({
+  event_id: "1",
+  source: "module",
+  timestamp_ms: 1,
+  module: "m",
+  event_type,
+  payload,
+});
 
 const methods = {
   echo: ({ payload }) => payload,
@@ -33,7 +40,14 @@ const methods = {
   },
   forge: () => {
     // Replies to what was never asked, or was answered before; cancellations and requests of no shape.
-    for (const line of [{ reply_id: "999999", result: 1 }, { reply_id: 7 }, { cancel_id: "x" }, { cancel_id: {} }, { request_id: 1 }, { request_id: "r", method: 5 }])
+    for (const line of [
+      { reply_id: "999999", result: 1 },
+      { reply_id: 7 },
+      { cancel_id: "x" },
+      { cancel_id: {} },
+      { request_id: 1 },
+      { request_id: "r", method: 5 },
+    ])
       say(line);
     return "forge";
   },
@@ -51,7 +65,9 @@ process.stdin.on("data", async (text) => {
   for (const line of lines) {
     const message = JSON.parse(line);
     if (message.request_id === undefined) continue;
-    Promise.resolve(methods[message.method]?.(message)).then((result) => say({ reply_id: message.request_id, result }));
+    void Promise.resolve(methods[message.method]?.(message)).then((result) =>
+      say({ reply_id: message.request_id, result }),
+    );
   }
 });
 process.stdin.on("end", () => process.exit(0));

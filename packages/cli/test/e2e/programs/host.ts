@@ -12,8 +12,20 @@ kernel.bus.on("boundary.*.ready", ({ topic, data }) => {
 });
 const [command = "", ...args] = program("echo.mjs");
 await kernel.register(processModule({ id: "polite", command, args }));
-await kernel.register(processModule({ id: "deaf", command: "sh", args: ["-c", `trap '' TERM HUP; ${ready("$$")}; while :; do sleep 1000; done`] }));
-await kernel.register(processModule({ id: "elder", command: "sh", args: ["-c", `setsid sh -c 'trap "" TERM HUP; while :; do sleep 1000; done' & ${ready("$!")}; cat`] }));
+await kernel.register(
+  processModule({
+    id: "deaf",
+    command: "sh",
+    args: ["-c", `trap '' TERM HUP; ${ready("$$")}; while :; do sleep 1000; done`],
+  }),
+);
+await kernel.register(
+  processModule({
+    id: "elder",
+    command: "sh",
+    args: ["-c", `setsid sh -c 'trap "" TERM HUP; while :; do sleep 1000; done' & ${ready("$!")}; cat`],
+  }),
+);
 await kernel.start();
 console.log(JSON.stringify(pids));
 setInterval(() => undefined, 1000);
