@@ -383,7 +383,8 @@ class KeelsonKernel implements Kernel {
     const terminated: string[] = [];
     const errors: { id: string; error: KeelsonError }[] = [];
     const up = new Set<string>();
-    for (const entry of this.#entries.values()) entry.refuse(closed());
+    const refusal = closed();
+    for (const entry of this.#entries.values()) entry.refuse(refusal);
     for (const { id, state } of this.#entries.values()) if (state !== "loaded" && state !== "stopped") up.add(id);
     const onStopped = (id: string): void => {
       if (up.delete(id)) terminated.push(id);
