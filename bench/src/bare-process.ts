@@ -20,6 +20,7 @@ type Spawn = (command: string, args: readonly string[], options: BareOptions) =>
 interface Streams {
   readonly pid: number;
   readonly stdout: ReadableStream<Uint8Array>;
+  readonly stderr: ReadableStream<Uint8Array>;
   kill(signal: string): void;
 }
 
@@ -67,10 +68,11 @@ function onNode(command: string, args: readonly string[], { detached }: BareOpti
 
 function onDeno({ Command }: NonNullable<Runtimes["Deno"]>): Spawn {
   return (command, args, { detached }) => {
-    const pipes = { stdin: "piped", stdout: "piped", stderr: "null" };
+    const pipes = { stdin: "piped", stdout: "piped", stderr: "piped" };
     const child = new Command(command, { args, detached, env, clearEnv: true, ...pipes }).spawn();
     const writer = child.stdin.getWriter();
     writer.closed.catch(() => {});
+    void readAll(child.stderr, () => {}).catch(() => {});
     return {
       write: (text) => void writer.write(encoder.encode(text)).catch(() => {}),
       read: (take) => void readAll(child.stdout, take).catch(() => {}),
@@ -82,8 +84,9 @@ function onDeno({ Command }: NonNullable<Runtimes["Deno"]>): Spawn {
 
 function onBun(bun: NonNullable<Runtimes["Bun"]>): Spawn {
   return (command, args, { detached }) => {
-    const pipes = { stdin: "pipe", stdout: "pipe", stderr: "ignore" };
+    const pipes = { stdin: "pipe", stdout: "pipe", stderr: "pipe" };
     const child = bun.spawn([command, ...args], { detached, env, ...pipes });
+    void readAll(child.stderr, () => {}).catch(() => {});
     return {
       write(text) {
         child.stdin.write(text);

@@ -29,7 +29,7 @@ export async function benchBoundary(rounds: number): Promise<readonly Task[]> {
     await talk.close();
   }
   tasks.push(await firstEvents("spawn to first event, this runtime", hostCommand, 2 * few));
-  tasks.push(await firstEvents("spawn to first event, sh", shell, 2 * few));
+  tasks.push(await firstEvents("spawn to first event, sh", shell, 6 * few));
   tasks.push(await endings(Math.ceil(few / 2)));
   return tasks;
 }
@@ -263,7 +263,7 @@ async function inTurns(
   claims: readonly Claim[],
 ): Promise<Task> {
   const taken = contenders.map((): number[] => []);
-  for (let round = -1; round < rounds; round++) {
+  for (let round = -Math.ceil(rounds / 3); round < rounds; round++) {
     progress(`${task}: round ${round + 1} of ${rounds}`);
     for (const [at, [, run]] of contenders.entries()) {
       const ms = await run();

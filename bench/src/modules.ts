@@ -1,3 +1,4 @@
+import { performance } from "node:perf_hooks";
 import { createKernel, nativeModule } from "keelson";
 import { alternate, type Contender, OURS, type Task } from "./measure.ts";
 
@@ -28,7 +29,8 @@ function keelson(chain: number): Contender {
   return {
     name: OURS,
     async run(times) {
-      const kernel = await createKernel();
+      await using kernel = await createKernel();
+      const begin = performance.now();
       for (let n = 0; n < times; n++) {
         const before = dependsOn(n, chain);
         await kernel.register(
@@ -43,8 +45,9 @@ function keelson(chain: number): Contender {
       await kernel.start();
       if (running !== times) throw new Error(`${running} of ${times} run`);
       await kernel.stop();
+      const taken = performance.now() - begin;
       if (running !== 0) throw new Error(`${running} still run`);
-      await kernel.shutdown();
+      return taken;
     },
   };
 }
