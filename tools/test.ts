@@ -45,14 +45,17 @@ async function testOn(runtime: Runtime, filters: readonly string[], folder: stri
   return { runtime: name, seconds, record: readRecord(recordFile, result) };
 }
 
-const NOTHING: TestRecord = { passed: 0, failed: [], skipped: [], conformance: { passed: 0, failed: 0, skipped: 0 } };
+const NOTHING: TestRecord = {
+  passed: 0,
+  failed: [],
+  skipped: [],
+  conformance: { passed: 0, failed: 0, skipped: 0 },
+};
 
 /** The record the run wrote, with the run's own failure added: a run that broke off must never look green. */
 function readRecord(file: string, result: { code: number | null; timedOut: boolean }): TestRecord {
-  if (result.timedOut)
-    return { ...NOTHING, failed: [`the run took more than ${LIMIT_MS / 60_000} minutes`] };
-  if (!existsSync(file))
-    return { ...NOTHING, failed: [`the run ended with ${result.code} and no record`] };
+  if (result.timedOut) return { ...NOTHING, failed: [`the run took more than ${LIMIT_MS / 60_000} minutes`] };
+  if (!existsSync(file)) return { ...NOTHING, failed: [`the run ended with ${result.code} and no record`] };
   const record = JSON.parse(readFileSync(file, "utf8")) as TestRecord;
   const failed = [...record.failed];
   if (result.code !== 0 && failed.length === 0) failed.push(`the run ended with ${result.code}`);
@@ -62,12 +65,19 @@ function readRecord(file: string, result: { code: number | null; timedOut: boole
 
 function printTable(outcomes: readonly Outcome[]): void {
   const line = (runtime: string, what: string, cells: readonly (number | string)[]): void =>
-    console.log(runtime.padEnd(16) + what.padEnd(14) + cells.map((cell) => String(cell).padStart(9)).join(""));
+    console.log(
+      runtime.padEnd(16) + what.padEnd(14) + cells.map((cell) => String(cell).padStart(9)).join(""),
+    );
   console.log();
   line("runtime", "", ["passed", "failed", "skipped", "seconds"]);
   for (const { runtime, record, seconds } of outcomes) {
     const { passed, failed, skipped } = record.conformance;
-    line(runtime, "all tests", [record.passed, record.failed.length, record.skipped.length, seconds.toFixed(1)]);
+    line(runtime, "all tests", [
+      record.passed,
+      record.failed.length,
+      record.skipped.length,
+      seconds.toFixed(1),
+    ]);
     if (passed + failed + skipped > 0) line("", "conformance", [passed, failed, skipped]);
   }
 }

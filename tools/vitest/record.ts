@@ -25,7 +25,12 @@ export default class RecordReporter implements Reporter {
 
 function recordOf(modules: readonly TestModule[], unhandled: readonly SerializedError[]): TestRecord {
   const conformance = { passed: 0, failed: 0, skipped: 0 };
-  const record = { passed: 0, failed: [] as string[], skipped: [] as { test: string; reason: string }[], conformance };
+  const record = {
+    passed: 0,
+    failed: [] as string[],
+    skipped: [] as { test: string; reason: string }[],
+    conformance,
+  };
   for (const module of modules) {
     let failedTests = 0;
     for (const test of module.children.allTests()) {
@@ -37,7 +42,8 @@ function recordOf(modules: readonly TestModule[], unhandled: readonly Serialized
         failedTests += 1;
         record.failed.push(name);
       }
-      if (module.relativeModuleId === CONFORMANCE && result.state !== "pending") conformance[result.state] += 1;
+      if (module.relativeModuleId === CONFORMANCE && result.state !== "pending")
+        conformance[result.state] += 1;
     }
     // Its imports, hooks or suites failed, which no test carries.
     if (module.state() === "failed" && failedTests === 0) record.failed.push(module.relativeModuleId);

@@ -1,7 +1,14 @@
 // Answers every request with its payload; nothing else is in the way of what is measured.
 import process from "node:process";
 
-const event = { event_id: "1", source: "module", timestamp_ms: 0, module: "echo", event_type: "ready", payload: null };
+const event = {
+  event_id: "1",
+  source: "module",
+  timestamp_ms: 0,
+  module: "echo",
+  event_type: "ready",
+  payload: null,
+};
 process.stdout.write(`${JSON.stringify(event)}\n`);
 
 let rest = "";

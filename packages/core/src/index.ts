@@ -43,7 +43,13 @@ export {
   type RunOnceOptions,
 } from "./boundary/index.ts";
 export { compareEnvelopes, createBus, type BusOptions, type KernelBus } from "./bus/index.ts";
-export { createHooks, type BreakerOptions, type HooksOptions, type KernelHooks, type PreparedHandler } from "./hooks/index.ts";
+export {
+  createHooks,
+  type BreakerOptions,
+  type HooksOptions,
+  type KernelHooks,
+  type PreparedHandler,
+} from "./hooks/index.ts";
 export { createKernel, nativeLoader, nativeModule, type NativeModuleOptions } from "./kernel/index.ts";
 export { allowedIn, transitions, type Reaction, type Trigger } from "./lifecycle/states.ts";
 export {

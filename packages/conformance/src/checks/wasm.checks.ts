@@ -47,7 +47,10 @@ const restless: Bytes = Uint8Array.from([
   ...MAGIC,
   ...section(1, [type([], [I32]), type([], [])]),
   ...section(3, [[0], [1], [1]]),
-  ...section(7, ["fine", "spin", "recurse"].map((function_, index) => [...name(function_), 0x00, index])),
+  ...section(
+    7,
+    ["fine", "spin", "recurse"].map((function_, index) => [...name(function_), 0x00, index]),
+  ),
   ...section(10, [body(0x41, 42), body(0x03, 0x40, 0x0c, 0, 0x0b), body(0x10, 2)]),
 ]);
 
@@ -181,7 +184,8 @@ export const wasmChecks: readonly Check[] = [
   },
   {
     id: "wasm.runaway-stopped",
-    title: "a guest that loops for ever is stopped at its call's deadline, in the host's thread, and the module serves on",
+    title:
+      "a guest that loops for ever is stopped at its call's deadline, in the host's thread, and the module serves on",
     requires,
     async run(subject, context) {
       const kernel = await openWasm(subject, context, { source: restless });
@@ -189,8 +193,15 @@ export const wasmChecks: readonly Check[] = [
       const { clock } = subject.platform();
       for (let round = 0; round < 3; round++) {
         const started = clock.now();
-        await ensureCode(kernel.invoke("guest", "spin", [], { timeoutMs: 50 }), "DEADLINE_EXCEEDED", "an endless loop");
-        ensure(clock.now() - started < 50 + LATEST_MS, `the guest held the thread for ${Math.round(clock.now() - started)} ms`);
+        await ensureCode(
+          kernel.invoke("guest", "spin", [], { timeoutMs: 50 }),
+          "DEADLINE_EXCEEDED",
+          "an endless loop",
+        );
+        ensure(
+          clock.now() - started < 50 + LATEST_MS,
+          `the guest held the thread for ${Math.round(clock.now() - started)} ms`,
+        );
         ensureEqual(await kernel.invoke("guest", "fine", []), 42, "the next call");
       }
     },
@@ -204,7 +215,11 @@ export const wasmChecks: readonly Check[] = [
       await kernel.start("guest");
       const used: unknown[] = [];
       for (let round = 0; round < 3; round++) {
-        const error = await ensureCode(kernel.invoke("guest", "spin", [], { timeoutMs: 5_000 }), "FUEL_EXHAUSTED", "an endless loop");
+        const error = await ensureCode(
+          kernel.invoke("guest", "spin", [], { timeoutMs: 5_000 }),
+          "FUEL_EXHAUSTED",
+          "an endless loop",
+        );
         const { usage } = ((error as { details?: unknown }).details ?? {}) as { usage?: { fuel?: number } };
         used.push(usage?.fuel);
       }

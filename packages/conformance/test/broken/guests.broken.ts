@@ -99,7 +99,9 @@ export const brokenWasm: Readonly<Record<string, Breaking>> = {
 };
 
 /** What the guest would do, done by the host: nothing stops it there. */
-function inHostsThread(methods: Readonly<Record<string, (depth?: number) => never>>): (definition: ModuleDefinition) => ModuleDefinition {
+function inHostsThread(
+  methods: Readonly<Record<string, (depth?: number) => never>>,
+): (definition: ModuleDefinition) => ModuleDefinition {
   return (definition) => ({
     ...definition,
     create: () => ({ call: ({ method }) => (method === "fine" ? 42 : methods[method]?.()) }),

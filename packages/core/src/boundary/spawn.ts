@@ -13,7 +13,10 @@ export async function spawnChild(
   context: PreSpawnContext,
 ): Promise<Process> {
   const processes = requireProcesses(platform, context.id);
-  const env = { ...options.env, ...requireEnvironment(await preSpawnEnvironment(options, context), context.id) };
+  const env = {
+    ...options.env,
+    ...requireEnvironment(await preSpawnEnvironment(options, context), context.id),
+  };
   if (context.signal?.aborted === true) throw givenUp(context);
   return processes.spawn(options.command, options.args ?? [], {
     env,

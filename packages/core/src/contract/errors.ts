@@ -186,7 +186,10 @@ export function toWireError(error: unknown): WireError {
 
 /** An error again, from its wire form; an unknown code becomes `fallback` and is kept in `details.code`. */
 export function fromWireError(wire: unknown, fallback: ErrorCode = "CALL_FAILED"): KeelsonError {
-  const { code, message, details } = (typeof wire === "object" && wire !== null ? wire : {}) as Record<string, unknown>;
+  const { code, message, details } = (typeof wire === "object" && wire !== null ? wire : {}) as Record<
+    string,
+    unknown
+  >;
   const text = typeof message === "string" ? message : describeThrown(wire);
   const facts = typeof details === "object" && details !== null ? (details as ErrorDetails) : undefined;
   if (typeof code === "string" && Object.hasOwn(errorCodes, code)) {

@@ -123,7 +123,10 @@ export type PhaseStep = "load" | "start" | "stop" | "unload";
 /** A moment before or after a lifecycle operation. */
 export type Phase = `${"pre" | "post"}-${PhaseStep}`;
 /** Runs at a phase. One that fails is told as an event, unless it is critical. */
-export type PhaseHook = (info: { readonly phase: Phase; readonly metadata: ModuleMetadata }) => MaybePromise<void>;
+export type PhaseHook = (info: {
+  readonly phase: Phase;
+  readonly metadata: ModuleMetadata;
+}) => MaybePromise<void>;
 
 /** Options of {@link Kernel.phase}. */
 export interface PhaseOptions {
@@ -160,4 +163,3 @@ export interface ShutdownReport {
   /** What failed to stop, and earlier failures that no caller waited for. */
   readonly errors: readonly { readonly id: string; readonly error: KeelsonError }[];
 }
-

@@ -9,7 +9,13 @@ import type { DeadlineQueue, PendingDeadline } from "../primitives/deadline.ts";
 export interface CallRouter {
   readonly clock: Clock;
   readonly deadlines: DeadlineQueue;
-  invoke(id: string, method: string, payload: Value, options: CallOptions | undefined, parent: Call | undefined): Promise<Value>;
+  invoke(
+    id: string,
+    method: string,
+    payload: Value,
+    options: CallOptions | undefined,
+    parent: Call | undefined,
+  ): Promise<Value>;
   invokeSync(id: string, method: string, payload: Value, parent: Call | undefined): Value;
 }
 
@@ -134,25 +140,36 @@ export class CallFrame implements Call, PendingCall {
 
   /** The error of a call that its caller gave up. */
   aborted(): KeelsonError {
-    return new KeelsonError("ABORTED", `The call of "${this.module}".${this.method} was aborted by its caller`, {
-      hint: "the signal given to the call fired; the cause is its reason",
-      details: { id: this.module, method: this.method },
-      cause: this.#callerSignal?.reason,
-    });
+    return new KeelsonError(
+      "ABORTED",
+      `The call of "${this.module}".${this.method} was aborted by its caller`,
+      {
+        hint: "the signal given to the call fired; the cause is its reason",
+        details: { id: this.module, method: this.method },
+        cause: this.#callerSignal?.reason,
+      },
+    );
   }
 
   /** The error of a call whose time is over. */
   tooLate(): KeelsonError {
     const timeoutMs = Math.round(this.deadline - this.startedAt);
-    return new KeelsonError("DEADLINE_EXCEEDED", `"${this.module}".${this.method} did not answer within ${timeoutMs} ms`, {
-      hint: "give the call more time with timeoutMs, or look at what the module waits for",
-      details: { id: this.module, method: this.method, timeoutMs },
-    });
+    return new KeelsonError(
+      "DEADLINE_EXCEEDED",
+      `"${this.module}".${this.method} did not answer within ${timeoutMs} ms`,
+      {
+        hint: "give the call more time with timeoutMs, or look at what the module waits for",
+        details: { id: this.module, method: this.method, timeoutMs },
+      },
+    );
   }
 }
 
 /** What a module threw, as the caller gets it. */
-export function callFailed(call: { readonly module: string; readonly method: string }, thrown: unknown): KeelsonError {
+export function callFailed(
+  call: { readonly module: string; readonly method: string },
+  thrown: unknown,
+): KeelsonError {
   return asKeelsonError(thrown, "CALL_FAILED", `"${call.module}".${call.method} failed`, {
     hint: "the cause is what the module threw; the module runs on",
     details: { id: call.module, method: call.method },

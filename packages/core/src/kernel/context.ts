@@ -73,7 +73,9 @@ export class GenerationContext implements LifeContext {
 
   get log(): Log {
     const { log } = this.#source.platform;
-    this.#log ??= { write: (level, message, fields) => log.write(level, message, { module: this.id, ...fields }) };
+    this.#log ??= {
+      write: (level, message, fields) => log.write(level, message, { module: this.id, ...fields }),
+    };
     return this.#log;
   }
 

@@ -9,32 +9,50 @@ import { isModuleId, isRange, isVersion } from "../manifest/index.ts";
 export function checkDefinition(definition: ModuleDefinition): void {
   const { metadata, depends, deadlines, restart } = definition ?? {};
   if (typeof metadata !== "object" || metadata === null || typeof definition.create !== "function") {
-    throw invalid("A module definition needs metadata and create()", "make one with nativeModule(), wasmModule() or processModule()");
+    throw invalid(
+      "A module definition needs metadata and create()",
+      "make one with nativeModule(), wasmModule() or processModule()",
+    );
   }
   const { id, version, kind, name } = metadata;
   if (!isModuleId(id)) {
-    throw invalid(`${quote(id)} is no module id`, "use 1 to 64 of a-z, 0-9, -, _ and ., beginning with a letter or digit");
+    throw invalid(
+      `${quote(id)} is no module id`,
+      "use 1 to 64 of a-z, 0-9, -, _ and ., beginning with a letter or digit",
+    );
   }
-  if (!isVersion(version)) throw invalid(`Module "${id}": ${quote(version)} is no semantic version`, 'write it like "1.2.3"');
-  if (typeof kind !== "string" || kind === "") throw invalid(`Module "${id}" has no kind`, 'such as "native"');
-  if (typeof name !== "string") throw invalid(`Module "${id}" has no name`, "give it a name for people to read");
+  if (!isVersion(version))
+    throw invalid(`Module "${id}": ${quote(version)} is no semantic version`, 'write it like "1.2.3"');
+  if (typeof kind !== "string" || kind === "")
+    throw invalid(`Module "${id}" has no kind`, 'such as "native"');
+  if (typeof name !== "string")
+    throw invalid(`Module "${id}" has no name`, "give it a name for people to read");
   if (depends != null) checkDepends(id, depends);
-  if (deadlines != null) for (const [key, ms] of Object.entries(deadlines)) checkMs(id, `deadlines.${key}`, ms);
+  if (deadlines != null)
+    for (const [key, ms] of Object.entries(deadlines)) checkMs(id, `deadlines.${key}`, ms);
   if (restart != null) checkRestart(id, restart);
 }
 
 function checkDepends(id: string, depends: NonNullable<ModuleDefinition["depends"]>): void {
   for (const [other, range] of Object.entries(depends)) {
-    if (!isModuleId(other)) throw invalid(`Module "${id}" depends on ${quote(other)}, which is no module id`, "write the id of a module");
+    if (!isModuleId(other))
+      throw invalid(
+        `Module "${id}" depends on ${quote(other)}, which is no module id`,
+        "write the id of a module",
+      );
     if (other === id) throw invalid(`Module "${id}" depends on itself`, "remove that dependency");
-    if (!isRange(range)) throw invalid(`Module "${id}": ${quote(range)} is no version range`, 'write it like "^1.2.0" or "*"');
+    if (!isRange(range))
+      throw invalid(`Module "${id}": ${quote(range)} is no version range`, 'write it like "^1.2.0" or "*"');
   }
 }
 
 function checkRestart(id: string, restart: NonNullable<ModuleDefinition["restart"]>): void {
   const { policy, intensity, backoff, health } = restart;
   if (policy !== undefined && !["never", "on-failure", "always"].includes(policy)) {
-    throw invalid(`Module "${id}": ${quote(policy)} is no restart policy`, 'use "never", "on-failure" or "always"');
+    throw invalid(
+      `Module "${id}": ${quote(policy)} is no restart policy`,
+      'use "never", "on-failure" or "always"',
+    );
   }
   for (const [group, numbers] of Object.entries({ intensity, backoff, health })) {
     for (const [key, value] of Object.entries(numbers ?? {})) checkMs(id, `restart.${group}.${key}`, value);

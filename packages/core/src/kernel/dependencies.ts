@@ -65,10 +65,14 @@ export function unknownModule(id: string): KeelsonError {
 
 function missing(wantedBy: ModuleDefinition, id: string): KeelsonError {
   const by = wantedBy.metadata.id;
-  return new KeelsonError("DEPENDENCY_MISSING", `Module "${by}" depends on "${id}", which is not registered`, {
-    hint: `register "${id}" before starting "${by}"`,
-    details: { id: by, missing: id },
-  });
+  return new KeelsonError(
+    "DEPENDENCY_MISSING",
+    `Module "${by}" depends on "${id}", which is not registered`,
+    {
+      hint: `register "${id}" before starting "${by}"`,
+      details: { id: by, missing: id },
+    },
+  );
 }
 
 function checkVersion(wantedBy: ModuleDefinition, definition: ModuleDefinition): void {
@@ -77,15 +81,23 @@ function checkVersion(wantedBy: ModuleDefinition, definition: ModuleDefinition):
   // Registered versions are known to be valid.
   if (range === "*" || satisfies(version, range)) return;
   const by = wantedBy.metadata.id;
-  throw new KeelsonError("DEPENDENCY_MISSING", `Module "${by}" depends on "${id}" ${range}, but ${version} is registered`, {
-    hint: `register a version of "${id}" that fits ${range}`,
-    details: { id: by, missing: id, range, version },
-  });
+  throw new KeelsonError(
+    "DEPENDENCY_MISSING",
+    `Module "${by}" depends on "${id}" ${range}, but ${version} is registered`,
+    {
+      hint: `register a version of "${id}" that fits ${range}`,
+      details: { id: by, missing: id, range, version },
+    },
+  );
 }
 
 function cycle(path: readonly string[]): KeelsonError {
-  return new KeelsonError("DEPENDENCY_CYCLE", `Modules depend on each other in a circle: ${path.join(" → ")}`, {
-    hint: "remove one of these dependencies",
-    details: { cycle: path },
-  });
+  return new KeelsonError(
+    "DEPENDENCY_CYCLE",
+    `Modules depend on each other in a circle: ${path.join(" → ")}`,
+    {
+      hint: "remove one of these dependencies",
+      details: { cycle: path },
+    },
+  );
 }

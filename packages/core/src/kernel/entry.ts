@@ -98,7 +98,10 @@ export class Entry implements CallMeter {
   }
 
   createLifecycle(definition: ModuleDefinition): Lifecycle {
-    const lifecycle: Lifecycle = new Lifecycle(definition, new LifecycleLink(this, this.#host, () => lifecycle));
+    const lifecycle: Lifecycle = new Lifecycle(
+      definition,
+      new LifecycleLink(this, this.#host, () => lifecycle),
+    );
     return lifecycle;
   }
 
@@ -199,13 +202,16 @@ export class Entry implements CallMeter {
       },
       onEvent: (run) => this.#onEvent(run),
       // While calls park nobody serves, and that is not the module's fault.
-      health: (signal) => (this.parked === undefined ? this.health(signal) : Promise.resolve({ healthy: true })),
+      health: (signal) =>
+        this.parked === undefined ? this.health(signal) : Promise.resolve({ healthy: true }),
     };
   }
 
   #onEvent(run: (event: SupervisedEvent) => void): Disposable {
     this.#listeners = [...(this.#listeners ?? []), run];
-    return { [Symbol.dispose]: () => void (this.#listeners = this.#listeners?.filter((other) => other !== run)) };
+    return {
+      [Symbol.dispose]: () => void (this.#listeners = this.#listeners?.filter((other) => other !== run)),
+    };
   }
 
   /** The health of the version that serves; absent functions mean healthy. */
@@ -225,7 +231,11 @@ export class Entry implements CallMeter {
     const frame = new CallFrame(router, this.id, "health", undefined, undefined, now, deadline, signal);
     const answer = module.health(frame);
     if (!isPromise(answer)) return answer;
-    return (await frame.settle(life, answer as unknown as PromiseLike<Value>, uncounted)) as unknown as Health;
+    return (await frame.settle(
+      life,
+      answer as unknown as PromiseLike<Value>,
+      uncounted,
+    )) as unknown as Health;
   }
 
   ended(ms: number, error: KeelsonError | undefined): void {
@@ -259,13 +269,21 @@ export class Entry implements CallMeter {
     generation: number,
     error: KeelsonError | undefined,
   ): void {
-    const data: Record<string, Value> = { id: this.id, from, to, generation, version: lifecycle.definition.metadata.version };
+    const data: Record<string, Value> = {
+      id: this.id,
+      from,
+      to,
+      generation,
+      version: lifecycle.definition.metadata.version,
+    };
     if (error !== undefined) data["error"] = { code: error.code, message: error.message };
     this.#host.publish(topics[to], data);
     if (lifecycle !== this.#active || this.reloading !== undefined) return;
     // A stop that failed was a stop all the same: nobody should start the module again for it.
-    if (from === "stopping" || (to === "stopped" && from === "failed")) this.#emit({ type: "stopped", by: this.#stopper });
-    else if (to === "initializing" || (to === "starting" && from === "initialized")) this.#emit({ type: "starting" });
+    if (from === "stopping" || (to === "stopped" && from === "failed"))
+      this.#emit({ type: "stopped", by: this.#stopper });
+    else if (to === "initializing" || (to === "starting" && from === "initialized"))
+      this.#emit({ type: "starting" });
     else if (to === "running") this.#emit({ type: "started" });
   }
 
@@ -294,7 +312,11 @@ export class Entry implements CallMeter {
     let counter = this.#errors.get(error.code);
     if (counter === undefined) {
       this.#metrics ??= this.#host.metrics.scoped({ module: this.id });
-      counter = this.#metrics.counter("keelson_call_errors_total", { help: "Calls that failed, by code." }, { code: error.code });
+      counter = this.#metrics.counter(
+        "keelson_call_errors_total",
+        { help: "Calls that failed, by code." },
+        { code: error.code },
+      );
       this.#errors.set(error.code, counter);
     }
     counter.add();
@@ -384,7 +406,12 @@ class LifecycleLink implements LifecycleHost, ContextSource {
     return this.#host.phases.run(phase, this.#lifecycle().definition.metadata);
   }
 
-  onTransition(from: ModuleState, to: ModuleState, generation: number, error: KeelsonError | undefined): void {
+  onTransition(
+    from: ModuleState,
+    to: ModuleState,
+    generation: number,
+    error: KeelsonError | undefined,
+  ): void {
     this.#entry.transitioned(this.#lifecycle(), from, to, generation, error);
   }
 

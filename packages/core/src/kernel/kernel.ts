@@ -80,12 +80,24 @@ class KeelsonKernel implements Kernel {
     const { clock, random, log } = platform;
     this.platform = platform;
     this.metrics = createMetrics();
-    this.#bus = createBus({ clock, random, log, metrics: this.metrics, logCapacity: options.logCapacity ?? DEFAULTS.logCapacity });
+    this.#bus = createBus({
+      clock,
+      random,
+      log,
+      metrics: this.metrics,
+      logCapacity: options.logCapacity ?? DEFAULTS.logCapacity,
+    });
     this.bus = createBusDoor(this.#bus, { source: "host", live: true });
     this.#hooks = createHooks({ clock, log, metrics: this.metrics });
     this.#deadlines = new DeadlineQueue(clock, false, true);
-    this.#router = new Router(this.#entries, clock, this.#deadlines, options.callTimeoutMs ?? DEFAULTS.callTimeoutMs);
-    for (const loader of [nativeLoader, processLoader, ...(options.loaders ?? [])]) this.#loaders.set(loader.kind, loader);
+    this.#router = new Router(
+      this.#entries,
+      clock,
+      this.#deadlines,
+      options.callTimeoutMs ?? DEFAULTS.callTimeoutMs,
+    );
+    for (const loader of [nativeLoader, processLoader, ...(options.loaders ?? [])])
+      this.#loaders.set(loader.kind, loader);
     // What ends after a shutdown that ran out of time has nobody left to tell.
     const publish = (topic: string, data: Value): void => {
       if (!this.#over) this.#bus.publish(topic, data);
@@ -96,7 +108,13 @@ class KeelsonKernel implements Kernel {
       publish("module.warning", { id, code: error.code, message: error.message });
     };
     this.#phases = new Phases((phase, { id }, error) => {
-      this.metrics.counter("keelson_phase_failures_total", { help: "Lifecycle hooks that failed without being critical." }, { phase }).add();
+      this.metrics
+        .counter(
+          "keelson_phase_failures_total",
+          { help: "Lifecycle hooks that failed without being critical." },
+          { phase },
+        )
+        .add();
       publish("module.phase_failed", { id, phase, code: error.code, message: error.message });
     });
     this.#supervisor = createSupervisor({
@@ -156,7 +174,11 @@ class KeelsonKernel implements Kernel {
     const entry = new Entry(definition, this.#entryHost);
     this.#entries.set(entry.id, entry);
     this.#supervise(entry);
-    this.#entryHost.publish("module.loaded", { id: entry.id, version: metadata.version, kind: metadata.kind });
+    this.#entryHost.publish("module.loaded", {
+      id: entry.id,
+      version: metadata.version,
+      kind: metadata.kind,
+    });
     const after = this.#phases.run("post-load", metadata);
     if (after === undefined) return;
     try {
@@ -203,7 +225,10 @@ class KeelsonKernel implements Kernel {
 
   async start(...ids: readonly string[]): Promise<void> {
     this.#checkOpen();
-    const order = startOrder(ids.length === 0 ? [...this.#entries.keys()] : ids, (id) => this.#entries.get(id)?.definition);
+    const order = startOrder(
+      ids.length === 0 ? [...this.#entries.keys()] : ids,
+      (id) => this.#entries.get(id)?.definition,
+    );
     const starts = new Map<string, Promise<void>>();
     for (const { metadata, depends } of order) {
       const entry = this.#entries.get(metadata.id) as Entry;
@@ -218,16 +243,24 @@ class KeelsonKernel implements Kernel {
     await allOf(starts);
   }
 
-  async #startAfter(entry: Entry, before: readonly string[], starts: ReadonlyMap<string, Promise<void>>): Promise<void> {
+  async #startAfter(
+    entry: Entry,
+    before: readonly string[],
+    starts: ReadonlyMap<string, Promise<void>>,
+  ): Promise<void> {
     for (const id of before) {
       try {
         await starts.get(id);
       } catch (cause) {
-        throw new KeelsonError("DEPENDENCY_FAILED", `Module "${entry.id}" was not started: "${id}", which it depends on, failed`, {
-          hint: `see the cause; start("${entry.id}") tries both again`,
-          details: { id: entry.id, failed: id },
-          cause,
-        });
+        throw new KeelsonError(
+          "DEPENDENCY_FAILED",
+          `Module "${entry.id}" was not started: "${id}", which it depends on, failed`,
+          {
+            hint: `see the cause; start("${entry.id}") tries both again`,
+            details: { id: entry.id, failed: id },
+            cause,
+          },
+        );
       }
     }
     this.#checkOpen();
@@ -250,7 +283,8 @@ class KeelsonKernel implements Kernel {
       const entry = this.#entries.get(id) as Entry;
       // What never ran and what has ended needs no stop, and nobody has to wait for it.
       if (waitFor.length === 0 && entry.atRest) return;
-      const stop = waitFor.length === 0 ? stopEntry(entry) : Promise.allSettled(waitFor).then(() => stopEntry(entry));
+      const stop =
+        waitFor.length === 0 ? stopEntry(entry) : Promise.allSettled(waitFor).then(() => stopEntry(entry));
       if (waitFor.length === 0 && entry.atRest) {
         onStopped?.(id);
         return;
@@ -291,10 +325,14 @@ class KeelsonKernel implements Kernel {
     const next = definition ?? entry.definition;
     checkDefinition(next);
     if (next.metadata.id !== id) {
-      throw invalid(`"${id}" cannot be replaced by "${next.metadata.id}"`, "a new version keeps its id; register() another module instead");
+      throw invalid(
+        `"${id}" cannot be replaced by "${next.metadata.id}"`,
+        "a new version keeps its id; register() another module instead",
+      );
     }
     this.#checkDependents(next);
-    if (next.depends !== undefined && entry.state === "running") await this.start(...Object.keys(next.depends));
+    if (next.depends !== undefined && entry.state === "running")
+      await this.start(...Object.keys(next.depends));
     await reload(entry, next, this.#reloadHost);
   }
 
@@ -303,7 +341,10 @@ class KeelsonKernel implements Kernel {
     if (entry === undefined) throw unknownModule(id);
     const { metadata } = entry.definition;
     const errors: KeelsonError[] = [];
-    const take = (error: unknown): void => void errors.push(asKeelsonError(error, "MODULE_FAILED", `Module "${id}" could not be unloaded cleanly`));
+    const take = (error: unknown): void =>
+      void errors.push(
+        asKeelsonError(error, "MODULE_FAILED", `Module "${id}" could not be unloaded cleanly`),
+      );
     await this.#phases.run("pre-unload", metadata);
     entry.refuse(removed(id));
     for (const [other, stop] of this.#stopAll([id])) {
@@ -339,7 +380,10 @@ class KeelsonKernel implements Kernel {
     try {
       return await entry.health();
     } catch (error) {
-      return { healthy: false, message: asKeelsonError(error, "UNHEALTHY", "the health check failed").message };
+      return {
+        healthy: false,
+        message: asKeelsonError(error, "UNHEALTHY", "the health check failed").message,
+      };
     }
   }
 
@@ -385,7 +429,8 @@ class KeelsonKernel implements Kernel {
     const up = new Set<string>();
     const refusal = closed();
     for (const entry of this.#entries.values()) entry.refuse(refusal);
-    for (const { id, state } of this.#entries.values()) if (state !== "loaded" && state !== "stopped") up.add(id);
+    for (const { id, state } of this.#entries.values())
+      if (state !== "loaded" && state !== "stopped") up.add(id);
     const onStopped = (id: string): void => {
       if (up.delete(id)) terminated.push(id);
     };
@@ -396,7 +441,10 @@ class KeelsonKernel implements Kernel {
           await this.#entries.get(id)?.retired();
           onStopped(id);
         } catch (error) {
-          errors.push({ id, error: asKeelsonError(error, "MODULE_FAILED", `Module "${id}" could not be stopped`) });
+          errors.push({
+            id,
+            error: asKeelsonError(error, "MODULE_FAILED", `Module "${id}" could not be stopped`),
+          });
         }
       }),
     );
@@ -406,7 +454,11 @@ class KeelsonKernel implements Kernel {
         if (errors.some((failure) => failure.id === id)) continue;
         errors.push({
           id,
-          error: new KeelsonError("STOP_TIMEOUT", `Module "${id}" was not stopped within the shutdown's ${timeoutMs} ms`, { details: { id, timeoutMs } }),
+          error: new KeelsonError(
+            "STOP_TIMEOUT",
+            `Module "${id}" was not stopped within the shutdown's ${timeoutMs} ms`,
+            { details: { id, timeoutMs } },
+          ),
         });
       }
     }
@@ -436,7 +488,10 @@ class KeelsonKernel implements Kernel {
     const plain = (list: readonly ProcessInfo[]): Value => list.map(({ pid, command }) => ({ pid, command }));
     this.#bus.publish("kernel.reclaimed", { ended: plain(ended), orphans: plain(orphans) });
     for (const { pid, command } of orphans) {
-      this.platform.log.write("warn", "A process that a dead host had left behind could not be ended", { pid, command });
+      this.platform.log.write("warn", "A process that a dead host had left behind could not be ended", {
+        pid,
+        command,
+      });
     }
   }
 
@@ -469,12 +524,23 @@ class KeelsonKernel implements Kernel {
   /** A new version must still fit what its dependents ask for. */
   #checkDependents(next: ModuleDefinition): void {
     for (const id of dependents(this.#definitions()).get(next.metadata.id) ?? []) {
-      startOrder([id], (wanted) => (wanted === next.metadata.id ? next : this.#entries.get(wanted)?.definition));
+      startOrder([id], (wanted) =>
+        wanted === next.metadata.id ? next : this.#entries.get(wanted)?.definition,
+      );
     }
   }
 
   #observe(): void {
-    const states: readonly ModuleState[] = ["loaded", "initializing", "initialized", "starting", "running", "stopping", "stopped", "failed"];
+    const states: readonly ModuleState[] = [
+      "loaded",
+      "initializing",
+      "initialized",
+      "starting",
+      "running",
+      "stopping",
+      "stopped",
+      "failed",
+    ];
     for (const state of states) {
       this.metrics.observe("gauge", "keelson_modules", { help: "Modules by state." }, { state }, () => {
         let count = 0;
@@ -482,11 +548,17 @@ class KeelsonKernel implements Kernel {
         return count;
       });
     }
-    this.metrics.observe("counter", "keelson_restarts_total", { help: "Restarts by supervisors, of the modules registered now." }, {}, () => {
-      let count = 0;
-      for (const entry of this.#entries.values()) count += entry.view?.()?.restarts ?? 0;
-      return count;
-    });
+    this.metrics.observe(
+      "counter",
+      "keelson_restarts_total",
+      { help: "Restarts by supervisors, of the modules registered now." },
+      {},
+      () => {
+        let count = 0;
+        for (const entry of this.#entries.values()) count += entry.view?.()?.restarts ?? 0;
+        return count;
+      },
+    );
   }
 }
 
@@ -505,19 +577,31 @@ async function stopReloading(entry: Entry, reloading: NonNullable<Entry["reloadi
 /** Waits for all, then throws the first failure; the others stand in its details. */
 async function allOf(work: ReadonlyMap<string, Promise<void>>): Promise<void> {
   const failures: { id: string; error: unknown }[] = [];
-  for (const [id, promise] of work) await promise.catch((error: unknown) => void failures.push({ id, error }));
+  for (const [id, promise] of work)
+    await promise.catch((error: unknown) => void failures.push({ id, error }));
   const [first] = failures;
   if (first === undefined) return;
   if (failures.length === 1 || !isKeelsonError(first.error)) throw first.error;
   const { code, details, hint } = first.error;
   // The hint stands at the end of a message, and is to stand there again.
-  const message = hint === undefined ? first.error.message : first.error.message.replace(`\n  hint: ${hint}`, "");
-  const failed = failures.map(({ id, error }) => ({ id, code: isKeelsonError(error) ? error.code : "INTERNAL" }));
-  throw new KeelsonError(code, `${message}\n  and ${failures.length - 1} more: ${failed.slice(1).map(({ id }) => id).join(", ")}`, {
-    ...(hint === undefined ? {} : { hint }),
-    details: { ...details, failed },
-    cause: first.error,
-  });
+  const message =
+    hint === undefined ? first.error.message : first.error.message.replace(`\n  hint: ${hint}`, "");
+  const failed = failures.map(({ id, error }) => ({
+    id,
+    code: isKeelsonError(error) ? error.code : "INTERNAL",
+  }));
+  throw new KeelsonError(
+    code,
+    `${message}\n  and ${failures.length - 1} more: ${failed
+      .slice(1)
+      .map(({ id }) => id)
+      .join(", ")}`,
+    {
+      ...(hint === undefined ? {} : { hint }),
+      details: { ...details, failed },
+      cause: first.error,
+    },
+  );
 }
 
 /** The processes that errors name as surviving, each once. */
@@ -526,14 +610,17 @@ function orphansIn(errors: readonly KeelsonError[]): readonly ProcessInfo[] {
   for (const error of errors) {
     for (let at: unknown = error; isKeelsonError(at); at = at.cause) {
       const { orphans } = (at.details ?? {}) as { orphans?: readonly ProcessInfo[] };
-      for (const orphan of at.code === "PROCESS_SURVIVED" ? (orphans ?? []) : []) found.set(orphan.pid, orphan);
+      for (const orphan of at.code === "PROCESS_SURVIVED" ? (orphans ?? []) : [])
+        found.set(orphan.pid, orphan);
     }
   }
   return [...found.values()];
 }
 
 function closed(): KeelsonError {
-  return new KeelsonError("KERNEL_CLOSED", "The kernel is shutting down or shut down", { hint: "create a new kernel" });
+  return new KeelsonError("KERNEL_CLOSED", "The kernel is shutting down or shut down", {
+    hint: "create a new kernel",
+  });
 }
 
 function removed(id: string): KeelsonError {

@@ -31,13 +31,16 @@ export async function loadDefinition(
       details: { path: url.pathname },
     });
   }
-  if (stat.kind === "folder") return fromManifest(new URL("manifest.json", withSlash(url)), loaders, platform, files);
+  if (stat.kind === "folder")
+    return fromManifest(new URL("manifest.json", withSlash(url)), loaders, platform, files);
   if (url.pathname.endsWith(".json")) return fromManifest(url, loaders, platform, files);
   return fromBareFile(url, loaders, platform);
 }
 
 function toUrl(source: string, files: Files): URL {
-  return /^[a-z][a-z0-9+.-]+:/i.test(source) && URL.canParse(source) ? new URL(source) : files.resolve(source);
+  return /^[a-z][a-z0-9+.-]+:/i.test(source) && URL.canParse(source)
+    ? new URL(source)
+    : files.resolve(source);
 }
 
 function withSlash(url: URL): URL {
@@ -52,12 +55,17 @@ async function fromManifest(
 ): Promise<ModuleDefinition> {
   const manifest = parseManifest(await files.read(url), { source: url.pathname });
   const loader = loaders.get(manifest.kind);
-  if (loader === undefined) throw unknownKind(`Plugin "${manifest.id}" is of kind "${manifest.kind}"`, loaders);
+  if (loader === undefined)
+    throw unknownKind(`Plugin "${manifest.id}" is of kind "${manifest.kind}"`, loaders);
   if (manifest.integrity !== undefined && loader.verifiesIntegrity !== true) {
-    throw new KeelsonError("UNSUPPORTED", `Plugin "${manifest.id}" declares an integrity, which nothing checks for the kind "${manifest.kind}"`, {
-      hint: "remove `integrity`, and check the files before they are loaded",
-      details: { id: manifest.id, kind: manifest.kind },
-    });
+    throw new KeelsonError(
+      "UNSUPPORTED",
+      `Plugin "${manifest.id}" declares an integrity, which nothing checks for the kind "${manifest.kind}"`,
+      {
+        hint: "remove `integrity`, and check the files before they are loaded",
+        details: { id: manifest.id, kind: manifest.kind },
+      },
+    );
   }
   if (manifest.entry !== undefined) await stayInside(manifest, url, files);
   return withManifest(await loader.load(manifest, url, platform), manifest);
@@ -68,10 +76,14 @@ async function stayInside(manifest: Manifest, url: URL, files: Files): Promise<v
   const entry = new URL(manifest.entry ?? "", url);
   const [folder, real] = await Promise.all([files.real(new URL(".", url)), files.real(entry)]);
   if (real.href.startsWith(withSlash(folder).href)) return;
-  throw new KeelsonError("INVALID_MANIFEST", `The entry of "${manifest.id}" leads out of the plugin's folder`, {
-    hint: "put the file into the folder of the manifest",
-    details: { id: manifest.id, entry: manifest.entry },
-  });
+  throw new KeelsonError(
+    "INVALID_MANIFEST",
+    `The entry of "${manifest.id}" leads out of the plugin's folder`,
+    {
+      hint: "put the file into the folder of the manifest",
+      details: { id: manifest.id, entry: manifest.entry },
+    },
+  );
 }
 
 async function fromBareFile(
@@ -82,7 +94,8 @@ async function fromBareFile(
   const file = url.pathname.slice(url.pathname.lastIndexOf("/") + 1);
   const ending = file.slice(file.lastIndexOf("."));
   const loader = [...loaders.values()].find(({ extensions = [] }) => extensions.includes(ending));
-  if (loader === undefined) throw unknownKind(`Nothing loads files that end in "${ending}" (${file})`, loaders);
+  if (loader === undefined)
+    throw unknownKind(`Nothing loads files that end in "${ending}" (${file})`, loaders);
   const name = decodeURIComponent(file.slice(0, -ending.length));
   const manifest = parseManifest({
     apiVersion: "keelson/v1",
@@ -98,7 +111,11 @@ async function fromBareFile(
 
 /** The nearest thing to `name` that is a module id. */
 function idFrom(name: string): string {
-  const id = name.toLowerCase().replace(/[^a-z0-9._-]+/g, "-").replace(/^[^a-z0-9]+/, "").slice(0, 64);
+  const id = name
+    .toLowerCase()
+    .replace(/[^a-z0-9._-]+/g, "-")
+    .replace(/^[^a-z0-9]+/, "")
+    .slice(0, 64);
   return id === "" ? "plugin" : id;
 }
 

@@ -13,7 +13,9 @@ export function addManifestHooks(
 ): void {
   for (const { type, name, method = name, priority } of requests) {
     const options = priority === undefined ? {} : { priority };
-    if (type === "filter") registry.filter(name, (value, ...args) => call(method, { kind: "filter", value, args }), options);
-    else registry.action(name, async (...args) => void (await call(method, { kind: "action", args })), options);
+    if (type === "filter")
+      registry.filter(name, (value, ...args) => call(method, { kind: "filter", value, args }), options);
+    else
+      registry.action(name, async (...args) => void (await call(method, { kind: "action", args })), options);
   }
 }

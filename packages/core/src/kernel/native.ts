@@ -27,9 +27,23 @@ export interface NativeModuleOptions extends Omit<ModuleDefinition, "metadata" |
  * @throws KeelsonError `INVALID_OPTIONS` is left to register()
  */
 export function nativeModule(options: NativeModuleOptions): ModuleDefinition {
-  const { id, name = id, version = "0.0.0", description, methods, init, start, stop, health, create, ...rest } = options;
+  const {
+    id,
+    name = id,
+    version = "0.0.0",
+    description,
+    methods,
+    init,
+    start,
+    stop,
+    health,
+    create,
+    ...rest
+  } = options;
   const metadata: ModuleMetadata =
-    description === undefined ? { id, name, version, kind: "native" } : { id, name, version, kind: "native", description };
+    description === undefined
+      ? { id, name, version, kind: "native" }
+      : { id, name, version, kind: "native", description };
   // Assigned one by one: thousands of modules are registered at once.
   const parts: { -readonly [Part in keyof Module]: Module[Part] } = {};
   if (init !== undefined) parts.init = init;

@@ -28,21 +28,33 @@ export class ParkedCalls {
    */
   async wait(deadline: number, signal: AbortSignal | undefined): Promise<void> {
     if (this.#waiting.size >= this.#max) {
-      throw new KeelsonError("MODULE_NOT_RUNNING", `Module "${this.#id}" is being replaced and ${this.#max} calls wait already`, {
-        hint: "try again in a moment, or raise maxParked",
-        details: { id: this.#id },
-      });
+      throw new KeelsonError(
+        "MODULE_NOT_RUNNING",
+        `Module "${this.#id}" is being replaced and ${this.#max} calls wait already`,
+        {
+          hint: "try again in a moment, or raise maxParked",
+          details: { id: this.#id },
+        },
+      );
     }
     const deferred = new Deferred();
     const waitedFrom = this.#clock.now();
     const onAbort = (): void =>
-      deferred.reject(new KeelsonError("ABORTED", `The call of "${this.#id}" was aborted by its caller`, { cause: signal?.reason }));
+      deferred.reject(
+        new KeelsonError("ABORTED", `The call of "${this.#id}" was aborted by its caller`, {
+          cause: signal?.reason,
+        }),
+      );
     const onDeadline = (): void => {
       const timeoutMs = Math.round(deadline - waitedFrom);
       deferred.reject(
-        new KeelsonError("DEADLINE_EXCEEDED", `Module "${this.#id}" was not replaced within the call's ${timeoutMs} ms`, {
-          details: { id: this.#id, timeoutMs },
-        }),
+        new KeelsonError(
+          "DEADLINE_EXCEEDED",
+          `Module "${this.#id}" was not replaced within the call's ${timeoutMs} ms`,
+          {
+            details: { id: this.#id, timeoutMs },
+          },
+        ),
       );
     };
     const timer = deadline === Infinity ? undefined : this.#deadlines.add(deadline, onDeadline);

@@ -41,9 +41,12 @@ export async function reconcile(
     }
   };
   const needed = withDependencies(wanted, find);
-  const surplus = kernel.list().filter(({ metadata, state }) => !needed.has(metadata.id) && state !== "loaded" && state !== "stopped");
+  const surplus = kernel
+    .list()
+    .filter(({ metadata, state }) => !needed.has(metadata.id) && state !== "loaded" && state !== "stopped");
   // One after the other: stopping one also stops its dependents, which may be surplus themselves.
-  for (const { metadata } of surplus) await attempt(metadata.id, report.removed, () => kernel.stop(metadata.id));
+  for (const { metadata } of surplus)
+    await attempt(metadata.id, report.removed, () => kernel.stop(metadata.id));
   const changed: string[] = [];
   for (const [id, definition] of wanted) {
     const before = find(id);

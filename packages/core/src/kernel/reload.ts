@@ -103,15 +103,22 @@ async function bringUp(entry: Entry, candidate: Lifecycle): Promise<void> {
   await candidate.start();
   const health = await entry.checkHealth(candidate);
   if (health?.healthy === true) return;
-  throw new KeelsonError("UNHEALTHY", `The new version of "${entry.id}" is not healthy: ${health?.message ?? "no reason given"}`, {
-    details: { id: entry.id, version: candidate.definition.metadata.version },
-  });
+  throw new KeelsonError(
+    "UNHEALTHY",
+    `The new version of "${entry.id}" is not healthy: ${health?.message ?? "no reason given"}`,
+    {
+      details: { id: entry.id, version: candidate.definition.metadata.version },
+    },
+  );
 }
 
 /** Puts the candidate in place; refused if it has died since its health was seen. */
 function takeOver(entry: Entry, candidate: Lifecycle, host: ReloadHost): Lifecycle {
   if (candidate.state !== "running") {
-    throw candidate.error ?? new KeelsonError("MODULE_FAILED", `The new version of "${entry.id}" ended before it could serve`);
+    throw (
+      candidate.error ??
+      new KeelsonError("MODULE_FAILED", `The new version of "${entry.id}" ended before it could serve`)
+    );
   }
   const old = entry.swap(candidate);
   host.onSwap(entry);
@@ -123,17 +130,29 @@ async function giveUp(entry: Entry, candidate: Lifecycle, host: ReloadHost): Pro
   await candidate.stop().catch((error: unknown) => host.onFailure(entry.id, error as KeelsonError));
 }
 
-function failed(entry: Entry, candidate: Lifecycle, thrown: unknown, serving: boolean, host: ReloadHost): KeelsonError {
+function failed(
+  entry: Entry,
+  candidate: Lifecycle,
+  thrown: unknown,
+  serving: boolean,
+  host: ReloadHost,
+): KeelsonError {
   const cause = asKeelsonError(thrown, "MODULE_FAILED", `The new version of "${entry.id}" did not come up`);
   const { version } = candidate.definition.metadata;
   const details = { id: entry.id, version, serving, cause: cause.code };
   host.publish("module.reload_failed", { ...details, error: { code: cause.code, message: cause.message } });
-  const then = serving ? `version ${entry.definition.metadata.version} serves on` : "the old version does not serve either";
-  return new KeelsonError("RELOAD_FAILED", `"${entry.id}" ${version} did not come up: ${cause.message}\n  ${then}`, {
-    hint: `see the cause, mend the new version and reload("${entry.id}", definition) again`,
-    details,
-    cause,
-  });
+  const then = serving
+    ? `version ${entry.definition.metadata.version} serves on`
+    : "the old version does not serve either";
+  return new KeelsonError(
+    "RELOAD_FAILED",
+    `"${entry.id}" ${version} did not come up: ${cause.message}\n  ${then}`,
+    {
+      hint: `see the cause, mend the new version and reload("${entry.id}", definition) again`,
+      details,
+      cause,
+    },
+  );
 }
 
 function told(entry: Entry, old: Lifecycle, host: ReloadHost): void {

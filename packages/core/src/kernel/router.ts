@@ -19,7 +19,12 @@ export class Router implements CallRouter {
   readonly #entries: ReadonlyMap<string, Entry>;
   readonly #timeoutMs: number;
 
-  constructor(entries: ReadonlyMap<string, Entry>, clock: Clock, deadlines: DeadlineQueue, timeoutMs: number) {
+  constructor(
+    entries: ReadonlyMap<string, Entry>,
+    clock: Clock,
+    deadlines: DeadlineQueue,
+    timeoutMs: number,
+  ) {
     this.#entries = entries;
     this.clock = clock;
     this.deadlines = deadlines;
@@ -79,7 +84,12 @@ export class Router implements CallRouter {
     throw error;
   }
 
-  async *stream(id: string, method: string, payload: Value, options: CallOptions | undefined): AsyncGenerator<Value> {
+  async *stream(
+    id: string,
+    method: string,
+    payload: Value,
+    options: CallOptions | undefined,
+  ): AsyncGenerator<Value> {
     const entry = this.#entries.get(id);
     if (entry === undefined) throw unknownModule(id);
     if (options !== undefined && !isTime(options.timeoutMs)) throw noTime(options.timeoutMs);
@@ -95,7 +105,11 @@ export class Router implements CallRouter {
       iterator = life.module.stream(frame)[Symbol.asyncIterator]();
       for (;;) {
         if (hold.error !== undefined) throw hold.error;
-        const step = (await frame.settle(life, iterator.next() as unknown as PromiseLike<Value>, uncounted)) as unknown as IteratorResult<Value>;
+        const step = (await frame.settle(
+          life,
+          iterator.next() as unknown as PromiseLike<Value>,
+          uncounted,
+        )) as unknown as IteratorResult<Value>;
         if (step.done === true) break;
         yield step.value;
       }
@@ -182,7 +196,8 @@ function noMethod(id: string, method: string): KeelsonError {
 function notRunning(entry: Entry): KeelsonError {
   const { id, state } = entry;
   return new KeelsonError("MODULE_NOT_RUNNING", `Module "${id}" is ${state} and takes no calls`, {
-    hint: state === "failed" ? `see the cause, then start("${id}") again` : `call start("${id}") and wait for it`,
+    hint:
+      state === "failed" ? `see the cause, then start("${id}") again` : `call start("${id}") and wait for it`,
     details: { id, state },
     ...(entry.active.error === undefined ? {} : { cause: entry.active.error }),
   });

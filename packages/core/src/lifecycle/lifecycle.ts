@@ -178,11 +178,15 @@ export class Lifecycle {
 
   /** A start while the last generation may be alive: refused, and told as an exit so that a supervisor counts it. */
   #refuseUndead(cause: KeelsonError): void {
-    const error = new KeelsonError("STOP_TIMEOUT", `Module "${this.#id}" cannot start: its last generation may still be alive`, {
-      hint: "unload it, or end what survived; a stopped module starts again once its last generation is surely gone",
-      details: { id: this.#id },
-      cause,
-    });
+    const error = new KeelsonError(
+      "STOP_TIMEOUT",
+      `Module "${this.#id}" cannot start: its last generation may still be alive`,
+      {
+        hint: "unload it, or end what survived; a stopped module starts again once its last generation is surely gone",
+        details: { id: this.#id },
+        cause,
+      },
+    );
     this.#settleUp(error);
     this.#host.onExit({ reason: "crash", error });
   }
@@ -257,7 +261,15 @@ export class Lifecycle {
       life,
       "start",
       () => this.#host.phase("pre-start"),
-      () => this.#step(life, "start", begin, () => this.#step(life, "start", () => this.#host.phase("post-start"), () => this.#started(life))),
+      () =>
+        this.#step(life, "start", begin, () =>
+          this.#step(
+            life,
+            "start",
+            () => this.#host.phase("post-start"),
+            () => this.#started(life),
+          ),
+        ),
     );
   }
 
@@ -293,11 +305,16 @@ export class Lifecycle {
       return;
     }
     if (this.#state === "running" && exit.reason === "normal") {
-      this.#enter("end", undefined, () => void this.#end(life, () => exit.error ?? this.#notRunning("ended by itself")));
+      this.#enter(
+        "end",
+        undefined,
+        () => void this.#end(life, () => exit.error ?? this.#notRunning("ended by itself")),
+      );
       this.#host.onExit(exit);
       return;
     }
-    const error = exit.error ?? new KeelsonError("MODULE_FAILED", `Module "${this.#id}" ended while ${this.#state}`);
+    const error =
+      exit.error ?? new KeelsonError("MODULE_FAILED", `Module "${this.#id}" ended while ${this.#state}`);
     this.#fail(life, exit.reason === "normal" ? "end" : "crash", error);
   }
 
@@ -332,7 +349,11 @@ export class Lifecycle {
     const then = (failure: Failure): void => {
       const error = failure === undefined ? undefined : this.#wrap(failure.thrown, "stop");
       if (error?.code === "STOP_TIMEOUT" || error?.code === "PROCESS_SURVIVED") this.#undead ??= error;
-      this.#release(life, done, error ?? (before === undefined ? undefined : this.#wrap(before.thrown, "stop")));
+      this.#release(
+        life,
+        done,
+        error ?? (before === undefined ? undefined : this.#wrap(before.thrown, "stop")),
+      );
     };
     if (isPromise(stopped)) void stopped.then(then);
     else then(stopped);
@@ -421,7 +442,8 @@ export class Lifecycle {
       this.#undead = late;
       this.#host.onFailure(late);
       void undone.then((errors) => {
-        if (this.#undead === late && !errors.some(({ code }) => code === "PROCESS_SURVIVED")) this.#undead = undefined;
+        if (this.#undead === late && !errors.some(({ code }) => code === "PROCESS_SURVIVED"))
+          this.#undead = undefined;
       });
     }
   }

@@ -20,10 +20,17 @@ export class Phases {
   }
 
   add(phase: Phase, hook: PhaseHook, options: PhaseOptions = {}): Disposable {
-    const registered: Registered = { hook, priority: options.priority ?? 0, critical: options.critical ?? false };
+    const registered: Registered = {
+      hook,
+      priority: options.priority ?? 0,
+      critical: options.critical ?? false,
+    };
     // Copied on write, so that a run under way keeps its list.
     const before = this.#hooks.get(phase) ?? [];
-    this.#hooks.set(phase, [...before, registered].sort((a, b) => b.priority - a.priority));
+    this.#hooks.set(
+      phase,
+      [...before, registered].sort((a, b) => b.priority - a.priority),
+    );
     return {
       [Symbol.dispose]: () => {
         const rest = (this.#hooks.get(phase) ?? []).filter((other) => other !== registered);

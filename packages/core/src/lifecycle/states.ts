@@ -27,9 +27,33 @@ const abort: Reaction = { do: "enter", to: "stopping", aborts: true };
  * module's own exits. An exit while stopping is what the stop was for.
  */
 export const transitions: Readonly<Record<ModuleState, Readonly<Record<Trigger, Reaction>>>> = {
-  loaded: { init: enter("initializing"), start: begin, stop: nothing, done: nothing, error: nothing, crash: nothing, end: nothing },
-  stopped: { init: enter("initializing"), start: begin, stop: nothing, done: nothing, error: nothing, crash: nothing, end: nothing },
-  failed: { init: enter("initializing"), start: begin, stop: enter("stopped"), done: nothing, error: nothing, crash: nothing, end: nothing },
+  loaded: {
+    init: enter("initializing"),
+    start: begin,
+    stop: nothing,
+    done: nothing,
+    error: nothing,
+    crash: nothing,
+    end: nothing,
+  },
+  stopped: {
+    init: enter("initializing"),
+    start: begin,
+    stop: nothing,
+    done: nothing,
+    error: nothing,
+    crash: nothing,
+    end: nothing,
+  },
+  failed: {
+    init: enter("initializing"),
+    start: begin,
+    stop: enter("stopped"),
+    done: nothing,
+    error: nothing,
+    crash: nothing,
+    end: nothing,
+  },
   initializing: {
     init: join,
     start: { do: "join", then: "starting" },
@@ -79,7 +103,9 @@ export const transitions: Readonly<Record<ModuleState, Readonly<Record<Trigger, 
 
 /** The requests that `state` does not refuse. */
 export function allowedIn(state: ModuleState): readonly Trigger[] {
-  return (["init", "start", "stop"] as const).filter((trigger) => transitions[state][trigger].do !== "refuse");
+  return (["init", "start", "stop"] as const).filter(
+    (trigger) => transitions[state][trigger].do !== "refuse",
+  );
 }
 
 /** The error of a refused request: names the state, what was asked for, and what is allowed. */

@@ -88,7 +88,11 @@ export class DeadlineQueue {
   #arm(at: number): void {
     this.#timer?.[Symbol.dispose]();
     this.#timerAt = at;
-    this.#timer = this.#clock.after(Math.max(0, at - this.#clock.now()), () => this.#fire(), this.#background);
+    this.#timer = this.#clock.after(
+      Math.max(0, at - this.#clock.now()),
+      () => this.#fire(),
+      this.#background,
+    );
   }
 
   #disarm(): void {

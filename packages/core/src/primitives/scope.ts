@@ -22,7 +22,12 @@ export class UndoScope implements Scope {
   }
 
   add<T extends Disposable | AsyncDisposable>(resource: T): T {
-    this.defer(() => (Symbol.asyncDispose in resource ? resource[Symbol.asyncDispose]() : resource[Symbol.dispose]()) as MaybePromise<void>);
+    this.defer(
+      () =>
+        (Symbol.asyncDispose in resource
+          ? resource[Symbol.asyncDispose]()
+          : resource[Symbol.dispose]()) as MaybePromise<void>,
+    );
     return resource;
   }
 

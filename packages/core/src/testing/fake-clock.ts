@@ -29,7 +29,8 @@ export function createFakeClock(wall = 1_700_000_000_000): FakeClock {
   const first = (): Timer | undefined => {
     let best: Timer | undefined;
     for (const timer of timers) {
-      if (best === undefined || timer.at < best.at || (timer.at === best.at && timer.order < best.order)) best = timer;
+      if (best === undefined || timer.at < best.at || (timer.at === best.at && timer.order < best.order))
+        best = timer;
     }
     return best;
   };

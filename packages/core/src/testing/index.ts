@@ -1,5 +1,11 @@
 export { createFakeClock, settle, type FakeClock } from "./fake-clock.ts";
-export { createFakeProcesses, type FakePipe, type FakeProcess, type FakeProcesses, type FakeScript } from "./fake-processes.ts";
+export {
+  createFakeProcesses,
+  type FakePipe,
+  type FakeProcess,
+  type FakeProcesses,
+  type FakeScript,
+} from "./fake-processes.ts";
 export { createMemoryFiles, type MemoryFiles } from "./memory-files.ts";
 export {
   createMemoryLog,

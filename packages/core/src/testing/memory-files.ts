@@ -38,7 +38,9 @@ export function createMemoryFiles(now: () => number = () => 0): MemoryFiles {
     async list(url) {
       if (!isFolder(url)) throw missing(url);
       const base = folder(url);
-      const names = [...files.keys()].filter((key) => key.startsWith(base)).map((key) => key.slice(base.length));
+      const names = [...files.keys()]
+        .filter((key) => key.startsWith(base))
+        .map((key) => key.slice(base.length));
       return [...new Set(names.map((name) => name.split("/")[0] as string))].sort();
     },
     async remove(url) {

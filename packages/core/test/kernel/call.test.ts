@@ -9,7 +9,9 @@ const never = (): Promise<never> => new Promise(() => {});
 describe("invoke", () => {
   test("answers what the module answers, value or promise, and counts it", async () => {
     const { kernel } = testKernel();
-    await kernel.register(nativeModule({ id: "a", methods: { now: () => 1, later: async () => 2, nothing: () => undefined } }));
+    await kernel.register(
+      nativeModule({ id: "a", methods: { now: () => 1, later: async () => 2, nothing: () => undefined } }),
+    );
     await kernel.start("a");
     expect(await kernel.invoke("a", "now")).toBe(1);
     expect(await kernel.invoke("a", "later")).toBe(2);
@@ -25,7 +27,12 @@ describe("invoke", () => {
     expect(error.hint).toContain('start("a")');
   });
 
-  test.each([["undefined", undefined], ["a string", "no"], ["an error", new Error("no")], ["null", null]])(
+  test.each([
+    ["undefined", undefined],
+    ["a string", "no"],
+    ["an error", new Error("no")],
+    ["null", null],
+  ])(
     "a handler that throws %s is CALL_FAILED, with the cause and an event, and the kernel goes on",
     async (_, thrown) => {
       const { kernel } = testKernel();
@@ -64,7 +71,9 @@ describe("invoke", () => {
   test("a call that takes too long is DEADLINE_EXCEEDED, its signal fires, and no timer is left", async () => {
     const { kernel, platform } = testKernel();
     let seen: Call | undefined;
-    await kernel.register(nativeModule({ id: "a", methods: { hang: (call) => ((seen = call), void call.signal, never()) } }));
+    await kernel.register(
+      nativeModule({ id: "a", methods: { hang: (call) => ((seen = call), void call.signal, never()) } }),
+    );
     await kernel.start("a");
     const failed = errorOf(kernel.invoke("a", "hang", undefined, { timeoutMs: 50 }));
     await platform.clock.advance(49);
@@ -94,8 +103,14 @@ describe("invoke", () => {
     const { signal } = controller;
     const add = signal.addEventListener.bind(signal);
     const remove = signal.removeEventListener.bind(signal);
-    signal.addEventListener = ((...args: Parameters<typeof add>) => (listeners++, add(...args))) as typeof add;
-    signal.removeEventListener = ((...args: Parameters<typeof remove>) => (listeners--, remove(...args))) as typeof remove;
+    signal.addEventListener = ((...args: Parameters<typeof add>) => (
+      listeners++,
+      add(...args)
+    )) as typeof add;
+    signal.removeEventListener = ((...args: Parameters<typeof remove>) => (
+      listeners--,
+      remove(...args)
+    )) as typeof remove;
     await kernel.invoke("a", "quick", undefined, { signal });
     expect(listeners).toBe(0);
     const failed = errorOf(kernel.invoke("a", "hang", undefined, { signal }));
@@ -109,13 +124,20 @@ describe("invoke", () => {
   test("a call inside a call gets at most its parent's time and ends with it", async () => {
     const { kernel, platform } = testKernel();
     let inner: Call | undefined;
-    await kernel.register(nativeModule({ id: "in", methods: { hang: (call) => ((inner = call), void call.signal, never()) } }));
     await kernel.register(
-      nativeModule({ id: "out", methods: { go: (call) => call.invoke("in", "hang", undefined, { timeoutMs: 10_000 }) } }),
+      nativeModule({ id: "in", methods: { hang: (call) => ((inner = call), void call.signal, never()) } }),
+    );
+    await kernel.register(
+      nativeModule({
+        id: "out",
+        methods: { go: (call) => call.invoke("in", "hang", undefined, { timeoutMs: 10_000 }) },
+      }),
     );
     await kernel.start();
     const controller = new AbortController();
-    const failed = errorOf(kernel.invoke("out", "go", undefined, { timeoutMs: 100, signal: controller.signal }));
+    const failed = errorOf(
+      kernel.invoke("out", "go", undefined, { timeoutMs: 100, signal: controller.signal }),
+    );
     await settle();
     expect(inner?.parent?.module).toBe("out");
     expect(inner?.deadline).toBe(platform.clock.now() + 100);
@@ -139,7 +161,12 @@ describe("invoke", () => {
 describe("invokeSync", () => {
   test("gives the value at once, and WOULD_BLOCK for a promise", async () => {
     const { kernel } = testKernel();
-    await kernel.register(nativeModule({ id: "a", methods: { now: () => 1, later: async () => 2, nested: (call) => call.invokeSync("a", "now") } }));
+    await kernel.register(
+      nativeModule({
+        id: "a",
+        methods: { now: () => 1, later: async () => 2, nested: (call) => call.invokeSync("a", "now") },
+      }),
+    );
     await kernel.start("a");
     expect(kernel.invokeSync("a", "now")).toBe(1);
     expect(kernel.invokeSync("a", "nested")).toBe(1);

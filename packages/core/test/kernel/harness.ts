@@ -22,9 +22,17 @@ export function testKernel(options: Partial<KernelOptions> = {}): { kernel: Kern
 }
 
 /** A native module of one method, `echo`, that answers its payload with its version. */
-export function echo(id: string, options: Partial<NativeModuleOptions> = {}): ReturnType<typeof nativeModule> {
+export function echo(
+  id: string,
+  options: Partial<NativeModuleOptions> = {},
+): ReturnType<typeof nativeModule> {
   const version = options.version ?? "1.0.0";
-  return nativeModule({ id, version, methods: { echo: ({ payload }) => ({ version, payload }) }, ...options });
+  return nativeModule({
+    id,
+    version,
+    methods: { echo: ({ payload }) => ({ version, payload }) },
+    ...options,
+  });
 }
 
 export async function errorOf(promise: Promise<unknown>): Promise<KeelsonError> {

@@ -12,11 +12,21 @@ const shout: ModuleLoader = {
     return nativeModule({
       id: manifest.id,
       version: manifest.version,
-      methods: { shout: () => text.toUpperCase(), title: ({ payload }) => `${String((payload as { value: string }).value)}!` },
+      methods: {
+        shout: () => text.toUpperCase(),
+        title: ({ payload }) => `${String((payload as { value: string }).value)}!`,
+      },
     });
   },
 };
-const manifest = { apiVersion: "keelson/v1", id: "a", name: "A", version: "1.2.3", kind: "shout", entry: "a.shout" };
+const manifest = {
+  apiVersion: "keelson/v1",
+  id: "a",
+  name: "A",
+  version: "1.2.3",
+  kind: "shout",
+  entry: "a.shout",
+};
 
 test("a kind that core does not know plugs in by its loader, with a manifest, a folder, or a bare file", async () => {
   const { kernel, platform } = testKernel({ loaders: [shout] });
@@ -33,7 +43,10 @@ test("a kind that core does not know plugs in by its loader, with a manifest, a 
 
 test("filters that a manifest asks for call the module's method while it runs", async () => {
   const { kernel, platform } = testKernel({ loaders: [shout] });
-  platform.files.put("/p/manifest.json", JSON.stringify({ ...manifest, hooks: [{ type: "filter", name: "title" }] }));
+  platform.files.put(
+    "/p/manifest.json",
+    JSON.stringify({ ...manifest, hooks: [{ type: "filter", name: "title" }] }),
+  );
   platform.files.put("/p/a.shout", "hello");
   const plugin = await kernel.load("/p");
   expect(await kernel.hooks.applyFilters("title", "hi")).toBe("hi!");

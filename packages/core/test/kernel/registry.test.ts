@@ -102,7 +102,11 @@ describe("dependencies", () => {
     await kernel.register(echo("a", { depends: { b: "^2.0.0" } }));
     expect((await errorOf(kernel.start("a"))).details).toMatchObject({ missing: "b" });
     await kernel.register(echo("b", { version: "1.9.0" }));
-    expect((await errorOf(kernel.start("a"))).details).toMatchObject({ missing: "b", range: "^2.0.0", version: "1.9.0" });
+    expect((await errorOf(kernel.start("a"))).details).toMatchObject({
+      missing: "b",
+      range: "^2.0.0",
+      version: "1.9.0",
+    });
   });
 
   test("a dependency that fails leaves its dependents unstarted, with the cause", async () => {
@@ -131,7 +135,11 @@ describe("dependencies", () => {
     const count = 10_000;
     for (let n = 0; n < count; n++) {
       await kernel.register(
-        nativeModule({ id: `m${n}`, stop: () => void stopped.push(n), ...(n === 0 ? {} : { depends: { [`m${n - 1}`]: "*" } }) }),
+        nativeModule({
+          id: `m${n}`,
+          stop: () => void stopped.push(n),
+          ...(n === 0 ? {} : { depends: { [`m${n - 1}`]: "*" } }),
+        }),
       );
     }
     await kernel.start(`m${count - 1}`);
@@ -177,7 +185,16 @@ describe("phases", () => {
   test("run around every operation, higher priority first", async () => {
     const { kernel } = testKernel();
     const seen: string[] = [];
-    for (const phase of ["pre-load", "post-load", "pre-start", "post-start", "pre-stop", "post-stop", "pre-unload", "post-unload"] as const) {
+    for (const phase of [
+      "pre-load",
+      "post-load",
+      "pre-start",
+      "post-start",
+      "pre-stop",
+      "post-stop",
+      "pre-unload",
+      "post-unload",
+    ] as const) {
       kernel.phase(phase, () => void seen.push(`${phase} low`), { priority: 1 });
       kernel.phase(phase, async () => void seen.push(`${phase} high`), { priority: 2 });
     }
@@ -185,10 +202,16 @@ describe("phases", () => {
     await kernel.start("a");
     await kernel.unload("a");
     expect(seen).toEqual(
-      ["pre-load", "post-load", "pre-start", "post-start", "pre-unload", "pre-stop", "post-stop", "post-unload"].flatMap((phase) => [
-        `${phase} high`,
-        `${phase} low`,
-      ]),
+      [
+        "pre-load",
+        "post-load",
+        "pre-start",
+        "post-start",
+        "pre-unload",
+        "pre-stop",
+        "post-stop",
+        "post-unload",
+      ].flatMap((phase) => [`${phase} high`, `${phase} low`]),
     );
   });
 
@@ -271,14 +294,21 @@ describe("shutdown", () => {
     const { kernel } = testKernel();
     const order: string[] = [];
     await kernel.register(nativeModule({ id: "base", stop: () => void order.push("base") }));
-    await kernel.register(nativeModule({ id: "app", depends: { base: "*" }, stop: () => void order.push("app") }));
+    await kernel.register(
+      nativeModule({ id: "app", depends: { base: "*" }, stop: () => void order.push("app") }),
+    );
     await kernel.register(echo("idle"));
     await kernel.start("app");
     const [report, same] = await Promise.all([kernel.shutdown(), kernel.shutdown()]);
     expect(report).toBe(same);
     expect(order).toEqual(["app", "base"]);
     expect(report).toEqual({ terminated: ["app", "base"], orphans: [], errors: [] });
-    for (const work of [kernel.start("base"), kernel.register(echo("new")), kernel.init("base"), kernel.reconcile([])]) {
+    for (const work of [
+      kernel.start("base"),
+      kernel.register(echo("new")),
+      kernel.init("base"),
+      kernel.reconcile([]),
+    ]) {
       expect((await errorOf(work)).code).toBe("KERNEL_CLOSED");
     }
   });
@@ -297,7 +327,9 @@ describe("shutdown", () => {
 
   test("is bounded by its own time-out", async () => {
     const { kernel, platform } = testKernel();
-    await kernel.register(nativeModule({ id: "hung", deadlines: { stopMs: 60_000 }, stop: () => new Promise(() => {}) }));
+    await kernel.register(
+      nativeModule({ id: "hung", deadlines: { stopMs: 60_000 }, stop: () => new Promise(() => {}) }),
+    );
     await kernel.start();
     const shutdown = kernel.shutdown({ timeoutMs: 100 });
     await platform.clock.advance(100);

@@ -22,25 +22,34 @@ describe.each([
     await kernel.start("a");
     await kernel.reload("a", echo("a", { version: "2.0.0", overlap }));
     expect(await kernel.invoke("a", "echo", 1)).toEqual({ version: "2.0.0", payload: 1 });
-    expect(kernel.list()).toMatchObject([{ state: "running", generation: 2, metadata: { version: "2.0.0" } }]);
-    expect(kernel.events().filter(({ topic }) => topic === "module.reloaded")).toMatchObject([{ data: { from: "1.0.0", to: "2.0.0" } }]);
+    expect(kernel.list()).toMatchObject([
+      { state: "running", generation: 2, metadata: { version: "2.0.0" } },
+    ]);
+    expect(kernel.events().filter(({ topic }) => topic === "module.reloaded")).toMatchObject([
+      { data: { from: "1.0.0", to: "2.0.0" } },
+    ]);
   });
 
-  test.each(brokenWays)("a version that %s never serves: RELOAD_FAILED, the old one serves on", async (_how, broken) => {
-    const { kernel } = testKernel();
-    await kernel.register(echo("a", { overlap }));
-    await kernel.start("a");
-    const error = await errorOf(kernel.reload("a", echo("a", { version: "2.0.0", overlap, ...broken })));
-    expect(error).toMatchObject({ code: "RELOAD_FAILED", details: { version: "2.0.0", serving: true } });
-    expect(await kernel.invoke("a", "echo")).toMatchObject({ version: "1.0.0" });
-    expect(kernel.state("a")).toBe("running");
-  });
+  test.each(brokenWays)(
+    "a version that %s never serves: RELOAD_FAILED, the old one serves on",
+    async (_how, broken) => {
+      const { kernel } = testKernel();
+      await kernel.register(echo("a", { overlap }));
+      await kernel.start("a");
+      const error = await errorOf(kernel.reload("a", echo("a", { version: "2.0.0", overlap, ...broken })));
+      expect(error).toMatchObject({ code: "RELOAD_FAILED", details: { version: "2.0.0", serving: true } });
+      expect(await kernel.invoke("a", "echo")).toMatchObject({ version: "1.0.0" });
+      expect(kernel.state("a")).toBe("running");
+    },
+  );
 
   test("a version that hangs in its start is given up at its deadline", async () => {
     const { kernel, platform } = testKernel();
     await kernel.register(echo("a", { overlap }));
     await kernel.start("a");
-    const failed = errorOf(kernel.reload("a", echo("a", { version: "2.0.0", overlap, start: () => new Promise(() => {}) })));
+    const failed = errorOf(
+      kernel.reload("a", echo("a", { version: "2.0.0", overlap, start: () => new Promise(() => {}) })),
+    );
     const during = kernel.invoke("a", "echo", "during");
     await platform.clock.advance(10_000);
     expect((await failed).code).toBe("RELOAD_FAILED");
@@ -62,7 +71,10 @@ describe.each([
     await kernel.start("a");
     const before = Array.from({ length: 10 }, () => kernel.invoke("a", "slow"));
     const startGate = new Deferred();
-    const reloaded = kernel.reload("a", slow("2.0.0", () => startGate.promise));
+    const reloaded = kernel.reload(
+      "a",
+      slow("2.0.0", () => startGate.promise),
+    );
     await settle();
     const during = Array.from({ length: 10 }, () => kernel.invoke("a", "quick"));
     await settle();
@@ -102,7 +114,10 @@ describe.each([
     const { kernel } = testKernel();
     await kernel.register(echo("a", { overlap }));
     await kernel.start("a");
-    await Promise.all([kernel.reload("a", echo("a", { version: "2.0.0", overlap })), kernel.reload("a", echo("a", { version: "3.0.0", overlap }))]);
+    await Promise.all([
+      kernel.reload("a", echo("a", { version: "2.0.0", overlap })),
+      kernel.reload("a", echo("a", { version: "3.0.0", overlap })),
+    ]);
     expect(await kernel.invoke("a", "echo")).toMatchObject({ version: "3.0.0" });
     expect(kernel.list()[0]?.generation).toBe(3);
   });
@@ -111,7 +126,9 @@ describe.each([
     const { kernel } = testKernel();
     await kernel.register(echo("a", { overlap }));
     await kernel.start("a");
-    const failed = errorOf(kernel.reload("a", echo("a", { version: "2.0.0", overlap, start: () => new Promise(() => {}) })));
+    const failed = errorOf(
+      kernel.reload("a", echo("a", { version: "2.0.0", overlap, start: () => new Promise(() => {}) })),
+    );
     await settle();
     await kernel.stop("a");
     expect((await failed).code).toBe("RELOAD_FAILED");
@@ -154,7 +171,10 @@ describe("reload", () => {
     await kernel.register(echo("a", { overlap: false }));
     await kernel.start("a");
     const gate = new Deferred();
-    const reloaded = kernel.reload("a", echo("a", { version: "2.0.0", overlap: false, start: () => gate.promise }));
+    const reloaded = kernel.reload(
+      "a",
+      echo("a", { version: "2.0.0", overlap: false, start: () => gate.promise }),
+    );
     await settle();
     const late = errorOf(kernel.invoke("a", "echo", 1, { timeoutMs: 100 }));
     const patient = kernel.invoke("a", "echo", 2);
@@ -186,7 +206,9 @@ describe("reload", () => {
     await kernel.register(echo("base"));
     await kernel.register(echo("app", { depends: { base: "^1.0.0" } }));
     await kernel.start("app");
-    expect((await errorOf(kernel.reload("base", echo("base", { version: "2.0.0" })))).code).toBe("DEPENDENCY_MISSING");
+    expect((await errorOf(kernel.reload("base", echo("base", { version: "2.0.0" })))).code).toBe(
+      "DEPENDENCY_MISSING",
+    );
     expect(kernel.list()[0]?.generation).toBe(1);
   });
 
@@ -208,7 +230,16 @@ describe("reload", () => {
       }),
     );
     await kernel.start("a");
-    const error = await errorOf(kernel.reload("a", echo("a", { version: "2.0.0", overlap: false, start: () => Promise.reject(new Error("new is broken")) })));
+    const error = await errorOf(
+      kernel.reload(
+        "a",
+        echo("a", {
+          version: "2.0.0",
+          overlap: false,
+          start: () => Promise.reject(new Error("new is broken")),
+        }),
+      ),
+    );
     expect(error).toMatchObject({ code: "RELOAD_FAILED", details: { serving: false } });
     expect(kernel.state("a")).toBe("failed");
     const report = await kernel.shutdown();
@@ -218,7 +249,9 @@ describe("reload", () => {
   test("the old version's calls drain before it stops; those beyond the drain time are ended", async () => {
     const { kernel, platform } = testKernel({ drainMs: 1_000 });
     let stopped = false;
-    await kernel.register(echo("a", { methods: { hang: () => new Promise(() => {}) }, stop: () => void (stopped = true) }));
+    await kernel.register(
+      echo("a", { methods: { hang: () => new Promise(() => {}) }, stop: () => void (stopped = true) }),
+    );
     await kernel.start("a");
     const failed = errorOf(kernel.invoke("a", "hang", undefined, { timeoutMs: 60_000 }));
     await kernel.reload("a", echo("a", { version: "2.0.0" }));
@@ -240,9 +273,15 @@ test("200 reloads under load, half of them to broken versions: no call is lost",
         version,
         overlap,
         methods: {
-          work: ({ payload }) => new Promise((resolve) => platform.clock.after((payload as number) % 7, () => resolve([payload ?? null, version]))),
+          work: ({ payload }) =>
+            new Promise((resolve) =>
+              platform.clock.after((payload as number) % 7, () => resolve([payload ?? null, version])),
+            ),
         },
-        start: () => new Promise((resolve, reject) => platform.clock.after(3, () => (broken ? reject(new Error("broken")) : resolve()))),
+        start: () =>
+          new Promise((resolve, reject) =>
+            platform.clock.after(3, () => (broken ? reject(new Error("broken")) : resolve())),
+          ),
       });
     let good = "1.0.0";
     await Promise.all([kernel.register(make(good, false)), settle()]);

@@ -9,7 +9,9 @@ const backoff = { initialMs: 100, factor: 2, maxMs: 1_000, jitter: 0 };
 test("a module that crashes is started again after its backoff, in a new generation, and takes nothing with it", async () => {
   const { kernel, platform } = testKernel();
   let context: ModuleContext | undefined;
-  await kernel.register(echo("a", { restart: { policy: "on-failure", backoff }, start: (given) => void (context = given) }));
+  await kernel.register(
+    echo("a", { restart: { policy: "on-failure", backoff }, start: (given) => void (context = given) }),
+  );
   await kernel.register(echo("sibling"));
   await kernel.start();
   context?.exited({ reason: "crash" });
@@ -19,14 +21,16 @@ test("a module that crashes is started again after its backoff, in a new generat
   await platform.clock.advance(100);
   expect(await kernel.invoke("a", "echo")).toBeDefined();
   expect(kernel.list()[0]).toMatchObject({ generation: 2, supervisor: { state: "healthy", restarts: 1 } });
-  expect(kernel.transitions().map(({ from, to }) => `${from}→${to}`)).toEqual([
-    "undefined→starting",
-    "starting→healthy",
-    "healthy→failed",
-    "failed→restarting",
-    "restarting→starting",
-    "starting→healthy",
-  ].filter((step) => kernel.transitions().some(({ from, to }) => `${from}→${to}` === step)));
+  expect(kernel.transitions().map(({ from, to }) => `${from}→${to}`)).toEqual(
+    [
+      "undefined→starting",
+      "starting→healthy",
+      "healthy→failed",
+      "failed→restarting",
+      "restarting→starting",
+      "starting→healthy",
+    ].filter((step) => kernel.transitions().some(({ from, to }) => `${from}→${to}` === step)),
+  );
   expect(kernel.metrics.text()).toContain("keelson_restarts_total 1");
 });
 
@@ -53,9 +57,14 @@ test("stop() on a failed module cancels the pending restart", async () => {
 test("stop() cancels the restart of a module that had ended normally, and of one that was unhealthy", async () => {
   const { kernel, platform } = testKernel();
   let context: ModuleContext | undefined;
-  await kernel.register(echo("ends", { restart: { policy: "always", backoff }, start: (given) => void (context = given) }));
   await kernel.register(
-    echo("sick", { restart: { policy: "on-failure", backoff, health: { everyMs: 10, failures: 1 } }, health: () => ({ healthy: false }) }),
+    echo("ends", { restart: { policy: "always", backoff }, start: (given) => void (context = given) }),
+  );
+  await kernel.register(
+    echo("sick", {
+      restart: { policy: "on-failure", backoff, health: { everyMs: 10, failures: 1 } },
+      health: () => ({ healthy: false }),
+    }),
   );
   await kernel.start();
   context?.exited({ reason: "normal" });
@@ -112,10 +121,16 @@ test("past its intensity the supervisor gives up and says so", async () => {
 });
 
 test("a normal end restarts only under the policy always", async () => {
-  for (const [policy, generation] of [["never", 1], ["on-failure", 1], ["always", 2]] as const) {
+  for (const [policy, generation] of [
+    ["never", 1],
+    ["on-failure", 1],
+    ["always", 2],
+  ] as const) {
     const { kernel, platform } = testKernel();
     let context: ModuleContext | undefined;
-    await kernel.register(echo("a", { restart: { policy, backoff }, start: (given) => void (context = given) }));
+    await kernel.register(
+      echo("a", { restart: { policy, backoff }, start: (given) => void (context = given) }),
+    );
     await kernel.start("a");
     context?.exited({ reason: "normal" });
     await platform.clock.advance(100);
@@ -166,7 +181,9 @@ test("a health check may take as long as its own timeoutMs says", async () => {
 test("after shutdown nothing restarts", async () => {
   const { kernel, platform } = testKernel();
   let context: ModuleContext | undefined;
-  await kernel.register(echo("a", { restart: { policy: "always", backoff }, start: (given) => void (context = given) }));
+  await kernel.register(
+    echo("a", { restart: { policy: "always", backoff }, start: (given) => void (context = given) }),
+  );
   await kernel.start("a");
   context?.exited({ reason: "crash" });
   await kernel.shutdown();
@@ -180,8 +197,17 @@ test("a broken version that is rolled back does not use up the restarts", async 
   const restart = { policy: "on-failure", backoff } as const;
   await kernel.register(echo("a", { restart, overlap: false }));
   await kernel.start("a");
-  await errorOf(kernel.reload("a", echo("a", { version: "2.0.0", restart, overlap: false, start: () => Promise.reject(new Error("no")) })));
+  await errorOf(
+    kernel.reload(
+      "a",
+      echo("a", { version: "2.0.0", restart, overlap: false, start: () => Promise.reject(new Error("no")) }),
+    ),
+  );
   await settle();
   await platform.clock.advance(60_000);
-  expect(kernel.list()[0]).toMatchObject({ state: "running", metadata: { version: "1.0.0" }, supervisor: { restarts: 0, state: "healthy" } });
+  expect(kernel.list()[0]).toMatchObject({
+    state: "running",
+    metadata: { version: "1.0.0" },
+    supervisor: { restarts: 0, state: "healthy" },
+  });
 });

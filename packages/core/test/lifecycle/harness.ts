@@ -28,7 +28,10 @@ export interface TestContext extends LifeContext {
   closed: boolean;
 }
 
-export function createHarness(module: Module | (() => MaybePromise<Module>), options: Partial<ModuleDefinition> = {}): Harness {
+export function createHarness(
+  module: Module | (() => MaybePromise<Module>),
+  options: Partial<ModuleDefinition> = {},
+): Harness {
   const clock = createFakeClock();
   const deadlines = new DeadlineQueue(clock);
   let generation = 0;

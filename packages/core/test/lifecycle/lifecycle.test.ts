@@ -51,7 +51,10 @@ describe("the way up", () => {
     const h = createHarness({});
     await h.lifecycle.start();
     const error = await h.lifecycle.init().catch((thrown: unknown) => thrown as KeelsonError);
-    expect(error).toMatchObject({ code: "ILLEGAL_TRANSITION", details: { state: "running", trigger: "init", allowed: ["start", "stop"] } });
+    expect(error).toMatchObject({
+      code: "ILLEGAL_TRANSITION",
+      details: { state: "running", trigger: "init", allowed: ["start", "stop"] },
+    });
   });
 
   test("create() is called once for each generation", async () => {
@@ -66,23 +69,26 @@ describe("the way up", () => {
 });
 
 describe("a start that fails", () => {
-  test.each(["init", "start"] as const)("an error in %s leads to failed, and undoes what was added, last first, before start() rejects", async (step) => {
-    const undone: number[] = [];
-    const h = createHarness({
-      [step]: (context: Parameters<NonNullable<Module["init"]>>[0]) => {
-        context.scope.defer(() => void undone.push(1));
-        context.scope.defer(async () => {
-          await settle();
-          undone.push(2);
-        });
-        throw undefined;
-      },
-    });
-    expect(await codeOf(h.lifecycle.start())).toBe("MODULE_FAILED");
-    expect(undone).toEqual([2, 1]);
-    expect(h.lifecycle.state).toBe("failed");
-    expect(h.exits).toMatchObject([{ reason: "crash", error: { code: "MODULE_FAILED" } }]);
-  });
+  test.each(["init", "start"] as const)(
+    "an error in %s leads to failed, and undoes what was added, last first, before start() rejects",
+    async (step) => {
+      const undone: number[] = [];
+      const h = createHarness({
+        [step]: (context: Parameters<NonNullable<Module["init"]>>[0]) => {
+          context.scope.defer(() => void undone.push(1));
+          context.scope.defer(async () => {
+            await settle();
+            undone.push(2);
+          });
+          throw undefined;
+        },
+      });
+      expect(await codeOf(h.lifecycle.start())).toBe("MODULE_FAILED");
+      expect(undone).toEqual([2, 1]);
+      expect(h.lifecycle.state).toBe("failed");
+      expect(h.exits).toMatchObject([{ reason: "crash", error: { code: "MODULE_FAILED" } }]);
+    },
+  );
 
   test.each([
     ["init", "INIT_TIMEOUT", 10_000],

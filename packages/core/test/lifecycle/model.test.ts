@@ -19,7 +19,8 @@ const operation = fc.oneof(
 /** All steps that the table allows, whatever leads to them. */
 const legal = new Set<string>();
 for (const [from, reactions] of Object.entries(transitions)) {
-  for (const reaction of Object.values(reactions)) if (reaction.do === "enter") legal.add(`${from}→${reaction.to}`);
+  for (const reaction of Object.values(reactions))
+    if (reaction.do === "enter") legal.add(`${from}→${reaction.to}`);
 }
 
 test("whatever is asked for and however slow or broken the module is, every step is in the table and nothing is left", async () => {

@@ -38,7 +38,9 @@ test("a deadline that throws does not keep the others from running", async () =>
 test("whatever is added and cancelled, exactly those not cancelled run, none early", async () => {
   await fc.assert(
     fc.asyncProperty(
-      fc.array(fc.record({ ms: fc.nat(100), cancel: fc.option(fc.nat(50)), wait: fc.nat(20) }), { maxLength: 200 }),
+      fc.array(fc.record({ ms: fc.nat(100), cancel: fc.option(fc.nat(50)), wait: fc.nat(20) }), {
+        maxLength: 200,
+      }),
       async (steps) => {
         const clock = createFakeClock();
         const queue = new DeadlineQueue(clock);

@@ -51,7 +51,8 @@ export function shapeOf(
   hidden: ReadonlySet<string> = new Set(),
 ): ModuleShape {
   const exports = new Map<string, WebAssembly.ImportExportKind>();
-  for (const { name, kind } of WebAssembly.Module.exports(module)) if (!hidden.has(name)) exports.set(name, kind);
+  for (const { name, kind } of WebAssembly.Module.exports(module))
+    if (!hidden.has(name)) exports.set(name, kind);
   return { exports, imports: WebAssembly.Module.imports(module), outline };
 }
 

@@ -222,7 +222,11 @@ export class Governor {
       if (meta.memoryBytes !== undefined) memoryPeakBytes += meta.memoryBytes - attached.roomBytes;
     }
     const end = this.#running ? this.#clock.now() : this.#end;
-    return { fuel: this.#stop ? this.#fuelAtStop : this.#used(), cpuMs: end - this.#start - this.#stolen, memoryPeakBytes };
+    return {
+      fuel: this.#stop ? this.#fuelAtStop : this.#used(),
+      cpuMs: end - this.#start - this.#stolen,
+      memoryPeakBytes,
+    };
   }
 
   /** Units of fuel that the run in progress has left; Infinity when fuel is not limited. */

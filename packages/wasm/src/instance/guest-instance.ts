@@ -71,7 +71,12 @@ export function createGuestInstance(
   if (main !== undefined) host.memory = new GuestMemory(main);
   const others = memories.filter((memory) => memory !== main).map((memory) => new GuestMemory(memory));
   const watchBytes = blueprint.capped ? Infinity : blueprint.maxMemoryBytes;
-  const limits: CallLimits = { fuel: metered?.fuel, cpuMs: metered?.cpuMs, deadline: undefined, signal: undefined };
+  const limits: CallLimits = {
+    fuel: metered?.fuel,
+    cpuMs: metered?.cpuMs,
+    deadline: undefined,
+    signal: undefined,
+  };
   // A host function of the host's own may abort the caller's signal; without one nothing can, while the guest holds the thread.
   const watchesSignal = blueprint.imports !== undefined;
   const instance = new GuestInstance(host, others, watchBytes, release, governor, limits, watchesSignal);
@@ -250,9 +255,13 @@ class GuestInstance implements Instance {
 /** A stop with the place where it happened; what a guest said before counts no more than that it was stopped. */
 function stoppedIn(place: TrapPlace, error: KeelsonError): KeelsonError {
   const kind = error.code === "STACK_EXHAUSTED" ? { kind: "stack" satisfies TrapKind } : {};
-  return new KeelsonError(error.code, `${place.module}: ${place.method} was stopped: ${error.message.split("\n", 1)[0]}`, {
-    ...(error.hint === undefined ? {} : { hint: error.hint }),
-    details: { ...error.details, ...place, ...kind },
-    cause: error.cause,
-  });
+  return new KeelsonError(
+    error.code,
+    `${place.module}: ${place.method} was stopped: ${error.message.split("\n", 1)[0]}`,
+    {
+      ...(error.hint === undefined ? {} : { hint: error.hint }),
+      details: { ...error.details, ...place, ...kind },
+      cause: error.cause,
+    },
+  );
 }

@@ -63,7 +63,8 @@ export class CoreModule implements WasmModule {
     const live = liveInstances(context.platform);
     live.take(context.id, this.#settings.maxInstances);
     try {
-      const governor = blueprint.metered && new Governor({ clock: context.clock, thread: threadOf(context.platform) });
+      const governor =
+        blueprint.metered && new Governor({ clock: context.clock, thread: threadOf(context.platform) });
       return createGuestInstance(blueprint, context, governor, () => live.give());
     } catch (error) {
       live.give();
@@ -72,9 +73,12 @@ export class CoreModule implements WasmModule {
   }
 
   /** From source to compiled module: read, verify, cap, meter, compile. */
-  async #compile(context: ModuleContext): Promise<CompiledModule & { readonly capped: boolean; readonly meta: MeterMeta | undefined }> {
+  async #compile(
+    context: ModuleContext,
+  ): Promise<CompiledModule & { readonly capped: boolean; readonly meta: MeterMeta | undefined }> {
     const { source, compiled, within, integrity } = this.#settings;
-    if (compiled !== undefined) return { module: compiled, outline: undefined, notes: new Map(), capped: false, meta: undefined };
+    if (compiled !== undefined)
+      return { module: compiled, outline: undefined, notes: new Map(), capped: false, meta: undefined };
     const { bytes, origin } = await readSource(source as BinarySource, context.platform, within);
     if (integrity !== undefined) await verifyIntegrity(bytes, integrity, origin);
     const steps = stepsFor(this.#settings);

@@ -50,21 +50,27 @@ async function stopped(work: Promise<unknown>): Promise<KeelsonError> {
 }
 
 describe("a guest that loops for ever is stopped in the host's own thread", () => {
-  test.each(["spin", "spin-br-table", "spin-memory", "spin-calls", "spin-catch"])("%s, at its call's deadline", async (method) => {
-    const kernel = await open({ source: HOSTILE });
-    const error = await stopped(kernel.invoke("guest", method, undefined, { timeoutMs: 30 }));
-    expect(error).toMatchObject({ code: "DEADLINE_EXCEEDED", details: { module: "guest", method } });
-    expect(await kernel.invoke("guest", "fine")).toBe(42);
-  });
+  test.each(["spin", "spin-br-table", "spin-memory", "spin-calls", "spin-catch"])(
+    "%s, at its call's deadline",
+    async (method) => {
+      const kernel = await open({ source: HOSTILE });
+      const error = await stopped(kernel.invoke("guest", method, undefined, { timeoutMs: 30 }));
+      expect(error).toMatchObject({ code: "DEADLINE_EXCEEDED", details: { module: "guest", method } });
+      expect(await kernel.invoke("guest", "fine")).toBe(42);
+    },
+  );
 
-  test.each(["exact", "deadline"] as const)("at its cpuMs, metering %s, and the error carries what it used", async (metering) => {
-    const kernel = await open({ source: HOSTILE, metering, limits: { cpuMs: 20 } });
-    const error = await stopped(kernel.invoke("guest", "spin"));
-    expect(error).toMatchObject({ code: "DEADLINE_EXCEEDED", details: { limit: "cpuMs", value: 20 } });
-    const { usage } = error.details as { usage: { cpuMs: number; fuel: number } };
-    expect(usage.cpuMs).toBeGreaterThanOrEqual(20);
-    expect(usage.fuel).toBeGreaterThan(0);
-  });
+  test.each(["exact", "deadline"] as const)(
+    "at its cpuMs, metering %s, and the error carries what it used",
+    async (metering) => {
+      const kernel = await open({ source: HOSTILE, metering, limits: { cpuMs: 20 } });
+      const error = await stopped(kernel.invoke("guest", "spin"));
+      expect(error).toMatchObject({ code: "DEADLINE_EXCEEDED", details: { limit: "cpuMs", value: 20 } });
+      const { usage } = error.details as { usage: { cpuMs: number; fuel: number } };
+      expect(usage.cpuMs).toBeGreaterThanOrEqual(20);
+      expect(usage.fuel).toBeGreaterThan(0);
+    },
+  );
 
   test("at its fuel, the same on every run", async () => {
     const kernel = await open({ source: HOSTILE, limits: { fuel: 100_000 } });
@@ -78,10 +84,21 @@ describe("a guest that loops for ever is stopped in the host's own thread", () =
   });
 
   test("in its start function, and in _initialize", async () => {
-    for (const text of ["(module (func $s (loop br 0)) (start $s))", `(module (func (export "_initialize") (loop br 0)))`]) {
+    for (const text of [
+      "(module (func $s (loop br 0)) (start $s))",
+      `(module (func (export "_initialize") (loop br 0)))`,
+    ]) {
       const kernel = createKernel({ platform: { ...createTestPlatform(), clock: realClock } });
       kernels.push(kernel);
-      await kernel.register(wasmModule({ id: "guest", abi: "raw", source: wat(text.replace("(module", `(module (func (export "f"))`)), limits: { cpuMs: 20 }, pool: { min: 1 } }));
+      await kernel.register(
+        wasmModule({
+          id: "guest",
+          abi: "raw",
+          source: wat(text.replace("(module", `(module (func (export "f"))`)),
+          limits: { cpuMs: 20 },
+          pool: { min: 1 },
+        }),
+      );
       expect((await stopped(kernel.start("guest"))).code).toBe("DEADLINE_EXCEEDED");
       expect(kernel.state("guest")).toBe("failed");
     }
@@ -97,13 +114,19 @@ describe("a guest that loops for ever is stopped in the host's own thread", () =
 });
 
 describe("a guest that takes too much", () => {
-  test.each(["recurse", "recurse-wide"])("%s is STACK_EXHAUSTED by its own stack, never the engine's", async (method) => {
-    const kernel = await open({ source: HOSTILE });
-    const payload = method === "recurse" ? undefined : Array.from({ length: 8 }, () => 1n);
-    const error = await stopped(kernel.invoke("guest", method, payload));
-    expect(error).toMatchObject({ code: "STACK_EXHAUSTED", details: { kind: "stack", limit: "stackBytes", value: 524_288 } });
-    expect(await kernel.invoke("guest", "fine")).toBe(42);
-  });
+  test.each(["recurse", "recurse-wide"])(
+    "%s is STACK_EXHAUSTED by its own stack, never the engine's",
+    async (method) => {
+      const kernel = await open({ source: HOSTILE });
+      const payload = method === "recurse" ? undefined : Array.from({ length: 8 }, () => 1n);
+      const error = await stopped(kernel.invoke("guest", method, payload));
+      expect(error).toMatchObject({
+        code: "STACK_EXHAUSTED",
+        details: { kind: "stack", limit: "stackBytes", value: 524_288 },
+      });
+      expect(await kernel.invoke("guest", "fine")).toBe(42);
+    },
+  );
 
   test("memory cannot pass its cap", async () => {
     const kernel = await open({ source: HOSTILE, limits: { memory: 10 * 65_536 } });
@@ -119,7 +142,10 @@ describe("a guest that takes too much", () => {
 test("a stopped instance is never used again, and others go on meanwhile", async () => {
   const kernel = await open({ source: HOSTILE, pool: { max: 2 }, limits: { cpuMs: 10 } });
   for (let round = 0; round < 10; round++) {
-    const [bad, good] = await Promise.allSettled([kernel.invoke("guest", "spin"), kernel.invoke("guest", "fine")]);
+    const [bad, good] = await Promise.allSettled([
+      kernel.invoke("guest", "spin"),
+      kernel.invoke("guest", "fine"),
+    ]);
     expect([bad.status, good.status]).toEqual(["rejected", "fulfilled"]);
   }
   expect(kernel.metrics.text()).toContain('keelson_pool_recycle_total{module="guest",reason="trap"} 10');
@@ -136,8 +162,12 @@ test("a guest that is trusted is not changed, and a compiled one cannot be", asy
   const kernel = await open({ source: HOSTILE, metering: "off" });
   expect(await kernel.invoke("guest", "fine")).toBe(42);
   const compiled = await WebAssembly.compile(HOSTILE);
-  expect(() => wasmModule({ id: "c", source: compiled, metering: "exact" })).toThrow(expect.objectContaining({ code: "INVALID_OPTIONS" }));
-  expect(() => wasmModule({ id: "c", source: HOSTILE, metering: "maybe" as never })).toThrow(expect.objectContaining({ code: "INVALID_OPTIONS" }));
+  expect(() => wasmModule({ id: "c", source: compiled, metering: "exact" })).toThrow(
+    expect.objectContaining({ code: "INVALID_OPTIONS" }),
+  );
+  expect(() => wasmModule({ id: "c", source: HOSTILE, metering: "maybe" as never })).toThrow(
+    expect.objectContaining({ code: "INVALID_OPTIONS" }),
+  );
   await kernel.register(wasmModule({ id: "compiled", abi: "raw", source: compiled }));
   await kernel.start("compiled");
   expect(await kernel.invoke("compiled", "fine")).toBe(42);
@@ -148,7 +178,9 @@ test("guests inside one another, through a host function, share one stack", asyn
   const kernel = createKernel({ platform: { ...createTestPlatform(), clock: realClock } });
   kernels.push(kernel);
   const imports = { host: { again: () => void kernel.invokeSync("guest", "go") } };
-  await kernel.register(wasmModule({ id: "guest", abi: "raw", source: wat(text), imports, pool: { max: 1000 } }));
+  await kernel.register(
+    wasmModule({ id: "guest", abi: "raw", source: wat(text), imports, pool: { max: 1000 } }),
+  );
   await kernel.start("guest");
   const error = await stopped(kernel.invoke("guest", "go"));
   expect(error.code).toBe("STACK_EXHAUSTED");
