@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { sizeCheck } from "../../tools/checks/size.ts";
-import { run } from "../../tools/command.ts";
+import { run, runOrThrow } from "../../tools/command.ts";
 import { type Runtime, runtimes, versionOf } from "../../tools/runtimes.ts";
 import { writePage } from "./page.ts";
 import { type GroupResult, machine, type RuntimeResult, writeResult } from "./results.ts";
@@ -70,4 +70,7 @@ for (const result of results) {
   console.log(`${judged.filter(({ outcome }) => outcome === "met").length} of ${judged.length} targets met`);
 }
 console.log(`\nsize: ${await sizeCheck.run()}`);
-if (!values.dry) writePage();
+if (!values.dry) {
+  writePage();
+  await runOrThrow("oxfmt", ["bench/results", "docs/benchmarks.md"]);
+}
