@@ -12,10 +12,8 @@ import { sizeCheck } from "../../tools/checks/size.ts";
 import { run, runOrThrow } from "../../tools/command.ts";
 import { type Runtime, runtimes, versionOf } from "../../tools/runtimes.ts";
 import { writePage } from "./page.ts";
-import { type GroupResult, machine, type RuntimeResult, writeResult } from "./results.ts";
+import { type GroupResult, groupNames, machine, type RuntimeResult, writeResult } from "./results.ts";
 import { allLines, plainTable } from "./tables.ts";
-
-const groupNames = ["pool", "invoke", "wasm", "bus", "boundary", "modules"];
 
 const { values } = parseArgs({
   options: {

@@ -3,6 +3,9 @@ import { cpus, release, totalmem, type } from "node:os";
 import { join } from "node:path";
 import type { Task } from "./measure.ts";
 
+/** The groups of tasks in the order of the tables. */
+export const groupNames: readonly string[] = ["pool", "invoke", "wasm", "bus", "boundary", "modules"];
+
 /** What one group of tasks gave. */
 export interface GroupResult {
   readonly measured: string;
@@ -39,7 +42,11 @@ export function readResult(runtime: string): RuntimeResult | undefined {
 export function writeResult(result: RuntimeResult): RuntimeResult {
   const before = readResult(result.runtime);
   const same = before?.version === result.version && before.machine === result.machine;
-  const merged = { ...result, groups: { ...(same ? before.groups : {}), ...result.groups } };
+  const all = { ...(same ? before.groups : {}), ...result.groups };
+  const groups = Object.fromEntries(
+    Object.entries(all).sort(([one], [other]) => groupNames.indexOf(one) - groupNames.indexOf(other)),
+  );
+  const merged = { ...result, groups };
   mkdirSync(join(import.meta.dirname, "../results"), { recursive: true });
   writeFileSync(fileOf(result.runtime), `${JSON.stringify(merged, undefined, 2)}\n`);
   return merged;
