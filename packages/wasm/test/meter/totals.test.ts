@@ -46,7 +46,7 @@ describe("fuel is the same everywhere", () => {
     if (test.name.includes("waiting")) continue;
     it(`${test.name}: the totals and the stops are those of the file, for each size of slice`, async (context) => {
       const bytes = await assemble(test);
-      if (!WebAssembly.validate(bytes)) return context.skip();
+      if (!WebAssembly.validate(bytes)) return context.skip("this engine has no 64-bit memories");
       const results = [1, 3, 1000, 2 ** 27].map((slice) => totals(bytes, test.calls, slice));
       for (const result of results) expect(result).toEqual(results[0]);
       found[test.name] = results[0];
