@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -71,7 +71,7 @@ export async function runOnce(options: OnceOptions = {}): Promise<boolean> {
       const after = await checkSystem(press, before, report, expect);
       printReport(counts, stream, report, { before, after }, print);
     } finally {
-      orphan?.kill("SIGKILL");
+      if (orphan !== undefined) process.kill(orphan, "SIGKILL");
     }
   } finally {
     await rm(drafts, { recursive: true });
@@ -127,11 +127,9 @@ function checkStream({ sent, ok, degraded, failures }: StreamCounts, expect: Exp
   expect.that("no request of the steady stream failed", sent > 0 && ok === sent, failures[0] ?? detail);
 }
 
-/** A process that the kernel has not started and cannot know of, marked as Press's own. */
-function leaveBehind(mark: string): ReturnType<typeof spawn> {
-  return spawn("sleep", ["60"], {
-    env: { ...process.env, [RUN_MARK]: mark },
-    detached: true,
-    stdio: "ignore",
-  });
+/** A process that the kernel has not started and cannot know of, marked as Press's own; its id. Started by a shell that ends, so that nothing ties it to Press. */
+function leaveBehind(mark: string): number {
+  const script = "sleep 60 < /dev/null > /dev/null 2>&1 & echo $!";
+  const env = { ...process.env, [RUN_MARK]: mark };
+  return Number(execFileSync("sh", ["-c", script], { env, encoding: "utf8" }));
 }
