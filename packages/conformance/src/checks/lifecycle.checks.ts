@@ -1,4 +1,4 @@
-import { nativeModule, type ModuleContext, type ModuleState } from "@keelson/core";
+import { nativeModule, transitions, type ModuleContext, type ModuleState } from "@keelson/core";
 import { ensure, ensureCode, ensureEqual, type Check } from "../check.ts";
 import { never, openKernel, topicsOf, versioned } from "./kernel-setup.ts";
 
@@ -79,16 +79,7 @@ export const lifecycleChecks: readonly Check[] = [
     id: "lifecycle.replay",
     title: "every operation asked for in every state settles, and leads where the table says",
     async run(subject, context) {
-      const states: readonly ModuleState[] = [
-        "loaded",
-        "initializing",
-        "initialized",
-        "starting",
-        "running",
-        "stopping",
-        "stopped",
-        "failed",
-      ];
+      const states = Object.keys(transitions) as readonly ModuleState[];
       for (const state of states) {
         for (const operation of ["init", "start", "stop"] as const) {
           const kernel = await openKernel(subject, context);

@@ -23,6 +23,7 @@ import type { Supervisor, SupervisorTransition } from "../contract/supervised.ts
 import type { Value } from "../contract/value.ts";
 import { createHooks, type KernelHooks } from "../hooks/index.ts";
 import { Phases } from "../lifecycle/phases.ts";
+import { transitions } from "../lifecycle/states.ts";
 import { createMetrics, type MetricsRegistry } from "../metrics/index.ts";
 import { DeadlineQueue } from "../primitives/deadline.ts";
 import { createSupervisor } from "../supervisor/index.ts";
@@ -89,7 +90,7 @@ class KeelsonKernel implements Kernel {
     });
     this.bus = createBusDoor(this.#bus, { source: "host", live: true });
     this.#hooks = createHooks({ clock, log, metrics: this.metrics });
-    this.#deadlines = new DeadlineQueue(clock, false, true);
+    this.#deadlines = new DeadlineQueue(clock, true);
     this.#router = new Router(
       this.#entries,
       clock,
@@ -531,17 +532,7 @@ class KeelsonKernel implements Kernel {
   }
 
   #observe(): void {
-    const states: readonly ModuleState[] = [
-      "loaded",
-      "initializing",
-      "initialized",
-      "starting",
-      "running",
-      "stopping",
-      "stopped",
-      "failed",
-    ];
-    for (const state of states) {
+    for (const state of Object.keys(transitions)) {
       this.metrics.observe("gauge", "keelson_modules", { help: "Modules by state." }, { state }, () => {
         let count = 0;
         for (const entry of this.#entries.values()) if (entry.state === state) count++;

@@ -22,7 +22,6 @@ const turn = Promise.resolve();
  */
 export class DeadlineQueue {
   readonly #clock: Clock;
-  readonly #background: boolean;
   readonly #lazy: boolean;
   #heap: PendingDeadline[] = [];
   #cancelled = 0;
@@ -32,12 +31,10 @@ export class DeadlineQueue {
   #turns = 0;
 
   /**
-   * @param background whether pending deadlines let the program end. Default false.
    * @param lazy whether the timer of an empty queue goes a few microtasks later, for deadlines that come one after the other. Default false.
    */
-  constructor(clock: Clock, background = false, lazy = false) {
+  constructor(clock: Clock, lazy = false) {
     this.#clock = clock;
-    this.#background = background;
     this.#lazy = lazy;
   }
 
@@ -88,11 +85,7 @@ export class DeadlineQueue {
   #arm(at: number): void {
     this.#timer?.[Symbol.dispose]();
     this.#timerAt = at;
-    this.#timer = this.#clock.after(
-      Math.max(0, at - this.#clock.now()),
-      () => this.#fire(),
-      this.#background,
-    );
+    this.#timer = this.#clock.after(Math.max(0, at - this.#clock.now()), () => this.#fire());
   }
 
   #disarm(): void {

@@ -76,7 +76,7 @@ test("a lazy queue keeps its timer from one deadline to the next, and lets it go
   const clock = createFakeClock();
   let made = 0;
   const counting = { ...clock, after: (ms: number, run: () => void) => (made++, clock.after(ms, run)) };
-  const queue = new DeadlineQueue(counting, false, true);
+  const queue = new DeadlineQueue(counting, true);
   for (let n = 0; n < 100; n++) {
     const pending = queue.add(clock.now() + 1000, () => {});
     await Promise.resolve();
