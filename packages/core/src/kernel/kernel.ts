@@ -2,7 +2,7 @@ import { createBus, createBusDoor, type BusDoor, type KernelBus } from "../bus/i
 import { processLoader } from "../boundary/index.ts";
 import type { Cursor, Envelope } from "../contract/bus.ts";
 import type { CallOptions } from "../contract/call.ts";
-import { asKeelsonError, isKeelsonError, KeelsonError } from "../contract/errors.ts";
+import { asKeelsonError, KeelsonError } from "../contract/errors.ts";
 import type { Hooks } from "../contract/hooks.ts";
 import type {
   Kernel,
@@ -35,6 +35,8 @@ import { nativeLoader } from "./native.ts";
 import { reconcile } from "./reconcile.ts";
 import { reload, type ReloadHost } from "./reload.ts";
 import { Router } from "./router.ts";
+import { shutDown, type ShutdownHost } from "./shutdown.ts";
+import { allOf, definitionsOf, stopAll } from "./stopping.ts";
 
 const DEFAULTS = { callTimeoutMs: 30_000, logCapacity: 10_000, maxParked: 1_000, drainMs: 30_000 } as const;
 
@@ -270,53 +272,7 @@ class KeelsonKernel implements Kernel {
 
   async stop(...ids: readonly string[]): Promise<void> {
     for (const id of ids) if (!this.#entries.has(id)) throw unknownModule(id);
-    await allOf(this.#stopAll(ids.length === 0 ? [...this.#entries.keys()] : ids));
-  }
-
-  /**
-   * Stops modules, each after those that depend on it; one that fails to stop does not keep the others running. Answers the stops that take
-   * time; `onStopped` hears of the others.
-   */
-  #stopAll(ids: readonly string[], onStopped?: (id: string) => void): ReadonlyMap<string, Promise<void>> {
-    const dependentsOf = dependents(this.#definitions());
-    const stops = new Map<string, Promise<void>>();
-    const stopOne = (id: string, waitFor: readonly Promise<void>[]): void => {
-      const entry = this.#entries.get(id) as Entry;
-      // What never ran and what has ended needs no stop, and nobody has to wait for it.
-      if (waitFor.length === 0 && entry.atRest) return;
-      const stop =
-        waitFor.length === 0 ? stopEntry(entry) : Promise.allSettled(waitFor).then(() => stopEntry(entry));
-      if (waitFor.length === 0 && entry.atRest) {
-        onStopped?.(id);
-        return;
-      }
-      stop.catch(() => {});
-      stops.set(id, stop);
-    };
-    // Without dependencies there is no order to find: most of the time of stopping thousands.
-    if (dependentsOf.size === 0) {
-      for (let at = ids.length - 1; at >= 0; at--) stopOne(ids[at] as string, []);
-      return stops;
-    }
-    const rest = ids.map((id) => ({ id, expanded: false }));
-    // Post-order without recursion: dependents are on the map before what they depend on. What was opened before is not opened again:
-    // modules that depend on each other in a circle can be registered, and never started.
-    const opened = new Set<string>();
-    for (let step = rest.pop(); step !== undefined; step = rest.pop()) {
-      const { id, expanded } = step;
-      if (stops.has(id) || (!expanded && opened.has(id))) continue;
-      opened.add(id);
-      const before = (dependentsOf.get(id) ?? []).filter((other) => this.#entries.has(other));
-      if (!expanded && before.length > 0) {
-        rest.push({ id, expanded: true }, ...before.map((other) => ({ id: other, expanded: false })));
-        continue;
-      }
-      stopOne(
-        id,
-        before.map((other) => stops.get(other)).filter((stop) => stop !== undefined),
-      );
-    }
-    return stops;
+    await allOf(stopAll(this.#entries, ids.length === 0 ? [...this.#entries.keys()] : ids));
   }
 
   async reload(id: string, definition?: ModuleDefinition): Promise<void> {
@@ -348,7 +304,7 @@ class KeelsonKernel implements Kernel {
       );
     await this.#phases.run("pre-unload", metadata);
     entry.refuse(removed(id));
-    for (const [other, stop] of this.#stopAll([id])) {
+    for (const [other, stop] of stopAll(this.#entries, [id])) {
       await stop.catch((error: unknown) => {
         if (other === id) take(error);
         else this.#entryHost.onFailure(other, error as KeelsonError);
@@ -414,7 +370,7 @@ class KeelsonKernel implements Kernel {
   }
 
   shutdown(options: ShutdownOptions = {}): Promise<ShutdownReport> {
-    this.#shutdown ??= this.#runShutdown(options.timeoutMs ?? 10_000);
+    this.#shutdown ??= this.#shutDown(options.timeoutMs ?? 10_000);
     return this.#shutdown;
   }
 
@@ -422,66 +378,18 @@ class KeelsonKernel implements Kernel {
     await this.shutdown();
   }
 
-  async #runShutdown(timeoutMs: number): Promise<ShutdownReport> {
-    this.#bus.publish("kernel.stopping", {});
+  #shutDown(timeoutMs: number): Promise<ShutdownReport> {
     this.#supervisor[Symbol.dispose]();
-    const terminated: string[] = [];
-    const errors: { id: string; error: KeelsonError }[] = [];
-    const up = new Set<string>();
-    const refusal = closed();
-    for (const entry of this.#entries.values()) entry.refuse(refusal);
-    for (const { id, state } of this.#entries.values())
-      if (state !== "loaded" && state !== "stopped") up.add(id);
-    const onStopped = (id: string): void => {
-      if (up.delete(id)) terminated.push(id);
+    const host: ShutdownHost = {
+      entries: this.#entries,
+      bus: this.#bus,
+      deadlines: this.#deadlines,
+      clock: this.platform.clock,
+      failures: this.#failures,
+      refusal: closed(),
+      onOver: () => (this.#over = true),
     };
-    const ended = Promise.all(
-      [...this.#stopAll([...this.#entries.keys()], onStopped)].map(async ([id, stop]) => {
-        try {
-          await stop;
-          await this.#entries.get(id)?.retired();
-          onStopped(id);
-        } catch (error) {
-          errors.push({
-            id,
-            error: asKeelsonError(error, "MODULE_FAILED", `Module "${id}" could not be stopped`),
-          });
-        }
-      }),
-    );
-    const inTime = await this.#within(ended, timeoutMs);
-    if (!inTime) {
-      for (const id of up) {
-        if (errors.some((failure) => failure.id === id)) continue;
-        errors.push({
-          id,
-          error: new KeelsonError(
-            "STOP_TIMEOUT",
-            `Module "${id}" was not stopped within the shutdown's ${timeoutMs} ms`,
-            { details: { id, timeoutMs } },
-          ),
-        });
-      }
-    }
-    for (const failure of this.#failures) if (!errors.includes(failure)) errors.push(failure);
-    const orphans = orphansIn(errors.map(({ error }) => error));
-    const survivors = orphans.map(({ pid, command }) => ({ pid, command }));
-    this.#bus.publish("kernel.stopped", { terminated, orphans: survivors, errors: errors.length });
-    for (const entry of this.#entries.values()) entry.close();
-    this.#deadlines.close();
-    this.#over = true;
-    this.#bus.close();
-    return { terminated, orphans, errors };
-  }
-
-  async #within(promise: Promise<unknown>, ms: number): Promise<boolean> {
-    return new Promise((resolve) => {
-      const timer = this.#deadlines.add(this.platform.clock.now() + ms, () => resolve(false));
-      void promise.then(() => {
-        this.#deadlines.cancel(timer);
-        resolve(true);
-      });
-    });
+    return shutDown(host, timeoutMs);
   }
 
   #tellReclaimed({ ended, orphans }: TerminationReport): void {
@@ -506,10 +414,6 @@ class KeelsonKernel implements Kernel {
     entry.view = () => this.#supervisor.view(entry.id);
   }
 
-  *#definitions(): Generator<ModuleDefinition> {
-    for (const { definition } of this.#entries.values()) yield definition;
-  }
-
   #checkOpen(): void {
     if (this.#shutdown !== undefined) throw closed();
   }
@@ -524,7 +428,7 @@ class KeelsonKernel implements Kernel {
 
   /** A new version must still fit what its dependents ask for. */
   #checkDependents(next: ModuleDefinition): void {
-    for (const id of dependents(this.#definitions()).get(next.metadata.id) ?? []) {
+    for (const id of dependents(definitionsOf(this.#entries)).get(next.metadata.id) ?? []) {
       startOrder([id], (wanted) =>
         wanted === next.metadata.id ? next : this.#entries.get(wanted)?.definition,
       );
@@ -551,61 +455,6 @@ class KeelsonKernel implements Kernel {
       },
     );
   }
-}
-
-/** Stops an entry, and gives up a reload that is under way. */
-function stopEntry(entry: Entry): Promise<void> {
-  return entry.reloading === undefined ? entry.stop() : stopReloading(entry, entry.reloading);
-}
-
-async function stopReloading(entry: Entry, reloading: NonNullable<Entry["reloading"]>): Promise<void> {
-  reloading.stopped = true;
-  await reloading.candidate.stop().catch(() => {});
-  await reloading.done;
-  await entry.stop();
-}
-
-/** Waits for all, then throws the first failure; the others stand in its details. */
-async function allOf(work: ReadonlyMap<string, Promise<void>>): Promise<void> {
-  const failures: { id: string; error: unknown }[] = [];
-  for (const [id, promise] of work)
-    await promise.catch((error: unknown) => void failures.push({ id, error }));
-  const [first] = failures;
-  if (first === undefined) return;
-  if (failures.length === 1 || !isKeelsonError(first.error)) throw first.error;
-  const { code, details, hint } = first.error;
-  // The hint stands at the end of a message, and is to stand there again.
-  const message =
-    hint === undefined ? first.error.message : first.error.message.replace(`\n  hint: ${hint}`, "");
-  const failed = failures.map(({ id, error }) => ({
-    id,
-    code: isKeelsonError(error) ? error.code : "INTERNAL",
-  }));
-  throw new KeelsonError(
-    code,
-    `${message}\n  and ${failures.length - 1} more: ${failed
-      .slice(1)
-      .map(({ id }) => id)
-      .join(", ")}`,
-    {
-      ...(hint === undefined ? {} : { hint }),
-      details: { ...details, failed },
-      cause: first.error,
-    },
-  );
-}
-
-/** The processes that errors name as surviving, each once. */
-function orphansIn(errors: readonly KeelsonError[]): readonly ProcessInfo[] {
-  const found = new Map<number, ProcessInfo>();
-  for (const error of errors) {
-    for (let at: unknown = error; isKeelsonError(at); at = at.cause) {
-      const { orphans } = (at.details ?? {}) as { orphans?: readonly ProcessInfo[] };
-      for (const orphan of at.code === "PROCESS_SURVIVED" ? (orphans ?? []) : [])
-        found.set(orphan.pid, orphan);
-    }
-  }
-  return [...found.values()];
 }
 
 function closed(): KeelsonError {
