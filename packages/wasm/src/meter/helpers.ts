@@ -261,11 +261,11 @@ export function chargeWide(layout: Layout, shift: number): number {
   );
 }
 
-const WAIT_NS = 1_000_000;
+const WAIT_NS = 100_000;
 
 /**
- * `(address, expected, timeout) → result`: a wait on shared memory in pieces of a millisecond, the host asked between
- * them, so that a wait without time-out ends too. A nanosecond costs a unit of fuel. `memarg` is the encoded memory
+ * `(address, expected, timeout) → result`: a wait on shared memory in pieces of a tenth of a millisecond, the host asked
+ * between them, so that a wait without time-out ends too. A nanosecond costs a unit of fuel. `memarg` is the encoded memory
  * immediate. A value that changes while no one notifies ends the wait at the next piece.
  */
 export function wait(layout: Layout, width: number, memory: number, memarg: Uint8Array): number {

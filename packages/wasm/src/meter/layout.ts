@@ -22,7 +22,7 @@ export const RefillKind = {
   tableRefused: 5,
   /** An allocation does not fit; the argument is what it needs, the answer how much more room there is (16 bytes each). */
   allocation: 6,
-  /** A wait on shared memory goes on; a millisecond has passed. */
+  /** A wait on shared memory goes on; some time has passed. */
   wait: 7,
 } as const;
 

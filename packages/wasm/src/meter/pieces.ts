@@ -6,7 +6,7 @@ import type { Writer } from "./writer.ts";
 // instruction would run to its end whatever time is left.
 
 /** Bytes of one piece; what is shorter is done at once. */
-export const PIECE_BYTES: number = 2 ** 20;
+export const PIECE_BYTES: number = 2 ** 18;
 
 const EMPTY = 0x40;
 const end = 0x0b;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import { type MeterOptions, RefillKind } from "../../src/meter/index.ts";
+import { PIECE_BYTES } from "../../src/meter/pieces.ts";
 import { FuelHost, type Running, run, usual } from "./harness.ts";
 import { wat, watGc } from "./wat.ts";
 
@@ -322,7 +323,7 @@ describe("time that passes in the host", () => {
       const host = new FuelHost(1e12, 10_000_000);
       const { exports } = run(wat(text), MODES[0]!, {}, host);
       exports[name]!();
-      expect(host.asked[RefillKind.host]).toBe(3);
+      expect(host.asked[RefillKind.host]).toBe(4_194_304 / PIECE_BYTES - 1);
       host.wantsStop = () => true;
       expect(() => exports[name]!()).toThrow(WebAssembly.RuntimeError);
     }
