@@ -1,4 +1,10 @@
-import { createRandom, engineFeatures, supportsOf, type LogOptions } from "@keelson/node-compat";
+import {
+  createRandom,
+  createWebWorkers,
+  engineFeatures,
+  supportsOf,
+  type LogOptions,
+} from "@keelson/node-compat";
 import type { Platform } from "@keelson/core";
 import process from "node:process";
 import { bun } from "./bun.ts";
@@ -25,15 +31,18 @@ export function bunPlatform(options: PlatformOptions = {}): Platform {
     log: createLog(options.log),
     files: createFiles(),
     processes: createProcesses(clock, random),
+    workers: createWebWorkers(),
   });
 }
 
 function systemFeatures(): Readonly<Record<string, string | undefined>> {
   const windows = "Windows has no process groups; only the child itself is ended";
-  const hidden = `${process.platform} does not show the environments and pipes of processes`;
+  const hidden = `${process.platform} does not show the environments, pipes and memory of processes`;
   return {
     files: undefined,
     processes: undefined,
+    fork: undefined,
+    processMemory: process.platform === "linux" ? undefined : hidden,
     processTree: process.platform === "win32" ? windows : undefined,
     strayScan: process.platform === "linux" ? undefined : hidden,
   };

@@ -1,4 +1,5 @@
 import {
+  childEndProgram,
   createProcesses as createSharedProcesses,
   createProcTable,
   createPsTable,
@@ -10,6 +11,7 @@ import {
 import type { Clock, Processes, Random } from "@keelson/core";
 import { execFile } from "node:child_process";
 import process from "node:process";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { bun, type FileSink } from "./bun.ts";
 
@@ -23,10 +25,17 @@ export function createProcesses(clock: Clock, random: Random): Processes {
     table: processTable(),
     send: process.platform === "win32" ? undefined : send,
     environment: (name) => process.env[name],
+    fork,
     ...(process.platform === "win32"
       ? { inherit: ["PATH", "HOME", "SYSTEMROOT", "USERPROFILE", "TEMP"] }
       : {}),
   });
+}
+
+/** Bun has no permissions to withhold. What it would take from the working directory on its own account is left out. */
+function fork(program: URL): [string, ...string[]] {
+  const flags = ["--no-install", "--no-env-file"];
+  return [process.execPath, ...flags, "--preload", fileURLToPath(childEndProgram), fileURLToPath(program)];
 }
 
 /** What this system tells about processes. */

@@ -63,6 +63,7 @@ export interface DenoRuntime {
   readonly permissions: { querySync(permission: PermissionDescriptor): { readonly state: string } };
   readonly env: { get(name: string): string | undefined };
   readonly Command: new (command: string, options: CommandOptions) => Command;
+  execPath(): string;
   kill(pid: number, signal: string): void;
   unrefTimer(timer: number): void;
 }

@@ -1,4 +1,10 @@
-import { createRandom, engineFeatures, supportsOf, type LogOptions } from "@keelson/node-compat";
+import {
+  createRandom,
+  createWebWorkers,
+  engineFeatures,
+  supportsOf,
+  type LogOptions,
+} from "@keelson/node-compat";
 import type { Platform } from "@keelson/core";
 import { createClock } from "./clock.ts";
 import { deno } from "./deno.ts";
@@ -25,6 +31,7 @@ export function denoPlatform(options: PlatformOptions = {}): Platform {
     log: createLog(options.log),
     files: createFiles(),
     processes: createProcesses(clock, random),
+    workers: createWebWorkers(),
   });
 }
 
@@ -41,12 +48,18 @@ function grantedFeatures(): Readonly<Record<string, string | undefined>> {
     ? undefined
     : "starting any command needs --allow-run; commands granted one by one, as in --allow-run=cat, work but cannot be signalled as a group";
   const windows = "Windows has no process groups; only the child itself is ended";
-  const hidden = `${os} does not show the environments and pipes of processes`;
+  const hidden = `${os} does not show the environments, pipes and memory of processes`;
   const unseen = "finding descendants needs --allow-all for /proc, or the program ps";
   const proc = canReadProc() ? undefined : "reading /proc needs --allow-all";
+  const fork = isGranted({ name: "run", command: deno().execPath() })
+    ? undefined
+    : `starting Deno itself needs --allow-run=${deno().execPath()}`;
   return {
     files,
     processes,
+    workers: isGranted({ name: "read" }) ? undefined : "loading a program in a thread needs --allow-read",
+    fork,
+    processMemory: fork ?? (os === "linux" ? proc : hidden),
     processTree: processes ?? (os === "windows" ? windows : proc && (canRunPs() ? undefined : unseen)),
     strayScan: processes ?? (os === "linux" ? proc : hidden),
   };

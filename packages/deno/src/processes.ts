@@ -10,6 +10,7 @@ import {
 import type { Clock, Processes, ProcessExit, Random } from "@keelson/core";
 import { deno, type ByteSink, type ChildProcess, type Command, type CommandOutput } from "./deno.ts";
 import { environment, isGranted } from "./permissions.ts";
+import { childEndProgram } from "./programs.ts";
 
 /** Child processes over `Deno.Command`. */
 export function createProcesses(clock: Clock, random: Random): Processes {
@@ -22,8 +23,15 @@ export function createProcesses(clock: Clock, random: Random): Processes {
     table: processTable(),
     send: build.os === "windows" ? undefined : send,
     environment,
+    fork,
     ...(build.os === "windows" ? { inherit: ["PATH", "HOME", "SYSTEMROOT", "USERPROFILE", "TEMP"] } : {}),
   });
+}
+
+/** The child is granted nothing: the program and what it imports is loaded before permissions matter. */
+function fork(program: URL): [string, ...string[]] {
+  const flags = ["--quiet", "--no-prompt", "--no-lock", "--no-remote"];
+  return [deno().execPath(), "run", ...flags, "--preload", childEndProgram.href, program.href];
 }
 
 /** Whether /proc can be read: Deno opens it to nobody but those who may do everything. */

@@ -33,6 +33,6 @@ export function engineFeatures(): Missing {
     jspi: typeof engine?.Suspending === "function" ? undefined : "this engine has no WebAssembly.Suspending",
     sharedMemory:
       typeof SharedArrayBuffer === "function" ? undefined : "this engine has no SharedArrayBuffer",
-    workers: undefined, // node:worker_threads is in every Node-compatible runtime
+    workers: undefined, // every one of these runtimes has threads; permissions may take them away
   };
 }

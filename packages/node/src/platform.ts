@@ -5,6 +5,7 @@ import { createClock } from "./clock.ts";
 import { createFiles } from "./files.ts";
 import { createLog } from "./log.ts";
 import { createProcesses } from "./processes.ts";
+import { createWorkers } from "./workers.ts";
 
 /** Options of {@link nodePlatform}. */
 export interface PlatformOptions {
@@ -24,6 +25,7 @@ export function nodePlatform(options: PlatformOptions = {}): Platform {
     log: createLog(options.log),
     files: createFiles(),
     processes: createProcesses(clock, random),
+    workers: createWorkers(),
   });
 }
 
@@ -38,10 +40,13 @@ function systemFeatures(): Readonly<Record<string, string | undefined>> {
       ? "all files need --allow-fs-read=* and --allow-fs-write=*"
       : undefined;
   const windows = "Windows has no process groups; only the child itself is ended";
-  const hidden = `${process.platform} does not show the environments and pipes of processes`;
+  const hidden = `${process.platform} does not show the environments, pipes and memory of processes`;
   return {
     files,
     processes,
+    workers: denied("worker") ? "Node's permission model needs --allow-worker" : undefined,
+    fork: processes,
+    processMemory: processes ?? unread ?? (process.platform === "linux" ? undefined : hidden),
     processTree: processes ?? unread ?? (process.platform === "win32" ? windows : undefined),
     strayScan: processes ?? unread ?? (process.platform === "linux" ? undefined : hidden),
   };

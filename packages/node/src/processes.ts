@@ -1,4 +1,5 @@
 import {
+  childEndProgram,
   createProcesses as createSharedProcesses,
   createProcTable,
   createPsTable,
@@ -11,6 +12,7 @@ import type { Bytes, Clock, ProcessExit, Processes, Random } from "@keelson/core
 import { execFile, spawn } from "node:child_process";
 import process from "node:process";
 import type { Readable, Writable } from "node:stream";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
 /** Bytes of output that may wait in memory for a reader. */
@@ -26,10 +28,17 @@ export function createProcesses(clock: Clock, random: Random): Processes {
     table: processTable(),
     send: process.platform === "win32" ? undefined : send,
     environment: (name) => process.env[name],
+    fork,
     ...(process.platform === "win32"
       ? { inherit: ["PATH", "HOME", "SYSTEMROOT", "USERPROFILE", "TEMP"] }
       : {}),
   });
+}
+
+/** Its permission model takes files, sockets, programs and threads from a child; reading is left, since it reads the program itself. */
+function fork(program: URL): [string, ...string[]] {
+  const flags = ["--permission", "--allow-fs-read=*", "--no-warnings"];
+  return [process.execPath, ...flags, "--import", childEndProgram.href, fileURLToPath(program)];
 }
 
 /** What this system tells about processes. */

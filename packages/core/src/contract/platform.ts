@@ -19,6 +19,7 @@ export interface Platform {
   readonly log: Log;
   readonly files?: Files;
   readonly processes?: Processes;
+  readonly workers?: Workers;
 }
 
 /** Names used as keys of {@link Platform.supports}. The set is open: a later port adds its own. */
@@ -33,7 +34,11 @@ export type Feature =
   | "wasmMemory64"
   | "jspi"
   | "sharedMemory"
-  | "workers";
+  | "workers"
+  /** a program can be started as a child of the same runtime: {@link Processes.fork} */
+  | "fork"
+  /** how much memory a child takes is told: {@link Process.memoryBytes} */
+  | "processMemory";
 
 /** The kernel's only source of time. */
 export interface Clock {
@@ -96,6 +101,12 @@ export interface Processes {
    */
   spawn(command: string, args: readonly string[], options: SpawnOptions): Promise<Process>;
   /**
+   * Starts `program`, an ES module, on this very runtime, as {@link spawn} does and with the same errors, and with every permission withheld that
+   * the runtime can withhold from it. It finds a {@link ChildEnd} as the property `Symbol.for("keelson.end")` of the global object.
+   * Absent where the runtime has no command of its own.
+   */
+  fork?(program: URL, options?: SpawnOptions): Promise<Process>;
+  /**
    * Ends what hosts that died without a shutdown left behind, and says what it found. Called by the adapters'
    * createKernel; never touches a process whose host lives.
    */
@@ -117,6 +128,8 @@ export interface Process extends AsyncDisposable {
   readonly stderr: AsyncIterable<Bytes>;
   /** Settles when the child itself has ended and was reaped; never rejects. Pipes may still be held open by others. */
   readonly exited: Promise<ProcessExit>;
+  /** Memory that the child itself holds now, bytes; undefined once it has ended and where the system does not tell. A read of some microseconds. */
+  memoryBytes?(): number | undefined;
   /**
    * Queues bytes for the child's stdin. Writes of one turn are joined. The promise, if any, resolves when there is room
    * again; a child that closed its stdin or died makes it reject with `PROCESS_EXITED`, never crash the host.
@@ -159,4 +172,48 @@ export interface ProcessInfo {
   readonly pid: number;
   /** The command as the system shows it, cut to 200 characters; empty if it cannot be read. */
   readonly command: string;
+}
+
+/** What a program started by {@link Processes.fork} finds: its standard input and output. What it writes elsewhere goes to standard error. */
+export interface ChildEnd {
+  /** Begins to listen: chunks as they come, then the end, when the host closes its side or dies. To be called once. */
+  listen(receive: (bytes: Bytes) => void, ended: () => void): void;
+  /** Writes all of it before it returns. */
+  write(bytes: Bytes): void;
+}
+
+/** Runs programs of the host's own in threads beside its own. */
+export interface Workers {
+  /**
+   * Starts `program`, an ES module, in a new thread. It finds a {@link ThreadEnd} as the property `Symbol.for("keelson.end")` of the global object.
+   * Messages wait until it listens; one that cannot be loaded is told by {@link WorkerThread.exited}.
+   * @throws KeelsonError `SPAWN_FAILED` when the runtime refuses
+   */
+  start(program: URL, receive: (message: unknown) => void): WorkerThread;
+}
+
+/** A running thread. Messages are copied as structuredClone does, in both directions and in order. */
+export interface WorkerThread {
+  /** Throws what the runtime throws for a message that cannot be cloned. To a thread that has ended it does nothing. */
+  post(message: unknown, transfer?: readonly ArrayBuffer[]): void;
+  /** Settles when the thread has ended or is no longer heard; never rejects. */
+  readonly exited: Promise<WorkerExit>;
+  /**
+   * Ends the thread once it is idle. A busy one is not ended by it on every runtime, whatever the promise says: Deno leaves it
+   * running, and so does Bun in a loop of WebAssembly. Never rejects; may be called twice.
+   */
+  terminate(): Promise<void>;
+}
+
+/** How a thread ended. */
+export interface WorkerExit {
+  /** What nobody in it caught; undefined when it was terminated or ended by itself. */
+  readonly error: unknown;
+}
+
+/** What a program started by {@link Workers.start} finds: its side of the line to the host. */
+export interface ThreadEnd {
+  post(message: unknown, transfer?: readonly ArrayBuffer[]): void;
+  /** Begins to listen. Messages that came before are given first. To be called once. */
+  listen(receive: (message: unknown) => void): void;
 }

@@ -28,13 +28,20 @@ export class ChildProcess implements Process {
   readonly #launched: Launched;
   readonly #input: Input;
   readonly #end: EndChild;
+  readonly #memoryBytes: ((pid: number) => number | undefined) | undefined;
   readonly #hurry: PromiseWithResolvers<void> = Promise.withResolvers();
   #ended = false;
   #termination: Promise<TerminationReport> | undefined;
 
-  constructor(launched: Launched, command: string, end: EndChild) {
+  constructor(
+    launched: Launched,
+    command: string,
+    end: EndChild,
+    memoryBytes: ((pid: number) => number | undefined) | undefined,
+  ) {
     this.#launched = launched;
     this.#end = end;
+    this.#memoryBytes = memoryBytes;
     this.command = command;
     this.pid = launched.pid;
     this.stdout = new Output(launched.stdout);
@@ -52,6 +59,10 @@ export class ChildProcess implements Process {
   /** Whether it has ended and was reaped: its pid may belong to another from now on. */
   get ended(): boolean {
     return this.#ended;
+  }
+
+  memoryBytes(): number | undefined {
+    return this.#ended ? undefined : this.#memoryBytes?.(this.pid);
   }
 
   write(bytes: Bytes): MaybePromise<void> {

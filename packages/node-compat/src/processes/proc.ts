@@ -79,6 +79,10 @@ export function createProcTable(): Required<ProcessTable> {
           return undefined;
         }
       },
+      memoryBytes(pid) {
+        const kibibytes = /^VmRSS:\s*(\d+) kB/m.exec(text(`/proc/${pid}/status`) ?? "")?.[1];
+        return kibibytes === undefined ? undefined : Number(kibibytes) * 1024;
+      },
     },
   };
 }

@@ -26,6 +26,8 @@ export interface ProcessesOptions {
   readonly environment: (name: string) => string | undefined;
   /** Variables of this program that every child inherits. Default: PATH and HOME. */
   readonly inherit?: readonly string[];
+  /** The command that runs an ES module on this runtime, with what wires it to its standard input and output; undefined where there is none. */
+  readonly fork: ((program: URL) => readonly [command: string, ...args: string[]]) | undefined;
 }
 
 const nothing: TerminationReport = { ended: [], orphans: [] };
@@ -62,7 +64,7 @@ export function createProcesses(options: ProcessesOptions): Processes {
     return endTree(ending, terms).catch(() => endAlone(handle, clock, terms, hurry));
   };
 
-  return {
+  const processes: Processes = {
     async spawn(command, args, { cwd, env = {} }) {
       const owner: Owner | undefined = self && { ...self, token: `${prefix}${(count++).toString(36)}` };
       const variables: Record<string, string> = {
@@ -88,6 +90,7 @@ export function createProcesses(options: ProcessesOptions): Processes {
         launched,
         [command, ...args].join(" ").slice(0, 200),
         (self_, terms, hurry) => end(self_, root, terms, hurry),
+        table?.insight?.memoryBytes,
       );
       own.add(pid);
       void child.exited.then(() => own.delete(pid));
@@ -107,6 +110,15 @@ export function createProcesses(options: ProcessesOptions): Processes {
       const scanner = new Scanner(table, clock, own, Math.min(...strays.map(({ start }) => start)));
       const hurry = new Promise<void>(() => undefined);
       return endTree({ tree, root: undefined, table, scanner, send, clock, hurry }, {});
+    },
+  };
+  const { fork } = options;
+  if (fork === undefined) return processes;
+  return {
+    ...processes,
+    async fork(program, given = {}) {
+      const [command, ...args] = fork(program);
+      return processes.spawn(command, args, given);
     },
   };
 }

@@ -41,4 +41,6 @@ export interface ProcessInsight {
   namespace(): string | undefined;
   /** Numeric id of the user it runs as. */
   user(pid: number): number | undefined;
+  /** Memory that it holds now, bytes. */
+  memoryBytes(pid: number): number | undefined;
 }

@@ -26,6 +26,7 @@ function insightOf(...described: readonly Described[]): ProcessInsight {
     mark: (pid) => all.find((entry) => entry.pid === pid)?.mark ?? "",
     pipes: () => [],
     namespace: () => "7",
+    memoryBytes: () => undefined,
     user: (pid) => all.find((entry) => entry.pid === pid)?.user ?? 1000,
   };
 }

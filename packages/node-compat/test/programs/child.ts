@@ -1,0 +1,30 @@
+// A child that gives back what it is sent, until its input ends; tells what it may do when it is sent "?".
+import type { ChildEnd } from "@keelson/core";
+import { readFileSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+
+const end = (globalThis as unknown as Record<symbol, ChildEnd>)[Symbol.for("keelson.end")];
+if (end === undefined) throw new Error("no end of the line");
+const attempt = (work: () => unknown): boolean => {
+  try {
+    work();
+    return true;
+  } catch {
+    return false;
+  }
+};
+end.listen(
+  (bytes) => {
+    if (new TextDecoder().decode(bytes) !== "?") return end.write(bytes);
+    const may = {
+      read: attempt(() => readFileSync("/etc/hostname")),
+      write: attempt(() => writeFileSync("/dev/null", "x")),
+      spawn: attempt(() => {
+        const { error } = spawnSync("true");
+        if (error) throw error;
+      }),
+    };
+    end.write(new TextEncoder().encode(JSON.stringify(may)));
+  },
+  () => end.write(new TextEncoder().encode("bye")),
+);
