@@ -14,6 +14,8 @@ const EXIT = { ok: 0, failed: 1, usage: 2 } as const;
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   run: async () => (await import("./commands/run.ts")).runCommand,
   check: async () => (await import("./commands/check.ts")).checkCommand,
+  inspect: async () => (await import("./commands/inspect.ts")).inspectCommand,
+  meter: async () => (await import("./commands/meter.ts")).meterCommand,
   conformance: async () => (await import("./commands/conformance.ts")).conformanceCommand,
 };
 

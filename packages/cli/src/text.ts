@@ -26,3 +26,35 @@ export type Paint = (color: Color, text: string) => string;
 export function painter(on: boolean): Paint {
   return on ? (color, text) => `\u001b[${CODES[color]}m${text}\u001b[0m` : (_, text) => text;
 }
+
+/** Bytes for people: `64 MiB`, `1.5 KiB`, `12 bytes`. */
+export function bytesText(bytes: number): string {
+  const units = ["bytes", "KiB", "MiB", "GiB", "TiB", "PiB"];
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  return bytes === 1 ? "1 byte" : `${Number(value.toFixed(1))} ${units[unit] ?? ""}`;
+}
+
+/** `1 loop`, `2 loops`. */
+export function counted(count: number, one: string, many = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`;
+}
+
+/** Facts under their names, a line each: the name stands before the first line of its own. */
+export function formatFacts(
+  facts: readonly (readonly [name: string, lines: readonly string[]])[],
+  paint: Paint,
+): string {
+  const width = Math.max(...facts.map(([name]) => name.length)) + 2;
+  return facts
+    .flatMap(([name, lines]) =>
+      (lines.length === 0 ? [paint("dim", "none")] : lines).map(
+        (line, index) => `${paint("cyan", (index === 0 ? name : "").padEnd(width))}${line}`,
+      ),
+    )
+    .join("\n");
+}

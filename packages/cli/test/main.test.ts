@@ -42,7 +42,7 @@ test("--version prints the version alone, behind a command too", async () => {
 test("--help names every command, and each command describes its own options without colours in a pipe", async () => {
   const help = await here("--help");
   expect(help.code).toBe(0);
-  for (const command of ["run", "check", "conformance"]) {
+  for (const command of ["run", "check", "inspect", "meter", "conformance"]) {
     expect(help.stdout).toContain(command);
     const own = await here(command, "--help");
     expect(own.code).toBe(0);
@@ -60,13 +60,20 @@ test("no command at all prints the help and exits with 2", async () => {
 
 test.each([
   [["runn"], 'did you mean "run"?'],
-  [["frobnicate"], "commands are run, check, conformance"],
+  [["frobnicate"], "commands are run, check, inspect, meter, conformance"],
   [["--verson"], 'did you mean "--version"?'],
   [["run", "--onse", "x.json"], "did you mean --once?"],
   [["run"], "keelson run --help"],
   [["run", "a.json", "b.json"], "keelson run --help"],
   [["run", "--once=yes", "a.json"], "keelson run --help"],
   [["check", "-x", "a.json"], "keelson check --help"],
+  [["meter"], "keelson meter --help"],
+  [["meter", "--mode", "fast", "a.wasm"], "exact or deadline"],
+  [["meter", "--memory", "64mib", "a.wasm"], "did you mean MiB?"],
+  [["meter", "--tables", "-1", "a.wasm"], "keelson meter --help"],
+  [["meter", "--tables", "many", "a.wasm"], "a whole number"],
+  [["meter", "-o"], "keelson meter --help"],
+  [["inspect", "--jsn", "a.wasm"], "did you mean --json?"],
   [["conformance", "--only"], "keelson conformance --help"],
   [["conformance", "--only", "--json"], "keelson conformance --help"],
 ])("%j is refused with exit code 2 and a hint", async (args, hint) => {

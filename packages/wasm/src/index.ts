@@ -13,10 +13,23 @@ export {
   type CompileCacheOptions,
   type CompiledModule,
 } from "./cache/compile-cache.ts";
+export {
+  inspectWasm,
+  type InspectOptions,
+  type MeteringFacts,
+  type ProfileFit,
+  type WasmInspection,
+} from "./inspect/inspect.ts";
+export type { TypeText } from "./inspect/type-text.ts";
+export { pluginMetering } from "./inspect/plugin-metering.ts";
+export { requireWholeModule } from "./inspect/require-whole.ts";
+export type { ExportFacts, ImportFacts, MemoryFacts, Surface, TableFacts } from "./inspect/surface.ts";
 export type { GuestHost } from "./instance/guest-host.ts";
 export type { GuestMemory } from "./instance/guest-memory.ts";
 export type { HostImports } from "./instance/link.ts";
 export type { TrapKind } from "./instance/trap.ts";
+export { meter, type MeteredModule } from "./meter/meter.ts";
+export type { MeterLimits, MeterMeta, MeterOptions, MeterReport } from "./meter/options.ts";
 export { createWasmLoader, wasmLoader, type WasmLoaderOptions } from "./module/loader.ts";
 export type { BinarySource, Metering, WasmLimits, WasmModuleOptions, WasmSource } from "./module/settings.ts";
 export { readWasmModule, wasmModule } from "./module/wasm-module.ts";

@@ -1,9 +1,8 @@
-import { readFile, stat } from "node:fs/promises";
-import { join } from "node:path";
 import process from "node:process";
-import { KeelsonError, parseManifest, type Manifest } from "@keelson/core";
+import { parseManifest, type Manifest } from "@keelson/core";
 import type { Command } from "../arguments.ts";
 import { useColor } from "../display.ts";
+import { readNamed } from "../files.ts";
 import { print } from "../terminal.ts";
 import { oneLine, painter } from "../text.ts";
 
@@ -16,31 +15,14 @@ export const checkCommand: Command = {
     json: { type: "boolean", description: "Print the manifest, or the error with its issues, as JSON" },
   },
   async run(args) {
-    const path = args.text("manifest") ?? "";
-    const { file, bytes } = await readManifest(path);
+    const hint = "give the path of a manifest.json, or of the folder it lies in";
+    const { path: file, bytes } = await readNamed(args.text("manifest") ?? "", "manifest", hint);
     const manifest = parseManifest(bytes, { source: file });
     if (args.flag("json")) print(JSON.stringify(manifest, null, 2));
     else print(`${file} is valid.\n\n${formatManifest(manifest, useColor(process.stdout))}`);
     return 0;
   },
 };
-
-async function readManifest(path: string): Promise<{ readonly file: string; readonly bytes: Uint8Array }> {
-  try {
-    const file = (await stat(path)).isDirectory() ? join(path, "manifest.json") : path;
-    return { file, bytes: await readFile(file) };
-  } catch (cause) {
-    const missing = (cause as { readonly code?: unknown }).code === "ENOENT";
-    throw new KeelsonError(
-      missing ? "NOT_FOUND" : "IO",
-      missing ? `There is no manifest at ${path}` : `${path} could not be read`,
-      {
-        hint: "give the path of a manifest.json, or of the folder it lies in",
-        cause,
-      },
-    );
-  }
-}
 
 /** The manifest with its defaults filled in, a key a line. */
 export function formatManifest(manifest: Manifest, color = false): string {

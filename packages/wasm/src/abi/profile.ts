@@ -58,7 +58,7 @@ export function shapeOf(
 
 /** Refuses a module that lacks what `profile` requires; `MISSING_EXPORT` names all of it. */
 export function requireExports(profile: AbiProfile, shape: ModuleShape, module: string): void {
-  const lacking = profile.requires.flatMap((wanted) => lack(wanted, shape));
+  const lacking = missingExports(profile, shape);
   if (lacking.length === 0) return;
   throw new KeelsonError(
     "MISSING_EXPORT",
@@ -68,6 +68,11 @@ export function requireExports(profile: AbiProfile, shape: ModuleShape, module: 
       details: { abi: profile.name, missing: lacking },
     },
   );
+}
+
+/** The exports that `profile` requires and that a module lacks or has with another type, in words. */
+export function missingExports(profile: AbiProfile, shape: ModuleShape): string[] {
+  return profile.requires.flatMap((wanted) => lack(wanted, shape));
 }
 
 function lack(wanted: RequiredExport, shape: ModuleShape): string[] {

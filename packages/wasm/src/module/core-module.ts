@@ -110,7 +110,7 @@ function stepsFor({ maxMemoryBytes, metering, stackBytes }: WasmSettings): reado
 }
 
 /** Elements that the tables of one guest may hold together; each takes some 8 to 16 bytes of the host. */
-const MAX_TABLE_ELEMENTS = 1_000_000;
+export const MAX_TABLE_ELEMENTS = 1_000_000;
 
 /** The exports that metering added: they are the host's, and no method of the guest. */
 function privateNames(meta: MeterMeta | undefined): ReadonlySet<string> {

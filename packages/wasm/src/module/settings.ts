@@ -95,7 +95,8 @@ export interface WasmSettings {
 
 /** The guest's own running time in one call of a plugin, ms. */
 const DEFAULT_CPU_MS = 50;
-const DEFAULT_STACK_BYTES = 512 * 1024;
+/** Stack that nested calls may take when nothing else is said, bytes. */
+export const DEFAULT_STACK_BYTES: number = 512 * 1024;
 
 /** Checks options and fills in defaults; throws `INVALID_OPTIONS`. */
 export function settle(options: WasmModuleOptions): WasmSettings {

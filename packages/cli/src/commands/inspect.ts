@@ -1,0 +1,92 @@
+import { readFile } from "node:fs/promises";
+import process from "node:process";
+import { pathToFileURL } from "node:url";
+import { asKeelsonError, KeelsonError, parseManifest, type Manifest } from "@keelson/core";
+import { inspectWasm, pluginMetering, type WasmInspection } from "@keelson/wasm";
+import type { Command } from "../arguments.ts";
+import { useColor } from "../display.ts";
+import { readNamed, type NamedFile } from "../files.ts";
+import { formatInspection } from "../inspection.ts";
+import { errorJson, print } from "../terminal.ts";
+import { painter } from "../text.ts";
+import { formatManifest } from "./check.ts";
+
+const HINT = "give the path of a .wasm file, of a manifest.json, or of the folder it lies in";
+
+/** `keelson inspect`: what a WebAssembly file or a plugin asks for and offers, without running any of it. */
+export const inspectCommand: Command = {
+  name: "inspect",
+  description: "Show what a WebAssembly file or a plugin asks for and offers, without running it",
+  args: {
+    file: {
+      type: "positional",
+      description: "A .wasm file, a manifest.json, or the folder it lies in",
+      valueHint: "",
+    },
+    json: { type: "boolean", description: "Print one JSON object" },
+  },
+  async run(args) {
+    const named = await readNamed(args.text("file") ?? "", "file", HINT);
+    const found = isManifest(named) ? await inspectPlugin(named) : inspectFile(named);
+    if (args.flag("json")) print(JSON.stringify(toJson(found)));
+    else print(format(found, useColor(process.stdout)));
+    return found.wasm?.refused === undefined ? 0 : 1;
+  },
+};
+
+interface Found {
+  readonly file: string;
+  readonly manifest?: Manifest;
+  /** The code that the manifest names, or the file itself. */
+  readonly entry?: string;
+  readonly wasm?: WasmInspection;
+}
+
+/** What is no WebAssembly, and is named or written as JSON is. */
+function isManifest({ path, bytes }: NamedFile): boolean {
+  return (
+    bytes[0] !== 0 &&
+    (/\.json$/i.test(path) || /^\s*\{/.test(new TextDecoder().decode(bytes.subarray(0, 64))))
+  );
+}
+
+function inspectFile({ path, bytes }: NamedFile): Found {
+  return { file: path, entry: path, wasm: inspectWasm(bytes, { origin: path }) };
+}
+
+async function inspectPlugin({ path, bytes }: NamedFile): Promise<Found> {
+  const manifest = parseManifest(bytes, { source: path });
+  if (manifest.kind !== "wasm" || manifest.entry === undefined) return { file: path, manifest };
+  const { entry, abi, limits } = manifest;
+  const url = new URL(entry, pathToFileURL(path));
+  const code = await readFile(url).catch((cause: unknown) => {
+    throw new KeelsonError("NOT_FOUND", `${path}: its entry ${entry} cannot be read`, {
+      hint: "build the plugin, or correct `entry`, which is relative to the manifest",
+      cause,
+    });
+  });
+  const wasm = inspectWasm(new Uint8Array(code), {
+    origin: entry,
+    ...(abi === undefined ? {} : { abi }),
+    metering: { ...pluginMetering, ...(limits.memory === undefined ? {} : { memoryBytes: limits.memory }) },
+  });
+  return { file: path, manifest, entry, wasm };
+}
+
+function format({ file, manifest, entry, wasm }: Found, color: boolean): string {
+  const parts: string[] = [];
+  if (manifest !== undefined) {
+    parts.push(`${file} is the manifest of a plugin.`, formatManifest(manifest, color));
+    if (wasm === undefined) parts.push(`A module of kind ${manifest.kind} has no WebAssembly to look into.`);
+  }
+  if (wasm !== undefined) parts.push(formatInspection(entry ?? file, wasm, painter(color)));
+  return parts.join("\n\n");
+}
+
+function toJson({ file, manifest, entry, wasm }: Found): unknown {
+  const metering =
+    wasm === undefined || wasm.metering.possible
+      ? wasm?.metering
+      : { possible: false, error: errorJson(asKeelsonError(wasm.metering.error, "INTERNAL", "metering")) };
+  return { file, manifest, entry, ...(wasm === undefined ? {} : { wasm: { ...wasm, metering } }) };
+}

@@ -1,0 +1,108 @@
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { ECHO, keelsonGuest } from "../../wasm/test/support/guests.ts";
+import { wat } from "../../wasm/test/support/wat.ts";
+import { folderWith, keelson } from "./program.ts";
+
+const GUEST = wat(keelsonGuest(ECHO));
+const MANIFEST = {
+  apiVersion: "keelson/v1",
+  id: "echo",
+  version: "1.0.0",
+  kind: "wasm",
+  entry: "echo.wasm",
+  capabilities: [{ name: "http.fetch", scope: ["https://example.org"] }],
+  limits: { memory: "1MiB" },
+};
+
+test("inspect of a file prints its profile, exports with types, memory, and whether it can be metered", async () => {
+  const folder = folderWith({ "echo.wasm": GUEST });
+  const { code, stdout, stderr } = await keelson(["inspect", "echo.wasm"], folder);
+  expect([code, stderr]).toEqual([0, ""]);
+  expect(stdout).toMatch(/^echo\.wasm is a WebAssembly module of \d+ bytes with \d+ functions\.$/m);
+  expect(stdout).toMatch(/^ABI profile +keelson$/m);
+  expect(stdout).toMatch(/keelson_call {2}\(i32, i32, i32, i32, i32\) → i32$/m);
+  expect(stdout).toMatch(/^memory +64 KiB, no maximum of its own$/m);
+  expect(stdout).toMatch(/^metering +possible: grows to /m);
+  expect(stdout).not.toContain("\u001b");
+});
+
+test("inspect never runs the guest, not even its start function", async () => {
+  const folder = folderWith({
+    "loop.wasm": wat(`(module (func $begin (loop $again (br $again))) (start $begin) (func (export "run")))`),
+  });
+  const { code, stdout } = await keelson(["inspect", "loop.wasm"], folder);
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^start +function 0 runs at each instantiation$/m);
+});
+
+test("inspect of a manifest or its folder adds what the plugin asks for, and looks at the code that it names", async () => {
+  const folder = folderWith({ "manifest.json": JSON.stringify(MANIFEST), "echo.wasm": GUEST });
+  for (const path of [folder, join(folder, "manifest.json")]) {
+    const { code, stdout } = await keelson(["inspect", path]);
+    expect(code).toBe(0);
+    expect(stdout).toContain("http.fetch: https://example.org");
+    expect(stdout).toContain("1048576 bytes (1 MiB)");
+    expect(stdout).toMatch(/^ABI profile +keelson$/m);
+  }
+});
+
+test("inspect --json prints one object, with the reason when the module cannot be metered", async () => {
+  const small = { ...MANIFEST, abi: "oxide", limits: { memory: "1KiB" } };
+  const folder = folderWith({ "manifest.json": JSON.stringify(small), "echo.wasm": GUEST });
+  const { code, stdout } = await keelson(["inspect", folder, "--json"]);
+  expect(code).toBe(0);
+  expect(JSON.parse(stdout)).toMatchObject({
+    manifest: { id: "echo", limits: { memory: 1024 } },
+    entry: "echo.wasm",
+    wasm: {
+      profiles: [
+        { name: "oxide", chosen: true, missing: expect.any(Array) },
+        { name: "keelson", missing: [] },
+      ],
+      memories: [{ minBytes: 65_536, imported: false }],
+      metering: { possible: false, error: { code: "OUT_OF_MEMORY", hint: expect.any(String) } },
+    },
+  });
+  const text = await keelson(["inspect", folder]);
+  expect(text.stdout).toMatch(/^metering +impossible: OUT_OF_MEMORY, /m);
+  expect(text.stdout).toContain("oxide, but it lacks alloc(i32) → i32");
+  expect(text.stdout).toContain("keelson would fit too");
+});
+
+test("inspect of a plugin of another kind shows the manifest alone", async () => {
+  const process = { ...MANIFEST, kind: "process", entry: undefined, command: ["cat"] };
+  const folder = folderWith({ "manifest.json": JSON.stringify(process) });
+  const { code, stdout } = await keelson(["inspect", folder]);
+  expect(code).toBe(0);
+  expect(stdout).toContain("kind process has no WebAssembly");
+});
+
+test("inspect exits with 1 for a module that the engine refuses, and still shows it", async () => {
+  const bytes = wat(`(module (func (export "f") (result i32) (i32.const 1)))`);
+  bytes[bytes.length - 3] = 0x43;
+  const { code, stdout } = await keelson(["inspect", "bad.wasm"], folderWith({ "bad.wasm": bytes }));
+  expect(code).toBe(1);
+  expect(stdout).toContain("This engine refuses it: ");
+  expect(stdout).toMatch(/^exports +f /m);
+});
+
+test("inspect makes control characters in a module's names visible", async () => {
+  const folder = folderWith({ "evil.wasm": wat(`(module (func (export "\\1b[2Jgone\\0a")))`) });
+  const { stdout } = await keelson(["inspect", "evil.wasm"], folder);
+  expect(stdout).not.toContain("\u001b");
+  expect(stdout).toContain("\\u001b[2Jgone");
+});
+
+test.each([
+  ["nothing", {}, "NOT_FOUND"],
+  ["text", { x: "hello" }, "INVALID_WASM"],
+  ["a file cut short", { x: GUEST.slice(0, 99) }, "INVALID_WASM"],
+  ["a manifest with mistakes", { x: '{"id": 1}' }, "INVALID_MANIFEST"],
+  ["a manifest without its code", { x: JSON.stringify(MANIFEST) }, "NOT_FOUND"],
+])("inspect of %s exits with 1, a code and a hint", async (_, files, code) => {
+  const { code: exit, stdout, stderr } = await keelson(["inspect", "x"], folderWith(files));
+  expect([exit, stdout]).toEqual([1, ""]);
+  expect(stderr).toMatch(new RegExp(`^${code}: `));
+  expect(stderr).toMatch(/hint: |did you mean|must be|is missing/);
+});

@@ -1,0 +1,276 @@
+import type { Bytes } from "@keelson/core";
+import { PAGE_BYTES } from "../binary/cap-memory.ts";
+import { MalformedBinary, Reader, readSections } from "../binary/reader.ts";
+import { readTypeTexts, readValueText, type TypeText } from "./type-text.ts";
+
+/** Something that a module imports. */
+export interface ImportFacts {
+  readonly module: string;
+  readonly name: string;
+  readonly kind: WebAssembly.ImportExportKind;
+  /** Its type in words, such as `(i32, i32) → i64`. */
+  readonly type: string;
+}
+
+/** Something that a module exports. */
+export interface ExportFacts {
+  readonly name: string;
+  readonly kind: WebAssembly.ImportExportKind;
+  /** Its type in words. */
+  readonly type: string;
+}
+
+/** A memory as it is declared. */
+export interface MemoryFacts {
+  readonly minBytes: number;
+  /** Absent when the module sets no maximum. */
+  readonly maxBytes?: number;
+  /** Made by whoever gives the import, and capped there. */
+  readonly imported: boolean;
+  readonly shared: boolean;
+  /** Whether addresses have 64 bits. */
+  readonly wide: boolean;
+}
+
+/** A table as it is declared; `min` and `max` are elements. */
+export interface TableFacts {
+  readonly element: string;
+  readonly min: number;
+  /** Absent when the module sets no maximum. */
+  readonly max?: number;
+  readonly imported: boolean;
+}
+
+/** What a module shows to the outside, read from its sections. */
+export interface Surface {
+  readonly imports: readonly ImportFacts[];
+  readonly exports: readonly ExportFacts[];
+  readonly memories: readonly MemoryFacts[];
+  readonly tables: readonly TableFacts[];
+  /** Functions with a body. */
+  readonly functions: number;
+  /** The function that runs when the module is instantiated: its number, imports counted. */
+  readonly start?: number;
+  readonly types: readonly TypeText[];
+  readonly sections: ReadonlySet<number>;
+}
+
+interface Limits {
+  readonly min: number;
+  readonly max: number | undefined;
+  readonly flags: number;
+}
+
+/** Reads the outside of a module without looking into its functions; throws {@link MalformedBinary}. */
+export function readSurface(bytes: Bytes): Surface {
+  const read = new SurfaceReader();
+  for (const { id, body, end } of readSections(bytes)) read.section(id, new Reader(bytes, body, end));
+  return read.finish();
+}
+
+class SurfaceReader {
+  #types: readonly TypeText[] = [];
+  readonly #sections = new Set<number>();
+  readonly #imports: ImportFacts[] = [];
+  readonly #exports: ExportFacts[] = [];
+  readonly #functions: string[] = [];
+  readonly #memories: MemoryFacts[] = [];
+  readonly #tables: TableFacts[] = [];
+  readonly #globals: string[] = [];
+  readonly #tags: string[] = [];
+  #defined = 0;
+  #start: number | undefined;
+
+  section(id: number, reader: Reader): void {
+    this.#sections.add(id);
+    const each = (run: () => void): void => {
+      for (let left = reader.unsigned(); left > 0; left--) run();
+    };
+    switch (id) {
+      case 1:
+        this.#types = readTypeTexts(reader);
+        return;
+      case 2:
+        return each(() => this.#import(reader));
+      case 3:
+        return each(() => {
+          this.#functions.push(this.#typeOf(reader.unsigned()));
+          this.#defined++;
+        });
+      case 4:
+        return each(() => {
+          const initialized = reader.bytes[reader.offset] === 0x40;
+          if (initialized) reader.skip(2);
+          this.#table(reader, false);
+          if (initialized) skipExpression(reader);
+        });
+      case 5:
+        return each(() => this.#memory(reader, false));
+      case 6:
+        return each(() => {
+          this.#globals.push(readGlobal(reader));
+          skipExpression(reader);
+        });
+      case 7:
+        return each(() => this.#export(reader));
+      case 8:
+        this.#start = reader.unsigned();
+        return;
+      case 13:
+        return each(() => {
+          reader.byte();
+          this.#tags.push(this.#typeOf(reader.unsigned()));
+        });
+    }
+  }
+
+  finish(): Surface {
+    return {
+      imports: this.#imports,
+      exports: this.#exports,
+      memories: this.#memories,
+      tables: this.#tables,
+      functions: this.#defined,
+      ...(this.#start === undefined ? {} : { start: this.#start }),
+      types: this.#types,
+      sections: this.#sections,
+    };
+  }
+
+  #typeOf(index: number): string {
+    return this.#types[index]?.text ?? `type ${index}`;
+  }
+
+  #import(reader: Reader): void {
+    const module = reader.name();
+    const name = reader.name();
+    const at = reader.offset;
+    const add = (kind: WebAssembly.ImportExportKind, type: string): void =>
+      void this.#imports.push({ module, name, kind, type });
+    switch (reader.byte()) {
+      case 0: {
+        const type = this.#typeOf(reader.unsigned());
+        this.#functions.push(type);
+        return add("function", type);
+      }
+      case 1:
+        this.#table(reader, true);
+        return add("table", tableText(this.#tables.at(-1)));
+      case 2:
+        this.#memory(reader, true);
+        return add("memory", memoryText(this.#memories.at(-1)));
+      case 3: {
+        const type = readGlobal(reader);
+        this.#globals.push(type);
+        return add("global", type);
+      }
+      case 4: {
+        reader.byte();
+        const type = this.#typeOf(reader.unsigned());
+        this.#tags.push(type);
+        return add("tag", type);
+      }
+      default:
+        throw new MalformedBinary("an unknown kind of import", at);
+    }
+  }
+
+  #export(reader: Reader): void {
+    const name = reader.name();
+    const at = reader.offset;
+    const kind = reader.byte();
+    const index = reader.unsigned();
+    const add = (what: WebAssembly.ImportExportKind, type: string | undefined): void =>
+      void this.#exports.push({ name, kind: what, type: type ?? "" });
+    switch (kind) {
+      case 0:
+        return add("function", this.#functions[index]);
+      case 1:
+        return add("table", tableText(this.#tables[index]));
+      case 2:
+        return add("memory", memoryText(this.#memories[index]));
+      case 3:
+        return add("global", this.#globals[index]);
+      case 4:
+        return add("tag", this.#tags[index]);
+      default:
+        throw new MalformedBinary("an unknown kind of export", at);
+    }
+  }
+
+  #table(reader: Reader, imported: boolean): void {
+    const element = readValueText(reader);
+    const { min, max } = readLimits(reader);
+    this.#tables.push({ element, min, ...(max === undefined ? {} : { max }), imported });
+  }
+
+  #memory(reader: Reader, imported: boolean): void {
+    const { min, max, flags } = readLimits(reader);
+    this.#memories.push({
+      minBytes: min * PAGE_BYTES,
+      ...(max === undefined ? {} : { maxBytes: max * PAGE_BYTES }),
+      imported,
+      shared: (flags & 2) !== 0,
+      wide: (flags & 4) !== 0,
+    });
+  }
+}
+
+function readLimits(reader: Reader): Limits {
+  const at = reader.offset;
+  const flags = reader.byte();
+  if (flags > 7) throw new MalformedBinary(`limits of an unknown form (flags ${flags})`, at);
+  const min = reader.unsigned();
+  return { flags, min, max: (flags & 1) === 0 ? undefined : reader.unsigned() };
+}
+
+function readGlobal(reader: Reader): string {
+  const type = readValueText(reader);
+  return reader.byte() === 1 ? `mut ${type}` : type;
+}
+
+/** Steps over a constant expression. */
+function skipExpression(reader: Reader): void {
+  for (;;) {
+    const at = reader.offset;
+    const opcode = reader.byte();
+    if (opcode === 0x0b) return;
+    // i32.const, i64.const, global.get, ref.null, ref.func: one number; arithmetic on integers has none
+    if ([0x41, 0x42, 0x23, 0xd0, 0xd2].includes(opcode)) reader.skipNumber();
+    else if (opcode === 0x43) reader.skip(4);
+    else if (opcode === 0x44) reader.skip(8);
+    else if (opcode === 0xfb) skipGarbageCollected(reader);
+    else if (opcode === 0xfd) {
+      // v128.const
+      reader.skipNumber();
+      reader.skip(16);
+    } else if (![0x6a, 0x6b, 0x6c, 0x7c, 0x7d, 0x7e].includes(opcode))
+      throw new MalformedBinary(`an unknown constant instruction 0x${opcode.toString(16)}`, at);
+  }
+}
+
+function skipGarbageCollected(reader: Reader): void {
+  const at = reader.offset;
+  const code = reader.unsigned();
+  // struct.new, struct.new_default, array.new, array.new_default
+  if ([0, 1, 6, 7].includes(code)) reader.skipNumber();
+  // array.new_fixed
+  else if (code === 8) {
+    reader.skipNumber();
+    reader.skipNumber();
+  }
+  // conversions and ref.i31
+  else if (![26, 27, 28].includes(code)) throw new MalformedBinary("an unknown constant instruction", at);
+}
+
+function memoryText(memory: MemoryFacts | undefined): string {
+  if (memory === undefined) return "";
+  const { minBytes, maxBytes, shared, wide } = memory;
+  const most = maxBytes === undefined ? "any number of" : maxBytes / PAGE_BYTES;
+  return `${minBytes / PAGE_BYTES} to ${most} pages${shared ? ", shared" : ""}${wide ? ", 64-bit" : ""}`;
+}
+
+function tableText(table: TableFacts | undefined): string {
+  if (table === undefined) return "";
+  return `${table.min} to ${table.max ?? "any number of"} elements of ${table.element}`;
+}
