@@ -105,6 +105,8 @@ export class Exchange {
   #delivering = false;
   /** The route being delivered on. */
   #current: Route | undefined;
+  /** Which of its listeners has its turn. */
+  #at = 0;
   /** Whether someone left during the delivery, so that routes that wait may name those who are gone. */
   #left = false;
   #following: Following[] = [];
@@ -238,20 +240,42 @@ export class Exchange {
 
   #deliver(route: Route, envelope: Envelope): void {
     this.#current = route;
-    const { listeners, sinks } = route;
-    const count = listeners.length;
-    // One guard around many listeners: entering it for each costs Bun a sixth of the delivery.
-    for (let index = 0; index < count; index++) {
+    this.#at = 0;
+    const count = route.listeners.length;
+    while (this.#at < count) {
       try {
-        for (; index < count; index++) {
-          const listener = listeners[index] as Listener;
-          const result = listener(envelope);
-          if (result !== undefined) this.#watch(result, sinks[index] as Sink, envelope.topic);
-        }
+        this.#run(route, envelope);
       } catch (error) {
-        this.#failed(sinks[index] as Sink, envelope.topic, error);
+        this.#failed(route.sinks[this.#at++] as Sink, envelope.topic, error);
       }
     }
+  }
+
+  /**
+   * Runs the listeners from `#at` on, which tells who threw. A guard inside this loop would cost Bun a third of a delivery to many, and
+   * turning round after each listener a third on all runtimes: eight stand in a row.
+   */
+  #run(route: Route, envelope: Envelope): void {
+    const count = route.listeners.length;
+    let index = this.#at;
+    for (; index + 8 <= count; index += 8) {
+      this.#give(route, index, envelope);
+      this.#give(route, index + 1, envelope);
+      this.#give(route, index + 2, envelope);
+      this.#give(route, index + 3, envelope);
+      this.#give(route, index + 4, envelope);
+      this.#give(route, index + 5, envelope);
+      this.#give(route, index + 6, envelope);
+      this.#give(route, index + 7, envelope);
+    }
+    for (; index < count; index++) this.#give(route, index, envelope);
+    this.#at = count;
+  }
+
+  #give({ listeners, sinks }: Route, index: number, envelope: Envelope): void {
+    this.#at = index;
+    const result = (listeners[index] as Listener)(envelope);
+    if (result !== undefined) this.#watch(result, sinks[index] as Sink, envelope.topic);
   }
 
   #deliverSend(route: Route, envelope: Envelope, send: PendingSend): void {

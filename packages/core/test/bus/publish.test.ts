@@ -112,6 +112,34 @@ describe("publish and on", () => {
     expect(platform.log.records.map(({ fields }) => fields["error"])).toEqual(["later"]);
   });
 
+  test("among many listeners each hears an envelope once, whoever throws, fails later or leaves", async () => {
+    const { host, platform, door } = createTestBus();
+    const heard: number[] = [];
+    const listeners: Disposable[] = [];
+    const count = 37;
+    for (let at = 0; at < count; at++) {
+      const listener = (): unknown => {
+        heard.push(at);
+        if (at % 5 === 1) throw new Error("now");
+        if (at % 5 === 2) return Promise.reject(new Error("later"));
+        // The next but one is off the bus before its turn.
+        if (at % 10 === 3) listeners[at + 2]?.[Symbol.dispose]();
+        return undefined;
+      };
+      listeners.push(door(`d${at}`).on("a", listener));
+    }
+    const all = Array.from({ length: count }, (_, at) => at);
+    host.publish("a", 1);
+    expect(heard).toEqual(all.filter((at) => at % 10 !== 5));
+    await settle();
+    const failed = (error: string): unknown[] =>
+      platform.log.records
+        .filter(({ fields }) => fields["error"] === error)
+        .map(({ fields }) => fields["source"]);
+    expect(failed("now")).toEqual(all.filter((at) => at % 5 === 1).map((at) => `d${at}`));
+    expect(failed("later")).toEqual(all.filter((at) => at % 5 === 2).map((at) => `d${at}`));
+  });
+
   test("a log that throws does not stop the delivery", () => {
     const log = {
       write(): void {
