@@ -93,6 +93,7 @@ class TrialCall implements Call {
   readonly module: string;
   readonly deadline: number;
   readonly parent: Call;
+  readonly measurement = undefined;
   readonly method: string;
   readonly payload: Call["payload"];
 

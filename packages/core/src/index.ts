@@ -6,6 +6,7 @@ export {
   isKeelsonError,
   KeelsonError,
   toWireError,
+  withDetails,
   type ErrorCode,
   type ErrorDetails,
   type KeelsonErrorOptions,
@@ -14,6 +15,8 @@ export {
 export type { Bytes, MaybePromise, Value } from "./contract/value.ts";
 export type * from "./contract/platform.ts";
 export type * from "./contract/call.ts";
+export { stopOf } from "./contract/usage.ts";
+export type * from "./contract/usage.ts";
 export type * from "./contract/module.ts";
 export type * from "./contract/wasm.ts";
 export type * from "./contract/pool.ts";

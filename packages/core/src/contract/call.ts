@@ -1,3 +1,4 @@
+import type { Measurement } from "./usage.ts";
 import type { MaybePromise, Value } from "./value.ts";
 
 /** Options of one call. */
@@ -26,6 +27,8 @@ export interface Call {
   readonly deadline: number;
   /** Fires when the deadline passes, the caller aborts or the module stops. Made when first read: do not read it needlessly. */
   readonly signal: AbortSignal;
+  /** Set when the caller wants to know what the call uses; undefined for a plain call, and for the calls inside a measured one. */
+  readonly measurement: Measurement | undefined;
   /** Calls another module (or this one) as a part of this call. */
   invoke(id: string, method: string, payload?: Value, options?: CallOptions): Promise<Value>;
   /** The same for a value that is there at once; `WOULD_BLOCK` when the module answers with a promise. */

@@ -165,6 +165,20 @@ export function asKeelsonError(
   return new KeelsonError(code, `${what}: ${describeThrown(error)}`, { ...options, cause: error });
 }
 
+/** The same error with more facts in its details, those that are there already going first; a new one, since an error may be thrown to several. */
+export function withDetails(error: KeelsonError, details: ErrorDetails): KeelsonError {
+  const { code, message, hint, stack } = error;
+  // The hint stands at the end of a message, and is put there again.
+  const bare = hint === undefined ? message : message.replace(`\n  hint: ${hint}`, "");
+  const more = new KeelsonError(code, bare, {
+    ...(hint === undefined ? {} : { hint }),
+    details: { ...details, ...error.details },
+    ...("cause" in error ? { cause: error.cause } : {}),
+  });
+  if (stack !== undefined) more.stack = stack;
+  return more;
+}
+
 /** A short text for anything that can be thrown, `undefined` and hostile objects included; never throws. */
 export function describeThrown(error: unknown): string {
   try {

@@ -6,6 +6,7 @@ import type { Metrics } from "./metrics.ts";
 import type { Health, ModuleDefinition, ModuleLoader, ModuleMetadata, ModuleState } from "./module.ts";
 import type { Platform, ProcessInfo, TerminationReport } from "./platform.ts";
 import type { SupervisorTransition, SupervisorView } from "./supervised.ts";
+import type { Measured, MeasureOptions } from "./usage.ts";
 import type { MaybePromise, Value } from "./value.ts";
 
 /** Options of a kernel. */
@@ -66,6 +67,11 @@ export interface Kernel extends AsyncDisposable {
   invoke(id: string, method: string, payload?: Value, options?: CallOptions): Promise<Value>;
   /** The same for a value that is there at once; `WOULD_BLOCK` when the module answers with a promise. */
   invokeSync(id: string, method: string, payload?: Value): Value;
+  /**
+   * `invoke` that also tells what the call used; when it fails, that is in the error's `details.usage`, where the module came so far as to know. With `record`
+   * it keeps all that is needed to run the call again. Errors as of `invoke`, and `UNSUPPORTED` for a module that cannot be recorded.
+   */
+  measure(id: string, method: string, payload?: Value, options?: MeasureOptions): Promise<Measured>;
   /** Calls a method that answers with a stream; the deadline is one for the whole stream. Leaving the loop ends it. Errors as of `invoke`, at the first step. */
   stream(id: string, method: string, payload?: Value, options?: CallOptions): AsyncIterable<Value>;
   /** Asks the module's own health function, within 5,000 ms; a failure is an answer too. Rejects with `UNKNOWN_MODULE` alone. */

@@ -72,6 +72,11 @@ export interface Module {
   stop?(context: ModuleContext): MaybePromise<void>;
   /** Answers a call; a plain value is the fast path. */
   call?(call: Call): MaybePromise<Value>;
+  /**
+   * Answers a call whose `measurement` asks for a record, on something never used before; leaves the record in `measurement.recorded`, also when the
+   * call fails. Absent means that the module cannot be recorded.
+   */
+  record?(call: Call): MaybePromise<Value>;
   /** Answers a call with a stream of values. */
   stream?(call: Call): AsyncIterable<Value>;
   /** Says whether the module is fit to serve. Absent means: healthy while running. */

@@ -8,6 +8,8 @@ import type { MaybePromise, Value } from "./value.ts";
 export interface WasmModule {
   /** Makes one instance; called once for each that the pool holds. */
   instantiate(context: ModuleContext): MaybePromise<Instance>;
+  /** Answers one call on an instance of its own, which ends with it, and leaves a record in the call's `measurement`. Absent: cannot. */
+  record?(call: Call, context: ModuleContext): MaybePromise<Value>;
   /** Called once a generation before the first instance: compile, link, check. */
   prepare?(context: ModuleContext): MaybePromise<void>;
 }

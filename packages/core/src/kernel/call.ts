@@ -1,6 +1,7 @@
 import { asKeelsonError, KeelsonError } from "../contract/errors.ts";
 import type { Call, CallOptions } from "../contract/call.ts";
 import type { Clock } from "../contract/platform.ts";
+import type { Measurement } from "../contract/usage.ts";
 import type { Value } from "../contract/value.ts";
 import type { Life, PendingCall } from "../lifecycle/life.ts";
 import type { DeadlineQueue, PendingDeadline } from "../primitives/deadline.ts";
@@ -35,6 +36,7 @@ export class CallFrame implements Call, PendingCall {
   readonly payload: Value;
   readonly parent: Call | undefined;
   readonly deadline: number;
+  readonly measurement: Measurement | undefined;
   readonly startedAt: number;
   place = -1;
   readonly #router: CallRouter;
@@ -54,6 +56,7 @@ export class CallFrame implements Call, PendingCall {
     startedAt: number,
     deadline: number,
     callerSignal: AbortSignal | undefined,
+    measurement: Measurement | undefined,
   ) {
     this.#router = router;
     this.module = module;
@@ -63,6 +66,7 @@ export class CallFrame implements Call, PendingCall {
     this.startedAt = startedAt;
     this.deadline = deadline;
     this.#callerSignal = callerSignal;
+    this.measurement = measurement;
   }
 
   get signal(): AbortSignal {

@@ -228,7 +228,17 @@ export class Entry implements CallMeter {
     const now = clock.now();
     // Whoever gives a signal ends the wait himself, in a time of his own.
     const deadline = signal === undefined ? now + HEALTH_TIMEOUT_MS : Infinity;
-    const frame = new CallFrame(router, this.id, "health", undefined, undefined, now, deadline, signal);
+    const frame = new CallFrame(
+      router,
+      this.id,
+      "health",
+      undefined,
+      undefined,
+      now,
+      deadline,
+      signal,
+      undefined,
+    );
     const answer = module.health(frame);
     if (!isPromise(answer)) return answer;
     return (await frame.settle(

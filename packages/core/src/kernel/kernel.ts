@@ -20,6 +20,7 @@ import type {
 import type { Health, ModuleDefinition, ModuleLoader, ModuleState } from "../contract/module.ts";
 import type { Platform, ProcessInfo, TerminationReport } from "../contract/platform.ts";
 import type { Supervisor, SupervisorTransition } from "../contract/supervised.ts";
+import type { Measured, MeasureOptions } from "../contract/usage.ts";
 import type { Value } from "../contract/value.ts";
 import { createHooks, type KernelHooks } from "../hooks/index.ts";
 import { Phases } from "../lifecycle/phases.ts";
@@ -325,6 +326,10 @@ class KeelsonKernel implements Kernel {
 
   invokeSync(id: string, method: string, payload?: Value): Value {
     return this.#router.invokeSync(id, method, payload, undefined);
+  }
+
+  measure(id: string, method: string, payload?: Value, options?: MeasureOptions): Promise<Measured> {
+    return this.#router.measure(id, method, payload, options);
   }
 
   stream(id: string, method: string, payload?: Value, options?: CallOptions): AsyncIterable<Value> {

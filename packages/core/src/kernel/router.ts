@@ -1,13 +1,15 @@
 import type { Call, CallOptions } from "../contract/call.ts";
 import { KeelsonError } from "../contract/errors.ts";
 import type { Clock } from "../contract/platform.ts";
-import type { Value } from "../contract/value.ts";
-import type { PendingCall } from "../lifecycle/life.ts";
+import type { Measured, MeasureOptions, Measurement } from "../contract/usage.ts";
+import type { MaybePromise, Value } from "../contract/value.ts";
+import type { Life, PendingCall } from "../lifecycle/life.ts";
 import { isPromise } from "../primitives/deferred.ts";
 import type { DeadlineQueue } from "../primitives/deadline.ts";
 import { callFailed, CallFrame, type CallMeter, type CallRouter } from "./call.ts";
 import { unknownModule } from "./dependencies.ts";
 import type { Entry } from "./entry.ts";
+import { cannotRecord, createMeasurement, measuredError } from "./measured.ts";
 
 /**
  * The way of a call, straight down and up again. A plain value from the module costs one frame, two clock reads and a resolved promise; timer,
@@ -84,6 +86,52 @@ export class Router implements CallRouter {
     throw error;
   }
 
+  /** `invoke` on a way of its own, so that a plain call carries nothing of it. */
+  async measure(
+    id: string,
+    method: string,
+    payload: Value,
+    options: MeasureOptions | undefined,
+  ): Promise<Measured> {
+    const entry = this.#entries.get(id);
+    if (entry === undefined) throw unknownModule(id);
+    if (!isTime(options?.timeoutMs)) throw noTime(options?.timeoutMs);
+    const measurement = createMeasurement(options?.record === true);
+    const frame = this.#frame(entry, method, payload, options, undefined, measurement);
+    const life = entry.open ?? (await this.#opened(entry, frame, options));
+    try {
+      const value = await this.#answer(entry, life, frame, options);
+      const { usage, recorded } = measurement;
+      return { value, usage, ...(recorded === undefined ? {} : { record: recorded }) };
+    } catch (error) {
+      throw measuredError(error as KeelsonError, measurement);
+    }
+  }
+
+  async #opened(entry: Entry, frame: CallFrame, options: CallOptions | undefined): Promise<Life> {
+    for (;;) {
+      if (entry.open !== undefined) return entry.open;
+      if (entry.parked === undefined) throw notRunning(entry);
+      await entry.parked.wait(frame.deadline, options?.signal);
+    }
+  }
+
+  #answer(entry: Entry, life: Life, frame: CallFrame, options: CallOptions | undefined): MaybePromise<Value> {
+    const record = frame.measurement?.record === true;
+    try {
+      const { module } = life;
+      if (module?.call === undefined) throw noMethod(entry.id, frame.method);
+      if (record && module.record === undefined) throw cannotRecord(entry.id, entry.definition.metadata.kind);
+      this.#refuseLate(frame, options);
+      const value = record && module.record !== undefined ? module.record(frame) : module.call(frame);
+      if (isPromise(value)) return frame.settle(life, value, entry);
+      entry.ended(this.clock.now() - frame.startedAt, undefined);
+      return value;
+    } catch (thrown) {
+      throw this.#failed(entry, frame, thrown);
+    }
+  }
+
   async *stream(
     id: string,
     method: string,
@@ -130,12 +178,23 @@ export class Router implements CallRouter {
     payload: Value,
     options: CallOptions | undefined,
     parent: Call | undefined,
+    measurement?: Measurement,
   ): CallFrame {
     const now = this.clock.now();
     const asked = options?.timeoutMs ?? this.#timeoutMs;
     let deadline = now + (asked < entry.maxCallMs ? asked : entry.maxCallMs);
     if (parent !== undefined && parent.deadline < deadline) deadline = parent.deadline;
-    return new CallFrame(this, entry.id, method, payload, parent, now, deadline, options?.signal);
+    return new CallFrame(
+      this,
+      entry.id,
+      method,
+      payload,
+      parent,
+      now,
+      deadline,
+      options?.signal,
+      measurement,
+    );
   }
 
   #refuseLate(frame: CallFrame, options: CallOptions | undefined): void {

@@ -40,12 +40,17 @@ class PooledModule implements Module {
   readonly #options: PoolOptions;
   readonly #timeoutMs: number;
   #pool: SlotPool<Instance> | undefined;
+  #context: ModuleContext | undefined;
   #now: () => number = () => 0;
+  /** Only where the source can. */
+  readonly record?: (call: Call) => MaybePromise<Value>;
 
   constructor(source: WasmModule, options: PoolOptions) {
     this.#timeoutMs = parsePoolOptions(options).timeoutMs;
     this.#source = source;
     this.#options = options;
+    const { record } = source;
+    if (record !== undefined) this.record = (call) => this.#record(record.bind(source), call);
   }
 
   async init(context: ModuleContext): Promise<void> {
@@ -54,6 +59,7 @@ class PooledModule implements Module {
 
   async start(context: ModuleContext): Promise<void> {
     const { clock, metrics } = context;
+    this.#context = context;
     const pool = new SlotPool<Instance>(
       {
         create: () => this.#source.instantiate(context),
@@ -77,6 +83,12 @@ class PooledModule implements Module {
     const pool = this.#running(call);
     const lease = pool.tryCheckout(call) ?? pool.grow(call);
     return lease === undefined ? this.#callLater(pool, call) : run(lease, call);
+  }
+
+  /** Outside the pool: an instance that was never used before is not there to be had, and one that was recorded is worth nothing afterwards. */
+  #record(record: NonNullable<WasmModule["record"]>, call: Call): MaybePromise<Value> {
+    this.#running(call);
+    return record(call, this.#context as ModuleContext);
   }
 
   async *stream(call: Call): AsyncGenerator<Value, void, undefined> {

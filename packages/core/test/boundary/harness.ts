@@ -29,6 +29,7 @@ export const ready = {
 export class TestCall implements Call {
   readonly module = "child";
   readonly parent = undefined;
+  readonly measurement = undefined;
   readonly method: string;
   readonly payload: Value;
   readonly deadline: number;

@@ -66,6 +66,7 @@ export function createCall(options: Partial<Call> & { readonly controller?: Abor
     payload: undefined,
     parent: undefined,
     deadline: Infinity,
+    measurement: undefined,
     signal: controller.signal,
     invoke: () => Promise.reject(new Error("no kernel here")),
     invokeSync: (): Value => {

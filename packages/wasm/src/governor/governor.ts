@@ -1,7 +1,7 @@
-import { isKeelsonError, KeelsonError } from "@keelson/core";
+import { isKeelsonError, KeelsonError, type Usage } from "@keelson/core";
 
 import { attach, type Attached, type MeterMeta, RefillKind, STOP, unpark } from "../meter/index.ts";
-import { type Stop, stopError, type Usage } from "./stop.ts";
+import { type Stop, stopError } from "./stop.ts";
 
 /** Options of {@link Governor}. */
 export interface GovernorOptions {
@@ -219,7 +219,9 @@ export class Governor {
   get usage(): Usage {
     let memoryPeakBytes = 0;
     for (const { attached, meta } of this.#charges) {
-      if (meta.memoryBytes !== undefined) memoryPeakBytes += meta.memoryBytes - attached.roomBytes;
+      // the room is counted in granules, of which a cap may leave a part over
+      if (meta.memoryBytes !== undefined)
+        memoryPeakBytes += Math.floor(meta.memoryBytes / 16) * 16 - attached.roomBytes;
     }
     const end = this.#running ? this.#clock.now() : this.#end;
     return {
@@ -267,7 +269,7 @@ export class Governor {
     this.#thread.current = this.#parent;
     this.#parent = undefined;
     this.#signal = undefined;
-    if (this.#measure || this.#stop !== undefined) this.#end = this.#clock.now();
+    if (this.#measure || this.dead) this.#end = this.#clock.now();
   }
 
   /** The answer to a guest that asks to go on; never throws. */
@@ -371,6 +373,7 @@ export class Governor {
 
   /** A run that does not begin: the guest was not touched. */
   #refuse(code: Stop["code"], limit: Stop["limit"]): KeelsonError {
+    for (const charge of this.#charges) charge.granted = charge.attached.fuel;
     return stopError(
       { code, limit, value: undefined },
       { fuel: 0, cpuMs: 0, memoryPeakBytes: 0 },

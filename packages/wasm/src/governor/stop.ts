@@ -1,14 +1,4 @@
-import { type ErrorCode, KeelsonError } from "@keelson/core";
-
-/** What a guest used in one run. */
-export interface Usage {
-  /** Units of fuel, summed over the guest's instances; in deadline mode only a rough measure of work. */
-  readonly fuel: number;
-  /** Time from entry to exit, host functions included, ms; as far as it was measured, see `RunLimits.measure`. */
-  readonly cpuMs: number;
-  /** Bytes that memories and objects of the guest take by now, which is their peak: none ever gives back. */
-  readonly memoryPeakBytes: number;
-}
+import { type ErrorCode, KeelsonError, type StopReason, type Usage } from "@keelson/core";
 
 /** Why a guest was stopped. */
 export interface Stop {
@@ -17,7 +7,7 @@ export interface Stop {
     "FUEL_EXHAUSTED" | "DEADLINE_EXCEEDED" | "ABORTED" | "STACK_EXHAUSTED" | "OUT_OF_MEMORY"
   >;
   /** Which limit it ran into. */
-  readonly limit: "fuel" | "cpuMs" | "deadline" | "signal" | "stackBytes" | "memoryBytes";
+  readonly limit: StopReason;
   /** The limit's value, where it has one. */
   readonly value: number | undefined;
 }

@@ -136,6 +136,7 @@ const NOBODY: GuestHost = {
   log: { write: () => {} },
   wall: () => 0,
   memory: undefined,
+  call: undefined,
   entered: false,
   broken: false,
   panic: undefined,

@@ -1,4 +1,4 @@
-import type { KeelsonError, Log, LogLevel } from "@keelson/core";
+import type { Call, KeelsonError, Log, LogLevel } from "@keelson/core";
 import type { GuestMemory } from "./guest-memory.ts";
 
 /**
@@ -13,6 +13,11 @@ export interface GuestHost {
   wall(): number;
   /** The guest's exported memory; undefined if there is none, and while the start function runs. */
   memory: GuestMemory | undefined;
+  /**
+   * The call that the guest works on: what is left of its time is `call.deadline` less the platform's clock, and a host function that takes long
+   * looks at `call.signal`. Undefined while the instance starts, and when a profile calls the guest outside of any call.
+   */
+  call: Call | undefined;
   /**
    * True from entering the guest until it has returned. What is thrown in between left the guest half-way: it is dead. Set by
    * profiles around each call of an export.

@@ -2,12 +2,17 @@ import {
   asKeelsonError,
   isKeelsonError,
   KeelsonError,
+  withDetails,
   type Call,
+  type Clock,
   type Instance,
+  type Measurement,
   type ModuleContext,
+  type Usage,
   type Value,
 } from "@keelson/core";
 import type { AbiProfile, Binding, ModuleShape } from "../abi/profile.ts";
+import { Footprint } from "./footprint.ts";
 import type { GuestHost } from "./guest-host.ts";
 import { GuestMemory } from "./guest-memory.ts";
 import { instantiate, resolveImports, type HostImports } from "./link.ts";
@@ -58,6 +63,7 @@ export function createGuestInstance(
     log: context.log,
     wall: () => context.clock.wall(),
     memory: undefined,
+    call: undefined,
     entered: false,
     broken: false,
     panic: undefined,
@@ -76,10 +82,23 @@ export function createGuestInstance(
     cpuMs: metered?.cpuMs,
     deadline: undefined,
     signal: undefined,
+    measure: false,
   };
   // A host function of the host's own may abort the caller's signal; without one nothing can, while the guest holds the thread.
   const watchesSignal = blueprint.imports !== undefined;
-  const instance = new GuestInstance(host, others, watchBytes, release, governor, limits, watchesSignal);
+  const footprint = new Footprint(exports, imports);
+  const { clock } = context;
+  const instance = new GuestInstance(
+    host,
+    others,
+    watchBytes,
+    release,
+    governor,
+    limits,
+    watchesSignal,
+    clock,
+    footprint,
+  );
   instance.open(context.clock.now(), () => {
     const initialize = exports["_initialize"];
     if (typeof initialize === "function") {
@@ -96,6 +115,8 @@ export function createGuestInstance(
 interface CallLimits extends RunLimits {
   deadline: number | undefined;
   signal: AbortSignal | undefined;
+  /** While a call is measured. */
+  measure: boolean;
 }
 
 class GuestInstance implements Instance {
@@ -110,6 +131,8 @@ class GuestInstance implements Instance {
   readonly #governor: Governor | undefined;
   readonly #limits: CallLimits;
   readonly #watchesSignal: boolean;
+  readonly #clock: Clock;
+  #footprint: Footprint | undefined;
 
   constructor(
     host: GuestHost,
@@ -119,7 +142,11 @@ class GuestInstance implements Instance {
     governor: Governor | undefined,
     limits: CallLimits,
     watchesSignal: boolean,
+    clock: Clock,
+    footprint: Footprint,
   ) {
+    this.#clock = clock;
+    this.#footprint = footprint;
     this.#governor = governor;
     this.#limits = limits;
     this.#watchesSignal = watchesSignal;
@@ -154,19 +181,52 @@ class GuestInstance implements Instance {
   }
 
   call(call: Call): Value {
+    const { measurement } = call;
+    return measurement === undefined ? this.#run(call) : this.#measure(call, measurement);
+  }
+
+  #run(call: Call): Value {
     const binding = this.#binding;
     if (binding === undefined) throw this.#gone();
     const host = this.#host;
     const governor = this.#governor;
-    let value: Value;
-    if (governor === undefined) {
-      try {
-        value = binding.call(call.method, call.payload);
-      } catch (error) {
-        throw this.#fail(error, call.method);
-      }
-    } else value = this.#govern(governor, binding, call);
+    const value = governor === undefined ? this.#trust(binding, call) : this.#govern(governor, binding, call);
     if (host.panic !== undefined || this.#watchBytes !== Infinity) this.#judge(call.method);
+    return value;
+  }
+
+  /** Leaves what the call used in `measurement`, also when it fails. */
+  #measure(call: Call, measurement: Measurement): Value {
+    const limits = this.#limits;
+    const outer = limits.measure;
+    const footprint = this.#footprint;
+    const started = this.#governor === undefined ? this.#clock.now() : 0;
+    limits.measure = true;
+    try {
+      return this.#run(call);
+    } finally {
+      limits.measure = outer;
+      const used = this.#governor?.usage ?? {
+        fuel: 0,
+        cpuMs: this.#clock.now() - started,
+        memoryPeakBytes: 0,
+      };
+      measurement.usage = withPeak(used, footprint);
+    }
+  }
+
+  #trust(binding: Binding, call: Call): Value {
+    const host = this.#host;
+    const outer = host.call;
+    host.call = call;
+    let value: Value;
+    try {
+      value = binding.call(call.method, call.payload);
+    } catch (error) {
+      host.call = outer;
+      throw this.#fail(error, call.method);
+    }
+    host.call = outer;
     return value;
   }
 
@@ -175,16 +235,21 @@ class GuestInstance implements Instance {
     limits.deadline = call.deadline;
     if (this.#watchesSignal) limits.signal = call.signal;
     governor.enter(limits);
+    const host = this.#host;
+    const outer = host.call;
+    host.call = call;
     let value: Value;
     try {
       value = binding.call(call.method, call.payload);
     } catch (error) {
       const failure = governor.fail(error);
+      host.call = outer;
       // A guest that was stopped may have been left by an answer that then made no sense: it is dead all the same.
-      if (governor.dead) this.#host.broken = true;
+      if (governor.dead) host.broken = true;
       throw this.#fail(failure, call.method);
     }
     governor.leave();
+    host.call = outer;
     return value;
   }
 
@@ -194,6 +259,7 @@ class GuestInstance implements Instance {
     this.#binding = undefined;
     this.#host.memory = undefined;
     this.#others = [];
+    this.#footprint = undefined;
     const release = this.#release;
     this.#release = undefined;
     release?.();
@@ -238,10 +304,17 @@ class GuestInstance implements Instance {
     this.dead = true;
     this.#binding = undefined;
     if (!host.entered) return asKeelsonError(error, "INTERNAL", `${host.id}: ${method}`);
-    const place: TrapPlace = { module: host.id, method, memoryBytes: this.memoryBytes };
-    const stopped = this.#governor?.stopped;
+    const governor = this.#governor;
+    const place: TrapPlace = {
+      module: host.id,
+      method,
+      memoryBytes: this.memoryBytes,
+      usage: governor && withPeak(governor.usage, this.#footprint),
+    };
+    const stopped = governor?.stopped;
     if (stopped !== undefined && isKeelsonError(error, stopped.code)) return stoppedIn(place, error);
-    return host.panic ?? trapError(error, place);
+    if (host.panic === undefined) return trapError(error, place);
+    return place.usage === undefined ? host.panic : withDetails(host.panic, { usage: place.usage });
   }
 
   #gone(): KeelsonError {
@@ -250,6 +323,12 @@ class GuestInstance implements Instance {
       details: { kind: "other", module: this.#host.id },
     });
   }
+}
+
+/** What a governor counted, and the memories that it does not see. */
+function withPeak(usage: Usage, footprint: Footprint | undefined): Usage {
+  const { fuel, cpuMs, memoryPeakBytes } = usage;
+  return { fuel, cpuMs, memoryPeakBytes: footprint?.peakBytes(memoryPeakBytes) ?? memoryPeakBytes };
 }
 
 /** A stop with the place where it happened; what a guest said before counts no more than that it was stopped. */

@@ -1,4 +1,4 @@
-import { describeThrown, isKeelsonError, KeelsonError } from "@keelson/core";
+import { describeThrown, isKeelsonError, KeelsonError, type Usage } from "@keelson/core";
 
 /**
  * Why a guest trapped, the same on all engines: `unreachable` an unreachable instruction; `out-of-bounds` memory, data or
@@ -53,6 +53,8 @@ export interface TrapPlace {
   /** The method called, or "start" for instantiation. */
   readonly method: string;
   readonly memoryBytes: number;
+  /** What the call used until then, where it is counted. */
+  readonly usage?: Usage | undefined;
 }
 
 /** The error for something that was thrown out of a running guest, by the engine, the guest or a host function. */
@@ -95,5 +97,6 @@ function trap(kind: TrapKind, where: string, cause: unknown, place: TrapPlace): 
 }
 
 function details(kind: TrapKind, place: TrapPlace): Record<string, unknown> {
-  return { kind, module: place.module, method: place.method, memoryBytes: place.memoryBytes };
+  const { module, method, memoryBytes, usage } = place;
+  return { kind, module, method, memoryBytes, ...(usage === undefined ? {} : { usage }) };
 }

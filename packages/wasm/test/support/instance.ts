@@ -59,6 +59,7 @@ export function callOf(method: string, payload?: Value): Call {
     payload,
     parent: undefined,
     deadline: Infinity,
+    measurement: undefined,
     signal: new AbortController().signal,
     invoke: () => Promise.reject(new Error("not used here")),
     invokeSync: () => undefined,
