@@ -30,6 +30,17 @@ export type { HostImports } from "./instance/link.ts";
 export type { TrapKind } from "./instance/trap.ts";
 export { meter, type MeteredModule } from "./meter/meter.ts";
 export type { MeterLimits, MeterMeta, MeterOptions, MeterReport } from "./meter/options.ts";
+export type {
+  CallRecording,
+  RecordedGlobal,
+  RecordedHostCall,
+  RecordedMemory,
+  RecordedNumber,
+  RecordedOutcome,
+  RecordedWrite,
+  Replayed,
+  ReplayOptions,
+} from "./record/recording.ts";
 export { createWasmLoader, wasmLoader, type WasmLoaderOptions } from "./module/loader.ts";
 export type { BinarySource, Metering, WasmLimits, WasmModuleOptions, WasmSource } from "./module/settings.ts";
 export { readWasmModule, wasmModule } from "./module/wasm-module.ts";
