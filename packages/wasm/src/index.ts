@@ -2,7 +2,15 @@ export { abiProfiles } from "./abi/profiles.ts";
 export { gonext, type ActionPayload, type FilterPayload } from "./abi/gonext.ts";
 export { keelson } from "./abi/keelson.ts";
 export { oxide } from "./abi/oxide.ts";
-export type { AbiProfile, Binding, Guest, ModuleShape, RequiredExport } from "./abi/profile.ts";
+export type {
+  AbiProfile,
+  Binding,
+  Guest,
+  LaterBinding,
+  LaterGuest,
+  ModuleShape,
+  RequiredExport,
+} from "./abi/profile.ts";
 export { raw } from "./abi/raw.ts";
 export type { FunctionType, Outline, ValueType } from "./binary/outline.ts";
 export {
@@ -44,3 +52,4 @@ export type {
 export { createWasmLoader, wasmLoader, type WasmLoaderOptions } from "./module/loader.ts";
 export type { BinarySource, Metering, WasmLimits, WasmModuleOptions, WasmSource } from "./module/settings.ts";
 export { readWasmModule, wasmModule } from "./module/wasm-module.ts";
+export { suspending } from "./suspension/suspending.ts";

@@ -105,6 +105,17 @@ declare namespace WebAssembly {
   interface RuntimeError extends Error {}
   const RuntimeError: { readonly prototype: RuntimeError; new (message?: string): RuntimeError };
 
+  /** Absent where the engine cannot suspend guests. */
+  const Suspending: (new (run: (...args: never[]) => unknown) => Suspending) | undefined;
+  interface Suspending {
+    readonly [Symbol.toStringTag]: string;
+  }
+  interface SuspendError extends Error {}
+  const SuspendError: { readonly prototype: SuspendError; new (message?: string): SuspendError } | undefined;
+  const promising:
+    | ((run: (...args: never[]) => unknown) => (...args: never[]) => Promise<unknown>)
+    | undefined;
+
   function validate(bytes: ArrayBufferView | ArrayBuffer): boolean;
   function compile(bytes: ArrayBufferView | ArrayBuffer): Promise<Module>;
   function instantiate(module: Module, imports?: Imports): Promise<Instance>;

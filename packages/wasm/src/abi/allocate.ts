@@ -17,6 +17,28 @@ export function allocate(
   size: number,
   name: string,
 ): number {
+  requireSize(host, size);
+  host.entered = true;
+  const pointer = alloc(size) >>> 0;
+  host.entered = false;
+  return allocated(host, pointer, size, name);
+}
+
+/** The same with an allocator that answers by promise. */
+export async function allocateLater(
+  host: GuestHost,
+  alloc: (size: number) => Promise<number>,
+  size: number,
+  name: string,
+): Promise<number> {
+  requireSize(host, size);
+  host.entered = true;
+  const pointer = (await alloc(size)) >>> 0;
+  host.entered = false;
+  return allocated(host, pointer, size, name);
+}
+
+function requireSize(host: GuestHost, size: number): void {
   if (size > MAX_SIZE) {
     throw new KeelsonError(
       "INVALID_PAYLOAD",
@@ -27,9 +49,9 @@ export function allocate(
       },
     );
   }
-  host.entered = true;
-  const pointer = alloc(size) >>> 0;
-  host.entered = false;
+}
+
+function allocated(host: GuestHost, pointer: number, size: number, name: string): number {
   const memory = host.memory as GuestMemory;
   if (pointer === 0) {
     host.broken = true;

@@ -2,9 +2,17 @@ import { KeelsonError, type Value } from "@keelson/core";
 import { logFromGuest, type GuestHost } from "../instance/guest-host.ts";
 import { encodeText, type GuestMemory } from "../instance/guest-memory.ts";
 import { panicImport } from "./abort.ts";
-import { allocate } from "./allocate.ts";
+import { allocate, allocateLater } from "./allocate.ts";
 import { fromJson, toJson } from "./plain-json.ts";
-import { functionType, unknownMethod, type AbiProfile, type Binding, type Guest } from "./profile.ts";
+import {
+  functionType,
+  unknownMethod,
+  type AbiProfile,
+  type Binding,
+  type Guest,
+  type LaterBinding,
+  type LaterGuest,
+} from "./profile.ts";
 
 /** The payload of a filter: its answer is the value that takes the place of `value`. */
 export type FilterPayload = {
@@ -57,6 +65,7 @@ export const gonext: AbiProfile = {
     },
   }),
   bind: (guest) => new GonextBinding(guest),
+  bindLater: (guest) => new GonextLaterBinding(guest),
 };
 
 type HandleHook = (namePtr: number, nameLen: number, payloadPtr: number, payloadLen: number) => bigint;
@@ -78,45 +87,16 @@ class GonextBinding implements Binding {
 
   call(method: string, payload: Value): Value {
     const host = this.#host;
-    const request = parsePayload(payload, host.id, method);
-    const name = sized(encodeText(method), MAX_NAME_BYTES, `${host.id}: the hook's name`);
-    const input = sized(
-      encodeText(toJson(request)),
-      MAX_PAYLOAD_BYTES,
-      `${host.id}: the payload of ${method}`,
-    );
+    const { request, name, input } = readRequest(host.id, method, payload);
     const namePointer = this.#put(name);
     const inputPointer = this.#put(input);
     host.entered = true;
     const packed = this.#handle(namePointer, name.length, inputPointer, input.length);
     host.entered = false;
-    const pointer = Number((packed >> 32n) & 0xffffffffn);
-    const length = Number(packed & 0xffffffffn);
-    if (pointer === 0) {
-      if (length !== 0) throw this.#failure(method, length | 0);
-      return request.kind === "filter" ? request.value : undefined;
-    }
-    return this.#body(method, request, pointer, length);
-  }
-
-  #body(method: string, request: FilterPayload | ActionPayload, pointer: number, length: number): Value {
-    const host = this.#host;
-    const what = `${host.id}: the answer of ${method}`;
-    if (length > MAX_RESULT_BYTES) {
-      // Not freed, as nothing is on an error: so the instance must go.
-      host.broken = true;
-      throw tooLarge(what, length, MAX_RESULT_BYTES);
-    }
-    this.#memory.check(pointer, length, what);
-    const text = this.#take(pointer, length, what);
-    if (request.kind === "action") return undefined;
-    const answer = fromJson(text, what);
-    if (typeof answer === "object" && answer !== null && Object.hasOwn(answer, "value")) {
-      return (answer as { readonly value: Value }).value;
-    }
-    throw new KeelsonError("INVALID_PAYLOAD", `${what} has no "value"`, {
-      hint: 'a filter answers {"value": …}, or nothing to leave the value as it is',
-    });
+    const { pointer, length } = unpack(packed);
+    if (pointer === 0) return withoutBody(host, method, request, length);
+    const what = checkBody(host, method, pointer, length);
+    return bodyOf(request, this.#take(pointer, length, what), what);
   }
 
   #take(pointer: number, length: number, what: string): string {
@@ -129,20 +109,112 @@ class GonextBinding implements Binding {
     }
   }
 
-  #failure(method: string, status: number): KeelsonError {
-    const { id } = this.#host;
-    if (status === -4) return unknownMethod(id, method, []);
-    const details = { module: id, method, status };
-    const text = `${id}: ${method} answered ${STATUSES[status] ?? "a status that is not defined"} (${status})`;
-    if (status !== -1 && status !== -3) this.#host.broken = true;
-    return new KeelsonError(status === -2 ? "OUT_OF_MEMORY" : "GUEST_ERROR", text, { details });
-  }
-
   #put(bytes: Uint8Array): number {
     const pointer = allocate(this.#host, this.#alloc, bytes.length, "gn_alloc");
     this.#memory.write(pointer, bytes, "the input");
     return pointer;
   }
+}
+
+/** The same for a guest that may be suspended. */
+class GonextLaterBinding implements LaterBinding {
+  readonly #host: GuestHost;
+  readonly #memory: GuestMemory;
+  readonly #alloc: (size: number) => Promise<number>;
+  readonly #free: (pointer: number, size: number) => Promise<void>;
+  readonly #handle: (...args: Parameters<HandleHook>) => Promise<bigint>;
+
+  constructor({ exports, host, later }: LaterGuest) {
+    this.#host = host;
+    this.#memory = host.memory as GuestMemory;
+    this.#alloc = later(exports["gn_alloc"] as (size: number) => number);
+    this.#free = later(exports["gn_free"] as (pointer: number, size: number) => void);
+    this.#handle = later(exports["gn_handle_hook"] as HandleHook);
+  }
+
+  async call(method: string, payload: Value): Promise<Value> {
+    const host = this.#host;
+    const { request, name, input } = readRequest(host.id, method, payload);
+    const namePointer = await this.#put(name);
+    const inputPointer = await this.#put(input);
+    host.entered = true;
+    const packed = await this.#handle(namePointer, name.length, inputPointer, input.length);
+    host.entered = false;
+    const { pointer, length } = unpack(packed);
+    if (pointer === 0) return withoutBody(host, method, request, length);
+    const what = checkBody(host, method, pointer, length);
+    return bodyOf(request, await this.#take(pointer, length, what), what);
+  }
+
+  async #take(pointer: number, length: number, what: string): Promise<string> {
+    try {
+      return this.#memory.text(pointer, length, what);
+    } finally {
+      this.#host.entered = true;
+      await this.#free(pointer, length);
+      this.#host.entered = false;
+    }
+  }
+
+  async #put(bytes: Uint8Array): Promise<number> {
+    const pointer = await allocateLater(this.#host, this.#alloc, bytes.length, "gn_alloc");
+    this.#memory.write(pointer, bytes, "the input");
+    return pointer;
+  }
+}
+
+type Request = FilterPayload | ActionPayload;
+
+function readRequest(
+  id: string,
+  method: string,
+  payload: Value,
+): { readonly request: Request; readonly name: Uint8Array; readonly input: Uint8Array } {
+  const request = parsePayload(payload, id, method);
+  const name = sized(encodeText(method), MAX_NAME_BYTES, `${id}: the hook's name`);
+  const input = sized(encodeText(toJson(request)), MAX_PAYLOAD_BYTES, `${id}: the payload of ${method}`);
+  return { request, name, input };
+}
+
+function unpack(packed: bigint): { readonly pointer: number; readonly length: number } {
+  return { pointer: Number((packed >> 32n) & 0xffffffffn), length: Number(packed & 0xffffffffn) };
+}
+
+/** What an answer without a body means; `length` holds a status. */
+function withoutBody(host: GuestHost, method: string, request: Request, length: number): Value {
+  if (length !== 0) throw failure(host, method, length | 0);
+  return request.kind === "filter" ? request.value : undefined;
+}
+
+/** Believes nothing of where a body is said to lie; answers what to call it in messages. */
+function checkBody(host: GuestHost, method: string, pointer: number, length: number): string {
+  const what = `${host.id}: the answer of ${method}`;
+  if (length > MAX_RESULT_BYTES) {
+    // Not freed, as nothing is on an error: so the instance must go.
+    host.broken = true;
+    throw tooLarge(what, length, MAX_RESULT_BYTES);
+  }
+  (host.memory as GuestMemory).check(pointer, length, what);
+  return what;
+}
+
+function bodyOf(request: Request, text: string, what: string): Value {
+  if (request.kind === "action") return undefined;
+  const answer = fromJson(text, what);
+  if (typeof answer === "object" && answer !== null && Object.hasOwn(answer, "value")) {
+    return (answer as { readonly value: Value }).value;
+  }
+  throw new KeelsonError("INVALID_PAYLOAD", `${what} has no "value"`, {
+    hint: 'a filter answers {"value": …}, or nothing to leave the value as it is',
+  });
+}
+
+function failure(host: GuestHost, method: string, status: number): KeelsonError {
+  if (status === -4) return unknownMethod(host.id, method, []);
+  const details = { module: host.id, method, status };
+  const text = `${host.id}: ${method} answered ${STATUSES[status] ?? "a status that is not defined"} (${status})`;
+  if (status !== -1 && status !== -3) host.broken = true;
+  return new KeelsonError(status === -2 ? "OUT_OF_MEMORY" : "GUEST_ERROR", text, { details });
 }
 
 function parsePayload(payload: Value, module: string, method: string): FilterPayload | ActionPayload {

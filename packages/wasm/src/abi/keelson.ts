@@ -1,16 +1,21 @@
-import { KeelsonError, type Value } from "@keelson/core";
+import type { Value } from "@keelson/core";
 import { logFromGuest, type GuestHost } from "../instance/guest-host.ts";
 import { encodeText, type GuestMemory } from "../instance/guest-memory.ts";
 import { abortImport, panicImport } from "./abort.ts";
 import { allocate } from "./allocate.ts";
-import { fromJson, toJson } from "./plain-json.ts";
+import {
+  inputSize,
+  type InternedName,
+  Kind,
+  MAX_INTERNED,
+  MAX_KEPT_INPUT,
+  readAnswer,
+  readNames,
+  UNKNOWN,
+} from "./keelson-answer.ts";
+import { KeelsonLaterBinding } from "./keelson-later.ts";
+import { toJson } from "./plain-json.ts";
 import { functionType, unknownMethod, type AbiProfile, type Binding, type Guest } from "./profile.ts";
-
-/** How bytes are to be read, in both directions. */
-const Kind = { none: 0, bytes: 1, json: 2, text: 3 } as const;
-
-/** What an answer is. */
-const Status = { ok: 0, error: 1, unknownMethod: 2 } as const;
 
 type Call = (
   methodPtr: number,
@@ -19,17 +24,6 @@ type Call = (
   payloadPtr: number,
   payloadLen: number,
 ) => number;
-
-interface InternedName {
-  readonly pointer: number;
-  readonly length: number;
-}
-
-/** Method names kept inside a guest; a caller that invents names for ever must not fill its memory. */
-const MAX_INTERNED = 256;
-
-/** An input buffer larger than this is given back after the call, bytes. */
-const MAX_KEPT_INPUT = 1_048_576;
 
 /** Text longer than this is encoded first, so that the guest is asked for what it takes and not for three times its length. */
 const MAX_GUESSED_TEXT = 16_384;
@@ -76,6 +70,7 @@ export const keelson: AbiProfile = {
     env: { abort: abortImport(host) },
   }),
   bind: (guest) => new KeelsonBinding(guest),
+  bindLater: (guest) => new KeelsonLaterBinding(guest),
 };
 
 class KeelsonBinding implements Binding {
@@ -117,61 +112,10 @@ class KeelsonBinding implements Binding {
     host.entered = true;
     const record = this.#call(name.pointer, name.length, kind, this.#input, length);
     host.entered = false;
-    const value = this.#answer(record, method);
+    const value = readAnswer(host, this.#memory, record, method);
+    if (value === UNKNOWN) throw unknownMethod(host.id, method, this.#listMethods());
     if (this.#inputSize > MAX_KEPT_INPUT) this.#dropInput();
     return value;
-  }
-
-  #answer(record: number, method: string): Value {
-    const memory = this.#memory;
-    const from = memory.check(record, 16, "the record of an answer");
-    const status = memory.word(from, "status");
-    const kind = memory.word(from + 4, "kind");
-    const pointer = memory.word(from + 8, "ptr");
-    const length = memory.word(from + 12, "len");
-    if (status === Status.ok) {
-      if (kind === Kind.bytes) return memory.copy(pointer, length, "an answer");
-      if (kind === Kind.none) return undefined;
-      return this.#decode(kind, pointer, length, method);
-    }
-    if (status === Status.unknownMethod) throw unknownMethod(this.#host.id, method, this.#listMethods());
-    if (status !== Status.error) throw this.#protocol(`answered ${method} with status ${status}`);
-    throw this.#guestError(kind, pointer, length, method);
-  }
-
-  #decode(kind: number, pointer: number, length: number, method: string): Value {
-    if (kind !== Kind.json && kind !== Kind.text)
-      throw this.#protocol(`answered ${method} with kind ${kind}`);
-    const text = this.#memory.text(pointer, length, `${this.#host.id}: the answer of ${method}`);
-    return kind === Kind.text ? text : fromJson(text, `${this.#host.id}: the answer of ${method}`);
-  }
-
-  #guestError(kind: number, pointer: number, length: number, method: string): KeelsonError {
-    const body = kind === Kind.none ? "no message" : this.#decode(kind, pointer, length, method);
-    const facts =
-      typeof body === "object" && body !== null && !Array.isArray(body)
-        ? (body as Record<string, unknown>)
-        : {};
-    const said =
-      typeof body === "string"
-        ? body
-        : typeof facts["message"] === "string"
-          ? facts["message"]
-          : JSON.stringify(body);
-    return new KeelsonError("GUEST_ERROR", `${this.#host.id}: ${method} failed: ${said}`, {
-      details: { ...facts, module: this.#host.id, method, message: said },
-    });
-  }
-
-  #protocol(text: string): KeelsonError {
-    this.#host.broken = true;
-    return new KeelsonError(
-      "GUEST_ERROR",
-      `${this.#host.id}: the guest ${text}, which the profile keelson does not know`,
-      {
-        hint: "status is 0, 1 or 2 and kind 0 to 3; its instance is discarded",
-      },
-    );
   }
 
   #listMethods(): readonly string[] {
@@ -179,10 +123,7 @@ class KeelsonBinding implements Binding {
     this.#host.entered = true;
     const record = this.#methods();
     this.#host.entered = false;
-    // Only a plain answer is read: another status would come back here.
-    const names =
-      this.#memory.word(record, "status") === Status.ok ? this.#answer(record, "keelson_methods") : undefined;
-    return Array.isArray(names) ? names.filter((name) => typeof name === "string") : [];
+    return readNames(this.#host, this.#memory, record);
   }
 
   #putBytes(bytes: Uint8Array): number {
@@ -219,8 +160,7 @@ class KeelsonBinding implements Binding {
 
   #growInput(size: number): void {
     if (this.#inputSize > 0) this.#dropInput();
-    // Powers of two, so that payloads that grow little by little do not ask for a buffer each time.
-    const rounded = size > MAX_KEPT_INPUT ? size : Math.max(256, 2 ** Math.ceil(Math.log2(size)));
+    const rounded = inputSize(size);
     this.#input = allocate(this.#host, this.#alloc, rounded, "keelson_alloc");
     this.#inputSize = rounded;
   }

@@ -1,9 +1,16 @@
 import type { Value } from "@keelson/core";
 import type { GuestHost } from "../instance/guest-host.ts";
 import { encodeText, type GuestMemory } from "../instance/guest-memory.ts";
-import { allocate } from "./allocate.ts";
+import { allocate, allocateLater } from "./allocate.ts";
 import { fromJson, toJson } from "./plain-json.ts";
-import { functionType, type AbiProfile, type Binding, type Guest } from "./profile.ts";
+import {
+  functionType,
+  type AbiProfile,
+  type Binding,
+  type Guest,
+  type LaterBinding,
+  type LaterGuest,
+} from "./profile.ts";
 
 /**
  * The profile `oxide`, after the Rust crate oxide-k: exports `memory`, `alloc(size) → ptr`, `free(ptr, size)` and
@@ -22,6 +29,7 @@ export const oxide: AbiProfile = {
   ],
   imports: () => ({}),
   bind: (guest) => new OxideBinding(guest),
+  bindLater: (guest) => new OxideLaterBinding(guest),
 };
 
 type Invoke = (methodPtr: number, methodLen: number, inputPtr: number, inputLen: number) => bigint;
@@ -72,6 +80,57 @@ class OxideBinding implements Binding {
 
   #put(bytes: Uint8Array): number {
     const pointer = allocate(this.#host, this.#alloc, bytes.length, "alloc");
+    this.#memory.write(pointer, bytes, "the input");
+    return pointer;
+  }
+}
+
+/** The same for a guest that may be suspended. */
+class OxideLaterBinding implements LaterBinding {
+  readonly #host: GuestHost;
+  readonly #memory: GuestMemory;
+  readonly #alloc: (size: number) => Promise<number>;
+  readonly #free: (pointer: number, size: number) => Promise<void>;
+  readonly #invoke: (...args: Parameters<Invoke>) => Promise<bigint>;
+
+  constructor({ exports, host, later }: LaterGuest) {
+    this.#host = host;
+    this.#memory = host.memory as GuestMemory;
+    this.#alloc = later(exports["alloc"] as (size: number) => number);
+    this.#free = later(exports["free"] as (pointer: number, size: number) => void);
+    this.#invoke = later(exports["oxide_invoke"] as Invoke);
+  }
+
+  async call(method: string, payload: Value): Promise<Value> {
+    const host = this.#host;
+    const name = encodeText(method);
+    const input = encodeText(toJson(payload ?? null));
+    const namePointer = await this.#put(name);
+    const inputPointer = await this.#put(input);
+    host.entered = true;
+    const packed = await this.#invoke(namePointer, name.length, inputPointer, input.length);
+    await this.#free(namePointer, name.length);
+    await this.#free(inputPointer, input.length);
+    host.entered = false;
+    const pointer = Number((packed >> 32n) & 0xffffffffn);
+    const length = Number(packed & 0xffffffffn);
+    const what = `${host.id}: the answer of ${method}`;
+    this.#memory.check(pointer, length, what);
+    return fromJson(await this.#take(pointer, length, what), what);
+  }
+
+  async #take(pointer: number, length: number, what: string): Promise<string> {
+    try {
+      return this.#memory.text(pointer, length, what);
+    } finally {
+      this.#host.entered = true;
+      if (length > 0) await this.#free(pointer, length);
+      this.#host.entered = false;
+    }
+  }
+
+  async #put(bytes: Uint8Array): Promise<number> {
+    const pointer = await allocateLater(this.#host, this.#alloc, bytes.length, "alloc");
     this.#memory.write(pointer, bytes, "the input");
     return pointer;
   }

@@ -24,6 +24,17 @@ export interface Guest {
   readonly shape: ModuleShape;
 }
 
+/** A running instance whose guest may be suspended, as a profile sees it. */
+export interface LaterGuest extends Guest {
+  /** An export of the guest as one that answers by promise, during which the guest may be suspended. */
+  later<A extends readonly unknown[], R>(run: (...args: A) => R): (...args: A) => Promise<R>;
+}
+
+/** The calls of one instance whose guest may be suspended. */
+export interface LaterBinding {
+  call(method: string, payload: Value): Promise<Value>;
+}
+
 /** The calls of one instance. */
 export interface Binding {
   call(method: string, payload: Value): Value;
@@ -42,6 +53,11 @@ export interface AbiProfile {
   imports(host: GuestHost): WebAssembly.Imports;
   /** Called once an instance, after its start function. */
   bind(guest: Guest): Binding;
+  /**
+   * The same for a guest that may be suspended, after {@link AbiProfile.bind}; each export is called by `later`. Absent: the profile serves no
+   * asynchronous host functions and no time slices.
+   */
+  bindLater?(guest: LaterGuest): LaterBinding;
 }
 
 /** The shape of a compiled module, without the exports in `hidden`. */

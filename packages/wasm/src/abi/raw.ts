@@ -2,7 +2,14 @@ import { KeelsonError, type Value } from "@keelson/core";
 import { printType, type FunctionType, type ValueType } from "../binary/outline.ts";
 import type { GuestHost } from "../instance/guest-host.ts";
 import { abortImport } from "./abort.ts";
-import { unknownMethod, type AbiProfile, type Binding, type Guest } from "./profile.ts";
+import {
+  unknownMethod,
+  type AbiProfile,
+  type Binding,
+  type Guest,
+  type LaterBinding,
+  type LaterGuest,
+} from "./profile.ts";
 
 type Numeric = number | bigint;
 type Run = (...args: readonly Numeric[]) => unknown;
@@ -26,20 +33,16 @@ export const raw: AbiProfile = {
   requires: [],
   imports: (host) => ({ env: { abort: abortImport(host) } }),
   bind: (guest) => new RawBinding(guest),
+  bindLater: (guest) => new RawLaterBinding(guest),
 };
 
 class RawBinding implements Binding {
-  readonly #targets = new Map<string, Target>();
+  readonly #targets: ReadonlyMap<string, Target>;
   readonly #host: GuestHost;
 
   constructor(guest: Guest) {
     this.#host = guest.host;
-    for (const [name, kind] of guest.shape.exports) {
-      if (kind !== "function") continue;
-      const run = guest.exports[name] as Run;
-      const type = guest.shape.outline?.exports.get(name);
-      this.#targets.set(name, { run, arity: run.length, params: type?.params, type });
-    }
+    this.#targets = targetsOf(guest);
   }
 
   call(method: string, payload: Value): Value {
@@ -49,17 +52,18 @@ class RawBinding implements Binding {
     const host = this.#host;
     let result: unknown;
     if (payload === undefined) {
-      if (arity !== 0) throw this.#misfit(method, target, payload);
+      if (arity !== 0) throw misfit(this.#host, method, target, payload);
       host.entered = true;
       result = run();
     } else if (typeof payload === "object") {
       if (!Array.isArray(payload) || payload.length !== arity || !fitAll(target.params, payload)) {
-        throw this.#misfit(method, target, payload);
+        throw misfit(this.#host, method, target, payload);
       }
       host.entered = true;
       result = this.#run(target, method, payload);
     } else {
-      if (arity !== 1 || !fits(target.params?.[0], payload)) throw this.#misfit(method, target, payload);
+      if (arity !== 1 || !fits(target.params?.[0], payload))
+        throw misfit(this.#host, method, target, payload);
       host.entered = true;
       result =
         target.params === undefined
@@ -68,7 +72,7 @@ class RawBinding implements Binding {
     }
     host.entered = false;
     if (typeof result === "number" || result === undefined || typeof result === "bigint") return result;
-    return this.#several(method, result);
+    return several(this.#host, method, result);
   }
 
   #run(target: Target, method: string, args: readonly Numeric[]): unknown {
@@ -87,36 +91,80 @@ class RawBinding implements Binding {
       // A host function may have thrown it as well, so the guest is not trusted to be whole.
       this.#host.broken = true;
       this.#host.entered = false;
-      throw this.#misfit(method, target, args, error);
+      throw misfit(this.#host, method, target, args, error);
+    }
+  }
+}
+
+/** The same for a guest that may be suspended. */
+class RawLaterBinding implements LaterBinding {
+  readonly #targets = new Map<
+    string,
+    Target & { readonly later: (...args: Numeric[]) => Promise<unknown> }
+  >();
+  readonly #host: GuestHost;
+
+  constructor(guest: LaterGuest) {
+    this.#host = guest.host;
+    for (const [name, target] of targetsOf(guest)) {
+      this.#targets.set(name, { ...target, later: guest.later(target.run) });
     }
   }
 
-  #several(method: string, result: unknown): Value {
-    if (Array.isArray(result) && result.every((part) => typeof part === "number" || typeof part === "bigint"))
-      return result;
-    throw new KeelsonError(
-      "INVALID_PAYLOAD",
-      `${this.#host.id}: ${method} answered with a reference, which cannot leave the guest`,
-      {
-        hint: "raw calls carry numbers and bigints; use a profile with memory for anything else",
-      },
-    );
+  async call(method: string, payload: Value): Promise<Value> {
+    const host = this.#host;
+    const target = this.#targets.get(method);
+    if (target === undefined) throw unknownMethod(host.id, method, [...this.#targets.keys()]);
+    const args: readonly unknown[] =
+      payload === undefined ? [] : Array.isArray(payload) ? payload : [payload];
+    if (args.length !== target.arity || !fitAll(target.params, args))
+      throw misfit(host, method, target, payload);
+    host.entered = true;
+    const result = await target.later(...(args as Numeric[]));
+    host.entered = false;
+    return several(host, method, result);
   }
+}
 
-  #misfit(method: string, target: Target, payload: Value, cause?: unknown): KeelsonError {
-    const { type, arity } = target;
-    const wants = type === undefined ? `${arity} numbers or bigints` : printType(type);
-    const given = Array.isArray(payload) ? `[${payload.map(kindOf).join(", ")}]` : kindOf(payload);
-    return new KeelsonError(
-      "INVALID_PAYLOAD",
-      `${this.#host.id}: ${method} takes ${wants}; it was given ${given}`,
-      {
-        hint: "one argument as it is, several as an array, none as undefined; i64 takes a bigint, i32 a whole number of 32 bits",
-        details: { method, arity, ...(type === undefined ? {} : { params: type.params }) },
-        ...(cause === undefined ? {} : { cause }),
-      },
-    );
+function targetsOf({ exports, shape }: Guest): Map<string, Target> {
+  const targets = new Map<string, Target>();
+  for (const [name, kind] of shape.exports) {
+    if (kind !== "function") continue;
+    const run = exports[name] as Run;
+    const type = shape.outline?.exports.get(name);
+    targets.set(name, { run, arity: run.length, params: type?.params, type });
   }
+  return targets;
+}
+
+function several(host: GuestHost, method: string, result: unknown): Value {
+  if (typeof result === "number" || result === undefined || typeof result === "bigint") return result;
+  if (Array.isArray(result) && result.every((part) => typeof part === "number" || typeof part === "bigint"))
+    return result;
+  throw new KeelsonError(
+    "INVALID_PAYLOAD",
+    `${host.id}: ${method} answered with a reference, which cannot leave the guest`,
+    {
+      hint: "raw calls carry numbers and bigints; use a profile with memory for anything else",
+    },
+  );
+}
+
+function misfit(
+  host: GuestHost,
+  method: string,
+  target: Target,
+  payload: Value,
+  cause?: unknown,
+): KeelsonError {
+  const { type, arity } = target;
+  const wants = type === undefined ? `${arity} numbers or bigints` : printType(type);
+  const given = Array.isArray(payload) ? `[${payload.map(kindOf).join(", ")}]` : kindOf(payload);
+  return new KeelsonError("INVALID_PAYLOAD", `${host.id}: ${method} takes ${wants}; it was given ${given}`, {
+    hint: "one argument as it is, several as an array, none as undefined; i64 takes a bigint, i32 a whole number of 32 bits",
+    details: { method, arity, ...(type === undefined ? {} : { params: type.params }) },
+    ...(cause === undefined ? {} : { cause }),
+  });
 }
 
 function fitAll(params: readonly ValueType[] | undefined, args: readonly unknown[]): boolean {

@@ -77,6 +77,10 @@ export class Governor {
   readonly #outer: OuterRun[] = [];
   #parent: Governor | undefined;
   #running = false;
+  /** The run in progress may be suspended: it is never the thread's current one but while it is in a host function. */
+  #detached = false;
+  /** Since when the guest of a detached run does not run, ms. */
+  #idleSince: number | undefined;
   /** The depth globals stand where an entry from outside needs them. */
   #depthIsFull = false;
 
@@ -156,6 +160,56 @@ export class Governor {
       this.#enterAgain(limits);
       return;
     }
+    const parent = this.#begin(limits);
+    this.#parent = parent;
+    this.#thread.current = this;
+  }
+
+  /**
+   * Begins a run whose guest may be suspended, and is entered by exports made `promising`. Each entry is put between
+   * {@link wake} and {@link pause}, each host function between {@link holdThread} and its undoing. It ends as any other run, or
+   * by {@link abandon}.
+   */
+  enterDetached(limits: RunLimits): void {
+    if (this.dead) throw this.#deadError();
+    this.#begin(limits);
+    this.#detached = true;
+    this.#idleSince = this.#start;
+  }
+
+  /** The guest of a detached run does not run any more: its own time stands still. */
+  pause(): void {
+    this.#idleSince ??= this.#clock.now();
+  }
+
+  /** The guest of a detached run goes on now. */
+  wake(now: number = this.#clock.now()): void {
+    if (this.#idleSince === undefined) return;
+    this.#giveBack(now - this.#idleSince);
+    this.#idleSince = undefined;
+    this.#sliceStart = now;
+  }
+
+  /** The guest of a detached run calls the host: what runs inside that shares its stack. Answers what to give {@link releaseThread}. */
+  holdThread(): Governor | undefined {
+    const before = this.#thread.current;
+    this.#thread.current = this;
+    return before;
+  }
+
+  /** The host function ended. */
+  releaseThread(before: Governor | undefined): void {
+    this.#thread.current = before;
+  }
+
+  /** Ends a detached run from outside, whatever its guest does or waits for: when it comes back it is stopped. Returns what to throw. */
+  abandon(code: "DEADLINE_EXCEEDED" | "ABORTED", limit: "deadline" | "signal"): unknown {
+    if (this.#stop === undefined) this.#stopFor(code, limit, undefined);
+    return this.fail(undefined);
+  }
+
+  /** What all runs begin with; answers the governor inside whose guest this one begins. */
+  #begin(limits: RunLimits): Governor | undefined {
     const signal = limits.signal;
     this.#stop = undefined;
     this.#signal = signal;
@@ -185,9 +239,8 @@ export class Governor {
       } else if (!this.#depthIsFull) charge.attached.depth = charge.meta.stackBytes;
     }
     this.#depthIsFull = parent === undefined;
-    this.#parent = parent;
-    this.#thread.current = this;
     this.#running = true;
+    return parent;
   }
 
   /** Ends a run whose guest returned. */
@@ -223,7 +276,7 @@ export class Governor {
       if (meta.memoryBytes !== undefined)
         memoryPeakBytes += Math.floor(meta.memoryBytes / 16) * 16 - attached.roomBytes;
     }
-    const end = this.#running ? this.#clock.now() : this.#end;
+    const end = this.#running ? (this.#idleSince ?? this.#clock.now()) : this.#end;
     return {
       fuel: this.#stop ? this.#fuelAtStop : this.#used(),
       cpuMs: end - this.#start - this.#stolen,
@@ -266,7 +319,11 @@ export class Governor {
 
   #leaveOutermost(): void {
     this.#running = false;
-    this.#thread.current = this.#parent;
+    if (this.#detached) {
+      this.#detached = false;
+      this.#end = this.#clock.now();
+      this.wake(this.#end);
+    } else this.#thread.current = this.#parent;
     this.#parent = undefined;
     this.#signal = undefined;
     if (this.#measure || this.dead) this.#end = this.#clock.now();
@@ -282,6 +339,8 @@ export class Governor {
     }
     const counter = unpark(given);
     const now = this.#clock.now();
+    // the first that is heard of a guest which waited for a host function
+    if (this.#idleSince !== undefined) this.wake(now);
     const excess = now - this.#sliceStart - LONGEST_SLICE_MS;
     if (excess > 0 && kind === RefillKind.slice) this.#giveBack(excess);
     if (now >= this.#cpuEnd) return this.#stopFor("DEADLINE_EXCEEDED", "cpuMs", this.#cpuMs, charge, counter);

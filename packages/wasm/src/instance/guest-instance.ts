@@ -11,13 +11,15 @@ import {
   type Usage,
   type Value,
 } from "@keelson/core";
-import type { AbiProfile, Binding, ModuleShape } from "../abi/profile.ts";
+import type { AbiProfile, Binding, LaterBinding, ModuleShape } from "../abi/profile.ts";
 import { Footprint } from "./footprint.ts";
 import type { GuestHost } from "./guest-host.ts";
 import { GuestMemory } from "./guest-memory.ts";
 import { instantiate, resolveImports, type HostImports } from "./link.ts";
 import type { Governor, RunLimits } from "../governor/index.ts";
 import type { MeterMeta } from "../meter/index.ts";
+import { createSuspension, suspendableImports, whySuspendable } from "../suspension/link.ts";
+import { SuspendableInstance } from "../suspension/suspendable-instance.ts";
 import { trapError, type TrapKind, type TrapPlace } from "./trap.ts";
 
 /** All that instances of one generation have in common. */
@@ -68,7 +70,10 @@ export function createGuestInstance(
     broken: false,
     panic: undefined,
   };
-  const imports = resolveImports(shape, profile, host, blueprint.imports);
+  const linked = resolveImports(shape, profile, host, blueprint.imports);
+  const why = whySuspendable(linked, false);
+  const suspension = why === undefined ? undefined : createSuspension(why, profile, context, governor);
+  const imports = suspension === undefined ? linked : suspendableImports(linked, shape, suspension);
   const made = instantiate(module, imports, context.id);
   const { exports } = made;
   if (governor !== undefined && metered !== undefined) governor.adopt(made, metered.meta);
@@ -108,7 +113,11 @@ export function createGuestInstance(
     }
     return profile.bind({ exports, host, shape });
   });
-  return instance;
+  if (suspension === undefined) return instance;
+  const binding = profile.bindLater?.({ exports, host, shape, later: (run) => suspension.later(run) });
+  return new SuspendableInstance(instance, binding as LaterBinding, suspension, governor, limits, () =>
+    clock.now(),
+  );
 }
 
 /** {@link RunLimits} of an instance's calls: one object, changed for each. */
@@ -119,7 +128,8 @@ interface CallLimits extends RunLimits {
   measure: boolean;
 }
 
-class GuestInstance implements Instance {
+/** An instance whose guest runs to its end in each call. */
+export class GuestInstance implements Instance {
   dead = false;
   #binding: Binding | undefined;
   readonly #host: GuestHost;
@@ -168,9 +178,9 @@ class GuestInstance implements Instance {
         this.#host.entered = false;
         this.#binding = governor.run(limits, bind);
       }
-      this.#look("start");
+      this.look("start");
     } catch (error) {
-      throw this.#fail(error, "start");
+      throw this.fail(error, "start");
     }
   }
 
@@ -206,13 +216,23 @@ class GuestInstance implements Instance {
       return this.#run(call);
     } finally {
       limits.measure = outer;
-      const used = this.#governor?.usage ?? {
-        fuel: 0,
-        cpuMs: this.#clock.now() - started,
-        memoryPeakBytes: 0,
-      };
-      measurement.usage = withPeak(used, footprint);
+      measurement.usage = this.usageSince(started, footprint);
     }
+  }
+
+  /** What the last call used. @param started when it began, for a guest that nobody governs, ms */
+  usageSince(started: number, footprint: Footprint | undefined = this.#footprint): Usage {
+    const used = this.#governor?.usage ?? {
+      fuel: 0,
+      cpuMs: this.#clock.now() - started,
+      memoryPeakBytes: 0,
+    };
+    return withPeak(used, footprint);
+  }
+
+  /** Sets the call in progress, for host functions. */
+  set calledBy(call: Call | undefined) {
+    this.#host.call = call;
   }
 
   #trust(binding: Binding, call: Call): Value {
@@ -224,7 +244,7 @@ class GuestInstance implements Instance {
       value = binding.call(call.method, call.payload);
     } catch (error) {
       host.call = outer;
-      throw this.#fail(error, call.method);
+      throw this.fail(error, call.method);
     }
     host.call = outer;
     return value;
@@ -246,7 +266,7 @@ class GuestInstance implements Instance {
       host.call = outer;
       // A guest that was stopped may have been left by an answer that then made no sense: it is dead all the same.
       if (governor.dead) host.broken = true;
-      throw this.#fail(failure, call.method);
+      throw this.fail(failure, call.method);
     }
     governor.leave();
     host.call = outer;
@@ -267,14 +287,14 @@ class GuestInstance implements Instance {
 
   #judge(method: string): void {
     try {
-      this.#look(method);
+      this.look(method);
     } catch (error) {
-      throw this.#fail(error, method);
+      throw this.fail(error, method);
     }
   }
 
   /** What only shows once the guest has returned: a panic that it caught, and growth that the engine did not refuse. */
-  #look(method: string): void {
+  look(method: string): void {
     const host = this.#host;
     if (host.panic !== undefined) {
       host.broken = true;
@@ -293,7 +313,14 @@ class GuestInstance implements Instance {
     );
   }
 
-  #fail(error: unknown, method: string): KeelsonError {
+  /** Ends the instance in the midst of a call, and gives the error for its caller. */
+  abandon(error: unknown, method: string): KeelsonError {
+    this.#host.entered = this.#host.broken = true;
+    return this.fail(error, method);
+  }
+
+  /** What a failed call means for the instance and for its caller. */
+  fail(error: unknown, method: string): KeelsonError {
     const host = this.#host;
     if (!host.entered && !host.broken && !isKeelsonError(error, "OUT_OF_BOUNDS")) {
       // Nothing has run yet but what reads the payload, which may be anything that its owner made.

@@ -1,5 +1,7 @@
 import { asKeelsonError, KeelsonError } from "@keelson/core";
 import type { AbiProfile, ModuleShape } from "../abi/profile.ts";
+import { type HostFunction, watchAnswers } from "../suspension/host-functions.ts";
+import { isSuspending } from "../suspension/suspending.ts";
 import type { GuestHost } from "./guest-host.ts";
 import { isStackOverflow, trapError } from "./trap.ts";
 
@@ -19,7 +21,7 @@ export function resolveImports(
   const out: WebAssembly.Imports = {};
   const missing: WebAssembly.ModuleImportDescriptor[] = [];
   for (const wanted of shape.imports) {
-    const value = lookUp(own, wanted) ?? lookUp(provided, wanted);
+    const value = watch(lookUp(own, wanted), wanted, shape, host.id) ?? lookUp(provided, wanted);
     if (value === undefined) missing.push(wanted);
     else {
       requireKind(wanted, value, host.id);
@@ -29,6 +31,18 @@ export function resolveImports(
   }
   if (missing.length > 0) throw missingImports(missing, profile, host.id);
   return out;
+}
+
+/** The host's own function, which must answer at once unless it was marked for it. */
+function watch(
+  value: WebAssembly.ImportValue | undefined,
+  { module, name, kind }: WebAssembly.ModuleImportDescriptor,
+  shape: ModuleShape,
+  id: string,
+): WebAssembly.ImportValue | undefined {
+  if (typeof value !== "function" || kind !== "function" || isSuspending(value)) return value;
+  const place = `${module}.${name}`;
+  return watchAnswers(value as HostFunction, shape.outline?.imports.get(place), { id, name: place });
 }
 
 function lookUp(

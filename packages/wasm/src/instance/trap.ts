@@ -64,6 +64,13 @@ export function trapError(thrown: unknown, place: TrapPlace): KeelsonError {
   if (thrown instanceof WebAssembly.RuntimeError) return trap(trapKind(thrown.message), where, thrown, place);
   if (isStackOverflow(thrown)) return trap("stack", where, thrown, place);
   if (thrown instanceof WebAssembly.Exception) return trap("exception", where, thrown, place);
+  if (WebAssembly.SuspendError !== undefined && thrown instanceof WebAssembly.SuspendError) {
+    return new KeelsonError("WASM_LINK", `${where}: it waited for a host function where it cannot wait`, {
+      hint: "a guest can be suspended neither in its start function or _initialize, nor inside a host function that calls it back",
+      details: details("other", place),
+      cause: thrown,
+    });
+  }
   return new KeelsonError(
     "CALL_FAILED",
     `${place.module}: a host function failed during ${place.method}: ${describeThrown(thrown)}`,

@@ -1,0 +1,95 @@
+import { KeelsonError, type Call, type Instance, type Value } from "@keelson/core";
+import type { LaterBinding } from "../abi/profile.ts";
+import type { Governor, RunLimits } from "../governor/index.ts";
+import type { GuestInstance } from "../instance/guest-instance.ts";
+import type { Suspension } from "./suspension.ts";
+
+/** An instance whose guest may be suspended in the midst of a call: it answers by promise, always, one call at a time. */
+export class SuspendableInstance implements Instance {
+  readonly #guest: GuestInstance;
+  readonly #binding: LaterBinding;
+  readonly #suspension: Suspension;
+  readonly #governor: Governor | undefined;
+  readonly #limits: RunLimits;
+  readonly #now: () => number;
+
+  constructor(
+    guest: GuestInstance,
+    binding: LaterBinding,
+    suspension: Suspension,
+    governor: Governor | undefined,
+    limits: RunLimits,
+    now: () => number,
+  ) {
+    this.#now = now;
+    this.#guest = guest;
+    this.#binding = binding;
+    this.#suspension = suspension;
+    this.#governor = governor;
+    this.#limits = limits;
+  }
+
+  get dead(): boolean {
+    return this.#guest.dead || this.#suspension.ended;
+  }
+
+  get memoryBytes(): number {
+    return this.#guest.memoryBytes;
+  }
+
+  call(call: Call): Promise<Value> {
+    const guest = this.#guest;
+    const suspension = this.#suspension;
+    const governor = this.#governor;
+    if (suspension.busy) return Promise.reject(busy(call));
+    return new Promise((resolve, reject) => {
+      governor?.enterDetached({ ...this.#limits, deadline: call.deadline, signal: undefined });
+      const started = governor === undefined ? this.#now() : 0;
+      const finish = (): void => {
+        guest.calledBy = undefined;
+        if (call.measurement !== undefined) call.measurement.usage = guest.usageSince(started);
+      };
+      guest.calledBy = call;
+      suspension.begin(call, (error) => {
+        finish();
+        reject(guest.abandon(error, call.method));
+      });
+      this.#binding.call(call.method, call.payload).then(
+        (value) => {
+          if (suspension.ended) return;
+          suspension.finish();
+          governor?.leave();
+          finish();
+          try {
+            guest.look(call.method);
+            resolve(value);
+          } catch (error) {
+            reject(guest.fail(error, call.method));
+          }
+        },
+        (error: unknown) => {
+          if (suspension.ended) return;
+          suspension.finish();
+          const failure = governor === undefined ? error : governor.fail(error);
+          finish();
+          // A guest that was stopped may have been left by an answer that then made no sense: it is dead all the same.
+          reject(
+            governor?.dead === true ? guest.abandon(failure, call.method) : guest.fail(failure, call.method),
+          );
+        },
+      );
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.#suspension.dispose();
+    this.#guest[Symbol.dispose]();
+  }
+}
+
+function busy({ module, method }: Call): KeelsonError {
+  return new KeelsonError("WOULD_BLOCK", `${module}: the instance is in the midst of another call`, {
+    hint: "an instance runs one call at a time, also while its guest is suspended; lease another one",
+    details: { module, method },
+  });
+}

@@ -1,0 +1,89 @@
+import { describe, expect, test } from "vitest";
+import { Governor, type GuestThread } from "../../src/governor/index.ts";
+import { meter } from "../../src/meter/index.ts";
+import { Suspension } from "../../src/suspension/suspension.ts";
+import { callOf } from "../support/instance.ts";
+import { wat } from "../support/wat.ts";
+
+/** Waits, whatever comes of it, and then tells the host. */
+const TEXT = `(module (import "h" "wait" (func $wait (result i32))) (import "h" "on" (func $on))
+  (func (export "f") (try (do (drop (call $wait))) (catch_all)) (call $on)))`;
+
+function guest() {
+  const thread: GuestThread = { current: undefined };
+  const clock = { time: 0, now: () => clock.time };
+  const governor = new Governor({ clock, thread });
+  const suspension = new Suspension("guest", governor, clock.now);
+  const metered = meter(wat(TEXT), { mode: "exact", stackBytes: 65_536 });
+  const waits: PromiseWithResolvers<number>[] = [];
+  const seen: string[] = [];
+  const wait = (): Promise<number> => {
+    seen.push(thread.current === governor ? "inside" : "lost");
+    const made = Promise.withResolvers<number>();
+    waits.push(made);
+    return made.promise;
+  };
+  const instance = new WebAssembly.Instance(new WebAssembly.Module(metered.bytes), {
+    h: {
+      wait: suspension.suspend(wait, { value: 0 }),
+      on: suspension.hold(() => void seen.push("on")) as WebAssembly.ExportValue,
+    },
+  });
+  governor.adopt(instance, metered.meta);
+  const f = suspension.later(instance.exports["f"] as () => void);
+  return { thread, clock, governor, suspension, waits, seen, f };
+}
+
+describe("a guest that waits", () => {
+  test("is no longer the thread's current one, and its time stands still", async () => {
+    const { thread, clock, governor, suspension, waits, seen, f } = guest();
+    governor.enterDetached({ cpuMs: 10 });
+    suspension.begin(callOf("f"), () => {});
+    const answer = f();
+    expect(thread.current).toBe(undefined);
+    clock.time += 1_000;
+    expect(governor.usage.cpuMs).toBe(0);
+    waits[0]?.resolve(1);
+    await answer;
+    suspension.finish();
+    governor.leave();
+    expect(seen).toEqual(["inside", "on"]);
+    expect(governor.usage.cpuMs).toBe(0);
+  });
+
+  test("has its stack back when it is ended, and runs nothing on it", async () => {
+    const { governor, suspension, waits, seen, f } = guest();
+    governor.enterDetached({});
+    const ends: unknown[] = [];
+    suspension.begin(callOf("f"), (error) => ends.push(error));
+    const answer = f();
+    suspension.dispose();
+    // the promise of the engine's own: it settles only when the stack is unwound
+    await expect(answer).rejects.toBeInstanceOf(WebAssembly.RuntimeError);
+    waits[0]?.resolve(1);
+    await waits[0]?.promise;
+    expect(seen).toEqual(["inside"]);
+    expect(ends).toEqual([expect.objectContaining({ code: "MODULE_NOT_RUNNING" })]);
+    expect(governor.dead).toBe(true);
+  });
+
+  test("does not hinder another on the same thread, entered and left in any order", async () => {
+    const one = guest();
+    const other = guest();
+    const calls = [one, other].map((each) => {
+      each.governor.enterDetached({});
+      each.suspension.begin(callOf("f"), () => {});
+      return each.f();
+    });
+    other.waits[0]?.resolve(1);
+    await calls[1];
+    other.governor.leave();
+    one.waits[0]?.resolve(1);
+    await calls[0];
+    one.governor.leave();
+    expect([one.seen, other.seen]).toEqual([
+      ["inside", "on"],
+      ["inside", "on"],
+    ]);
+  });
+});
