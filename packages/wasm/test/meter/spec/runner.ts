@@ -37,12 +37,17 @@ export interface SpecResult {
 /** Makes a side's instances; the metered one may be replaced by a broken one, to see that the runner notices. */
 export type Rewrite = (bytes: Uint8Array<ArrayBuffer>, options: MeterOptions) => ReturnType<typeof meter>;
 
-const options: MeterOptions = {
-  mode: "exact",
+const caps = {
   stackBytes: 256 * 1024,
   memoryBytes: 4 * 2 ** 30,
   tableElements: 10_000_000,
-};
+} as const;
+
+/** The ways of metering that are compared with the plain modules. */
+export const ways: readonly MeterOptions[] = [
+  { mode: "exact", ...caps },
+  { mode: "deadline", ...caps },
+];
 
 interface Loaded {
   readonly exports: WebAssembly.Exports;
@@ -54,12 +59,14 @@ class Skip extends Error {}
 /** One of the two sides of the comparison, with its own instances. */
 class Side {
   readonly #rewrite: Rewrite | undefined;
+  readonly #options: MeterOptions;
   readonly #host = new FuelHost(1e13, 10_000_000);
   readonly #named = new Map<string, Loaded>();
   readonly #registered: Record<string, WebAssembly.Exports> = { spectest: spectest() };
   #last: Loaded | undefined;
 
-  constructor(rewrite?: Rewrite) {
+  constructor(options: MeterOptions, rewrite?: Rewrite) {
+    this.#options = options;
     this.#rewrite = rewrite;
   }
 
@@ -70,7 +77,7 @@ class Side {
   } {
     this.#host.stopped = undefined;
     if (!this.#rewrite) return { module: new WebAssembly.Module(bytes) };
-    const metered = this.#rewrite(bytes, options);
+    const metered = this.#rewrite(bytes, this.#options);
     return { module: new WebAssembly.Module(metered.bytes), metered };
   }
 
@@ -119,7 +126,7 @@ class Side {
   #enter(loaded: Loaded): void {
     this.#host.stopped = undefined;
     for (const one of [loaded, ...this.#named.values()]) {
-      if (one.attached) one.attached.depth = options.stackBytes!;
+      if (one.attached) one.attached.depth = caps.stackBytes;
     }
   }
 
@@ -160,11 +167,16 @@ function spectest(): WebAssembly.Exports {
 }
 
 /** Runs one file's commands plain and metered, side by side. */
-export function runSpecFile(folder: string, file: string, rewrite: Rewrite = meter): SpecResult {
+export function runSpecFile(
+  folder: string,
+  file: string,
+  options: MeterOptions = ways[0]!,
+  rewrite: Rewrite = meter,
+): SpecResult {
   const { commands } = JSON.parse(readFileSync(join(folder, file), "utf8")) as { commands: Command[] };
   const result: SpecResult = { commands: commands.length, agree: 0, differ: [], skipped: new Map() };
-  const plain = new Side();
-  const metered = new Side(rewrite);
+  const plain = new Side(options);
+  const metered = new Side(options, rewrite);
   for (const command of commands) {
     const execute = (side: Side): string => {
       try {
