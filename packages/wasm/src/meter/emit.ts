@@ -11,6 +11,7 @@ import type { Writer } from "./writer.ts";
 
 const I32 = 0x7f;
 const EMPTY = 0x40;
+const UNREACHABLE = 0x00;
 const BLOCK = 0x02;
 const LOOP = 0x03;
 const IF = 0x04;
@@ -378,6 +379,7 @@ export class Emitter {
           this.#landing();
           break;
         case Action.dead:
+          if (b === 1) out.byte(UNREACHABLE);
           cursor = a;
           break;
         case Action.bulk:

@@ -41,7 +41,7 @@ export const Action = {
   throw: 12,
   /** Control arrives here from a caught exception. */
   landing: 13,
-  /** Code from here to a cannot be reached. */
+  /** Code from here to a cannot be reached; b: 1 where the engine has to be told. */
   dead: 14,
   /** A bulk operation whose length is on top of the stack; a: unit (see Bulk), b: 1 when the length is an i64. */
   bulk: 15,
@@ -519,9 +519,12 @@ export class Scan {
           throw unsupported(describeOpcode(slot), start);
       }
       if (!alive) {
-        // What follows, up to the end of the block, is left out: nothing there can be executed.
+        // What follows, up to the end of the block, is left out: nothing there can be executed. Behind a block that never
+        // ends, an `unreachable` says so, since the operands left on the stack are not what the next `end` expects.
+        const from = this.#at;
         const resume = this.#skipDead();
-        if (resume > this.#at) this.#act(this.#at, Action.dead, resume, 0);
+        if (resume > from)
+          this.#act(from, Action.dead, resume, role === Role.end || role === Role.delegate ? 1 : 0);
         this.#at = resume;
         this.segmentCost[current]! += total - segmentStart;
         segmentStart = total;

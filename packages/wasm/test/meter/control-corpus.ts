@@ -44,6 +44,44 @@ const each = (name: string, values: readonly unknown[] = ints): [string, ...unkn
 
 export const corpus: readonly CorpusCase[] = [
   {
+    name: "code that cannot be reached: behind branches, and behind blocks that never end",
+    text: `(module (memory (export "m") 1) (func $g (i32.store (i32.const 8) (i32.add (i32.load (i32.const 8)) (i32.const 1))))
+      (func (export "typed") (param i32) (result i32)
+        (block $a (block $b (block $c
+          (drop (loop (result i32) (block (br $b)) (i32.const 0) (br_if $a) (i32.const 1)))))
+          (return (i32.const 5)))
+        (call $g) (i32.const 6))
+      (func (export "operands") (param i32) (result i32)
+        (call $g)
+        (block $out (result i32)
+          (loop $l (result i32)
+            (i32.const 9) (local.get 0) (br_if $out) (drop)
+            (local.set 0 (i32.const 1))
+            (i32.const 7)
+            (block (result i32) (br $l))
+            (i32.lt_u) (br_if $l) (i32.const 5) (br $out))))
+      (func (export "arms") (param i32) (result i32)
+        (loop $l (result i32)
+          (if (result i32) (local.get 0)
+            (then (local.set 0 (i32.const 0)) (br $l))
+            (else (call $g) (return (i32.const 3))))
+          (i32.const 1) (i32.add) (drop) (br $l)))
+      (func (export "endless") (param i32) (result i32)
+        (block $out
+          (loop $l
+            (local.set 0 (i32.sub (local.get 0) (i32.const 1)))
+            (br_if $out (i32.lt_s (local.get 0) (i32.const 0)))
+            (br $l))
+          (loop $never (br_if $never (i32.const 1)) (br $out)))
+        (local.get 0))
+      (func (export "caught") (param i32) (result i32)
+        (loop $l (result i32)
+          (try (result i32) (do (br_if $l (i32.eqz (local.tee 0 (i32.eqz (local.get 0))))) (unreachable) (call $g) (i32.const 1))
+            (catch_all (call $g) (br $l)))
+          (i32.const 2) (i32.mul))))`,
+    calls: [...each("typed"), ...each("operands"), ...each("arms"), ...each("endless"), ...each("caught")],
+  },
+  {
     name: "an empty module",
     text: "(module)",
     calls: [],
