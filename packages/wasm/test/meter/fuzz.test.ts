@@ -1,3 +1,6 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
@@ -6,9 +9,10 @@ import { isKeelsonError } from "@keelson/core";
 import { meter } from "../../src/meter/index.ts";
 import { assemble, corpus, hostImports } from "./control-corpus.ts";
 import { type Callable, digest, FuelHost, modes, outcome, run, usual } from "./harness.ts";
+import { compare } from "./fuzz/compare.ts";
 import { opcodeModule, plainSlots } from "./opcodes-corpus.ts";
 
-const numRuns = Number(process.env["KEELSON_FUZZ_RUNS"] ?? 1500);
+const numRuns = Number(process.env["KEELSON_FUZZ_RUNS"] ?? 4000);
 const timeout = 30_000 + numRuns * 20;
 
 const seeds: Uint8Array<ArrayBuffer>[] = [];
@@ -148,4 +152,15 @@ describe("arbitrary bytes", () => {
     },
     timeout,
   );
+});
+
+// Modules of any origin, such as those that fuzz/generate.ts makes.
+const given = process.env["KEELSON_FUZZ_DIR"];
+describe.skipIf(!given)("generated modules", () => {
+  for (const file of given ? readdirSync(given).filter((name) => name.endsWith(".wasm")) : []) {
+    it(`${file}: metered and plain agree`, () => {
+      const { result, detail } = compare(new Uint8Array(readFileSync(join(given!, file))));
+      expect(["differs", "broken"], detail).not.toContain(result);
+    });
+  }
 });
