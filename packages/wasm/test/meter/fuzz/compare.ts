@@ -22,7 +22,8 @@ export function compare(bytes: Uint8Array<ArrayBuffer>): Comparison {
   let last: Comparison = { result: "agrees", detail: "" };
   for (const way of ways) {
     last = compareOne(bytes, way, reason);
-    if (last.result === "broken" && isUndecided(bytes, last)) return { result: "invalid", detail: last.detail };
+    if (last.result === "broken" && isUndecided(bytes, last))
+      return { result: "invalid", detail: last.detail };
     if (last.result !== "agrees") return last;
   }
   return last;
@@ -44,18 +45,28 @@ function refusal(bytes: Uint8Array<ArrayBuffer>): string | undefined {
   }
 }
 
-function compareOne(bytes: Uint8Array<ArrayBuffer>, way: MeterOptions, reason: string | undefined): Comparison {
+function compareOne(
+  bytes: Uint8Array<ArrayBuffer>,
+  way: MeterOptions,
+  reason: string | undefined,
+): Comparison {
   let metered;
   try {
     metered = meter(bytes, way);
   } catch (error) {
     const code = isKeelsonError(error) ? error.code : undefined;
     const inOrder = code !== undefined && (code === "INVALID_WASM") === (reason !== undefined);
-    return { result: !inOrder ? "broken" : reason ? "invalid" : "refused", detail: `${String(error)} ${reason}` };
+    return {
+      result: !inOrder ? "broken" : reason ? "invalid" : "refused",
+      detail: `${String(error)} ${reason}`,
+    };
   }
   const after = refusal(metered.bytes);
   if (reason !== undefined || after !== undefined) {
-    return { result: "broken", detail: `${way.mode}: before: ${reason ?? "valid"}, after: ${after ?? "valid"}` };
+    return {
+      result: "broken",
+      detail: `${way.mode}: before: ${reason ?? "valid"}, after: ${after ?? "valid"}`,
+    };
   }
   // first metered: a guest that never ends is stopped there
   const host = new FuelHost(20_000_000, 10_000);
@@ -67,7 +78,8 @@ function compareOne(bytes: Uint8Array<ArrayBuffer>, way: MeterOptions, reason: s
       attached.depth = metered.meta.stackBytes;
     };
   });
-  if (host.stopped || host.asked[4]! + host.asked[5]! > 0) return { result: "stopped", detail: host.stopped ?? "cap" };
+  if (host.stopped || host.asked[4]! + host.asked[5]! > 0)
+    return { result: "stopped", detail: host.stopped ?? "cap" };
   const other = play(bytes, () => () => {});
   const at = one.findIndex((line, index) => line !== other[index]);
   if (at < 0 && one.length === other.length) return { result: "agrees", detail: "" };
@@ -88,9 +100,11 @@ function play(
     exports = instance.exports;
     enter = begin(instance);
   } catch (error) {
-    return [outcome(() => {
-      throw error;
-    })];
+    return [
+      outcome(() => {
+        throw error;
+      }),
+    ];
   }
   const lines: string[] = [];
   const own = Object.entries(exports).filter(([name]) => !name.startsWith("keelson:"));

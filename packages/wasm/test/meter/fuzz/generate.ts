@@ -15,7 +15,12 @@ const unfinished =
   "stack-switching shared-everything custom-descriptors strings fp16 compact-imports custom-page-sizes wide-arithmetic multibyte acquire-release-atomics relaxed-atomics relaxed-simd".split(
     " ",
   );
-const flavours = [[], ["--disable-memory64"], ["--disable-memory64", "-O2"], ["--disable-memory64", "--disable-gc"]];
+const flavours = [
+  [],
+  ["--disable-memory64"],
+  ["--disable-memory64", "-O2"],
+  ["--disable-memory64", "--disable-gc"],
+];
 
 mkdirSync(folder, { recursive: true });
 const input = join(folder, "input.bin");
