@@ -103,21 +103,27 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T> {
   }
 
   tryCheckout(call?: Call): Lease<T> | undefined {
+    const slot = this.take(call);
+    return slot === undefined ? undefined : new SlotLease(slot);
+  }
+
+  /** As {@link SlotPool.tryCheckout} without a lease, for who is sure to give the slot back once and to forget it then. */
+  take(call?: Call): Slot<T> | undefined {
     const slot = this.#idle.pop();
     if (slot !== undefined) {
       this.#checkouts++;
       slot.call = call;
-      return new SlotLease(slot);
+      return slot;
     }
     if (this.#closed !== undefined) throw poolClosed(this.#name);
     return undefined;
   }
 
   /**
-   * As {@link SlotPool.tryCheckout}, but makes an instance if there is room and nobody waits; undefined if the source answers
+   * As {@link SlotPool.take}, but makes an instance if there is room and nobody waits; undefined if the source answers
    * with a promise: the next checkout then waits for what was begun. Throws what the source throws.
    */
-  grow(call?: Call): Lease<T> | undefined {
+  grow(call?: Call): Slot<T> | undefined {
     const free =
       this.#closed === undefined && this.#queue.first === undefined && this.#stock.unclaimed() === undefined;
     if (free && this.#hasRoom()) {
@@ -127,7 +133,7 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T> {
         throw failure.error;
       }
     }
-    return this.tryCheckout(call);
+    return this.take(call);
   }
 
   checkout(options?: CheckoutOptions): Promise<Lease<T>> {

@@ -9,7 +9,7 @@ import { SlotPool } from "./pool.ts";
 
 /**
  * Makes one generation of a module from a source of instances. init prepares, start warms `min` instances and fails if one
- * cannot be made, stop closes the pool. A call leases an instance at once if one is free or can be made at once, and then answers at once
+ * cannot be made, stop closes the pool. A call takes an instance at once if one is free or can be made at once, and then answers at once
  * if the instance does; else it waits, no longer than its deadline and the pool's `timeoutMs`. An instance that is dead after a call, or
  * whose call was cut off half-way, is discarded; any other error leaves it in use. A stream holds its lease from the first value asked
  * for until it ends or is returned.
@@ -81,8 +81,8 @@ class PooledModule implements Module {
 
   call(call: Call): MaybePromise<Value> {
     const pool = this.#running(call);
-    const lease = pool.tryCheckout(call) ?? pool.grow(call);
-    return lease === undefined ? this.#callLater(pool, call) : run(lease, call);
+    const slot = pool.take(call) ?? pool.grow(call);
+    return slot === undefined ? this.#callLater(pool, call) : run(slot, call);
   }
 
   /** Outside the pool: an instance that was never used before is not there to be had, and one that was recorded is worth nothing afterwards. */
@@ -93,7 +93,7 @@ class PooledModule implements Module {
 
   async *stream(call: Call): AsyncGenerator<Value, void, undefined> {
     const pool = this.#running(call);
-    const lease = pool.tryCheckout(call) ?? pool.grow(call) ?? (await this.#checkout(pool, call));
+    const lease: Held = pool.take(call) ?? pool.grow(call) ?? (await this.#checkout(pool, call));
     const instance = lease.value;
     let failure: unknown;
     try {
@@ -142,8 +142,11 @@ class PooledModule implements Module {
   }
 }
 
-// The way of each call: no promise, closure or `finally` where the instance answers at once.
-function run(lease: Lease<Instance>, call: Call): MaybePromise<Value> {
+/** An instance held for one call: its slot, or a lease if it had to be waited for. */
+type Held = Pick<Lease<Instance>, "value" | "release" | "discard">;
+
+// The way of each call: no lease, promise, closure or `finally` where the instance answers at once.
+function run(lease: Held, call: Call): MaybePromise<Value> {
   const instance = lease.value;
   let result: MaybePromise<Value>;
   try {
@@ -158,7 +161,7 @@ function run(lease: Lease<Instance>, call: Call): MaybePromise<Value> {
   return result;
 }
 
-async function finish(lease: Lease<Instance>, instance: Instance, result: Promise<Value>): Promise<Value> {
+async function finish(lease: Held, instance: Instance, result: Promise<Value>): Promise<Value> {
   let failure: unknown;
   try {
     return await result;
@@ -170,7 +173,7 @@ async function finish(lease: Lease<Instance>, instance: Instance, result: Promis
   }
 }
 
-function endLease(lease: Lease<Instance>, instance: Instance, failure: unknown): void {
+function endLease(lease: Held, instance: Instance, failure: unknown): void {
   if (instance.dead || (isKeelsonError(failure) && cutOff.has(failure.code))) lease.discard();
   else lease.release();
 }

@@ -24,4 +24,14 @@ export class Slot<T> {
     this.value = value;
     this.owner = owner;
   }
+
+  /** For who took it without a lease. */
+  release(): void {
+    this.owner.giveBack(this);
+  }
+
+  /** For who took it without a lease. */
+  discard(reason: RecycleReason = "trap"): void {
+    this.owner.discard(this, reason);
+  }
 }
