@@ -5,7 +5,9 @@ import type { Library } from "./library.ts";
 import { render, type Rendered } from "./pipeline.ts";
 import type { PressCounts } from "./press.ts";
 import type { PressRequest, PressResponse } from "./server.ts";
-import { trialNames, type TrialName, type Trials } from "./trials.ts";
+import { runawayPage } from "./runaway-view.ts";
+import type { Traffic } from "./traffic.ts";
+import { isLoose, isTrial, type Trials } from "./trials.ts";
 import { accountPage, errorPage, indexPage, markdownPage } from "./views.ts";
 
 const TEXT = "text/html; charset=utf-8";
@@ -24,16 +26,18 @@ export class App {
   readonly #kernel: Kernel;
   readonly #library: Library;
   readonly #trials: Trials;
+  readonly #traffic: Traffic;
   readonly #startedAt: number;
   #served = 0;
   #failed = 0;
   #degraded = 0;
   #rollbacks = 0;
 
-  constructor(kernel: Kernel, library: Library, trials: Trials) {
+  constructor(kernel: Kernel, library: Library, trials: Trials, traffic: Traffic) {
     this.#kernel = kernel;
     this.#library = library;
     this.#trials = trials;
+    this.#traffic = traffic;
     this.#startedAt = kernel.platform.clock.now();
     // Both end with the kernel.
     kernel.bus.on("module.reload_failed", ({ data }) => {
@@ -56,6 +60,8 @@ export class App {
 
   /** Never rejects: what goes wrong is a page with status 500. */
   async answer(request: PressRequest): Promise<PressResponse> {
+    const { clock } = this.#kernel.platform;
+    const from = clock.now();
     let response: PressResponse;
     try {
       response = await this.#route(request);
@@ -65,10 +71,11 @@ export class App {
     }
     this.#served++;
     if (response.status >= 500) this.#failed++;
+    if (!request.path.startsWith("/try/")) this.#traffic.note(clock.now() - from);
     return { ...response, headers: { ...SAFETY, ...response.headers } };
   }
 
-  async #route({ method, path: encoded, site }: PressRequest): Promise<PressResponse> {
+  async #route({ method, path: encoded, site, wantsJson }: PressRequest): Promise<PressResponse> {
     if (method !== "GET" && method !== "HEAD") {
       const refused = page(405, errorPage("Not allowed", "Press answers GET and HEAD."));
       return { ...refused, headers: { ...refused.headers, allow: "GET, HEAD" } };
@@ -81,12 +88,13 @@ export class App {
     }
     if (path === "/") return this.#index();
     if (path.startsWith("/pages/")) return this.#page(path.slice("/pages/".length));
-    if (path.startsWith("/try/")) return this.#try(path.slice("/try/".length), site);
+    if (path.startsWith("/try/")) return this.#try(path.slice("/try/".length), site, wantsJson);
+    if (path === "/runaway") return withScript(page(200, runawayPage(this.#runtime())));
+    if (path === "/heartbeat") return text("application/json; charset=utf-8", "{}");
     if (path === "/metrics") return text(openMetricsContentType, this.#kernel.metrics.text());
     if (path === "/status") return text("application/json; charset=utf-8", this.#status());
-    if (path === "/style.css") {
-      return text("text/css; charset=utf-8", await readFile(new URL("style.css", import.meta.url), "utf8"));
-    }
+    if (path === "/style.css") return text("text/css; charset=utf-8", await readSource("style.css"));
+    if (path === "/runaway.js") return text("text/javascript; charset=utf-8", await readSource("runaway.js"));
     return page(404, errorPage("Not found", "There is no such page."));
   }
 
@@ -121,15 +129,17 @@ export class App {
     return page(403, errorPage("Refused", `${wish.reason[0]?.toUpperCase()}${wish.reason.slice(1)}.`));
   }
 
-  async #try(name: string, site: string | undefined): Promise<PressResponse> {
-    if (!(trialNames as readonly string[]).includes(name)) {
-      return page(404, errorPage("Not found", "There is no such trial."));
-    }
+  async #try(name: string, site: string | undefined, wantsJson: boolean): Promise<PressResponse> {
+    if (!isTrial(name)) return page(404, errorPage("Not found", "There is no such trial."));
     // Other sites may link to Press but not make a reader's browser kill its plugins.
     if (site === "cross-site")
       return page(403, errorPage("Refused", "Trials are started from Press itself."));
-    const account = await this.#trials.run(name as TrialName);
-    return this.#rendered(account.kept ? 200 : 500, accountPage(account), account.page);
+    const account = await this.#trials.run(name);
+    if (wantsJson) {
+      const { title, story, kept, facts } = account;
+      return text("application/json; charset=utf-8", JSON.stringify({ title, story, kept, facts }));
+    }
+    return this.#rendered(account.kept ? 200 : 500, accountPage(account, isLoose(name)), account.page);
   }
 
   #rendered(status: number, body: string, rendered: Rendered | undefined): PressResponse {
@@ -147,6 +157,11 @@ export class App {
         ...(skipped.length === 0 ? {} : { "press-skipped": skipped.join(", ") }),
       },
     };
+  }
+
+  #runtime(): string {
+    const { name, version } = this.#kernel.platform;
+    return `${name} ${version}`;
   }
 
   #status(): string {
@@ -180,4 +195,14 @@ function page(status: number, body: string): PressResponse {
 
 function text(type: string, body: string): PressResponse {
   return { status: 200, body, headers: { "content-type": type } };
+}
+
+/** The page with the heartbeat runs a script of Press's own and asks Press alone. */
+function withScript(response: PressResponse): PressResponse {
+  const policy = `${SAFETY["content-security-policy"]}; script-src 'self'; connect-src 'self'`;
+  return { ...response, headers: { ...response.headers, "content-security-policy": policy } };
+}
+
+function readSource(name: string): Promise<string> {
+  return readFile(new URL(name, import.meta.url), "utf8");
 }

@@ -1,5 +1,6 @@
 /**
- * Builds the WebAssembly plugins into dist/plugins: typography from AssemblyScript, three versions of reading from text form.
+ * Builds the WebAssembly plugins into dist/plugins: typography from AssemblyScript, three versions of reading and the runaways from text
+ * form.
  *
  *     node src/build.ts
  *
@@ -45,6 +46,7 @@ export async function build(): Promise<void> {
   try {
     await buildTypography(folder);
     await buildReading(folder);
+    await buildRunaways(folder);
     for (const name of await readdir(folder)) await rename(new URL(name, folder), new URL(name, built));
     await writeFile(new URL("stamp", folder), hash);
     await rename(new URL("stamp", folder), stampFile);
@@ -66,8 +68,6 @@ async function buildTypography(folder: URL): Promise<void> {
 }
 
 async function buildReading(folder: URL): Promise<void> {
-  const { default: loadWabt } = await import("wabt");
-  const wabt = await loadWabt();
   const template = await readFile(new URL("guest/reading/reading.wat", demo), "utf8");
   for (const { version, label, unit, broken = false } of readingVersions) {
     const text = template
@@ -80,13 +80,28 @@ async function buildReading(folder: URL): Promise<void> {
         "@BROKEN@",
         broken ? "(call $panic (i32.const 320) (global.get $broken_len)) (unreachable)" : "",
       );
-    const module = wabt.parseWat("reading.wat", text, { bulk_memory: true });
-    try {
-      module.validate();
-      await writeFile(new URL(`reading-${version}.wasm`, folder), module.toBinary({}).buffer);
-    } finally {
-      module.destroy();
-    }
+    await assemble(text, new URL(`reading-${version}.wasm`, folder));
+  }
+}
+
+async function buildRunaways(folder: URL): Promise<void> {
+  const sources = new URL("guest/runaway/", demo);
+  for (const name of await readdir(sources)) {
+    const text = await readFile(new URL(name, sources), "utf8");
+    await assemble(text, new URL(name.replace(/\.wat$/, ".wasm"), folder));
+  }
+}
+
+/** From text form to binary. */
+async function assemble(text: string, to: URL): Promise<void> {
+  const { default: loadWabt } = await import("wabt");
+  const wabt = await loadWabt();
+  const module = wabt.parseWat(to.pathname, text, { bulk_memory: true, exceptions: true });
+  try {
+    module.validate();
+    await writeFile(to, module.toBinary({}).buffer);
+  } finally {
+    module.destroy();
   }
 }
 
@@ -95,6 +110,7 @@ async function sourcesHash(): Promise<string> {
   const folders = [
     new URL("guest/typography/", demo),
     new URL("guest/reading/", demo),
+    new URL("guest/runaway/", demo),
     new URL("../../packages/wasm/guest/assemblyscript/", demo),
   ];
   const hash = createHash("sha256");

@@ -4,7 +4,9 @@ import { createKernel, type Kernel, type ShutdownReport } from "keelson";
 import { App } from "./app.ts";
 import { Library, type Shelf } from "./library.ts";
 import { ensureBuilt, loadPlugins } from "./plugins.ts";
+import { loadRunaways } from "./runaways.ts";
 import { openServer, type Server } from "./server.ts";
+import { Traffic } from "./traffic.ts";
 import { Trials } from "./trials.ts";
 
 /** Options of {@link openPress}. */
@@ -51,7 +53,8 @@ export async function openPress(options: PressOptions = {}): Promise<Press> {
   const kernel = await createKernel({ platform: { log: { level: "warn", color: false, write: log } } });
   options.watch?.(kernel);
   const mark = randomUUID();
-  const trials = new Trials(kernel);
+  const traffic = new Traffic();
+  const trials = new Trials(kernel, traffic, mark);
   let server: Server | undefined;
   const close = async (): Promise<ShutdownReport> => {
     await server?.close();
@@ -59,8 +62,9 @@ export async function openPress(options: PressOptions = {}): Promise<Press> {
     return kernel.shutdown();
   };
   try {
-    await loadPlugins(kernel, mark);
-    const app = new App(kernel, new Library(options.shelves ?? [{ prefix: "", folder: repository }]), trials);
+    await Promise.all([loadPlugins(kernel, mark), loadRunaways(kernel)]);
+    const library = new Library(options.shelves ?? [{ prefix: "", folder: repository }]);
+    const app = new App(kernel, library, trials, traffic);
     server = await openServer((request) => app.answer(request), options.port ?? 0);
     const { url } = server;
     return {

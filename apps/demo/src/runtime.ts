@@ -29,10 +29,15 @@ export function powerless(path: string): { readonly command: string; readonly ar
   return { command: process.execPath, args: [...before, path] };
 }
 
+/** The arguments by which this runtime runs a script. */
+export function scriptArguments(path: string): string[] {
+  return [...commands[currentRuntime()], path];
+}
+
 /** Runs a script in a process of its own, on this runtime; rejects unless it ends with 0. */
 export function runScript(path: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [...commands[currentRuntime()], path], {
+    const child = spawn(process.execPath, scriptArguments(path), {
       stdio: ["ignore", "inherit", "inherit"],
     });
     child.on("error", reject);

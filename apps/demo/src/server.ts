@@ -8,6 +8,8 @@ export interface PressRequest {
   readonly path: string;
   /** The header `sec-fetch-site`, by which browsers tell where a request comes from. */
   readonly site: string | undefined;
+  /** Whether it asks for JSON and not for a page. */
+  readonly wantsJson: boolean;
 }
 
 export interface PressResponse {
@@ -69,6 +71,7 @@ async function reply(
     method: request.method ?? "GET",
     path: (request.url ?? "/").split("?", 1)[0] ?? "/",
     site: typeof site === "string" ? site : undefined,
+    wantsJson: request.headers.accept === "application/json",
   });
   const bytes = Buffer.from(body);
   await new Promise<void>((resolve) => {

@@ -1,5 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { PLUGINS } from "./aftermath.ts";
 import { get, type Answer } from "./client.ts";
 import type { Expectations } from "./expectations.ts";
 import type { Press } from "./press.ts";
@@ -152,7 +153,7 @@ export async function showNumbers({ url }: Press, expect: Expectations): Promise
   );
   const { modules } = await statusOf(url);
   const running = modules.filter(({ state }) => state === "running").map(({ id }) => id);
-  expect.that("/status shows every plugin running", running.length === 5, running.sort().join(", "));
+  expect.that("/status shows every plugin running", running.length === PLUGINS, running.sort().join(", "));
 }
 
 interface Status {
@@ -165,7 +166,7 @@ async function statusOf(url: string): Promise<Status> {
 }
 
 /** The facts of a trial's page on one line. */
-function accountOf({ body }: Answer): string {
+export function accountOf({ body }: Answer): string {
   const facts = [...body.matchAll(/<dt>([^<]*)<\/dt><dd>([^<]*)<\/dd>/g)];
   return facts.map(([, name, value]) => `${name}: ${value}`).join("; ");
 }

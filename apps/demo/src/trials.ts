@@ -1,30 +1,33 @@
 import process from "node:process";
 import { isKeelsonError, type Kernel, type ModuleStatus } from "keelson";
+import { milliseconds, type Account } from "./account.ts";
 import { reading, readingVersion, type ReadingVersion } from "./plugins.ts";
-import { render, type Rendered } from "./pipeline.ts";
+import { render } from "./pipeline.ts";
+import { RunawayTrials } from "./runaway-trials.ts";
+import { runawayNames } from "./runaways.ts";
+import { tryTerminate } from "./terminate.ts";
+import type { Traffic } from "./traffic.ts";
 import { whenRunning } from "./waiting.ts";
 
-/** What was done to a plugin, and what became of it. */
-export interface Account {
-  readonly title: string;
-  /** Whether the kernel kept its promise. */
-  readonly kept: boolean;
-  readonly story: string;
-  readonly facts: readonly Fact[];
-  /** The page that the trial was made with, if it was one. */
-  readonly page?: Rendered;
+/** Names of the trials that break a plugin, which are also the last part of their addresses. */
+export const breakageNames = ["trap", "kill", "replace-broken", "replace-good"] as const;
+
+/** Trials with plugins that do not end by themselves, and with a worker that does not either. */
+export const looseNames = [...runawayNames, "crowd", "terminate"] as const;
+
+export type BreakageName = (typeof breakageNames)[number];
+export type LooseName = (typeof looseNames)[number];
+export type TrialName = BreakageName | LooseName;
+
+/** Whether there is a trial of this name. */
+export function isTrial(name: string): name is TrialName {
+  return ([...breakageNames, ...looseNames] as readonly string[]).includes(name);
 }
 
-/** One line of an account. */
-export interface Fact {
-  readonly name: string;
-  readonly value: string | number;
+/** Whether a trial lets something loose. */
+export function isLoose(name: TrialName): name is LooseName {
+  return (looseNames as readonly string[]).includes(name);
 }
-
-/** Names of the trials, which are also the last part of their addresses. */
-export const trialNames = ["trap", "kill", "replace-broken", "replace-good"] as const;
-
-export type TrialName = (typeof trialNames)[number];
 
 const TRAP_PAGE = `# A page that makes a plugin trap
 
@@ -42,12 +45,16 @@ const RECOVERY_MS = 15_000;
 export class Trials implements Disposable {
   readonly #kernel: Kernel;
   readonly #listening: Disposable;
+  readonly #runaways: RunawayTrials;
+  readonly #mark: string;
   #childPid: number | undefined;
   /** Kills and replacements come one after the other, so that each can tell what it did. */
   #turn: Promise<unknown> = Promise.resolve();
 
-  constructor(kernel: Kernel) {
+  constructor(kernel: Kernel, traffic: Traffic, mark: string) {
     this.#kernel = kernel;
+    this.#runaways = new RunawayTrials(kernel, traffic);
+    this.#mark = mark;
     this.#listening = kernel.bus.on("boundary.highlight.ready", ({ data }) => {
       const { event } = data as unknown as { readonly event: { readonly payload: { readonly pid: number } } };
       this.#childPid = event.payload.pid;
@@ -64,6 +71,12 @@ export class Trials implements Disposable {
         return this.#inTurn(() => this.#replaceBroken());
       case "replace-good":
         return this.#inTurn(() => this.#replaceGood());
+      case "crowd":
+        return this.#runaways.crowd();
+      case "terminate":
+        return this.#inTurn(() => tryTerminate(this.#mark));
+      default:
+        return this.#runaways.one(name);
     }
   }
 
@@ -213,8 +226,4 @@ function kill(pid: number): boolean {
 
 function reasonOf(error: Error): string {
   return error.cause instanceof Error ? (error.cause.message.split("\n")[0] ?? "") : error.message;
-}
-
-function milliseconds(ms: number): string {
-  return `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`;
 }

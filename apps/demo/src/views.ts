@@ -3,13 +3,24 @@ import { Html, markup, type Part } from "./html.ts";
 import type { PageEntry } from "./library.ts";
 import type { Rendered, Step } from "./pipeline.ts";
 import type { PressCounts } from "./press.ts";
-import { type Account, trialNames, type TrialName } from "./trials.ts";
+import type { Account } from "./account.ts";
+import { breakageNames, looseNames, type BreakageName, type LooseName } from "./trials.ts";
 
-const invitations: Readonly<Record<TrialName, string>> = {
+const invitations: Readonly<Record<BreakageName, string>> = {
   trap: "Make a WebAssembly plugin trap",
   kill: "Kill the child process with SIGKILL",
   "replace-broken": "Replace a plugin by a broken version",
   "replace-good": "Replace a plugin by a good version",
+};
+
+/** What each trial with a runaway is called on its button. */
+export const looseInvitations: Readonly<Record<LooseName, string>> = {
+  endless: "An endless loop",
+  stubborn: "A loop that catches and retries",
+  hungry: "A memory bomb",
+  deep: "A recursion without end",
+  crowd: "100 runaways at once",
+  terminate: "What worker.terminate() does here",
 };
 
 /** The list of pages, with the plugins and what can be done to them. */
@@ -42,7 +53,8 @@ export function indexPage(
       </section>
       <section>
         <h2>Try it</h2>
-        ${trialLinks()}
+        ${breakageLinks()}
+        <p><a href="/runaway">Let runaways loose</a>, beside a heartbeat that does not stop.</p>
       </section>
       <section>
         <h2>Plugins</h2>
@@ -67,7 +79,7 @@ export function markdownPage(path: string, rendered: Rendered): string {
 }
 
 /** What a trial did, and what became of it. */
-export function accountPage({ title, story, facts, kept, page }: Account): string {
+export function accountPage({ title, story, facts, kept, page }: Account, loose: boolean): string {
   return layout(
     `${title} · Press`,
     markup`${breadcrumb("try")}
@@ -81,7 +93,7 @@ export function accountPage({ title, story, facts, kept, page }: Account): strin
       ${page !== undefined && markup`<article>${new Html(page.html)}</article>${credits(page.steps)}`}
       <section>
         <h2>Again</h2>
-        ${trialLinks()}
+        ${loose ? looseLinks() : breakageLinks()}
       </section>`,
   );
 }
@@ -91,7 +103,8 @@ export function errorPage(title: string, story: string): string {
   return layout(`${title} · Press`, markup`${breadcrumb("")}<h1>${title}</h1><p>${story}</p>`);
 }
 
-function layout(title: string, body: Html): string {
+/** A whole page around its body. */
+export function layout(title: string, body: Html, head?: Html): string {
   const page = markup`<!doctype html>
     <html lang="en">
       <head>
@@ -101,6 +114,7 @@ function layout(title: string, body: Html): string {
         <title>${title}</title>
         <link rel="stylesheet" href="/style.css" />
         <link rel="icon" href="data:," />
+        ${head}
       </head>
       <body>
         <main>${body}</main>
@@ -109,7 +123,8 @@ function layout(title: string, body: Html): string {
   return page.text;
 }
 
-function breadcrumb(path: string): Html {
+/** Where the reader is. */
+export function breadcrumb(path: string): Html {
   return markup`<nav aria-label="Where you are"><a href="/">Press</a>${path !== "" && markup` <span>/ ${path}</span>`}</nav>`;
 }
 
@@ -139,9 +154,16 @@ function joined(parts: readonly Html[]): Part {
   return parts.flatMap((part, index) => (index === 0 ? [part] : [" · ", part]));
 }
 
-function trialLinks(): Html {
+/** The trials with runaways, as links that work without a script. */
+export function looseLinks(): Html {
+  return markup`<ul class="trials" id="trials">
+    ${looseNames.map((name) => markup`<li><a href="/try/${name}" rel="nofollow">${looseInvitations[name]}</a></li>`)}
+  </ul>`;
+}
+
+function breakageLinks(): Html {
   return markup`<ul class="trials">
-    ${trialNames.map((name) => markup`<li><a href="/try/${name}" rel="nofollow">${invitations[name]}</a></li>`)}
+    ${breakageNames.map((name) => markup`<li><a href="/try/${name}" rel="nofollow">${invitations[name]}</a></li>`)}
   </ul>`;
 }
 

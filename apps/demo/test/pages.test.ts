@@ -139,10 +139,14 @@ describe("an address", () => {
     const { App } = await import("../src/app.ts");
     const { Library } = await import("../src/library.ts");
     const { Trials } = await import("../src/trials.ts");
-    using trials = new Trials(s.press.kernel);
-    const app = new App(s.press.kernel, new Library([]), trials);
-    const answer = await app.answer({ method: "GET", path: "/try/kill", site: "cross-site" });
-    expect(answer.status).toBe(403);
+    const { Traffic } = await import("../src/traffic.ts");
+    const traffic = new Traffic();
+    using trials = new Trials(s.press.kernel, traffic, s.press.mark);
+    const app = new App(s.press.kernel, new Library([]), trials, traffic);
+    for (const path of ["/try/kill", "/try/endless"]) {
+      const request = { method: "GET", path, site: "cross-site", wantsJson: true };
+      expect((await app.answer(request)).status).toBe(403);
+    }
     expect(app.counts.restarts).toBe(0);
   });
 });
@@ -155,7 +159,7 @@ describe("Press about itself", () => {
     expect(headers.get("content-type")).toMatch(/^application\/openmetrics-text; version=1\.0\.0/);
     expect(body).toContain("press_requests_total 1\n");
     expect(body).toContain('press_visits_total{module="visits"} 1\n');
-    expect(body).toContain('keelson_modules{state="running"} 5\n');
+    expect(body).toContain('keelson_modules{state="running"} 9\n');
     expect(body.endsWith("# EOF\n")).toBe(true);
   });
 
@@ -165,9 +169,13 @@ describe("Press about itself", () => {
       modules: readonly { id: string; kind: string; state: string; generation: number }[];
     };
     expect(modules.map(({ id, kind, state }) => `${id} ${kind} ${state}`).sort()).toEqual([
+      "deep wasm running",
+      "endless wasm running",
       "highlight process running",
+      "hungry wasm running",
       "markdown native running",
       "reading wasm running",
+      "stubborn wasm running",
       "typography wasm running",
       "visits native running",
     ]);

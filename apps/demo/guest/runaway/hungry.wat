@@ -1,0 +1,10 @@
+;; A plugin that takes one mebibyte of memory after the other, writes into each, and asks on when it is refused.
+(module
+  (memory (export "memory") 1)
+  (func (export "run") (local $got i32)
+    (loop $more
+      (local.set $got (memory.grow (i32.const 16)))
+      (if (i32.ne (local.get $got) (i32.const -1))
+        (then (i32.store (i32.mul (local.get $got) (i32.const 65536)) (i32.const 1))))
+      (br $more)))
+  (func (export "ping") (result i32) (i32.const 42)))

@@ -1,0 +1,165 @@
+import { isKeelsonError, type Kernel, type KeelsonError } from "keelson";
+import { milliseconds, type Account, type Fact } from "./account.ts";
+import { Heartbeat } from "./heartbeat.ts";
+import { render } from "./pipeline.ts";
+import { runaways, type RunawayName } from "./runaways.ts";
+import type { Meanwhile, Traffic } from "./traffic.ts";
+
+/** Runaways that are let loose at once. */
+export const CROWD = 100;
+
+const PAGE = `# A page meanwhile
+
+"It goes on..."
+`;
+
+/** What a governor tells of a guest that it stopped. */
+interface StopDetails {
+  readonly usage?: { readonly fuel: number; readonly cpuMs: number; readonly memoryPeakBytes: number };
+  readonly refusedMemoryGrowths?: number;
+}
+
+/** Lets plugins loose that never end by themselves, and looks what becomes of them and of everybody else. */
+export class RunawayTrials {
+  readonly #kernel: Kernel;
+  readonly #traffic: Traffic;
+
+  constructor(kernel: Kernel, traffic: Traffic) {
+    this.#kernel = kernel;
+    this.#traffic = traffic;
+  }
+
+  /** One of them, once. */
+  async one(name: RunawayName): Promise<Account> {
+    const { title, story, code } = runaways[name];
+    const { value: error, facts } = await this.#beside(() => this.#letLoose(name));
+    const again = await this.#ping(name);
+    const refused = error?.code === "MODULE_QUARANTINED";
+    return {
+      title: refused ? "It was refused: it has been stopped too often" : title,
+      kept: refused || error?.code === code,
+      story: refused
+        ? `The plugin ${name} was stopped three times within ten seconds, so its calls are refused at once for a while, and cost nothing.`
+        : story,
+      facts: [
+        {
+          name: "error",
+          value: error === undefined ? "none: it ended" : `${error.code}: ${firstLine(error)}`,
+        },
+        ...usageFacts(error),
+        ...facts,
+        { name: "a good call afterwards", value: again },
+      ],
+    };
+  }
+
+  /** A hundred endless loops at once. */
+  async crowd(): Promise<Account> {
+    const { value: errors, facts } = await this.#beside(() =>
+      Promise.all(Array.from({ length: CROWD }, () => this.#letLoose("endless"))),
+    );
+    const counts = new Map<string, number>();
+    for (const error of errors) {
+      const code = error?.code ?? "none: it ended";
+      counts.set(code, (counts.get(code) ?? 0) + 1);
+    }
+    const spent = errors.reduce((sum, error) => sum + (usageOf(error)?.cpuMs ?? 0), 0);
+    return {
+      title: `${CROWD} runaways at once were stopped`,
+      kept: errors.every(
+        (error) => error?.code === "DEADLINE_EXCEEDED" || error?.code === "MODULE_QUARANTINED",
+      ),
+      story:
+        `The plugin endless was called ${CROWD} times at once. It was stopped three times; then it was in quarantine, and the other calls ` +
+        "were refused before they began.",
+      facts: [
+        ...[...counts].map(([code, count]) => ({ name: code, value: `${count} times` })),
+        { name: "running time of all", value: milliseconds(spent) },
+        ...facts,
+      ],
+    };
+  }
+
+  /** The error of a call that cannot end well. */
+  async #letLoose(name: RunawayName): Promise<KeelsonError | undefined> {
+    try {
+      await this.#kernel.invoke(name, "run");
+      return undefined;
+    } catch (error) {
+      if (isKeelsonError(error)) return error;
+      throw error;
+    }
+  }
+
+  /** Runs `work` while a heart beats, a page is made, and the other requests are counted. */
+  async #beside<T>(work: () => Promise<T>): Promise<{ readonly value: T; readonly facts: readonly Fact[] }> {
+    const heart = new Heartbeat();
+    using meanwhile = this.#traffic.watch();
+    try {
+      const page = this.#makePage();
+      const value = await work();
+      const made = await page;
+      await heart.stop();
+      return { value, facts: [...made, ...traffic(meanwhile), gap(heart)] };
+    } catch (error) {
+      await heart.stop();
+      throw error;
+    }
+  }
+
+  async #makePage(): Promise<readonly Fact[]> {
+    const { clock } = this.#kernel.platform;
+    const from = clock.now();
+    const { steps } = await render(this.#kernel, "meanwhile", PAGE);
+    const whole = steps.every(({ skipped }) => skipped === undefined);
+    const took = milliseconds(clock.now() - from);
+    return [{ name: "a page made meanwhile", value: `${whole ? "whole" : "not whole"}, in ${took}` }];
+  }
+
+  async #ping(name: RunawayName): Promise<string> {
+    const { clock } = this.#kernel.platform;
+    const from = clock.now();
+    try {
+      const answer = await this.#kernel.invoke(name, "ping");
+      return `${String(answer)}, in ${milliseconds(clock.now() - from)}`;
+    } catch (error) {
+      return isKeelsonError(error) ? `refused: ${error.code}` : "failed";
+    }
+  }
+}
+
+function usageOf(error: KeelsonError | undefined): StopDetails["usage"] {
+  return (error?.details as StopDetails | undefined)?.usage;
+}
+
+function usageFacts(error: KeelsonError | undefined): Fact[] {
+  const usage = usageOf(error);
+  const refusals = (error?.details as StopDetails | undefined)?.refusedMemoryGrowths;
+  if (usage === undefined) return [];
+  return [
+    { name: "fuel", value: `${usage.fuel.toLocaleString("en")} units` },
+    { name: "running time", value: milliseconds(usage.cpuMs) },
+    { name: "memory at its peak", value: `${(usage.memoryPeakBytes / 2 ** 20).toFixed(1)} MiB` },
+    ...(refusals === undefined
+      ? []
+      : [{ name: "growth refused", value: `${refusals.toLocaleString("en")} times` }]),
+  ];
+}
+
+function traffic({ answered, slowestMs }: Meanwhile): Fact[] {
+  if (answered === 0) return [];
+  return [
+    {
+      name: "other requests meanwhile",
+      value: `${answered} answered, the slowest in ${milliseconds(slowestMs)}`,
+    },
+  ];
+}
+
+function gap({ beats, largestGapMs }: Heartbeat): Fact {
+  return { name: "heartbeat", value: `${beats} beats, the largest gap ${milliseconds(largestGapMs)}` };
+}
+
+function firstLine({ message }: KeelsonError): string {
+  return message.split("\n", 1)[0] ?? "";
+}

@@ -1,0 +1,34 @@
+import { markup } from "./html.ts";
+import { breadcrumb, layout, looseLinks } from "./views.ts";
+
+/** The page on which runaways are let loose beside a heartbeat. Without a script its links lead to the accounts. */
+export function runawayPage(runtime: string): string {
+  return layout(
+    "Runaways · Press",
+    markup`${breadcrumb("runaway")}
+      <header class="masthead">
+        <h1>Runaways</h1>
+        <p>
+          Plugins that never end by themselves, in the very thread that serves this page (${runtime}). Each is stopped, and
+          the others go on.
+        </p>
+      </header>
+      <section class="heart" aria-label="Heartbeat">
+        <div class="pulse" id="pulse" aria-hidden="true"></div>
+        <dl>
+          <div><dt>beats</dt><dd id="beats">0</dd></div>
+          <div><dt>last</dt><dd id="last">–</dd></div>
+          <div><dt>largest gap</dt><dd id="gap">–</dd></div>
+        </dl>
+        <canvas id="trace" height="72" aria-hidden="true"></canvas>
+        <p>Each beat is a request to Press, sent when the one before was answered. A bar is what it took.</p>
+        <noscript><p>The heartbeat needs JavaScript; what is below works without.</p></noscript>
+      </section>
+      <section>
+        <h2>Let loose</h2>
+        ${looseLinks()}
+      </section>
+      <section id="accounts" aria-live="polite"></section>`,
+    markup`<script type="module" src="/runaway.js"></script>`,
+  );
+}
