@@ -60,8 +60,6 @@ export class App {
 
   /** Never rejects: what goes wrong is a page with status 500. */
   async answer(request: PressRequest): Promise<PressResponse> {
-    const { clock } = this.#kernel.platform;
-    const from = clock.now();
     let response: PressResponse;
     try {
       response = await this.#route(request);
@@ -71,7 +69,7 @@ export class App {
     }
     this.#served++;
     if (response.status >= 500) this.#failed++;
-    if (!request.path.startsWith("/try/")) this.#traffic.note(clock.now() - from);
+    if (!request.path.startsWith("/try/")) this.#traffic.note();
     return { ...response, headers: { ...SAFETY, ...response.headers } };
   }
 

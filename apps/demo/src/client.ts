@@ -12,7 +12,11 @@ export interface Answer {
  * One GET over a connection of its own. Fetch would tidy the path up and keep the connection for later; here the path goes as it is, and
  * nothing is left open. Rejects when the connection fails or the answer is cut off.
  */
-export function get(url: string, path: string): Promise<Answer> {
+export function get(
+  url: string,
+  path: string,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Answer> {
   const { hostname, port } = new URL(url);
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
@@ -25,7 +29,10 @@ export function get(url: string, path: string): Promise<Answer> {
       if (answer === undefined) reject(new Error(`the answer to ${path} was cut off`));
       else resolve(answer);
     });
-    socket.write(`GET ${path} HTTP/1.1\r\nhost: ${hostname}:${port}\r\nconnection: close\r\n\r\n`);
+    const lines = Object.entries({ host: `${hostname}:${port}`, connection: "close", ...headers });
+    socket.write(
+      `GET ${path} HTTP/1.1\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n`,
+    );
   });
 }
 

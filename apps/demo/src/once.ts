@@ -11,7 +11,9 @@ import type { Shelf } from "./library.ts";
 import type { Sabotage } from "./options.ts";
 import { RUN_MARK } from "./plugins.ts";
 import { openPress, repository, type Press, type PressCounts } from "./press.ts";
+import { showRunaways } from "./showing-runaways.ts";
 import { showNumbers, showPages, showStorm, showTrials } from "./showing.ts";
+import { runawayNames } from "./runaways.ts";
 import { RequestStream, type StreamCounts } from "./stream.ts";
 import { lookUntil } from "./system.ts";
 
@@ -58,6 +60,7 @@ export async function runOnce(options: OnceOptions = {}): Promise<boolean> {
       readers = new RequestStream(press.url, await streamPaths(press, sabotage), READERS);
       await showTrials(press, expect, readers);
       await showStorm(press, expect);
+      await showRunaways(press, expect, readers);
       await showNumbers(press, expect);
     } finally {
       stream = await readers?.stop();
@@ -103,6 +106,8 @@ async function warmUp(shelves: readonly Shelf[]): Promise<string> {
     await Promise.all(Array.from({ length: 50 }, () => get(press.url, "/pages/README.md")));
     await get(press.url, "/try/kill");
     await get(press.url, "/try/replace-good");
+    await get(press.url, "/try/terminate");
+    await Promise.all(runawayNames.map((name) => get(press.url, `/try/${name}`)));
   } finally {
     await press.close();
   }

@@ -1,4 +1,5 @@
 import { isKeelsonError, type ErrorCode, type Kernel, type Value } from "keelson";
+import type { Usage } from "@keelson/core";
 import { escapeHtml } from "./html.ts";
 import { whenRunning } from "./waiting.ts";
 
@@ -9,6 +10,8 @@ export interface Step {
   readonly ms: number;
   /** Calls made; more than one when the plugin was being restarted. */
   readonly attempts: number;
+  /** What the plugin used, where it is one that can tell. */
+  readonly usage?: Usage;
   /** Set when the page goes out without this plugin's work. */
   readonly skipped?: { readonly code: ErrorCode; readonly message: string };
 }
@@ -78,9 +81,11 @@ async function apply(
   for (let attempts = 1; ; attempts++) {
     const generation = generationOf(kernel, id);
     try {
-      const answer = await kernel.invoke(id, method, payload(text, path), { timeoutMs: CALL_MS });
-      if (typeof answer !== "string") throw new TypeError(`${id} answered no text`);
-      return { step: { id, ms: clock.now() - from, attempts }, text: answer };
+      const limits = { timeoutMs: CALL_MS };
+      const { value, usage } = await kernel.measure(id, method, payload(text, path), limits);
+      if (typeof value !== "string") throw new TypeError(`${id} answered no text`);
+      const step = { id, ms: clock.now() - from, attempts, ...(usage === undefined ? {} : { usage }) };
+      return { step, text: value };
     } catch (error) {
       const code = isKeelsonError(error) ? error.code : "CALL_FAILED";
       const left = PATIENCE_MS - (clock.now() - from);

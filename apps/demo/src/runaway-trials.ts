@@ -1,9 +1,10 @@
+import type { Usage } from "@keelson/core";
 import { isKeelsonError, type Kernel, type KeelsonError } from "keelson";
 import { milliseconds, type Account, type Fact } from "./account.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { render } from "./pipeline.ts";
 import { runaways, type RunawayName } from "./runaways.ts";
-import type { Meanwhile, Traffic } from "./traffic.ts";
+import type { Traffic } from "./traffic.ts";
 
 /** Runaways that are let loose at once. */
 export const CROWD = 100;
@@ -13,9 +14,9 @@ const PAGE = `# A page meanwhile
 "It goes on..."
 `;
 
-/** What a governor tells of a guest that it stopped. */
+/** What the details of a stop tell. */
 interface StopDetails {
-  readonly usage?: { readonly fuel: number; readonly cpuMs: number; readonly memoryPeakBytes: number };
+  readonly usage?: Usage;
   readonly refusedMemoryGrowths?: number;
 }
 
@@ -94,13 +95,13 @@ export class RunawayTrials {
   /** Runs `work` while a heart beats, a page is made, and the other requests are counted. */
   async #beside<T>(work: () => Promise<T>): Promise<{ readonly value: T; readonly facts: readonly Fact[] }> {
     const heart = new Heartbeat();
-    using meanwhile = this.#traffic.watch();
+    const { answered } = this.#traffic;
     try {
       const page = this.#makePage();
       const value = await work();
       const made = await page;
       await heart.stop();
-      return { value, facts: [...made, ...traffic(meanwhile), gap(heart)] };
+      return { value, facts: [...made, others(this.#traffic.answered - answered), gap(heart)] };
     } catch (error) {
       await heart.stop();
       throw error;
@@ -120,15 +121,15 @@ export class RunawayTrials {
     const { clock } = this.#kernel.platform;
     const from = clock.now();
     try {
-      const answer = await this.#kernel.invoke(name, "ping");
-      return `${String(answer)}, in ${milliseconds(clock.now() - from)}`;
+      const { value, usage } = await this.#kernel.measure(name, "ping");
+      return `${String(value)}, in ${milliseconds(clock.now() - from)} with ${usage?.fuel ?? 0} fuel`;
     } catch (error) {
       return isKeelsonError(error) ? `refused: ${error.code}` : "failed";
     }
   }
 }
 
-function usageOf(error: KeelsonError | undefined): StopDetails["usage"] {
+function usageOf(error: KeelsonError | undefined): Usage | undefined {
   return (error?.details as StopDetails | undefined)?.usage;
 }
 
@@ -139,25 +140,26 @@ function usageFacts(error: KeelsonError | undefined): Fact[] {
   return [
     { name: "fuel", value: `${usage.fuel.toLocaleString("en")} units` },
     { name: "running time", value: milliseconds(usage.cpuMs) },
-    { name: "memory at its peak", value: `${(usage.memoryPeakBytes / 2 ** 20).toFixed(1)} MiB` },
+    { name: "memory at its peak", value: mebibytes(usage.memoryPeakBytes) },
     ...(refusals === undefined
       ? []
       : [{ name: "growth refused", value: `${refusals.toLocaleString("en")} times` }]),
   ];
 }
 
-function traffic({ answered, slowestMs }: Meanwhile): Fact[] {
-  if (answered === 0) return [];
-  return [
-    {
-      name: "other requests meanwhile",
-      value: `${answered} answered, the slowest in ${milliseconds(slowestMs)}`,
-    },
-  ];
+function mebibytes(bytes: number): string {
+  return bytes === 0 ? "it has none" : `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+}
+
+function others(answered: number): Fact {
+  return { name: "other requests meanwhile", value: `${answered} answered` };
 }
 
 function gap({ beats, largestGapMs }: Heartbeat): Fact {
-  return { name: "heartbeat", value: `${beats} beats, the largest gap ${milliseconds(largestGapMs)}` };
+  return {
+    name: "heartbeat",
+    value: `${beats} ${beats === 1 ? "beat" : "beats"}, the largest gap ${milliseconds(largestGapMs)}`,
+  };
 }
 
 function firstLine({ message }: KeelsonError): string {

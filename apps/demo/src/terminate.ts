@@ -17,7 +17,7 @@ export interface TerminateFigures {
 /** How long the child may take, ms. */
 const PATIENCE_MS = 20_000;
 /** A thread that uses more than this lives on. */
-const BURNING_CORES = 0.25;
+const BURNING_CORES = 0.1;
 
 /**
  * Measures what `worker.terminate()` does here, in a child process of the same runtime, which is then killed: a thread that burns on would

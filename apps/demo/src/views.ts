@@ -142,8 +142,8 @@ function credits(steps: readonly Step[]): Html {
         steps
           .filter((step) => step.skipped === undefined)
           .map(
-            ({ id, ms, attempts }) =>
-              markup`${id} <small>${ms.toFixed(1)} ms${attempts > 1 && `, ${attempts} attempts`}</small>`,
+            ({ id, ms, attempts, usage }) =>
+              markup`${id} <small>${ms.toFixed(1)} ms${attempts > 1 && `, ${attempts} attempts`}${usage !== undefined && `, ${usage.fuel.toLocaleString("en")} fuel`}</small>`,
           ),
       )}
     </p>
