@@ -8,12 +8,12 @@ export interface Contender {
   run(times: number): Promise<number | void> | number | void;
 }
 
-/** What Keelson promises of a task, beside the best of `against`. */
-export type Claim = { readonly against: readonly string[] } & (
-  | { readonly kind: "at most"; readonly target: number }
-  | { readonly kind: "at least"; readonly target: number }
-  | { readonly kind: "adds at most"; readonly target: number }
-);
+/** What is told of a task beside the best of `against`, and what Keelson promises of it if there is a target. */
+export interface Claim {
+  readonly against: readonly string[];
+  readonly kind: "at most" | "at least" | "adds at most";
+  readonly target?: number;
+}
 
 /** What a contender took, in ns for one piece of the work. */
 export interface Timing {
@@ -21,11 +21,15 @@ export interface Timing {
   /** Of all rounds. */
   readonly median: number;
   readonly least: number;
+  /** Said instead of the time, where there is none that can be compared. */
+  readonly note?: string;
 }
 
 /** One task with what all contenders took. */
 export interface Task {
   readonly task: string;
+  /** What is counted instead of ns. */
+  readonly unit?: "bytes";
   readonly timings: readonly Timing[];
   readonly claims: readonly Claim[];
 }
@@ -37,7 +41,8 @@ export interface Verdict {
   readonly figure: number;
   /** The same of the fastest rounds, which what else runs on the machine disturbs least. */
   readonly quietFigure: number;
-  readonly met: boolean;
+  /** Undefined where nothing is promised. */
+  readonly met: boolean | undefined;
 }
 
 /** The contender whose promises are judged. */
@@ -88,12 +93,9 @@ export function judge({ timings }: Task, claim: Claim): Verdict | undefined {
   if (ours === undefined || peer === undefined) return undefined;
   const figure = figureOf(claim, ours.median, peer.median);
   const quietFigure = figureOf(claim, ours.least, peer.least);
-  return {
-    peer,
-    figure,
-    quietFigure,
-    met: claim.kind === "at least" ? figure >= claim.target : figure <= claim.target,
-  };
+  const { kind, target } = claim;
+  const met = target === undefined ? undefined : kind === "at least" ? figure >= target : figure <= target;
+  return { peer, figure, quietFigure, met };
 }
 
 function figureOf({ kind }: Claim, ours: number, theirs: number): number {

@@ -4,7 +4,18 @@ import { join } from "node:path";
 import type { Task } from "./measure.ts";
 
 /** The groups of tasks in the order of the tables. */
-export const groupNames: readonly string[] = ["pool", "invoke", "wasm", "bus", "boundary", "modules"];
+export const groupNames: readonly string[] = [
+  "pool",
+  "invoke",
+  "wasm",
+  "metering",
+  "governed",
+  "overshoot",
+  "runaways",
+  "bus",
+  "boundary",
+  "modules",
+];
 
 /** What one group of tasks gave. */
 export interface GroupResult {

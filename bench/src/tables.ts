@@ -36,9 +36,9 @@ export function linesOf(task: Task): readonly Line[] {
     outcome: Line["outcome"] = "",
   ): Line => ({
     task: task.task,
-    ours: duration(ours.median),
+    ours: amount(task, ours),
     peer: peer.name,
-    theirs: duration(peer.median),
+    theirs: amount(task, peer),
     figure,
     quiet,
     target,
@@ -52,11 +52,13 @@ export function linesOf(task: Task): readonly Line[] {
     told.add(verdict.peer.name);
     const { peer, figure, quietFigure, met } = verdict;
     const [ratio, quiet] = [figureOf(claim, figure), figureOf(claim, quietFigure)];
-    lines.push(line(peer, ratio, quiet, targetOf(claim), met ? "met" : "missed"));
+    const outcome = met === undefined ? "" : met ? "met" : "missed";
+    lines.push(line(peer, ratio, quiet, targetOf(claim), outcome));
   }
   for (const peer of task.timings) {
     if (told.has(peer.name)) continue;
-    const ratio = (one: number, other: number): string => `${(one / other).toFixed(2)}×`;
+    const noted = ours.note !== undefined || peer.note !== undefined;
+    const ratio = (one: number, other: number): string => (noted ? "" : `${(one / other).toFixed(2)}×`);
     lines.push(line(peer, ratio(ours.median, peer.median), ratio(ours.least, peer.least)));
   }
   return lines;
@@ -68,8 +70,14 @@ function figureOf({ kind }: Claim, figure: number): string {
 }
 
 function targetOf({ kind, target }: Claim): string {
-  if (kind === "adds at most") return `at most +${target} ns`;
+  if (target === undefined) return "";
+  if (kind === "adds at most") return `at most +${target < 1000 ? `${target} ns` : duration(target)}`;
   return kind === "at least" ? `at least ${target}× as fast` : `at most ${target}×`;
+}
+
+function amount({ unit }: Task, { median, note }: Timing): string {
+  if (note !== undefined) return note;
+  return unit === "bytes" ? `${(median / 1000).toFixed(0)} kB` : duration(median);
 }
 
 function duration(ns: number): string {

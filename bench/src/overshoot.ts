@@ -1,0 +1,121 @@
+import { performance } from "node:perf_hooks";
+import { Governor } from "../../packages/wasm/src/governor/index.ts";
+import { meter, type MeterOptions } from "../../packages/wasm/src/meter/index.ts";
+import { assembleShape, shapes } from "../../packages/wasm/test/meter/shapes.ts";
+import { OURS, progress, type Task } from "./measure.ts";
+import { waitedMs } from "./thread-time.ts";
+
+const CPU_MS = 50;
+const LIMIT = `cpuMs ${CPU_MS}`;
+const OPTIONS: MeterOptions = {
+  mode: "exact",
+  stackBytes: 512 * 1024,
+  memoryBytes: 64 * 2 ** 20,
+  tableElements: 100_000,
+};
+
+/** One guest that was stopped: ms beyond its time. */
+interface Stopped {
+  /** From the governor's entry to its last look at the clock, after which the guest executed nothing. */
+  readonly guest: number;
+  /** From before the entry until the caller had the error. */
+  readonly caller: number;
+  /** How long the thread waited for a core meanwhile. */
+  readonly waited: number;
+}
+
+/** A run in which the thread waited longer than this for a core tells of the machine. */
+const UNDISTURBED_MS = 0.05;
+
+/**
+ * How far guests that never return pass a `cpuMs` of 50: each shape that ends by time, `rounds` times, in a new instance whose first
+ * call it is.
+ */
+export async function benchOvershoot(rounds: number): Promise<readonly Task[]> {
+  const endless = shapes.filter(({ stack, memory }) => !stack && !memory);
+  const all: Stopped[] = [];
+  for (const shape of endless) {
+    const { bytes, meta } = meter(await assembleShape(shape), OPTIONS);
+    const module = new WebAssembly.Module(bytes);
+    for (let round = 0; round < rounds; round++) {
+      progress(`overshoot, ${shape.name}: round ${round + 1} of ${rounds}`);
+      all.push(stopOnce(module, meta));
+      // The memories of stopped guests are let go between turns of the event loop.
+      await new Promise((done) => setTimeout(done));
+    }
+  }
+  const quiet = all.filter(({ waited }) => waited <= UNDISTURBED_MS);
+  const share = `${quiet.length} of ${all.length} runs`;
+  return [
+    ...rows(`${endless.length} shapes × ${rounds}, the guest's last instruction`, all, "guest", [0.1, 1, 5]),
+    ...rows("the same, until the caller has the error", all, "caller", [0.2]),
+    ...rows(
+      `the guest's last instruction, where no other program had the core (${share})`,
+      quiet,
+      "guest",
+      [],
+    ),
+  ];
+}
+
+function stopOnce(module: WebAssembly.Module, meta: ReturnType<typeof meter>["meta"]): Stopped {
+  const looks = { first: 0, last: 0, before: 0 };
+  const clock = {
+    now() {
+      looks.before = looks.last;
+      looks.last = performance.now();
+      looks.first ||= looks.last;
+      return looks.last;
+    },
+  };
+  const governor = new Governor({ clock });
+  const imports = {
+    h: {
+      nothing: () => {},
+      fail: () => {
+        throw new Error("no");
+      },
+    },
+  } as unknown as WebAssembly.Imports;
+  const instance = new WebAssembly.Instance(module, imports);
+  governor.adopt(instance, meta);
+  const body = instance.exports["f"] as unknown as (() => void) | undefined;
+  const waited = waitedMs();
+  const begin = performance.now();
+  try {
+    if (body === undefined) governor.start({ cpuMs: CPU_MS });
+    else governor.run({ cpuMs: CPU_MS }, body);
+  } catch {
+    const end = performance.now();
+    if (governor.stopped?.limit !== "cpuMs") throw new Error(`stopped for ${governor.stopped?.limit}`);
+    // The governor's last look is after the guest was left.
+    const guest = looks.before - looks.first - CPU_MS;
+    return { guest, caller: end - begin - CPU_MS, waited: waitedMs() - waited };
+  }
+  throw new Error("the guest returned");
+}
+
+function rows(
+  what: string,
+  runs: readonly Stopped[],
+  figure: "guest" | "caller",
+  most: readonly number[],
+): readonly Task[] {
+  const sorted = runs.map((run) => run[figure]).sort((one, other) => one - other);
+  if (sorted.length === 0) return [];
+  const at = (share: number): number =>
+    sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] as number;
+  const quantiles = { median: at(0.5), "99th percentile": at(0.99), worst: at(1) };
+  return Object.entries(quantiles).map(([quantile, over], index): Task => {
+    const target = most[index];
+    const time = { median: (CPU_MS + over) * 1e6, least: (CPU_MS + at(0)) * 1e6 };
+    return {
+      task: `${what}: ${quantile}`,
+      timings: [
+        { name: OURS, ...time },
+        { name: LIMIT, median: CPU_MS * 1e6, least: CPU_MS * 1e6 },
+      ],
+      claims: [{ against: [LIMIT], kind: "adds at most", ...(target && { target: target * 1e6 }) }],
+    };
+  });
+}
