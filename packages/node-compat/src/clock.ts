@@ -34,5 +34,6 @@ export function createClock(options: ClockOptions = {}): Clock {
       arm(Number.isNaN(ms) ? 0 : ms);
       return { [Symbol.dispose]: () => clearTimeout(timer) };
     },
+    turn: (run) => void setImmediate(run),
   };
 }

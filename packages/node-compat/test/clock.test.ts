@@ -61,4 +61,20 @@ describe("the adapter's clock", () => {
     expect(clock.now() - before).toBeGreaterThanOrEqual(4);
     expect(Math.abs(clock.wall() - Date.now())).toBeLessThan(1000);
   });
+
+  it("turns with the event loop: timers and other ports come between, without a millisecond lost", async () => {
+    const { clock } = await adapter();
+    const turn = clock.turn?.bind(clock);
+    if (turn === undefined) throw new Error("the adapter has no turns");
+    let timer = false;
+    let turns = 0;
+    clock.after(1, () => (timer = true));
+    const started = clock.now();
+    while (!timer) {
+      await new Promise<void>((resolve) => turn(resolve));
+      if (++turns > 1_000_000) break;
+    }
+    expect(timer).toBe(true);
+    expect(turns / (clock.now() - started)).toBeGreaterThan(5);
+  });
 });

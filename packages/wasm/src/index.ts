@@ -50,6 +50,13 @@ export type {
   ReplayOptions,
 } from "./record/recording.ts";
 export { createWasmLoader, wasmLoader, type WasmLoaderOptions } from "./module/loader.ts";
-export type { BinarySource, Metering, WasmLimits, WasmModuleOptions, WasmSource } from "./module/settings.ts";
+export type {
+  BinarySource,
+  Metering,
+  Scheduling,
+  WasmLimits,
+  WasmModuleOptions,
+  WasmSource,
+} from "./module/settings.ts";
 export { readWasmModule, wasmModule } from "./module/wasm-module.ts";
 export { suspending } from "./suspension/suspending.ts";

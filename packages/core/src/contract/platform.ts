@@ -51,6 +51,11 @@ export interface Clock {
    * does keep the program alive unless `background` is true.
    */
   after(ms: number, run: () => void, background?: boolean): Disposable;
+  /**
+   * Runs `run` once in the next turn of the event loop, after what waits there by now, input and output included; sooner than
+   * {@link Clock.after} can. Keeps the program alive. Absent: `after(0, run)` takes its place.
+   */
+  turn?(run: () => void): void;
 }
 
 /** The kernel's only source of chance. */

@@ -70,6 +70,11 @@ interface OuterRun {
 export class Governor {
   /** True after a stop or a trap: the guest was left half-way. */
   dead = false;
+  /**
+   * Asked in detached runs whenever the guest asks to go on: a promise is its next turn, until which it is suspended; it must never reject. To be
+   * set before instances are adopted.
+   */
+  nextTurn: ((now: number) => Promise<void> | undefined) | undefined;
   readonly #clock: { now(): number };
   readonly #thread: GuestThread;
   readonly #interrupt: Int32Array | undefined;
@@ -111,7 +116,12 @@ export class Governor {
   /** Takes hold of an instance of a metered module. Its start function runs with {@link start}. */
   adopt(instance: WebAssembly.Instance, meta: MeterMeta): void {
     const charge: Charge = {
-      attached: attach(instance, meta, (kind, counter) => this.#refill(charge, kind, counter)),
+      attached: attach(
+        instance,
+        meta,
+        (kind, counter) => this.#refill(charge, kind, counter),
+        this.nextTurn && ((kind, counter) => this.#refillLater(charge, kind, counter)),
+      ),
       meta,
       granted: 0,
       started: false,
@@ -175,11 +185,12 @@ export class Governor {
     this.#begin(limits);
     this.#detached = true;
     this.#idleSince = this.#start;
+    for (const { attached } of this.#charges) attached.suspends = true;
   }
 
   /** The guest of a detached run does not run any more: its own time stands still. */
-  pause(): void {
-    this.#idleSince ??= this.#clock.now();
+  pause(now: number = this.#clock.now()): void {
+    this.#idleSince ??= now;
   }
 
   /** The guest of a detached run goes on now. */
@@ -321,12 +332,21 @@ export class Governor {
     this.#running = false;
     if (this.#detached) {
       this.#detached = false;
+      for (const { attached } of this.#charges) attached.suspends = false;
       this.#end = this.#clock.now();
       this.wake(this.#end);
     } else this.#thread.current = this.#parent;
     this.#parent = undefined;
     this.#signal = undefined;
     if (this.#measure || this.dead) this.#end = this.#clock.now();
+  }
+
+  /** The same for a guest that may wait for its turn; neither throws nor rejects. */
+  #refillLater(charge: Charge, kind: number, given: number): number | Promise<number> {
+    const answer = this.#refill(charge, kind, given);
+    if (answer === STOP) return answer;
+    const turn = this.nextTurn?.(this.#sliceStart);
+    return turn === undefined ? answer : turn.then(() => (this.#running ? answer : STOP));
   }
 
   /** The answer to a guest that asks to go on; never throws. */

@@ -32,6 +32,8 @@ export interface Blueprint {
   readonly maxMemoryBytes: number;
   /** True when the engine itself refuses growth past the cap; else it is looked at after each call. */
   readonly capped: boolean;
+  /** Whether its guests share the thread in slices. */
+  readonly sliced: boolean;
   /** Set when the module was metered. */
   readonly metered: Metered | undefined;
 }
@@ -71,8 +73,9 @@ export function createGuestInstance(
     panic: undefined,
   };
   const linked = resolveImports(shape, profile, host, blueprint.imports);
-  const why = whySuspendable(linked, false);
-  const suspension = why === undefined ? undefined : createSuspension(why, profile, context, governor);
+  const why = whySuspendable(linked, blueprint.sliced);
+  const suspension =
+    why === undefined ? undefined : createSuspension(why, profile, context, governor, blueprint.sliced);
   const imports = suspension === undefined ? linked : suspendableImports(linked, shape, suspension);
   const made = instantiate(module, imports, context.id);
   const { exports } = made;

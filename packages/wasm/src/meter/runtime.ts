@@ -9,10 +9,15 @@ import type { MeterMeta } from "./options.ts";
  */
 export type RefillFunction = (kind: number, counter: number) => number;
 
+/** As {@link RefillFunction}, but the guest may be suspended until it is answered. */
+export type RefillLaterFunction = (kind: number, counter: number) => number | Promise<number>;
+
 /** The host's hand on one instance of a metered module. */
 export interface Attached {
   /** Fuel left in the slice, as of the last call or exit of the guest; a parked counter is given as it was. */
   fuel: number;
+  /** Whether the guest asks by the suspending refill, when there is one. Only while it was entered through `promising`. */
+  suspends: boolean;
   /** Bytes of stack left; 0 when depth is not counted. Set it before each entry from outside. */
   depth: number;
   /** Bytes that memories and objects may still take; Infinity when they are not capped. */
@@ -31,7 +36,7 @@ const bridge = Uint8Array.of(
 let bridgeModule: WebAssembly.Module | undefined;
 
 /** A function that a table can hold and that calls `run`: the JavaScript interface has no other way everywhere. */
-function tableFunction(run: RefillFunction): WebAssembly.ExportValue {
+function tableFunction(run: WebAssembly.ImportValue): WebAssembly.ExportValue {
   bridgeModule ??= new WebAssembly.Module(bridge);
   return new WebAssembly.Instance(bridgeModule, { h: { f: run } }).exports["f"]!;
 }
@@ -40,15 +45,31 @@ function tableFunction(run: RefillFunction): WebAssembly.ExportValue {
  * Takes hold of an instance of a metered module. Until this is done, everything but the tiniest functions traps in it.
  *
  * @param refill see {@link RefillFunction}; it is called from inside the guest.
+ * @param later takes its place while {@link Attached.suspends}. Its promise must never reject, for the same reason. Reached where the guest
+ * was not entered through `promising` it throws whatever it answers, and a guest can catch that for ever.
  */
-export function attach(instance: WebAssembly.Instance, meta: MeterMeta, refill: RefillFunction): Attached {
+export function attach(
+  instance: WebAssembly.Instance,
+  meta: MeterMeta,
+  refill: RefillFunction,
+  later?: RefillLaterFunction,
+): Attached {
   const names = meta.exports;
   const fuel = instance.exports[names.fuel] as WebAssembly.Global;
   const depth = names.depth === undefined ? undefined : (instance.exports[names.depth] as WebAssembly.Global);
   const room = names.room === undefined ? undefined : (instance.exports[names.room] as WebAssembly.Global);
   const start = names.start === undefined ? undefined : (instance.exports[names.start] as () => void);
-  (instance.exports[names.refill] as WebAssembly.Table).set(0, tableFunction(refill));
+  const table = instance.exports[names.refill] as WebAssembly.Table;
+  const plain = tableFunction(refill);
+  const suspending = later && tableFunction(suspendingImport(later));
+  table.set(0, plain);
   return {
+    get suspends() {
+      return suspending !== undefined && table.get(0) === suspending;
+    },
+    set suspends(value) {
+      if (suspending !== undefined) table.set(0, value ? suspending : plain);
+    },
     get fuel() {
       return unpark(fuel.value as number);
     },
@@ -68,6 +89,11 @@ export function attach(instance: WebAssembly.Instance, meta: MeterMeta, refill: 
       start?.();
     },
   };
+}
+
+function suspendingImport(run: RefillLaterFunction): WebAssembly.ImportValue {
+  const Suspending = WebAssembly.Suspending as NonNullable<typeof WebAssembly.Suspending>;
+  return new Suspending(run) as unknown as WebAssembly.ImportValue;
 }
 
 /** The counter as it was before it was parked for a call of an import. */

@@ -37,12 +37,13 @@ export class CoreModule implements WasmModule {
         { limits: unenforced },
       );
     }
-    const { fuel, cpuMs } = this.#settings;
+    const { fuel, cpuMs, scheduling } = this.#settings;
     const { module, outline, capped, meta } = await this.#compile(context);
     const shape = shapeOf(module, outline, privateNames(meta));
     const profile = chooseProfile(shape, context.id, abi);
     const metered = meta === undefined ? undefined : { meta, fuel, cpuMs };
-    this.#blueprint = { module, shape, profile, imports, maxMemoryBytes, capped, metered };
+    const sliced = scheduling === "sliced";
+    this.#blueprint = { module, shape, profile, imports, maxMemoryBytes, capped, sliced, metered };
     this.#first = this.#make(this.#blueprint, context);
     context.scope.defer(() => this.#takeFirst()?.[Symbol.dispose]());
   }

@@ -40,6 +40,12 @@ export interface WasmLimits {
  */
 export type Metering = "exact" | "deadline" | "off";
 
+/**
+ * How guests share the host's thread. "exclusive": a call holds the thread until it has answered. "sliced": it gives the thread up after each
+ * slice of time, so that several guests and the event loop go on beside one another; such a module answers by promise, always.
+ */
+export type Scheduling = "exclusive" | "sliced";
+
 /** Options of {@link wasmModule}. Exactly one of `source` and `manifest` must be given; options go before what the manifest says. */
 export interface WasmModuleOptions {
   readonly source?: WasmSource;
@@ -60,6 +66,8 @@ export interface WasmModuleOptions {
   readonly limits?: WasmLimits;
   /** Default "exact". A module that was given compiled cannot be metered: "off". */
   readonly metering?: Metering;
+  /** Default "exclusive". "sliced" needs metering, and a platform that supports `jspi`: else `INVALID_OPTIONS`, and `UNSUPPORTED` at the start. */
+  readonly scheduling?: Scheduling;
   /** What the module may import besides what its profile provides. A function is called for each instance. */
   readonly imports?: HostImports;
   /** `sha256-<base64>` of the bytes. */
@@ -86,6 +94,7 @@ export interface WasmSettings {
   readonly imports: HostImports | undefined;
   readonly integrity: string | undefined;
   readonly metering: Metering;
+  readonly scheduling: Scheduling;
   readonly fuel: number | undefined;
   readonly cpuMs: number | undefined;
   readonly stackBytes: number;
@@ -130,11 +139,24 @@ export function settle(options: WasmModuleOptions): WasmSettings {
     imports: options.imports,
     integrity: options.integrity ?? manifest?.integrity,
     metering,
+    scheduling: schedulingOf(options, metering, id),
     fuel: metering === "exact" ? fuel : undefined,
     cpuMs: asked ?? (manifest === undefined ? undefined : DEFAULT_CPU_MS),
     stackBytes,
     unenforced,
   };
+}
+
+function schedulingOf({ scheduling }: WasmModuleOptions, metering: Metering, id: string): Scheduling {
+  if (scheduling !== undefined && scheduling !== "exclusive" && scheduling !== "sliced") {
+    throw new KeelsonError("INVALID_OPTIONS", `${id}: scheduling is ${JSON.stringify(scheduling)}`, {
+      hint: 'use "exclusive" or "sliced"',
+    });
+  }
+  if (scheduling !== "sliced" || metering !== "off") return scheduling ?? "exclusive";
+  throw new KeelsonError("INVALID_OPTIONS", `${id}: a guest that is not metered cannot be sliced`, {
+    hint: 'give its bytes and metering "exact" or "deadline", or scheduling "exclusive"',
+  });
 }
 
 function meteringOf({ metering }: WasmModuleOptions, source: WasmSource, id: string): Metering {

@@ -4,6 +4,7 @@ import type { Governor } from "../governor/index.ts";
 import { type HostFunction, neutralAnswer } from "./host-functions.ts";
 import { isSuspending } from "./suspending.ts";
 import { Suspension } from "./suspension.ts";
+import { turnsOf } from "./turns.ts";
 
 /** Why a guest has to be one that may be suspended, in the words of messages; undefined when nothing asks for it. */
 export function whySuspendable(imports: WebAssembly.Imports, sliced: boolean): string | undefined {
@@ -21,6 +22,7 @@ export function createSuspension(
   profile: AbiProfile,
   context: ModuleContext,
   governor: Governor | undefined,
+  sliced: boolean,
 ): Suspension {
   const { id, clock, platform } = context;
   if (platform.supports["jspi"] !== true) {
@@ -39,7 +41,7 @@ export function createSuspension(
       },
     );
   }
-  return new Suspension(id, governor, () => clock.now());
+  return new Suspension(id, governor, () => clock.now(), sliced ? turnsOf(platform) : undefined);
 }
 
 /** The imports as a guest that may be suspended needs them. */

@@ -1,6 +1,7 @@
 import { isKeelsonError, KeelsonError, type Call } from "@keelson/core";
 import type { Governor } from "../governor/index.ts";
 import { type HostFunction, isPromise } from "./host-functions.ts";
+import type { Turns, Waiting } from "./turns.ts";
 
 /** An export that answers by promise, since its guest may be suspended on the way. */
 export type LaterFunction<A extends readonly unknown[] = readonly unknown[], R = unknown> = (
@@ -17,6 +18,7 @@ export class Suspension {
   readonly #id: string;
   readonly #governor: Governor | undefined;
   readonly #now: () => number;
+  readonly #turns: Turns | undefined;
   #call: Call | undefined;
   /** Told when the call is ended from outside. */
   #onEnd: ((error: unknown) => void) | undefined;
@@ -25,10 +27,15 @@ export class Suspension {
   #listening: AbortSignal | undefined;
   readonly #abort = (): void => this.#aborted();
 
-  constructor(id: string, governor: Governor | undefined, now: () => number) {
+  /** @param turns set for a guest that shares the thread in slices */
+  constructor(id: string, governor: Governor | undefined, now: () => number, turns?: Turns) {
     this.#id = id;
     this.#governor = governor;
     this.#now = now;
+    this.#turns = turns;
+    if (governor !== undefined && turns !== undefined) {
+      governor.nextTurn = (time) => (turns.mayRun(time) ? undefined : this.#nextTurn(turns, time));
+    }
   }
 
   /** Whether a call is in progress. */
@@ -76,12 +83,22 @@ export class Suspension {
     ) as unknown as LaterFunction<A, R>;
     const governor = this.#governor;
     if (governor === undefined) return promising;
-    return (...args) => {
+    const enter: LaterFunction<A, R> = (...args) => {
       governor.wake();
       const answer = promising(...args);
       // It has returned or is suspended: either way it does not run, whatever the caller does before it looks at the promise.
       governor.pause();
       return answer;
+    };
+    const turns = this.#turns;
+    if (turns === undefined) return enter;
+    return (...args) => {
+      const now = this.#now();
+      if (turns.mayRun(now)) return enter(...args);
+      return this.#nextTurn(turns, now).then(() => {
+        if (this.ended) throw gone(this.#id);
+        return enter(...args);
+      });
     };
   }
 
@@ -115,20 +132,34 @@ export class Suspension {
     };
   }
 
+  /** Waits until the other guests on the thread have had theirs; never rejects. */
+  #nextTurn(turns: Turns, now: number): Promise<void> {
+    return new Promise((resolve) => {
+      const waiting: Waiting = {
+        resume: () => {
+          this.#release = undefined;
+          this.#governor?.wake();
+          resolve();
+        },
+      };
+      this.#waitUntil(() => {
+        turns.leave(waiting);
+        resolve();
+      }, now);
+      // Given up in the same moment, it has its answer already.
+      if (!this.ended) turns.wait(waiting, now);
+    });
+  }
+
   /** The guest's stack waits; `release` lets it come back at once. */
-  waitUntilReleased(release: () => void): void {
+  #waitUntil(release: () => void, now?: number): void {
     this.#release = release;
-    this.#governor?.pause();
+    this.#governor?.pause(now);
     const signal = this.#call?.signal;
     if (signal === undefined || signal === this.#listening) return;
     this.#listening = signal;
     if (signal.aborted) this.#aborted();
     else signal.addEventListener("abort", this.#abort);
-  }
-
-  /** The guest's stack comes back by itself. */
-  released(): void {
-    this.#release = undefined;
   }
 
   #wait(answer: PromiseLike<unknown>, neutral: { readonly value: unknown } | undefined): Promise<unknown> {
@@ -137,7 +168,7 @@ export class Suspension {
       const settled = (): boolean => {
         if (!waiting || this.ended) return false;
         waiting = false;
-        this.released();
+        this.#release = undefined;
         return true;
       };
       answer.then(
@@ -148,7 +179,7 @@ export class Suspension {
           if (settled()) reject(error);
         },
       );
-      this.waitUntilReleased(() => {
+      this.#waitUntil(() => {
         waiting = false;
         if (neutral !== undefined) resolve(neutral.value);
       });

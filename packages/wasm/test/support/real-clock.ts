@@ -9,4 +9,5 @@ export const realClock: Clock = {
     if (background) timer.unref();
     return { [Symbol.dispose]: () => clearTimeout(timer) };
   },
+  turn: (run) => void setImmediate(run),
 };
