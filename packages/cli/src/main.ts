@@ -10,8 +10,8 @@ import { errorJson, errorOptions, formatError, print, printError } from "./termi
 /** What went well, what failed, and what was not understood. */
 const EXIT = { ok: 0, failed: 1, usage: 2 } as const;
 
-// Each is imported when it is called for: help and mistakes need none of them.
-const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+/** The commands by name. Each is imported when it is called for: help and mistakes need none of them. */
+export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   run: async () => (await import("./commands/run.ts")).runCommand,
   check: async () => (await import("./commands/check.ts")).checkCommand,
   inspect: async () => (await import("./commands/inspect.ts")).inspectCommand,

@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import process from "node:process";
 import { errorCodes } from "@keelson/core";
 import { expect, test } from "vitest";
+import { COMMANDS } from "../src/main.ts";
 
 const PAGE = new URL("../../../docs/errors.md", import.meta.url);
 const BETWEEN = /(?<=<!-- codes -->\n\n)[\s\S]*(?=\n<!-- \/codes -->)/;
@@ -30,4 +31,16 @@ test("docs/errors.md lists all codes as the code has them (KEELSON_UPDATE_DOCS=1
       page.replace(BETWEEN, () => wanted),
     );
   expect(BETWEEN.exec(readFileSync(PAGE, "utf8"))?.[0]).toBe(wanted);
+});
+
+test("docs/command-line.md names every command and every option, as their help does", async () => {
+  const page = readFileSync(new URL("../../../docs/command-line.md", import.meta.url), "utf8");
+  for (const [name, load] of Object.entries(COMMANDS)) {
+    const { args } = await load();
+    const [, section = ""] = page.split(`## keelson ${name}\n`);
+    const [text = ""] = section.split("\n## ");
+    const options = Object.entries(args).filter(([, { type }]) => type !== "positional");
+    const missing = options.map(([option]) => `\`--${option}\``).filter((option) => !text.includes(option));
+    expect([name, ...missing]).toEqual([name]);
+  }
 });

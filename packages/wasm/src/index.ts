@@ -21,6 +21,7 @@ export {
   type CompileCacheOptions,
   type CompiledModule,
 } from "./cache/compile-cache.ts";
+export { Governor, type GovernorOptions, type GuestThread, type RunLimits } from "./governor/governor.ts";
 export {
   inspectWasm,
   type InspectOptions,
