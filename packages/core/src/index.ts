@@ -17,6 +17,7 @@ export type * from "./contract/platform.ts";
 export type * from "./contract/call.ts";
 export { stopOf } from "./contract/usage.ts";
 export type * from "./contract/usage.ts";
+export type * from "./contract/quarantine.ts";
 export type * from "./contract/module.ts";
 export type * from "./contract/wasm.ts";
 export type * from "./contract/pool.ts";

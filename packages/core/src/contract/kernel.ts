@@ -5,6 +5,7 @@ import type { Hooks } from "./hooks.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Health, ModuleDefinition, ModuleLoader, ModuleMetadata, ModuleState } from "./module.ts";
 import type { Platform, ProcessInfo, TerminationReport } from "./platform.ts";
+import type { QuarantineOptions, QuarantineStatus } from "./quarantine.ts";
 import type { SupervisorTransition, SupervisorView } from "./supervised.ts";
 import type { Measured, MeasureOptions } from "./usage.ts";
 import type { MaybePromise, Value } from "./value.ts";
@@ -24,6 +25,8 @@ export interface KernelOptions {
   readonly maxParked?: number;
   /** How long a reload lets the calls of the old generation drain, ms. Default 30,000. */
   readonly drainMs?: number;
+  /** When modules whose guests are stopped too often are refused; false for never. Default: 3 stops in 10 s, for 1 s doubling to 60 s. */
+  readonly quarantine?: QuarantineOptions | false;
 }
 
 /** The host's handle on its modules. Disposing it shuts it down. */
@@ -62,7 +65,7 @@ export interface Kernel extends AsyncDisposable {
   unload(id: string): Promise<readonly KeelsonError[]>;
   /**
    * Calls a method of a running module. `UNKNOWN_MODULE`, `MODULE_NOT_RUNNING`, `UNKNOWN_METHOD`, `DEADLINE_EXCEEDED`, `ABORTED` (by the caller, or since the
-   * module stopped), `CALL_FAILED` with what the module threw as cause, or the module's own KeelsonError.
+   * module stopped), `MODULE_QUARANTINED`, `CALL_FAILED` with what the module threw as cause, or the module's own KeelsonError.
    */
   invoke(id: string, method: string, payload?: Value, options?: CallOptions): Promise<Value>;
   /** The same for a value that is there at once; `WOULD_BLOCK` when the module answers with a promise. */
@@ -122,6 +125,8 @@ export interface ModuleStatus {
   readonly supervisor: SupervisorView | undefined;
   /** The last failure, if the module failed. */
   readonly error: KeelsonError | undefined;
+  /** Set while it is refused since its guest was stopped too often. */
+  readonly quarantine: QuarantineStatus | undefined;
 }
 
 /** An operation that phases stand around. */

@@ -5,6 +5,7 @@ import type { HookRegistry } from "./hooks.ts";
 import type { Manifest } from "./manifest.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Clock, Log, Platform, Random } from "./platform.ts";
+import type { QuarantineOptions } from "./quarantine.ts";
 import type { RestartOptions } from "./supervised.ts";
 import type { MaybePromise, Value } from "./value.ts";
 
@@ -46,6 +47,8 @@ export interface ModuleDefinition {
   /** Whether a reload may run the new version beside the old one. Default true; false for process modules. */
   readonly overlap?: boolean;
   readonly deadlines?: Deadlines;
+  /** When it is refused because its guest was stopped too often; false for never. Default: the kernel's. */
+  readonly quarantine?: QuarantineOptions | false;
   /** The manifest it came from, if any: its hooks are added to each generation. */
   readonly manifest?: Manifest;
   /** Makes a new generation. Called once for each; must not share state between them. */
@@ -79,6 +82,8 @@ export interface Module {
   record?(call: Call): MaybePromise<Value>;
   /** Answers a call with a stream of values. */
   stream?(call: Call): AsyncIterable<Value>;
+  /** The module is refused from now on: calls that wait for their turn are to fail with `error`; those that are being answered go on. */
+  refuseWaiting?(error: KeelsonError): void;
   /** Says whether the module is fit to serve. Absent means: healthy while running. */
   health?(call: Call): MaybePromise<Health>;
 }

@@ -1,5 +1,6 @@
 import { KeelsonError } from "../contract/errors.ts";
 import type { ModuleDefinition } from "../contract/module.ts";
+import type { QuarantineOptions } from "../contract/quarantine.ts";
 import { isModuleId, isRange, isVersion } from "../manifest/index.ts";
 
 /**
@@ -31,6 +32,7 @@ export function checkDefinition(definition: ModuleDefinition): void {
   if (deadlines != null)
     for (const [key, ms] of Object.entries(deadlines)) checkMs(id, `deadlines.${key}`, ms);
   if (restart != null) checkRestart(id, restart);
+  checkQuarantine(`Module "${id}"`, definition.quarantine);
 }
 
 function checkDepends(id: string, depends: NonNullable<ModuleDefinition["depends"]>): void {
@@ -56,6 +58,23 @@ function checkRestart(id: string, restart: NonNullable<ModuleDefinition["restart
   }
   for (const [group, numbers] of Object.entries({ intensity, backoff, health })) {
     for (const [key, value] of Object.entries(numbers ?? {})) checkMs(id, `restart.${group}.${key}`, value);
+  }
+}
+
+/** Checks what `owner` says of quarantine: a number of stops of at least 1, times above 0. */
+export function checkQuarantine(owner: string, quarantine: QuarantineOptions | false | undefined): void {
+  if (quarantine === undefined || quarantine === false) return;
+  if (typeof quarantine !== "object" || quarantine === null)
+    throw invalid(`${owner}: quarantine is ${quote(quarantine)}`, "give options, or false for none");
+  for (const [key, value] of Object.entries(quarantine) as [string, unknown][]) {
+    if (value === undefined) continue;
+    const least = key === "minRunMs" ? 0 : key === "stops" ? 1 : Number.MIN_VALUE;
+    const fits = typeof value === "number" && value >= least && (key !== "stops" || Number.isInteger(value));
+    if (!fits)
+      throw invalid(
+        `${owner}: quarantine.${key} is ${quote(value)}`,
+        "give a positive number; stops is whole",
+      );
   }
 }
 

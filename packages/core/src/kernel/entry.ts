@@ -6,13 +6,16 @@ import type { Exit, Health, ModuleDefinition, ModuleState } from "../contract/mo
 import type { Phase, ModuleStatus } from "../contract/kernel.ts";
 import type { Clock, Platform } from "../contract/platform.ts";
 import type { Supervised, SupervisedEvent, SupervisorView } from "../contract/supervised.ts";
+import { stopOf } from "../contract/usage.ts";
 import type { MaybePromise, Value } from "../contract/value.ts";
+import { type ParsedQuarantine, parseQuarantine } from "../primitives/quarantine.ts";
 import type { Life, LifeContext } from "../lifecycle/life.ts";
 import { Lifecycle, type LifecycleHost } from "../lifecycle/lifecycle.ts";
 import type { Phases } from "../lifecycle/phases.ts";
 import { isPromise } from "../primitives/deferred.ts";
 import type { DeadlineQueue } from "../primitives/deadline.ts";
 import { CallFrame, type CallMeter, type CallRouter } from "./call.ts";
+import { StopGuard, type Trial } from "./stop-guard.ts";
 import { addManifestHooks } from "./manifest-hooks.ts";
 import { GenerationContext, type ContextSource } from "./context.ts";
 import type { ParkedCalls } from "./parked.ts";
@@ -24,6 +27,8 @@ export interface EntryHost extends Omit<ContextSource, "mayActivate" | "onFailur
   readonly phases: Phases;
   readonly metrics: Metrics;
   readonly router: CallRouter;
+  /** For modules that say nothing themselves; undefined: none is ever refused. */
+  readonly quarantine: ParsedQuarantine | undefined;
   publish(topic: string, data: Value): void;
   /** A failure that no caller waits for; also taken into the shutdown report. */
   onFailure(id: string, error: KeelsonError): void;
@@ -48,8 +53,13 @@ export class Entry implements CallMeter {
   #duration: Histogram | undefined;
   #metrics: (Metrics & Disposable) | undefined;
   #errors: Map<string, Counter> | undefined;
-  /** Set while a reload without overlap goes on: calls wait here. */
-  parked: ParkedCalls | undefined;
+  #parked: ParkedCalls | undefined;
+  /** Made with the first stop of a guest in this generation. */
+  #guard: StopGuard | undefined;
+  /** Since when this generation serves: the stop of a call that began before says nothing of it. */
+  #servesSince = 0;
+  /** Calls may not pass straight on: they park, or are refused. One field, so that a call looks at no more. */
+  #shut = false;
   /** The reload under way; the next waits for it. */
   reloading: { readonly candidate: Lifecycle; done: Promise<void>; stopped: boolean } | undefined;
   /** Why it may not be brought up any more. */
@@ -73,9 +83,34 @@ export class Entry implements CallMeter {
     return this.#active;
   }
 
-  /** The generation that takes calls now; undefined while they park. */
+  /** The generation that takes calls now; undefined while they park or are refused. */
   get open(): Life | undefined {
-    return this.parked === undefined ? this.#active.live : undefined;
+    return this.#shut ? undefined : this.#active.live;
+  }
+
+  /** Set while a reload without overlap goes on: calls wait here. */
+  get parked(): ParkedCalls | undefined {
+    return this.#parked;
+  }
+
+  set parked(parked: ParkedCalls | undefined) {
+    this.#parked = parked;
+    this.#reckonShut();
+  }
+
+  /**
+   * Lets a call of a module in quarantine pass as its trial; undefined for a module that is not running or whose calls park.
+   * @throws KeelsonError `MODULE_QUARANTINED`
+   */
+  admit(): { readonly life: Life; readonly trial: Trial } | undefined {
+    const life = this.#active.live;
+    const guard = this.#guard;
+    if (this.#parked !== undefined || life === undefined || guard?.holds !== true) return undefined;
+    return { life, trial: guard.admit() };
+  }
+
+  get quarantined(): boolean {
+    return this.#guard?.holds === true;
   }
 
   get definition(): ModuleDefinition {
@@ -94,6 +129,7 @@ export class Entry implements CallMeter {
       inFlight: this.#active.live?.inFlight ?? 0,
       supervisor: this.view?.(),
       error: this.#active.error,
+      quarantine: this.#guard?.status,
     };
   }
 
@@ -114,6 +150,7 @@ export class Entry implements CallMeter {
     const old = this.#active;
     (old.live?.context as GenerationContext | undefined)?.deactivate();
     this.#active = candidate;
+    this.#beginAnew();
     this.maxCallMs = maxCallMs(candidate.definition);
     candidate.live?.context.activate();
     return old;
@@ -250,7 +287,7 @@ export class Entry implements CallMeter {
 
   ended(ms: number, error: KeelsonError | undefined): void {
     (this.#duration ?? this.#openMeter()).observe(ms / 1000);
-    if (error !== undefined) this.#countError(error);
+    if (error !== undefined) this.#countError(error, ms);
   }
 
   /** Takes the module's own series away. */
@@ -287,6 +324,7 @@ export class Entry implements CallMeter {
       version: lifecycle.definition.metadata.version,
     };
     if (error !== undefined) data["error"] = { code: error.code, message: error.message };
+    if (to === "initializing" && lifecycle === this.#active) this.#beginAnew();
     this.#host.publish(topics[to], data);
     if (lifecycle !== this.#active || this.reloading !== undefined) return;
     // A stop that failed was a stop all the same: nobody should start the module again for it.
@@ -309,20 +347,18 @@ export class Entry implements CallMeter {
   }
 
   #openMeter(): Histogram {
-    this.#metrics ??= this.#host.metrics.scoped({ module: this.id });
-    this.#duration = this.#metrics.histogram("keelson_call_duration_seconds", {
+    this.#duration = this.#ownMetrics().histogram("keelson_call_duration_seconds", {
       help: "Time of calls from entry to end, failed ones included.",
       unit: "seconds",
     });
     return this.#duration;
   }
 
-  #countError(error: KeelsonError): void {
+  #countError(error: KeelsonError, ms: number): void {
     this.#errors ??= new Map();
     let counter = this.#errors.get(error.code);
     if (counter === undefined) {
-      this.#metrics ??= this.#host.metrics.scoped({ module: this.id });
-      counter = this.#metrics.counter(
+      counter = this.#ownMetrics().counter(
         "keelson_call_errors_total",
         { help: "Calls that failed, by code." },
         { code: error.code },
@@ -331,6 +367,45 @@ export class Entry implements CallMeter {
     }
     counter.add();
     this.#host.publish("module.call_failed", { id: this.id, code: error.code, message: error.message });
+    const stop = stopOf(error, this.id);
+    if (stop !== undefined && this.#host.clock.now() - ms >= this.#servesSince)
+      (this.#guard ??= this.#createGuard()).stopped(stop, error);
+  }
+
+  #ownMetrics(): Metrics {
+    return (this.#metrics ??= this.#host.metrics.scoped({ module: this.id }));
+  }
+
+  #createGuard(): StopGuard {
+    const { clock, publish, quarantine } = this.#host;
+    const own = this.definition.quarantine;
+    const options = own === undefined ? quarantine : own === false ? undefined : parseQuarantine(own);
+    return new StopGuard(
+      {
+        id: this.id,
+        clock,
+        publish,
+        metrics: () => this.#ownMetrics(),
+        changed: (refusal) => {
+          this.#reckonShut();
+          if (refusal !== undefined) this.#active.live?.module?.refuseWaiting?.(refusal);
+        },
+      },
+      options,
+    );
+  }
+
+  /** What stops a generation brought about is not held against the next one. */
+  #beginAnew(): void {
+    const guard = this.#guard;
+    this.#guard = undefined;
+    this.#servesSince = this.#host.clock.now();
+    guard?.end();
+    this.#reckonShut();
+  }
+
+  #reckonShut(): void {
+    this.#shut = this.#parked !== undefined || this.#guard?.holds === true;
   }
 }
 

@@ -27,8 +27,9 @@ import { Phases } from "../lifecycle/phases.ts";
 import { transitions } from "../lifecycle/states.ts";
 import { createMetrics, type MetricsRegistry } from "../metrics/index.ts";
 import { DeadlineQueue } from "../primitives/deadline.ts";
+import { parseQuarantine } from "../primitives/quarantine.ts";
 import { createSupervisor } from "../supervisor/index.ts";
-import { checkDefinition, invalid } from "./definition.ts";
+import { checkDefinition, checkQuarantine, invalid } from "./definition.ts";
 import { dependents, startOrder, unknownModule } from "./dependencies.ts";
 import { Entry, type EntryHost } from "./entry.ts";
 import { loadDefinition } from "./load.ts";
@@ -55,6 +56,7 @@ export function createKernel(options: KernelOptions): Kernel {
       throw invalid(`The kernel's option ${key} is ${String(value)}`, "give a number of 0 or more");
     }
   }
+  checkQuarantine("The kernel", options.quarantine);
   return new KeelsonKernel(options);
 }
 
@@ -144,6 +146,7 @@ class KeelsonKernel implements Kernel {
       bus: this.#bus,
       hooks: this.#hooks,
       router: this.#router,
+      quarantine: options.quarantine === false ? undefined : parseQuarantine(options.quarantine ?? {}),
       publish,
       onFailure,
     };
@@ -448,6 +451,12 @@ class KeelsonKernel implements Kernel {
         return count;
       });
     }
+    const quarantined = { help: "Modules that are refused since their guests were stopped too often." };
+    this.metrics.observe("gauge", "keelson_modules_quarantined", quarantined, {}, () => {
+      let count = 0;
+      for (const entry of this.#entries.values()) if (entry.quarantined) count++;
+      return count;
+    });
     this.metrics.observe(
       "counter",
       "keelson_restarts_total",

@@ -69,7 +69,16 @@ function callerOf(id: string, table: ReadonlyMap<string, CallHandler>): CallHand
 /** The functions of a module that may be a class, bound to it. */
 function bound(module: Module): Module {
   const result: Record<string, unknown> = {};
-  for (const key of ["init", "start", "stop", "call", "stream", "health"] as const) {
+  for (const key of [
+    "init",
+    "start",
+    "stop",
+    "call",
+    "record",
+    "stream",
+    "health",
+    "refuseWaiting",
+  ] as const) {
     const member = module[key];
     if (member !== undefined) result[key] = (member as (...args: unknown[]) => unknown).bind(module);
   }

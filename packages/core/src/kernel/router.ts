@@ -9,6 +9,7 @@ import type { DeadlineQueue } from "../primitives/deadline.ts";
 import { callFailed, CallFrame, type CallMeter, type CallRouter } from "./call.ts";
 import { unknownModule } from "./dependencies.ts";
 import type { Entry } from "./entry.ts";
+import type { Trial } from "./stop-guard.ts";
 import { cannotRecord, createMeasurement, measuredError } from "./measured.ts";
 
 /**
@@ -63,7 +64,14 @@ export class Router implements CallRouter {
     const entry = this.#entries.get(id);
     if (entry === undefined) throw unknownModule(id);
     const life = entry.open;
-    if (life === undefined) throw notRunning(entry);
+    if (life !== undefined) return this.#answerSync(entry, life, method, payload, parent);
+    const admitted = entry.admit();
+    if (admitted === undefined) throw notRunning(entry);
+    return onTrial(admitted.trial, () => this.#answerSync(entry, admitted.life, method, payload, parent));
+  }
+
+  #answerSync(entry: Entry, life: Life, method: string, payload: Value, parent: Call | undefined): Value {
+    const { id } = entry;
     const frame = this.#frame(entry, method, payload, undefined, parent);
     let value: Value | PromiseLike<Value>;
     try {
@@ -98,9 +106,10 @@ export class Router implements CallRouter {
     if (!isTime(options?.timeoutMs)) throw noTime(options?.timeoutMs);
     const measurement = createMeasurement(options?.record === true);
     const frame = this.#frame(entry, method, payload, options, undefined, measurement);
-    const life = entry.open ?? (await this.#opened(entry, frame, options));
+    for (let { parked } = entry; parked !== undefined; { parked } = entry)
+      await parked.wait(frame.deadline, options?.signal);
     try {
-      const value = await this.#answer(entry, life, frame, options);
+      const value = await this.#enter(entry, frame, options);
       const { usage, recorded } = measurement;
       return { value, usage, ...(recorded === undefined ? {} : { record: recorded }) };
     } catch (error) {
@@ -108,12 +117,12 @@ export class Router implements CallRouter {
     }
   }
 
-  async #opened(entry: Entry, frame: CallFrame, options: CallOptions | undefined): Promise<Life> {
-    for (;;) {
-      if (entry.open !== undefined) return entry.open;
-      if (entry.parked === undefined) throw notRunning(entry);
-      await entry.parked.wait(frame.deadline, options?.signal);
-    }
+  /** Answers where a call may not pass straight on: on trial, or not at all. */
+  #enter(entry: Entry, frame: CallFrame, options: CallOptions | undefined): MaybePromise<Value> {
+    if (entry.open !== undefined) return this.#answer(entry, entry.open, frame, options);
+    const admitted = entry.admit();
+    if (admitted === undefined) throw notRunning(entry);
+    return onTrial(admitted.trial, () => this.#answer(entry, admitted.life, frame, options));
   }
 
   #answer(entry: Entry, life: Life, frame: CallFrame, options: CallOptions | undefined): MaybePromise<Value> {
@@ -141,10 +150,15 @@ export class Router implements CallRouter {
     const entry = this.#entries.get(id);
     if (entry === undefined) throw unknownModule(id);
     if (options !== undefined && !isTime(options.timeoutMs)) throw noTime(options.timeoutMs);
-    const life = entry.open;
+    const admitted = entry.open === undefined ? entry.admit() : undefined;
+    const life = entry.open ?? admitted?.life;
     if (life === undefined) throw notRunning(entry);
     const frame = this.#frame(entry, method, payload, options, undefined);
-    if (life.module?.stream === undefined) throw this.#failed(entry, frame, noMethod(id, method));
+    if (life.module?.stream === undefined) {
+      const error = this.#failed(entry, frame, noMethod(id, method));
+      admitted?.trial.ended(error);
+      throw error;
+    }
     const hold = new StreamHold();
     life.began(hold);
     let failure: KeelsonError | undefined;
@@ -167,6 +181,7 @@ export class Router implements CallRouter {
     } finally {
       life.ended(hold);
       entry.ended(this.clock.now() - frame.startedAt, failure);
+      admitted?.trial.ended(failure);
       // Not awaited for ever: a module that hangs in its own clean-up must not hold the caller.
       void iterator?.return?.()?.then(undefined, () => {});
     }
@@ -215,12 +230,32 @@ export class Router implements CallRouter {
     options: CallOptions | undefined,
     parent: Call | undefined,
   ): Promise<Value> {
-    if (entry.parked === undefined) throw notRunning(entry);
     const frame = this.#frame(entry, method, payload, options, parent);
+    if (entry.parked === undefined) return this.#enter(entry, frame, options);
     await entry.parked.wait(frame.deadline, options?.signal);
     const timeoutMs = frame.deadline - this.clock.now();
     return this.invoke(entry.id, method, payload, { ...options, timeoutMs }, parent);
   }
+}
+
+/** Runs a call that decides whether its module's quarantine ends. */
+function onTrial<T extends MaybePromise<Value>>(trial: Trial, run: () => T): T {
+  let value: T;
+  try {
+    value = run();
+  } catch (error) {
+    trial.ended(error);
+    throw error;
+  }
+  if (!isPromise(value)) {
+    trial.ended(undefined);
+    return value;
+  }
+  value.then(
+    () => trial.ended(undefined),
+    (error: unknown) => trial.ended(error),
+  );
+  return value;
 }
 
 class StreamHold implements PendingCall {

@@ -200,6 +200,11 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T> {
     return warming.promise;
   }
 
+  /** Fails all who wait now; leases and later callers are not touched. */
+  refuseWaiting(error: unknown): void {
+    while (this.#queue.first !== undefined) this.#refuse(this.#queue.first, error);
+  }
+
   close(options: { readonly timeoutMs?: number } = {}): Promise<void> {
     if (this.#closed === undefined) {
       const timeoutMs = parseTimeoutMs(options.timeoutMs, CLOSE_MS);

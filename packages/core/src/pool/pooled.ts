@@ -42,6 +42,8 @@ class PooledModule implements Module {
   #pool: SlotPool<Instance> | undefined;
   #context: ModuleContext | undefined;
   #now: () => number = () => 0;
+  /** What those who wait were refused with last; one object each time. */
+  #refusal: KeelsonError | undefined;
   /** Only where the source can. */
   readonly record?: (call: Call) => MaybePromise<Value>;
 
@@ -119,8 +121,20 @@ class PooledModule implements Module {
     });
   }
 
+  refuseWaiting(error: KeelsonError): void {
+    this.#refusal = error;
+    this.#pool?.refuseWaiting(error);
+  }
+
   async #callLater(pool: SlotPool<Instance>, call: Call): Promise<Value> {
-    return run(await this.#checkout(pool, call), call);
+    const refusal = this.#refusal;
+    const lease = await this.#checkout(pool, call);
+    // One that was given its lease just before has not begun.
+    if (this.#refusal !== refusal) {
+      lease.release();
+      throw this.#refusal;
+    }
+    return run(lease, call);
   }
 
   async #checkout(pool: SlotPool<Instance>, call: Call): Promise<Lease<Instance>> {

@@ -4,6 +4,7 @@ import {
   type Deadlines,
   type Manifest,
   type PoolOptions,
+  type QuarantineOptions,
   type RestartOptions,
 } from "@keelson/core";
 import type { AbiProfile } from "../abi/profile.ts";
@@ -76,6 +77,8 @@ export interface WasmModuleOptions {
   readonly restart?: RestartOptions;
   readonly overlap?: boolean;
   readonly deadlines?: Deadlines;
+  /** When the module is refused because its guest was stopped too often; false for never. Default: the kernel's. */
+  readonly quarantine?: QuarantineOptions | false;
   /** Default: a cache of the definition's own, so that a reload of the same bytes compiles nothing. */
   readonly cache?: CompileCache;
 }

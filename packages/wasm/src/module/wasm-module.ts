@@ -23,11 +23,11 @@ import { settle, type WasmModuleOptions } from "./settings.ts";
  *
  * @throws KeelsonError `INVALID_OPTIONS`. Starting fails with `NOT_FOUND`, `INVALID_WASM`, `UNSUPPORTED_WASM`, `UNKNOWN_ABI`, `MISSING_EXPORT`,
  * `MISSING_IMPORT`, `WASM_LINK`, `OUT_OF_MEMORY`; calls with `DEADLINE_EXCEEDED`, `FUEL_EXHAUSTED`,
- * `STACK_EXHAUSTED`, `OUT_OF_MEMORY`, `WASM_TRAP`, and as the ABI profile says.
+ * `STACK_EXHAUSTED`, `OUT_OF_MEMORY`, `WASM_TRAP`, `MODULE_QUARANTINED`, and as the ABI profile says.
  */
 export function wasmModule(options: WasmModuleOptions): ModuleDefinition {
   const settings = settle(options);
-  const { manifest, deadlines } = options;
+  const { manifest, deadlines, quarantine } = options;
   const cache = options.cache ?? createCompileCache();
   const name = options.name ?? manifest?.name ?? settings.id;
   const description = options.description ?? manifest?.description;
@@ -46,6 +46,7 @@ export function wasmModule(options: WasmModuleOptions): ModuleDefinition {
     ...(restart === undefined ? {} : { restart }),
     ...(overlap === undefined ? {} : { overlap }),
     ...(deadlines === undefined ? {} : { deadlines }),
+    ...(quarantine === undefined ? {} : { quarantine }),
     ...(manifest === undefined ? {} : { manifest }),
     create: () => pooled(new CoreModule(settings, cache), options.pool ?? {}),
   };
