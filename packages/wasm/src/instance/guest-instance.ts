@@ -257,8 +257,12 @@ export class GuestInstance implements Instance {
     const limits = this.#limits;
     limits.deadline = call.deadline;
     if (this.#watchesSignal) limits.signal = call.signal;
-    governor.enter(limits);
     const host = this.#host;
+    try {
+      governor.enter(limits);
+    } catch (error) {
+      throw notBegun(host.id, call.method, error);
+    }
     const outer = host.call;
     host.call = call;
     let value: Value;
@@ -353,6 +357,16 @@ export class GuestInstance implements Instance {
       details: { kind: "other", module: this.#host.id },
     });
   }
+}
+
+/** The error of a call whose time was over, or whose caller had given it up, before the guest was entered: it stopped nobody. */
+function notBegun(module: string, method: string, error: unknown): unknown {
+  if (!isKeelsonError(error) || error.code === "WASM_TRAP") return error;
+  const why = error.code === "ABORTED" ? "its caller gave it up" : "its time was over";
+  return new KeelsonError(error.code, `${module}: ${method} was not begun: ${why}`, {
+    hint: "the guest was not entered, and serves on",
+    details: { module, method },
+  });
 }
 
 /** What a governor counted, and the memories that it does not see. */
