@@ -53,6 +53,7 @@ export type {
 export { createWasmLoader, wasmLoader, type WasmLoaderOptions } from "./module/loader.ts";
 export type {
   BinarySource,
+  GuestState,
   Metering,
   Scheduling,
   WasmLimits,

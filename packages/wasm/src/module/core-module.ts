@@ -8,6 +8,7 @@ import { meter, METER_VERSION, type MeterMeta } from "../meter/index.ts";
 import { verifyIntegrity } from "../cache/digest.ts";
 import { createGuestInstance, type Blueprint } from "../instance/guest-instance.ts";
 import { liveInstances } from "../instance/live-instances.ts";
+import { FreshInstance } from "../state/fresh-instance.ts";
 import { readSource } from "./read-source.ts";
 import type { BinarySource, WasmSettings } from "./settings.ts";
 
@@ -51,7 +52,9 @@ export class CoreModule implements WasmModule {
   instantiate(context: ModuleContext): MaybePromise<Instance> {
     const blueprint = this.#blueprint;
     if (blueprint === undefined) return this.prepare(context).then(() => this.instantiate(context));
-    return this.#takeFirst() ?? this.#make(blueprint, context);
+    const instance = this.#takeFirst() ?? this.#make(blueprint, context);
+    if (this.#settings.state === "keep") return instance;
+    return new FreshInstance(instance, () => this.#make(blueprint, context), context.clock);
   }
 
   #takeFirst(): Instance | undefined {

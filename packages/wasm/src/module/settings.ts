@@ -47,6 +47,12 @@ export type Metering = "exact" | "deadline" | "off";
  */
 export type Scheduling = "exclusive" | "sliced";
 
+/**
+ * What a guest keeps between calls. "keep": what it likes, as long as its instance lives; which instance a call gets is not defined. "fresh":
+ * nothing; each call meets a guest that has run nothing but its start.
+ */
+export type GuestState = "keep" | "fresh";
+
 /** Options of {@link wasmModule}. Exactly one of `source` and `manifest` must be given; options go before what the manifest says. */
 export interface WasmModuleOptions {
   readonly source?: WasmSource;
@@ -69,6 +75,8 @@ export interface WasmModuleOptions {
   readonly metering?: Metering;
   /** Default "exclusive". "sliced" needs metering, and a platform that supports `jspi`: else `INVALID_OPTIONS`, and `UNSUPPORTED` at the start. */
   readonly scheduling?: Scheduling;
+  /** Default "keep". Choose "fresh" where calls come on behalf of different tenants. */
+  readonly state?: GuestState;
   /** What the module may import besides what its profile provides. A function is called for each instance. */
   readonly imports?: HostImports;
   /** `sha256-<base64>` of the bytes. */
@@ -98,6 +106,7 @@ export interface WasmSettings {
   readonly integrity: string | undefined;
   readonly metering: Metering;
   readonly scheduling: Scheduling;
+  readonly state: GuestState;
   readonly fuel: number | undefined;
   readonly cpuMs: number | undefined;
   readonly stackBytes: number;
@@ -143,6 +152,7 @@ export function settle(options: WasmModuleOptions): WasmSettings {
     integrity: options.integrity ?? manifest?.integrity,
     metering,
     scheduling: schedulingOf(options, metering, id),
+    state: stateOf(options, id),
     fuel: metering === "exact" ? fuel : undefined,
     cpuMs: asked ?? (manifest === undefined ? undefined : DEFAULT_CPU_MS),
     stackBytes,
@@ -159,6 +169,13 @@ function schedulingOf({ scheduling }: WasmModuleOptions, metering: Metering, id:
   if (scheduling !== "sliced" || metering !== "off") return scheduling ?? "exclusive";
   throw new KeelsonError("INVALID_OPTIONS", `${id}: a guest that is not metered cannot be sliced`, {
     hint: 'give its bytes and metering "exact" or "deadline", or scheduling "exclusive"',
+  });
+}
+
+function stateOf({ state = "keep" }: WasmModuleOptions, id: string): GuestState {
+  if (state === "keep" || state === "fresh") return state;
+  throw new KeelsonError("INVALID_OPTIONS", `${id}: state is ${JSON.stringify(state)}`, {
+    hint: 'use "keep" or "fresh"',
   });
 }
 
