@@ -1,19 +1,15 @@
 import type { ShutdownReport } from "keelson";
 import type { Expectations } from "./expectations.ts";
 import type { Press, PressCounts } from "./press.ts";
-import { runawayNames } from "./runaways.ts";
 import type { StreamCounts } from "./stream.ts";
 import { lookUntil, type SystemLook } from "./system.ts";
-
-/** Plugins that Press loads. */
-export const PLUGINS: number = 5 + runawayNames.length;
 
 /** Descriptors and threads that the runtimes themselves open or close at their leisure. */
 const TOLERANCE = 2;
 
 /** What is left when all is over: by the kernel's report, then by looking at the system. */
 export async function checkSystem(
-  { mark }: Press,
+  { mark, plugins }: Press,
   before: SystemLook,
   report: ShutdownReport,
   expect: Expectations,
@@ -21,8 +17,8 @@ export async function checkSystem(
   const clean = report.orphans.length === 0 && report.errors.length === 0;
   const detail = report.errors.map(({ id, error }) => `${id}: ${error.message}`).join("; ");
   expect.that(
-    `the kernel reports ${PLUGINS} modules stopped, no orphan, no error`,
-    clean && report.terminated.length === PLUGINS,
+    `the kernel reports ${plugins.length} modules stopped, no orphan, no error`,
+    clean && report.terminated.length === plugins.length,
     detail,
   );
   const near = (now?: number, then?: number): boolean => now === undefined || now <= (then ?? 0) + TOLERANCE;

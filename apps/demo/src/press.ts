@@ -27,6 +27,8 @@ export interface Press extends AsyncDisposable {
   readonly kernel: Kernel;
   /** What its children carry in their environment as PRESS_RUN. */
   readonly mark: string;
+  /** The ids of all that was loaded. */
+  readonly plugins: readonly string[];
   readonly counts: PressCounts;
   close(): Promise<ShutdownReport>;
 }
@@ -67,10 +69,12 @@ export async function openPress(options: PressOptions = {}): Promise<Press> {
     const app = new App(kernel, library, trials, traffic);
     server = await openServer((request) => app.answer(request), options.port ?? 0);
     const { url } = server;
+    const plugins = kernel.list().map(({ metadata }) => metadata.id);
     return {
       url,
       kernel,
       mark,
+      plugins,
       get counts() {
         return app.counts;
       },

@@ -3,7 +3,7 @@ import { isKeelsonError, type Kernel, type KeelsonError } from "keelson";
 import { milliseconds, type Account, type Fact } from "./account.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { render } from "./pipeline.ts";
-import { runaways, type RunawayName } from "./runaways.ts";
+import { canShare, runaways, SHARING, TURNS, type RunawayName } from "./runaways.ts";
 import type { Traffic } from "./traffic.ts";
 
 /** Runaways that are let loose at once. */
@@ -54,10 +54,48 @@ export class RunawayTrials {
     };
   }
 
-  /** A hundred endless loops at once. */
+  /** A hundred endless loops at once, each of which holds the thread while it runs. */
   async crowd(): Promise<Account> {
+    const { kept, facts } = await this.#many("endless", CROWD);
+    return {
+      title: `${CROWD} runaways at once were stopped`,
+      kept,
+      story:
+        `The plugin endless was called ${CROWD} times at once. It was stopped three times; then it was in quarantine, and the other calls ` +
+        "were refused before they began.",
+      facts,
+    };
+  }
+
+  /** Endless loops at once that share the thread in slices of time. */
+  async turns(): Promise<Account> {
+    const { platform } = this.#kernel;
+    if (!canShare(this.#kernel)) {
+      const reason = platform.reasons["jspi"] ?? "the platform does not say why";
+      return {
+        title: "Guests cannot take turns here",
+        kept: true,
+        story: `A guest shares the thread by being suspended, which ${platform.name} cannot do: ${reason}.`,
+        facts: [],
+      };
+    }
+    const { kept, facts } = await this.#many(SHARING, TURNS);
+    return {
+      title: `${TURNS} runaways took turns and were stopped`,
+      kept,
+      story:
+        `The plugin ${SHARING} is the same endless loop, but its calls are suspended after each slice of time. All ${TURNS} ran beside one another and ` +
+        "beside everything else, so nobody waited for one of them to be stopped.",
+      facts,
+    };
+  }
+
+  async #many(
+    id: string,
+    count: number,
+  ): Promise<{ readonly kept: boolean; readonly facts: readonly Fact[] }> {
     const { value: errors, facts } = await this.#beside(() =>
-      Promise.all(Array.from({ length: CROWD }, () => this.#letLoose("endless"))),
+      Promise.all(Array.from({ length: count }, () => this.#letLoose(id))),
     );
     const counts = new Map<string, number>();
     for (const error of errors) {
@@ -66,15 +104,11 @@ export class RunawayTrials {
     }
     const spent = errors.reduce((sum, error) => sum + (usageOf(error)?.cpuMs ?? 0), 0);
     return {
-      title: `${CROWD} runaways at once were stopped`,
       kept: errors.every(
         (error) => error?.code === "DEADLINE_EXCEEDED" || error?.code === "MODULE_QUARANTINED",
       ),
-      story:
-        `The plugin endless was called ${CROWD} times at once. It was stopped three times; then it was in quarantine, and the other calls ` +
-        "were refused before they began.",
       facts: [
-        ...[...counts].map(([code, count]) => ({ name: code, value: `${count} times` })),
+        ...[...counts].map(([code, times]) => ({ name: code, value: `${times} times` })),
         { name: "running time of all", value: milliseconds(spent) },
         ...facts,
       ],
@@ -82,9 +116,9 @@ export class RunawayTrials {
   }
 
   /** The error of a call that cannot end well. */
-  async #letLoose(name: RunawayName): Promise<KeelsonError | undefined> {
+  async #letLoose(id: string): Promise<KeelsonError | undefined> {
     try {
-      await this.#kernel.invoke(name, "run");
+      await this.#kernel.invoke(id, "run");
       return undefined;
     } catch (error) {
       if (isKeelsonError(error)) return error;

@@ -1,4 +1,10 @@
-import { wasmModule, type ErrorCode, type Kernel, type ModuleDefinition } from "keelson";
+import {
+  wasmModule,
+  type ErrorCode,
+  type Kernel,
+  type ModuleDefinition,
+  type WasmModuleOptions,
+} from "keelson";
 import { builtPlugins } from "./build.ts";
 
 /** Names of the plugins that never end by themselves, which are also their ids. */
@@ -51,21 +57,42 @@ export const runaways: Readonly<Record<RunawayName, Runaway>> = {
   },
 };
 
-/** Registers and starts them all: metered, each with 50 ms a call and 16 MiB. */
-export async function loadRunaways(kernel: Kernel): Promise<void> {
-  await Promise.all(runawayNames.map((name) => kernel.register(definition(name))));
-  await kernel.start(...runawayNames);
+/** Id of the plugin endless once more, whose calls share the thread in slices of time. */
+export const SHARING = "sharing";
+
+/** Runaways that are let loose at once and take turns. */
+export const TURNS = 32;
+
+/** Whether guests can share the thread here; needs JavaScript Promise Integration. */
+export function canShare({ platform }: Kernel): boolean {
+  return platform.supports["jspi"] === true;
 }
 
-function definition(name: RunawayName): ModuleDefinition {
+/** Registers and starts them all: metered, each with 50 ms a call and 16 MiB. */
+export async function loadRunaways(kernel: Kernel): Promise<void> {
+  const shared = canShare(kernel) ? [sharing()] : [];
+  const definitions = [...runawayNames.map(exclusive), ...shared];
+  await Promise.all(definitions.map((definition) => kernel.register(definition)));
+  await kernel.start(...definitions.map(({ metadata }) => metadata.id));
+}
+
+function exclusive(name: RunawayName): ModuleDefinition {
+  return runaway(name, name, { description: runaways[name].title, pool: { max: 4 } });
+}
+
+function sharing(): ModuleDefinition {
+  const description = "An endless loop that shares the thread";
+  return runaway(SHARING, "endless", { description, pool: { max: TURNS }, scheduling: "sliced" });
+}
+
+function runaway(id: string, file: RunawayName, options: Partial<WasmModuleOptions>): ModuleDefinition {
   return wasmModule({
-    id: name,
-    name: `Runaway: ${name}`,
+    id,
+    name: `Runaway: ${id}`,
     version: "1.0.0",
-    description: runaways[name].title,
-    source: new URL(`${name}.wasm`, builtPlugins),
+    source: new URL(`${file}.wasm`, builtPlugins),
     abi: "raw",
     limits: { cpuMs: RUNAWAY_CPU_MS, memory: RUNAWAY_MEMORY_BYTES },
-    pool: { max: 4 },
+    ...options,
   });
 }

@@ -1,6 +1,5 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { PLUGINS } from "./aftermath.ts";
 import { get, type Answer } from "./client.ts";
 import type { Expectations } from "./expectations.ts";
 import type { Press } from "./press.ts";
@@ -133,7 +132,7 @@ export async function showStorm({ url, counts: { restarts } }: Press, expect: Ex
 }
 
 /** What Press tells about itself. */
-export async function showNumbers({ url }: Press, expect: Expectations): Promise<void> {
+export async function showNumbers({ url, plugins }: Press, expect: Expectations): Promise<void> {
   const metrics = await get(url, "/metrics");
   const type = metrics.headers.get("content-type") ?? "";
   const { body } = metrics;
@@ -153,7 +152,11 @@ export async function showNumbers({ url }: Press, expect: Expectations): Promise
   );
   const { modules } = await statusOf(url);
   const running = modules.filter(({ state }) => state === "running").map(({ id }) => id);
-  expect.that("/status shows every plugin running", running.length === PLUGINS, running.sort().join(", "));
+  expect.that(
+    "/status shows every plugin running",
+    running.length === plugins.length,
+    running.sort().join(", "),
+  );
 }
 
 interface Status {
@@ -166,7 +169,7 @@ async function statusOf(url: string): Promise<Status> {
 }
 
 /** The facts of a trial's page on one line. */
-export function accountOf({ body }: Answer): string {
+function accountOf({ body }: Answer): string {
   const facts = [...body.matchAll(/<dt>([^<]*)<\/dt><dd>([^<]*)<\/dd>/g)];
   return facts.map(([, name, value]) => `${name}: ${value}`).join("; ");
 }

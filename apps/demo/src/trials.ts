@@ -13,7 +13,7 @@ import { whenRunning } from "./waiting.ts";
 export const breakageNames = ["trap", "kill", "replace-broken", "replace-good"] as const;
 
 /** Trials with plugins that do not end by themselves, and with a worker that does not either. */
-export const looseNames = [...runawayNames, "crowd", "terminate"] as const;
+export const looseNames = [...runawayNames, "crowd", "turns", "terminate"] as const;
 
 export type BreakageName = (typeof breakageNames)[number];
 export type LooseName = (typeof looseNames)[number];
@@ -73,6 +73,8 @@ export class Trials implements Disposable {
         return this.#inTurn(() => this.#replaceGood());
       case "crowd":
         return this.#runaways.crowd();
+      case "turns":
+        return this.#runaways.turns();
       case "terminate":
         return this.#inTurn(() => tryTerminate(this.#mark));
       default:

@@ -20,6 +20,7 @@ export const looseInvitations: Readonly<Record<LooseName, string>> = {
   hungry: "A memory bomb",
   deep: "A recursion without end",
   crowd: "100 runaways at once",
+  turns: "32 runaways that take turns",
   terminate: "What worker.terminate() does here",
 };
 

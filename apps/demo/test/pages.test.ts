@@ -159,7 +159,7 @@ describe("Press about itself", () => {
     expect(headers.get("content-type")).toMatch(/^application\/openmetrics-text; version=1\.0\.0/);
     expect(body).toContain("press_requests_total 1\n");
     expect(body).toContain('press_visits_total{module="visits"} 1\n');
-    expect(body).toContain('keelson_modules{state="running"} 9\n');
+    expect(body).toContain('keelson_modules{state="running"} 10\n');
     expect(body.endsWith("# EOF\n")).toBe(true);
   });
 
@@ -175,6 +175,7 @@ describe("Press about itself", () => {
       "hungry wasm running",
       "markdown native running",
       "reading wasm running",
+      "sharing wasm running",
       "stubborn wasm running",
       "typography wasm running",
       "visits native running",

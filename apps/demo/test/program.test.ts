@@ -70,7 +70,7 @@ describe("--once", () => {
       expect.stringMatching(/the system shows no process of ours any more \(\d+ .*sleep 60/),
     ]);
     // The kernel's own report is clean: the process was found by looking.
-    expect(output).toContain("ok     the kernel reports 9 modules stopped, no orphan, no error");
+    expect(output).toContain("ok     the kernel reports 10 modules stopped, no orphan, no error");
     expect(code).toBe(1);
   }, 120_000);
 });
@@ -84,7 +84,7 @@ describe("without --once", () => {
       expect((await get(url, "/pages/README.md")).status).toBe(200);
       signal(name);
       const { code, output } = await ended;
-      expect(output).toContain("stopped 9 modules");
+      expect(output).toContain("stopped 10 modules");
       expect(output).toContain("processes that could not be ended: none");
       expect(output).toContain("errors: none");
       expect(code).toBe(0);

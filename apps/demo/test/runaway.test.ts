@@ -65,6 +65,18 @@ describe("a runaway", () => {
   });
 });
 
+test("32 runaways take turns: the heart beats on while each is stopped", async ({ skip }) => {
+  await using s = await scene();
+  const { supports, reasons } = s.press.kernel.platform;
+  if (supports["jspi"] !== true) skip(`guests cannot be suspended: ${reasons["jspi"]}`);
+  const { kept, fact } = await letLoose(s.url, "turns");
+  expect(kept).toBe(true);
+  const beats = Number(/^(\d+) beats/.exec(fact("heartbeat"))?.[1]);
+  // 1.6 s of running time in all; exclusive, there would be one beat.
+  expect(beats).toBeGreaterThan(20);
+  expect(fact("a page made meanwhile")).toMatch(/^whole, /);
+});
+
 test("what worker.terminate() does here is measured, and the process that measured it is gone", async () => {
   await using s = await scene();
   const { kept, title, fact } = await letLoose(s.url, "terminate");
@@ -84,7 +96,8 @@ describe("/runaway", () => {
     const { headers, body } = await get(s.url, "/runaway");
     expect(headers.get("content-security-policy")).toMatch(/script-src 'self'; connect-src 'self'/);
     expect(body).toContain('<script type="module" src="/runaway.js"></script>');
-    for (const name of [...runawayNames, "crowd", "terminate"]) expect(body).toContain(`href="/try/${name}"`);
+    for (const name of [...runawayNames, "crowd", "turns", "terminate"])
+      expect(body).toContain(`href="/try/${name}"`);
     const script = await get(s.url, "/runaway.js");
     expect(script.headers.get("content-type")).toBe("text/javascript; charset=utf-8");
     for (const [, id] of script.body.matchAll(/element\("([^"]+)"\)/g)) expect(body).toContain(`id="${id}"`);
