@@ -65,6 +65,20 @@ describe("a runaway", () => {
   });
 });
 
+test("of 100 runaways at once three are stopped, and the others are refused before they begin", async () => {
+  await using s = await scene();
+  const { kept, fact } = await letLoose(s.url, "crowd");
+  expect(kept).toBe(true);
+  expect(fact("DEADLINE_EXCEEDED")).toBe("3 times");
+  expect(fact("MODULE_QUARANTINED")).toBe("97 times");
+  expect(fact("a page made meanwhile")).toMatch(/^whole, /);
+  const again = await letLoose(s.url, "endless");
+  expect(again).toMatchObject({ kept: true, title: "It was refused: it has been stopped too often" });
+  expect(again.fact("a good call afterwards")).toBe("refused: MODULE_QUARANTINED");
+  // The others are not in quarantine with it.
+  expect((await letLoose(s.url, "deep")).fact("a good call afterwards")).toMatch(/^42, /);
+});
+
 test("32 runaways take turns: the heart beats on while each is stopped", async ({ skip }) => {
   await using s = await scene();
   const { supports, reasons } = s.press.kernel.platform;
