@@ -21,7 +21,7 @@ export function runawayPage(runtime: string): string {
           <div><dt>largest gap</dt><dd id="gap">–</dd></div>
         </dl>
         <canvas id="trace" height="72" aria-hidden="true"></canvas>
-        <p>Each beat is a request to Press, sent when the one before was answered. A bar is what it took.</p>
+        <p>Each beat is a request to Press, sent when the one before was answered. A bar is what it took, red while something is loose.</p>
         <noscript><p>The heartbeat needs JavaScript; what is below works without.</p></noscript>
       </section>
       <section>
