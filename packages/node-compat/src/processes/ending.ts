@@ -21,8 +21,11 @@ export interface RootHandle {
   ended(): boolean;
   /** Closes its standard input. */
   endInput(): void;
-  /** Signals it and its group; itself only, where groups cannot be signalled. */
-  signal(signal: "SIGTERM" | "SIGKILL" | "SIGSTOP"): void;
+  /**
+   * Signals it and its group; itself only, where groups cannot be signalled or it is known to be alone in its own. The system locks its
+   * table of processes for a group, where each must wait for those that are dying.
+   */
+  signal(signal: "SIGTERM" | "SIGKILL" | "SIGSTOP", alone: boolean): void;
 }
 
 /** What {@link endTree} works with. */
@@ -61,7 +64,7 @@ export async function endTree(ending: Ending, options: TerminateOptions): Promis
   };
   const rootLives = (): boolean => root !== undefined && !root.ended();
   const signalAll = (members: readonly ProcessEntry[], signal: "SIGTERM" | "SIGKILL" | "SIGSTOP"): void => {
-    if (rootLives()) root?.signal(signal);
+    if (rootLives()) root?.signal(signal, members.length === 0);
     for (const { pid, group } of members) if (!(rootLives() && group === root?.info.pid)) send(pid, signal);
   };
   /** Waits until the root and `members` are gone, at most until `until` or until `cut` settles. */
@@ -86,10 +89,18 @@ export async function endTree(ending: Ending, options: TerminateOptions): Promis
     }
   };
 
-  let members = look(await scanner.scan());
+  let members: readonly ProcessEntry[] = [];
+  let killed = false;
+  await scanner.scan((snapshot) => {
+    members = look(snapshot);
+    killed = graceMs === 0 && members.length === 0;
+    return () => {
+      if (killed) signalAll(members, "SIGKILL");
+      else if (graceMs > 0) signalAll(members, "SIGTERM");
+    };
+  });
   if (graceMs > 0 && (members.length > 0 || rootLives())) {
     root?.endInput();
-    signalAll(members, "SIGTERM");
     await gone(members, killAt, ending.hurry);
     members = look(await scanner.scanSettled());
   }
@@ -104,7 +115,8 @@ export async function endTree(ending: Ending, options: TerminateOptions): Promis
       signalAll(members, "SIGSTOP");
       members = look(await scanner.scan());
     }
-    signalAll(members, "SIGKILL");
+    if (!killed) signalAll(members, "SIGKILL");
+    killed = false;
     await gone(members, Math.min(deadline, clock.now() + VERIFY_MS));
     members = look(await scanner.scanSettled());
     if (clock.now() >= deadline) break;

@@ -150,10 +150,10 @@ function rootHandle(child: ChildProcess, send: SendSignal | undefined): RootHand
     exited: child.exited,
     ended: () => child.ended,
     endInput: () => child.closeStdin(),
-    signal(signal) {
+    signal(signal, alone) {
       // While the runtime has not reaped the child, the number of its group cannot belong to another.
       if (child.ended) return;
-      if (send === undefined || !send(-child.pid, signal)) child.kill(signal);
+      if (alone || send === undefined || !send(-child.pid, signal)) child.kill(signal);
     },
   };
 }
@@ -168,11 +168,11 @@ async function endAlone(
   if (root.ended()) return nothing;
   if (graceMs > 0) {
     root.endInput();
-    root.signal("SIGTERM");
+    root.signal("SIGTERM", false);
     await withinTime(clock, Math.min(graceMs, deadlineMs), [root.exited, hurry]);
   }
   // The group may outlive the child, but its number is sure to be the child's only while it lives.
-  root.signal("SIGKILL");
+  root.signal("SIGKILL", false);
   await withinTime(clock, Math.max(deadlineMs - graceMs, 100), [root.exited]);
   return root.ended() ? { ended: [root.info], orphans: [] } : { ended: [], orphans: [root.info] };
 }

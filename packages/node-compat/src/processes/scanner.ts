@@ -1,4 +1,5 @@
 import type { Clock } from "@keelson/core";
+import process from "node:process";
 import { Snapshot } from "./snapshot.ts";
 import type { ProcessEntry, ProcessInsight, ProcessTable } from "./table.ts";
 
@@ -17,6 +18,7 @@ export class Scanner {
   /** Nothing that started before is of interest. */
   readonly #since: number;
   #next: Promise<Snapshot> | undefined;
+  #looks: ((snapshot: Snapshot) => () => void)[] = [];
   #dying = 0;
   #quiet: (() => void)[] = [];
   /** What is read once in a process's life: it can lose a mark or a pipe it was born with, not come to another's. */
@@ -41,11 +43,15 @@ export class Scanner {
     };
   }
 
-  /** A snapshot begun after the call. */
-  scan(): Promise<Snapshot> {
-    return (this.#next ??= new Promise<void>((resume) => setImmediate(resume)).then(() => {
+  /**
+   * A snapshot begun after the call. `look` sees it first and answers what to do about it; that is done when all who share the
+   * snapshot have looked, for all of them in one go: children that die take the processor from who has still to signal others.
+   */
+  scan(look?: (snapshot: Snapshot) => () => void): Promise<Snapshot> {
+    if (look !== undefined) this.#looks.push(look);
+    return (this.#next ??= new Promise<void>((resume) => process.nextTick(resume)).then(() => {
       this.#next = undefined;
-      return this.#take();
+      return this.#take(this.#looks.splice(0));
     }));
   }
 
@@ -60,7 +66,13 @@ export class Scanner {
     return this.scan();
   }
 
-  async #take(): Promise<Snapshot> {
+  async #take(looks: readonly ((snapshot: Snapshot) => () => void)[]): Promise<Snapshot> {
+    const snapshot = await this.#snapshot();
+    for (const act of looks.map((look) => look(snapshot))) act();
+    return snapshot;
+  }
+
+  async #snapshot(): Promise<Snapshot> {
     const entries = new Map<number, ProcessEntry>();
     for (const entry of await this.#table.list(this.#own, this.#since)) entries.set(entry.pid, entry);
     for (const pid of this.#born.keys()) if (!entries.has(pid)) this.#born.delete(pid);
