@@ -50,6 +50,7 @@ export type {
   Replayed,
   ReplayOptions,
 } from "./record/recording.ts";
+export type { Isolation } from "./isolation/isolation.ts";
 export { createWasmLoader, wasmLoader, type WasmLoaderOptions } from "./module/loader.ts";
 export type {
   BinarySource,

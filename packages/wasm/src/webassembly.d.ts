@@ -120,3 +120,8 @@ declare namespace WebAssembly {
   function compile(bytes: ArrayBufferView | ArrayBuffer): Promise<Module>;
   function instantiate(module: Module, imports?: Imports): Promise<Instance>;
 }
+
+// The address of the module itself, which every runtime gives.
+interface ImportMeta {
+  url: string;
+}

@@ -64,6 +64,7 @@ export const errorCodes = {
   FUEL_EXHAUSTED: "The guest used up its fuel.",
   STACK_EXHAUSTED: "The guest's calls nested too deep.",
   INSTANCE_LIMIT: "The kernel's cap on live WebAssembly instances is reached.",
+  WORKER_EXITED: "The thread that ran the guest ended while it was needed.",
   // boundary: child processes
   SPAWN_FAILED: "The command could not be started.",
   MISSING_STDOUT: "The child has no standard output to read.",

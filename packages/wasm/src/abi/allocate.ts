@@ -1,4 +1,4 @@
-import { KeelsonError } from "@keelson/core";
+import { KeelsonError } from "@keelson/core/plain";
 import type { GuestHost } from "../instance/guest-host.ts";
 import type { GuestMemory } from "../instance/guest-memory.ts";
 

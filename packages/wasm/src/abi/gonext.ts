@@ -1,4 +1,5 @@
-import { KeelsonError, type Value } from "@keelson/core";
+import type { Value } from "@keelson/core";
+import { KeelsonError } from "@keelson/core/plain";
 import { logFromGuest, type GuestHost } from "../instance/guest-host.ts";
 import { encodeText, type GuestMemory } from "../instance/guest-memory.ts";
 import { panicImport } from "./abort.ts";

@@ -1,4 +1,5 @@
-import { KeelsonError, type Value } from "@keelson/core";
+import type { Value } from "@keelson/core";
+import { KeelsonError } from "@keelson/core/plain";
 import type { GuestHost } from "../instance/guest-host.ts";
 import type { GuestMemory } from "../instance/guest-memory.ts";
 import { fromJson } from "./plain-json.ts";

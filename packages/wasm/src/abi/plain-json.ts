@@ -1,4 +1,5 @@
-import { decodeValue, encodeValue, KeelsonError, type Value } from "@keelson/core";
+import type { Value } from "@keelson/core";
+import { decodeValue, encodeValue, KeelsonError } from "@keelson/core/plain";
 
 /**
  * The JSON of plain data. Bytes inside it become `{"$bytes": "<base64>"}`, bigint `{"$bigint": "<decimal>"}`.

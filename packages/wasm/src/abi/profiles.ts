@@ -1,4 +1,4 @@
-import { KeelsonError, suggest } from "@keelson/core";
+import { KeelsonError, suggest } from "@keelson/core/plain";
 import { gonext } from "./gonext.ts";
 import { keelson } from "./keelson.ts";
 import { oxide } from "./oxide.ts";

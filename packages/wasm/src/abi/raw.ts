@@ -1,4 +1,5 @@
-import { KeelsonError, type Value } from "@keelson/core";
+import type { Value } from "@keelson/core";
+import { KeelsonError } from "@keelson/core/plain";
 import { printType, type FunctionType, type ValueType } from "../binary/outline.ts";
 import type { GuestHost } from "../instance/guest-host.ts";
 import { abortImport } from "./abort.ts";

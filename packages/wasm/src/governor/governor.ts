@@ -1,6 +1,10 @@
-import { isKeelsonError, KeelsonError, type Usage } from "@keelson/core";
+import type { Usage } from "@keelson/core";
+import { isKeelsonError, KeelsonError } from "@keelson/core/plain";
 
-import { attach, type Attached, type MeterMeta, RefillKind, STOP, unpark } from "../meter/index.ts";
+// Not by the meter's door: where guests run, nobody meters.
+import { RefillKind, STOP } from "../meter/layout.ts";
+import type { MeterMeta } from "../meter/options.ts";
+import { attach, type Attached, unpark } from "../meter/runtime.ts";
 import { type Stop, stopError } from "./stop.ts";
 
 /** Options of {@link Governor}. */

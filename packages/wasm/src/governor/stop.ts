@@ -1,4 +1,5 @@
-import { type ErrorCode, KeelsonError, type StopReason, type Usage } from "@keelson/core";
+import type { ErrorCode, StopReason, Usage } from "@keelson/core";
+import { KeelsonError } from "@keelson/core/plain";
 
 /** Why a guest was stopped. */
 export interface Stop {

@@ -1,18 +1,8 @@
-import {
-  asKeelsonError,
-  isKeelsonError,
-  KeelsonError,
-  withDetails,
-  type Call,
-  type Clock,
-  type Instance,
-  type Measurement,
-  type ModuleContext,
-  type Usage,
-  type Value,
-} from "@keelson/core";
+import type { Call, Clock, Instance, Measurement, Usage, Value } from "@keelson/core";
+import { asKeelsonError, isKeelsonError, KeelsonError, withDetails } from "@keelson/core/plain";
 import type { AbiProfile, Binding, LaterBinding, ModuleShape } from "../abi/profile.ts";
 import { Footprint } from "./footprint.ts";
+import type { GuestContext } from "./guest-context.ts";
 import type { GuestHost } from "./guest-host.ts";
 import { GuestMemory } from "./guest-memory.ts";
 import { instantiate, resolveImports, type HostImports } from "./link.ts";
@@ -57,7 +47,7 @@ const START_MS = 1_000;
  */
 export function createGuestInstance(
   blueprint: Blueprint,
-  context: ModuleContext,
+  context: GuestContext,
   governor: Governor | undefined,
   release: () => void,
 ): Instance {

@@ -1,4 +1,5 @@
-import { KeelsonError, type Bytes } from "@keelson/core";
+import type { Bytes } from "@keelson/core";
+import { KeelsonError } from "@keelson/core/plain";
 
 const encoder = new TextEncoder();
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });

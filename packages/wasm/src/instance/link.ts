@@ -1,4 +1,4 @@
-import { asKeelsonError, KeelsonError } from "@keelson/core";
+import { asKeelsonError, KeelsonError } from "@keelson/core/plain";
 import type { AbiProfile, ModuleShape } from "../abi/profile.ts";
 import { type HostFunction, watchAnswers } from "../suspension/host-functions.ts";
 import { isSuspending } from "../suspension/suspending.ts";

@@ -1,4 +1,5 @@
-import { describeThrown, isKeelsonError, KeelsonError, type Usage } from "@keelson/core";
+import type { Usage } from "@keelson/core";
+import { describeThrown, isKeelsonError, KeelsonError } from "@keelson/core/plain";
 
 /**
  * Why a guest trapped, the same on all engines: `unreachable` an unreachable instruction; `out-of-bounds` memory, data or

@@ -1,4 +1,4 @@
-import { KeelsonError } from "@keelson/core";
+import { KeelsonError } from "@keelson/core/plain";
 
 import { GRANULE } from "./constants.ts";
 import { Emitter } from "./emit.ts";

@@ -1,4 +1,4 @@
-import { KeelsonError } from "@keelson/core";
+import { KeelsonError } from "@keelson/core/plain";
 
 /**
  * A cursor over the bytes of a module that an engine has validated. Past the end it throws `INVALID_WASM`, so that

@@ -8,6 +8,7 @@ import { meter, METER_VERSION, type MeterMeta } from "../meter/index.ts";
 import { verifyIntegrity } from "../cache/digest.ts";
 import { createGuestInstance, type Blueprint } from "../instance/guest-instance.ts";
 import { liveInstances } from "../instance/live-instances.ts";
+import { IsolatedModule, type IsolatedCode } from "../isolation/isolated-module.ts";
 import { FreshInstance } from "../state/fresh-instance.ts";
 import { readSource } from "./read-source.ts";
 import type { BinarySource, WasmSettings } from "./settings.ts";
@@ -19,6 +20,8 @@ export class CoreModule implements WasmModule {
   #blueprint: Blueprint | undefined;
   /** Made by prepare() and not yet asked for. */
   #first: Instance | undefined;
+  /** Set when the instances are not to be in this thread. */
+  #isolated: IsolatedModule | undefined;
 
   constructor(settings: WasmSettings, cache: CompileCache) {
     this.#settings = settings;
@@ -30,7 +33,7 @@ export class CoreModule implements WasmModule {
    * pool that keeps nothing warm, or a reload would hand it the calls.
    */
   async prepare(context: ModuleContext): Promise<void> {
-    const { abi, imports, maxMemoryBytes, unenforced } = this.#settings;
+    const { abi, imports, maxMemoryBytes, unenforced, isolation } = this.#settings;
     if (unenforced.length > 0) {
       context.log.write(
         "warn",
@@ -39,20 +42,32 @@ export class CoreModule implements WasmModule {
       );
     }
     const { fuel, cpuMs, scheduling } = this.#settings;
-    const { module, outline, capped, meta } = await this.#compile(context);
+    const { module, outline, capped, meta, notes } = await this.#compile(context);
     const shape = shapeOf(module, outline, privateNames(meta));
     const profile = chooseProfile(shape, context.id, abi);
     const metered = meta === undefined ? undefined : { meta, fuel, cpuMs };
     const sliced = scheduling === "sliced";
     this.#blueprint = { module, shape, profile, imports, maxMemoryBytes, capped, sliced, metered };
-    this.#first = this.#make(this.#blueprint, context);
+    if (isolation.level !== "inline") {
+      const fresh = this.#settings.state === "fresh";
+      const plan = { id: context.id, abi: profile.name, maxMemoryBytes, metered, fresh };
+      const bytes = notes.get(KEEP.key) as IsolatedCode["bytes"];
+      this.#isolated = new IsolatedModule(isolation, { plan, module, outline, bytes }, context);
+    }
+    const isolated = this.#isolated;
+    this.#first =
+      isolated === undefined
+        ? this.#make(this.#blueprint, context)
+        : await this.#makeIsolated(isolated, context);
     context.scope.defer(() => this.#takeFirst()?.[Symbol.dispose]());
   }
 
   instantiate(context: ModuleContext): MaybePromise<Instance> {
     const blueprint = this.#blueprint;
     if (blueprint === undefined) return this.prepare(context).then(() => this.instantiate(context));
-    const instance = this.#takeFirst() ?? this.#make(blueprint, context);
+    const first = this.#takeFirst();
+    if (this.#isolated !== undefined) return first ?? this.#makeIsolated(this.#isolated, context);
+    const instance = first ?? this.#make(blueprint, context);
     if (this.#settings.state === "keep") return instance;
     return new FreshInstance(instance, () => this.#make(blueprint, context), context.clock);
   }
@@ -61,6 +76,17 @@ export class CoreModule implements WasmModule {
     const first = this.#first;
     this.#first = undefined;
     return first;
+  }
+
+  async #makeIsolated(isolated: IsolatedModule, context: ModuleContext): Promise<Instance> {
+    const live = liveInstances(context.platform);
+    live.take(context.id, this.#settings.maxInstances);
+    try {
+      return await isolated.make(() => live.give());
+    } catch (error) {
+      live.give();
+      throw error;
+    }
   }
 
   #make(blueprint: Blueprint, context: ModuleContext): Instance {
@@ -86,11 +112,15 @@ export class CoreModule implements WasmModule {
     const { bytes, origin } = await readSource(source as BinarySource, context.platform, within);
     if (integrity !== undefined) await verifyIntegrity(bytes, integrity, origin);
     const steps = stepsFor(this.#settings);
-    const made = await this.#cache.compile(bytes, origin, steps);
+    const kept = this.#settings.isolation.level === "process" ? [KEEP] : [];
+    const made = await this.#cache.compile(bytes, origin, [...steps, ...kept]);
     const meta = made.notes.get(steps.at(-1)?.key ?? "") as MeterMeta | undefined;
     return { ...made, capped: true, meta };
   }
 }
+
+/** Keeps the bytes that are compiled: a child process compiles them itself. */
+const KEEP: BinaryStep = { key: "bytes", apply: (bytes) => ({ bytes, note: bytes }) };
 
 function stepsFor({ maxMemoryBytes, metering, stackBytes }: WasmSettings): readonly BinaryStep[] {
   const cap: BinaryStep = {

@@ -3,7 +3,10 @@ import type { WasmModuleOptions } from "./settings.ts";
 import { wasmModule } from "./wasm-module.ts";
 
 /** Options of {@link createWasmLoader}: what all modules that it loads get. Default of `cache`: each module has its own. */
-export type WasmLoaderOptions = Pick<WasmModuleOptions, "pool" | "imports" | "cache" | "deadlines">;
+export type WasmLoaderOptions = Pick<
+  WasmModuleOptions,
+  "pool" | "imports" | "cache" | "deadlines" | "isolation"
+>;
 
 /**
  * A loader for the kind `wasm`: manifests with an `entry`, and bare `.wasm` files, which are granted nothing and get 64 MiB of memory

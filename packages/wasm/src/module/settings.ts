@@ -11,6 +11,7 @@ import type { AbiProfile } from "../abi/profile.ts";
 import { DEFAULT_MAX_INSTANCES } from "../instance/live-instances.ts";
 import type { CompileCache } from "../cache/compile-cache.ts";
 import type { HostImports } from "../instance/link.ts";
+import { settleIsolation, type Isolation, type IsolationSettings } from "../isolation/isolation.ts";
 
 /** Memory that a guest may have when nothing else is said: 64 MiB. */
 export const DEFAULT_MEMORY_BYTES = 67_108_864;
@@ -33,6 +34,8 @@ export interface WasmLimits {
   readonly cpuMs?: number;
   /** Stack that nested calls of the guest may take, bytes. Default 512 KiB. */
   readonly stack?: number;
+  /** Memory that the process of one instance may hold at isolation "process", bytes. Default: 192 MiB and three times `memory`. */
+  readonly process?: number;
 }
 
 /**
@@ -77,6 +80,11 @@ export interface WasmModuleOptions {
   readonly scheduling?: Scheduling;
   /** Default "keep". Choose "fresh" where calls come on behalf of different tenants. */
   readonly state?: GuestState;
+  /**
+   * Where the guest runs: see {@link Isolation}. Default "inline". The others answer by promise always, and take neither `imports`, a compiled module nor
+   * an ABI profile of your own; "worker" takes no metering "off".
+   */
+  readonly isolation?: Isolation;
   /** What the module may import besides what its profile provides. A function is called for each instance. */
   readonly imports?: HostImports;
   /** `sha256-<base64>` of the bytes. */
@@ -110,6 +118,7 @@ export interface WasmSettings {
   readonly fuel: number | undefined;
   readonly cpuMs: number | undefined;
   readonly stackBytes: number;
+  readonly isolation: IsolationSettings;
   /** Limits that are asked for and that nothing here enforces. */
   readonly unenforced: readonly string[];
 }
@@ -156,6 +165,7 @@ export function settle(options: WasmModuleOptions): WasmSettings {
     fuel: metering === "exact" ? fuel : undefined,
     cpuMs: asked ?? (manifest === undefined ? undefined : DEFAULT_CPU_MS),
     stackBytes,
+    isolation: settleIsolation(options, id, metering, maxMemoryBytes),
     unenforced,
   };
 }

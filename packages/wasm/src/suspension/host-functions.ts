@@ -1,4 +1,4 @@
-import { KeelsonError } from "@keelson/core";
+import { KeelsonError } from "@keelson/core/plain";
 import type { FunctionType } from "../binary/outline.ts";
 
 /** A host function as it is linked. */

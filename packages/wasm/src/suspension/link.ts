@@ -1,6 +1,7 @@
-import { KeelsonError, type ModuleContext } from "@keelson/core";
+import { KeelsonError } from "@keelson/core/plain";
 import type { AbiProfile, ModuleShape } from "../abi/profile.ts";
 import type { Governor } from "../governor/index.ts";
+import type { GuestContext } from "../instance/guest-context.ts";
 import { type HostFunction, neutralAnswer } from "./host-functions.ts";
 import { isSuspending } from "./suspending.ts";
 import { Suspension } from "./suspension.ts";
@@ -20,7 +21,7 @@ export function whySuspendable(imports: WebAssembly.Imports, sliced: boolean): s
 export function createSuspension(
   why: string,
   profile: AbiProfile,
-  context: ModuleContext,
+  context: GuestContext,
   governor: Governor | undefined,
   sliced: boolean,
 ): Suspension {

@@ -1,4 +1,5 @@
-import { KeelsonError, type Call, type Instance, type Value } from "@keelson/core";
+import type { Call, Instance, Value } from "@keelson/core";
+import { KeelsonError } from "@keelson/core/plain";
 import type { LaterBinding } from "../abi/profile.ts";
 import type { Governor, RunLimits } from "../governor/index.ts";
 import type { GuestInstance } from "../instance/guest-instance.ts";

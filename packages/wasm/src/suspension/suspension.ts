@@ -1,4 +1,5 @@
-import { isKeelsonError, KeelsonError, type Call } from "@keelson/core";
+import type { Call } from "@keelson/core";
+import { isKeelsonError, KeelsonError } from "@keelson/core/plain";
 import type { Governor } from "../governor/index.ts";
 import { type HostFunction, isPromise } from "./host-functions.ts";
 import type { Turns, Waiting } from "./turns.ts";

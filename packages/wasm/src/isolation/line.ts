@@ -1,0 +1,29 @@
+import type { Bytes, KeelsonError } from "@keelson/core";
+
+/**
+ * The host's end of the line to one guest's side, a thread or a child. One question at a time.
+ */
+export interface Line {
+  /** Bytes to leave free at the beginning of each message. */
+  readonly head: number;
+  /** Why it ended, once it has; nothing can be asked any more. */
+  readonly failure: KeelsonError | undefined;
+  /** How often an instance was made on it. */
+  uses: number;
+  /** Sends what has no answer. */
+  tell(message: Bytes): void;
+  /** Sends a question; resolves with its answer, or rejects with why the line ended. */
+  ask(message: Bytes): Promise<Bytes>;
+  /** Makes whatever runs on it stop as soon as can be; the question is still answered, or the line ends. */
+  stop(): void;
+  /** Whether the guest's side is small and whole enough to take another instance. To be asked while it is idle. */
+  fit(): boolean;
+  /** Ends it, whatever runs on it; resolves when that is done, with what could not be ended. Never rejects. */
+  end(why: KeelsonError): Promise<LineEnd>;
+}
+
+/** What ending a line found. */
+export interface LineEnd {
+  /** Processes that survived. */
+  readonly orphans: readonly { readonly pid: number; readonly command: string }[];
+}

@@ -1,0 +1,214 @@
+import type { Bytes, LogLevel, Usage, Value } from "@keelson/core";
+import { asKeelsonError, fromWireError, KeelsonError, toWireError } from "@keelson/core/plain";
+import type { MeterMeta } from "../meter/index.ts";
+import { Reader, Writer } from "./codec.ts";
+
+/**
+ * What host and guest's side say to each other, each message one array of bytes that begins with its kind. The host asks one thing at a time
+ * and gets one answer; log records come in between.
+ */
+export const Ask = { load: 1, make: 2, call: 3, drop: 4 } as const;
+export const Tell = { made: 1, answer: 2, error: 3, log: 4 } as const;
+
+/** What all instances of one generation are made from, without the code. Plain data. */
+export interface Plan {
+  readonly id: string;
+  /** Name of the ABI profile. */
+  readonly abi: string;
+  /** Cap on memory, bytes. */
+  readonly maxMemoryBytes: number;
+  /** Whether each call is to meet a guest as new. */
+  readonly fresh: boolean;
+  /** Set when the module was metered. */
+  readonly metered:
+    | { readonly meta: MeterMeta; readonly fuel: number | undefined; readonly cpuMs: number | undefined }
+    | undefined;
+}
+
+/** A call as it goes over. */
+export interface FarCallMessage {
+  readonly method: string;
+  readonly payload: Value;
+  /** What is left of its time, ms; `Infinity` for no limit. */
+  readonly leftMs: number;
+  /** Whether the answer is to say what was used. */
+  readonly measure: boolean;
+}
+
+/** What comes back for {@link Ask.make} and {@link Ask.call}. */
+export type Answer =
+  | { readonly kind: "made"; readonly memoryBytes: number }
+  | {
+      readonly kind: "answer";
+      readonly memoryBytes: number;
+      readonly usage: Usage | undefined;
+      readonly value: Value;
+    }
+  | {
+      readonly kind: "error";
+      readonly memoryBytes: number;
+      readonly usage: Usage | undefined;
+      readonly dead: boolean;
+      readonly error: KeelsonError;
+    };
+
+/** A log record of the guest. */
+export interface LogMessage {
+  readonly level: LogLevel;
+  readonly message: string;
+  readonly fields: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** The kind of a message that came from the host or the guest's side. */
+export function kindOf(message: Bytes, head = 0): number {
+  return message[head] ?? 0;
+}
+
+export function writeLoad(plan: Plan, code: Bytes | undefined, head: number): Bytes {
+  const writer = new Writer(head, (code?.length ?? 0) + 1024);
+  writer.byte(Ask.load);
+  writer.value(plan as unknown as Value);
+  writer.value(code);
+  return writer.take();
+}
+
+export function readLoad(
+  message: Bytes,
+  head: number,
+): { readonly plan: Plan; readonly code: Bytes | undefined } {
+  const reader = new Reader(message, head + 1);
+  const plan = reader.value() as unknown as Plan;
+  return { plan, code: reader.value() as Bytes | undefined };
+}
+
+export function writeKind(kind: number, head: number): Bytes {
+  const message = new Uint8Array(head + 1);
+  message[head] = kind;
+  return message;
+}
+
+/** @throws KeelsonError `INVALID_PAYLOAD` */
+export function writeCall({ method, payload, leftMs, measure }: FarCallMessage, head: number): Bytes {
+  const writer = new Writer(head, payload instanceof Uint8Array ? payload.length + 256 : 256);
+  writer.byte(Ask.call);
+  writer.byte(measure ? 1 : 0);
+  writer.float(leftMs);
+  writer.text(method);
+  writer.value(payload);
+  return writer.take();
+}
+
+export function readCall(message: Bytes, head: number): FarCallMessage {
+  const reader = new Reader(message, head + 1);
+  const measure = reader.byte() === 1;
+  const leftMs = reader.float();
+  const method = reader.text();
+  return { method, payload: reader.value(), leftMs, measure };
+}
+
+export function writeMade(memoryBytes: number, head: number): Bytes {
+  const writer = new Writer(head, 16);
+  writer.byte(Tell.made);
+  writer.float(memoryBytes);
+  return writer.take();
+}
+
+export function writeAnswer(
+  memoryBytes: number,
+  usage: Usage | undefined,
+  value: Value,
+  head: number,
+): Bytes {
+  const writer = new Writer(head, value instanceof Uint8Array ? value.length + 256 : 256);
+  writer.byte(Tell.answer);
+  writer.float(memoryBytes);
+  writeUsage(writer, usage);
+  writer.value(value);
+  return writer.take();
+}
+
+export function writeError(
+  memoryBytes: number,
+  usage: Usage | undefined,
+  dead: boolean,
+  thrown: unknown,
+  head: number,
+): Bytes {
+  const { code, hint, message, details } = asKeelsonError(thrown, "CALL_FAILED", "the guest failed");
+  const text = hint === undefined ? message : message.slice(0, -`\n  hint: ${hint}`.length);
+  const writer = new Writer(head);
+  writer.byte(Tell.error);
+  writer.float(memoryBytes);
+  writeUsage(writer, usage);
+  writer.byte(dead ? 1 : 0);
+  writer.value({ code, hint, message: text, details: plain(details) });
+  return writer.take();
+}
+
+export function writeLog({ level, message, fields }: LogMessage, head: number): Bytes {
+  const writer = new Writer(head);
+  writer.byte(Tell.log);
+  writer.text(level);
+  writer.text(message);
+  writer.value(plain(fields));
+  return writer.take();
+}
+
+function writeUsage(writer: Writer, usage: Usage | undefined): void {
+  writer.byte(usage === undefined ? 0 : 1);
+  if (usage === undefined) return;
+  writer.float(usage.fuel);
+  writer.float(usage.cpuMs);
+  writer.float(usage.memoryPeakBytes);
+}
+
+function readUsage(reader: Reader): Usage | undefined {
+  if (reader.byte() === 0) return undefined;
+  return { fuel: reader.float(), cpuMs: reader.float(), memoryPeakBytes: reader.float() };
+}
+
+/** Details are plain data by their contract; what is not is left out rather than lose the error. */
+function plain(fields: Readonly<Record<string, unknown>> | undefined): Value {
+  if (fields === undefined) return undefined;
+  try {
+    new Writer().value(fields as Value);
+    return fields as Value;
+  } catch {
+    return undefined;
+  }
+}
+
+/** @throws BrokenMessage for what no guest's side of ours sends */
+export function readAnswer(message: Bytes, head: number): Answer {
+  const kind = kindOf(message, head);
+  const reader = new Reader(message, head + 1);
+  const memoryBytes = reader.float();
+  if (kind === Tell.made) return { kind: "made", memoryBytes };
+  const usage = readUsage(reader);
+  if (kind === Tell.answer) return { kind: "answer", memoryBytes, usage, value: reader.value() };
+  const dead = reader.byte() === 1;
+  return { kind: "error", memoryBytes, usage, dead, error: errorFrom(reader.value()) };
+}
+
+const LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
+
+/** @throws BrokenMessage */
+export function readLog(message: Bytes, head: number): LogMessage {
+  const reader = new Reader(message, head + 1);
+  const level = reader.text();
+  const text = reader.text();
+  const fields = reader.value();
+  return {
+    level: LEVELS.find((one) => one === level) ?? "info",
+    message: text,
+    fields: typeof fields === "object" && fields !== null ? (fields as Record<string, unknown>) : undefined,
+  };
+}
+
+function errorFrom(wire: Value): KeelsonError {
+  const error = fromWireError(wire);
+  const { hint } = wire as { readonly hint?: unknown };
+  if (typeof hint !== "string") return error;
+  const { code, message, details } = toWireError(error);
+  return new KeelsonError(code, message, { hint, ...(details === undefined ? {} : { details }) });
+}

@@ -1,0 +1,32 @@
+// The program of a thread with one guest in it, at the isolation level "worker".
+import type { Bytes, ThreadEnd } from "@keelson/core";
+import type { Outline } from "../binary/outline.ts";
+import { FarGuest } from "./far-guest.ts";
+import type { Plan } from "./messages.ts";
+
+/** The first message of a thread. All others are bytes. */
+export interface ThreadLoad {
+  readonly plan: Plan;
+  readonly module: WebAssembly.Module;
+  readonly outline: Outline | undefined;
+  /** Shared with the host: other than 0 stops the guest. */
+  readonly interrupt: Int32Array;
+}
+
+const end = (globalThis as unknown as Record<symbol, ThreadEnd>)[Symbol.for("keelson.end")];
+if (end === undefined) throw new TypeError("this program is started by Platform.workers");
+
+const { post, listen } = end;
+let guest: FarGuest | undefined;
+
+listen((message) => {
+  if (message instanceof Uint8Array) return guest?.receive(message as Bytes);
+  const { plan, module, outline, interrupt } = message as ThreadLoad;
+  guest = new FarGuest((bytes) => post(bytes, transferable(bytes)), 0, interrupt);
+  guest.load(plan, { module, outline });
+});
+
+/** Moving a buffer costs more than copying a small one. */
+function transferable({ buffer }: Bytes): readonly ArrayBuffer[] | undefined {
+  return buffer.byteLength > 16_384 ? [buffer] : undefined;
+}

@@ -1,0 +1,195 @@
+import { isKeelsonError } from "@keelson/core";
+import { describe, expect, test } from "vitest";
+import { GUEST, ENDLESS } from "./guests.ts";
+import {
+  children,
+  codeOf,
+  eventually,
+  holdings,
+  expectIdle,
+  isAlive,
+  onlyChild,
+  open,
+  openKernel,
+} from "./harness.ts";
+import { wasmModule } from "../../src/index.ts";
+
+const away = ["worker", "process"] as const;
+
+/** Waits until a call has surely reached its guest: nothing tells it, but the processor's time. */
+const underWay = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 30));
+
+describe.each(away)("a guest at isolation %s", (isolation) => {
+  test("that loops leaves the host's thread free, and is stopped at its deadline", async () => {
+    const { kernel } = await open(isolation, { source: GUEST });
+    for (const method of ENDLESS) {
+      let turns = 0;
+      const timer = setInterval(() => turns++, 5);
+      const code = await codeOf(kernel.invoke("guest", method, undefined, { timeoutMs: 100 }));
+      clearInterval(timer);
+      expect([method, code]).toEqual([method, "DEADLINE_EXCEEDED"]);
+      expect(turns).toBeGreaterThan(3);
+      expect(await kernel.invoke("guest", "add", [1, 1])).toBe(2);
+    }
+  });
+
+  test("is stopped at once when its caller aborts, and half a second later no core is used", async () => {
+    const { kernel } = await open(isolation, { source: GUEST, pool: { max: 2 } });
+    for (const method of ENDLESS) {
+      const abort = new AbortController();
+      const call = codeOf(kernel.invoke("guest", method, undefined, { signal: abort.signal }));
+      await underWay();
+      abort.abort();
+      expect([method, await call]).toEqual([method, "ABORTED"]);
+      expect(await kernel.invoke("guest", "add", [1, 1])).toBe(2);
+    }
+    await expectIdle();
+  });
+
+  test("whose payload cannot be sent is not touched", async () => {
+    const { kernel } = await open(isolation, { source: GUEST });
+    await kernel.invoke("guest", "count");
+    for (const payload of [() => 1, Symbol("x"), new Map(), [[new (class Own {})()]]])
+      expect(await codeOf(kernel.invoke("guest", "add", payload as never))).toBe("INVALID_PAYLOAD");
+    const circle: unknown[] = [];
+    circle.push(circle);
+    expect(await codeOf(kernel.invoke("guest", "add", circle as never))).toBe("INVALID_PAYLOAD");
+    expect(await kernel.invoke("guest", "count")).toBe(2);
+  });
+
+  test("answers by promise only", async () => {
+    const { kernel } = await open(isolation, { source: GUEST });
+    await expect(async () => kernel.invokeSync("guest", "add", [1, 1])).rejects.toMatchObject({
+      code: "WOULD_BLOCK",
+    });
+    await eventually(() => true);
+  });
+
+  test("is refused what only the host's own thread has", () => {
+    const refused = expect.objectContaining({ code: "INVALID_OPTIONS" });
+    const base = { id: "guest", source: GUEST, isolation };
+    expect(() => wasmModule({ ...base, imports: { env: { f: () => {} } } })).toThrow(refused);
+    expect(() => wasmModule({ ...base, source: new WebAssembly.Module(GUEST) })).toThrow(refused);
+    expect(() => wasmModule({ ...base, abi: { name: "own" } as never })).toThrow(refused);
+  });
+
+  test("is refused where the platform has none of it, with the reason", async () => {
+    const lacking = {
+      supports: { workers: false, fork: false },
+      reasons: { workers: "not today", fork: "not today" },
+    };
+    const { kernel } = await openKernel((platform) => ({ ...platform, ...lacking }));
+    await kernel.register(wasmModule({ id: "guest", source: GUEST, isolation }));
+    const error: unknown = await kernel.start("guest").catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: "UNSUPPORTED", hint: "not today" });
+  });
+});
+
+test("guests are stopped by the stop of their modules, and nothing of them is left", async () => {
+  const before = holdings();
+  const { kernel } = await openKernel();
+  for (const isolation of away) {
+    await kernel.register(
+      wasmModule({
+        id: isolation,
+        source: GUEST,
+        abi: "raw",
+        isolation,
+        quarantine: false,
+        pool: { max: 2 },
+      }),
+    );
+    await kernel.start(isolation);
+  }
+  const calls = [...away, ...away].map((id) => codeOf(kernel.invoke(id, "spin")));
+  await underWay();
+  expect(await kernel.shutdown()).toMatchObject({ orphans: [], errors: [] });
+  for (const code of await Promise.all(calls))
+    expect(["MODULE_NOT_RUNNING", "ABORTED", "KERNEL_CLOSED", "POOL_CLOSED"]).toContain(code);
+  await eventually(() => {
+    const now = holdings();
+    return (
+      now.children <= before.children &&
+      now.threads <= before.threads + 2 &&
+      now.descriptors <= before.descriptors + 2
+    );
+  });
+  await expectIdle();
+});
+
+test("what cannot be stopped by its meter may not be in a thread, and unknown levels are refused", () => {
+  const refused = expect.objectContaining({ code: "INVALID_OPTIONS" });
+  expect(() => wasmModule({ id: "g", source: GUEST, isolation: "worker", metering: "off" })).toThrow(refused);
+  expect(() => wasmModule({ id: "g", source: GUEST, isolation: "thread" as never })).toThrow(refused);
+  expect(() => wasmModule({ id: "g", source: GUEST, isolation: "process", limits: { process: 0 } })).toThrow(
+    refused,
+  );
+});
+
+describe("a guest in a process", () => {
+  test("that is not metered is killed at its deadline and at an abort", async () => {
+    const { kernel } = await open("process", { source: GUEST, metering: "off" });
+    for (const round of [1, 2]) {
+      const pid = onlyChild();
+      const abort = new AbortController();
+      const timeoutMs = round === 1 ? 60 : 10_000;
+      const call = codeOf(kernel.invoke("guest", "spin", undefined, { timeoutMs, signal: abort.signal }));
+      if (round === 2) {
+        await underWay();
+        abort.abort();
+      }
+      expect(await call).toBe(round === 1 ? "DEADLINE_EXCEEDED" : "ABORTED");
+      await eventually(() => !isAlive(pid));
+      expect(await kernel.invoke("guest", "add", [1, 1])).toBe(2);
+      expect(onlyChild()).not.toBe(pid);
+    }
+  });
+
+  test("that is killed from outside fails its own call alone", async () => {
+    const { kernel } = await open("process", { source: GUEST, pool: { min: 2, max: 2 } });
+    const [first, second] = [1, 2].map(() =>
+      codeOf(kernel.invoke("guest", "spin", undefined, { timeoutMs: 400 })),
+    );
+    await underWay();
+    process.kill(children()[0] as number, "SIGKILL");
+    expect([await first, await second].sort()).toEqual(["DEADLINE_EXCEEDED", "PROCESS_EXITED"]);
+    expect(kernel.state("guest")).toBe("running");
+    expect(await kernel.invoke("guest", "add", [1, 1])).toBe(2);
+  });
+
+  test("that is killed while nobody uses it is replaced, and the next call does not fail", async () => {
+    const { kernel } = await open("process", { source: GUEST });
+    await kernel.invoke("guest", "count");
+    const pid = onlyChild();
+    process.kill(pid, "SIGKILL");
+    await eventually(() => !children().includes(pid));
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(await kernel.invoke("guest", "count")).toBe(1);
+  });
+
+  test("is killed when its process holds more memory than it may", async (context) => {
+    const { kernel } = await open("process", {
+      source: GUEST,
+      limits: { memory: 300 * 2 ** 20, process: 160 * 2 ** 20 },
+    });
+    if (kernel.platform.supports["processMemory"] !== true)
+      context.skip(kernel.platform.reasons["processMemory"]);
+    const pid = onlyChild();
+    const error: unknown = await kernel
+      .invoke("guest", "hog", undefined, { timeoutMs: 5_000 })
+      .catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: "OUT_OF_MEMORY", details: { limitBytes: 160 * 2 ** 20 } });
+    await eventually(() => !isAlive(pid));
+  });
+
+  test("says how its process ended", async () => {
+    const { kernel } = await open("process", { source: GUEST });
+    const call = kernel
+      .invoke("guest", "spin", undefined, { timeoutMs: 5_000 })
+      .catch((thrown: unknown) => thrown);
+    await underWay();
+    process.kill(onlyChild(), "SIGTERM");
+    const error = await call;
+    expect(isKeelsonError(error, "PROCESS_EXITED") && error.details).toMatchObject({ module: "guest" });
+  });
+});
