@@ -34,7 +34,7 @@ export {
   type ShutdownReport,
   type Value,
 } from "@keelson/core";
-export { wasmLoader, wasmModule, type WasmModuleOptions } from "@keelson/wasm";
+export { suspending, wasmLoader, wasmModule, type WasmModuleOptions } from "@keelson/wasm";
 export {
   defineConfig,
   type Config,

@@ -23,6 +23,7 @@ export {
   createSubject,
   type AdapterModule,
   type ChildRunner,
+  type HostFunction,
   type Subject,
   type WasmSubjectOptions,
 } from "./subject.ts";

@@ -37,6 +37,8 @@ const brought: Readonly<Record<string, (subject: Subject) => string | undefined>
   child: ({ child }) => (child === undefined ? "the adapter names no way to run a child program" : undefined),
   wasmModule: ({ wasmModule }) =>
     wasmModule === undefined ? "the adapter brings no wasmModule()" : undefined,
+  suspending: ({ suspending }) =>
+    suspending === undefined ? "the adapter brings no suspending()" : undefined,
 };
 
 /** The checks that `only` names, by id or by the beginning of ids that ends in a dot; all without it. */

@@ -28,6 +28,9 @@ export interface ChildRunner {
   readonly args: readonly string[];
 }
 
+/** A function that a host gives its guests. */
+export type HostFunction = (...args: never[]) => unknown;
+
 /** Options of {@link Subject.wasmModule}: some of those of `wasmModule` of `@keelson/wasm`, which fits as it is. */
 export interface WasmSubjectOptions {
   readonly id: string;
@@ -36,8 +39,14 @@ export interface WasmSubjectOptions {
   /** A call's method names an exported function, its payload is the list of its arguments. */
   readonly abi: "raw";
   readonly pool?: PoolOptions;
-  /** `memory`: linear memory of one instance at most, bytes; `fuel`: units of work in one call at most. */
-  readonly limits?: { readonly memory?: number; readonly fuel?: number };
+  /** `memory`: linear memory of one instance at most, bytes; `fuel`: units of work in one call at most; `cpuMs`: its own running time in one call, ms. */
+  readonly limits?: { readonly memory?: number; readonly fuel?: number; readonly cpuMs?: number };
+  /** Host functions that the module imports: module → name → function. */
+  readonly imports?: Readonly<Record<string, Record<string, HostFunction>>>;
+  /** "sliced": a guest gives up the thread after each slice of time. */
+  readonly scheduling?: "exclusive" | "sliced";
+  /** "fresh": each call meets a guest as new. */
+  readonly state?: "keep" | "fresh";
 }
 
 /**
@@ -55,6 +64,8 @@ export interface Subject {
   pooled(source: WasmModule, options: PoolOptions): Module;
   /** Absent: the checks of WebAssembly modules are skipped. */
   readonly wasmModule: ((options: WasmSubjectOptions) => ModuleDefinition) | undefined;
+  /** Marks a host function as asynchronous, as `suspending` of `@keelson/wasm` does. Absent: the checks of such functions are skipped. */
+  readonly suspending: ((run: HostFunction) => HostFunction) | undefined;
   /** Absent: checks that need a child process program are skipped. */
   readonly child: ChildRunner | undefined;
   /** Where checks may make folders of their own. */
@@ -77,6 +88,7 @@ export function createSubject(adapter: AdapterModule): Subject {
     createSupervisor: adapter.createSupervisor ?? createSupervisor,
     pooled: adapter.pooled ?? pooled,
     wasmModule: adapter.wasmModule,
+    suspending: adapter.suspending,
     child: adapter.child,
     scratch: adapter.scratch,
   };

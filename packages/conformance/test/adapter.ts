@@ -1,4 +1,4 @@
-import { wasmModule } from "@keelson/wasm";
+import { suspending, wasmModule } from "@keelson/wasm";
 import { tmpdir } from "node:os";
 import { execPath } from "node:process";
 import { pathToFileURL } from "node:url";
@@ -13,6 +13,7 @@ export const adapter: AdapterModule = {
   ...(await currentAdapter()),
   scratch: pathToFileURL(`${tmpdir()}/`),
   wasmModule,
+  suspending,
 };
 
 async function currentAdapter(): Promise<AdapterModule> {

@@ -2,7 +2,7 @@ import { tmpdir } from "node:os";
 import process from "node:process";
 import { pathToFileURL } from "node:url";
 import { runConformance, type AdapterModule } from "@keelson/conformance";
-import { wasmModule } from "@keelson/wasm";
+import { suspending, wasmModule } from "@keelson/wasm";
 import { platform } from "#runtime";
 import type { Command } from "../arguments.ts";
 import { useColor } from "../display.ts";
@@ -56,6 +56,7 @@ function ownAdapter(): AdapterModule {
     // The checks make modules fail on purpose, which is nothing to log.
     platform: () => platform({ log: { level: "silent" } }),
     wasmModule,
+    suspending,
     scratch: pathToFileURL(`${tmpdir()}/`),
     child: { command: process.execPath, args: CHILD_ARGS[name] ?? [] },
   };

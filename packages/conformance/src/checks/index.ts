@@ -9,6 +9,7 @@ import { poolChecks } from "./pool.checks.ts";
 import { pooledChecks } from "./pooled.checks.ts";
 import { processesChecks } from "./processes.checks.ts";
 import { reloadChecks } from "./reload.checks.ts";
+import { suspensionChecks } from "./suspension.checks.ts";
 import { supervisorChecks } from "./supervisor.checks.ts";
 import { wasmChecks } from "./wasm.checks.ts";
 
@@ -24,6 +25,7 @@ export const allChecks: readonly Check[] = [
   ...poolChecks,
   ...pooledChecks,
   ...wasmChecks,
+  ...suspensionChecks,
   ...supervisorChecks,
   ...boundaryChecks,
   ...reloadChecks,

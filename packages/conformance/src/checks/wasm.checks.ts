@@ -1,36 +1,9 @@
-import type { Bytes, Kernel } from "@keelson/core";
-import { ensure, ensureCode, ensureEqual, type Check, type CheckContext } from "../check.ts";
-import type { Subject, WasmSubjectOptions } from "../subject.ts";
-import { openKernel } from "./kernel-setup.ts";
+import type { Bytes } from "@keelson/core";
+import { ensure, ensureCode, ensureEqual, type Check } from "../check.ts";
+import type { Subject } from "../subject.ts";
+import { body, guest, MAGIC, name, openWasm, restless, section, type } from "./wasm-setup.ts";
 
 const requires = ["wasm", "wasmModule"] as const;
-
-const MAGIC = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00] as const;
-const I32 = 0x7f;
-
-/**
- * A core module of one memory of a page and these functions: add(i32, i32) → i32, count() → i32 which counts its calls, boom() which traps,
- * grow(i32) → i32 which asks for pages, peek(i32) → i32 which reads memory. Put together by hand: the suite needs no toolchain.
- */
-const guest: Bytes = Uint8Array.from([
-  ...MAGIC,
-  ...section(1, [type([I32, I32], [I32]), type([], [I32]), type([], []), type([I32], [I32])]),
-  ...section(3, [[0], [1], [2], [3], [3]]),
-  ...section(5, [[0x00, 0x01]]),
-  // a mutable i32 that begins at 0
-  ...section(6, [[I32, 0x01, 0x41, 0x00, 0x0b]]),
-  ...section(7, [
-    [...name("memory"), 0x02, 0],
-    ...["add", "count", "boom", "grow", "peek"].map((function_, index) => [...name(function_), 0x00, index]),
-  ]),
-  ...section(10, [
-    body(0x20, 0, 0x20, 1, 0x6a),
-    body(0x23, 0, 0x41, 1, 0x6a, 0x24, 0, 0x23, 0),
-    body(0x00),
-    body(0x20, 0, 0x40, 0),
-    body(0x20, 0, 0x28, 2, 0),
-  ]),
-]);
 
 /** A module that asks the host for a function `env.keelson_nobody_provides`. */
 const needy: Bytes = Uint8Array.from([
@@ -42,52 +15,8 @@ const needy: Bytes = Uint8Array.from([
   ...section(10, [body(0x10, 0)]),
 ]);
 
-/** A module that would hold its thread for ever: fine() → i32 is 42, spin() loops without end, recurse() calls itself without end. */
-const restless: Bytes = Uint8Array.from([
-  ...MAGIC,
-  ...section(1, [type([], [I32]), type([], [])]),
-  ...section(3, [[0], [1], [1]]),
-  ...section(
-    7,
-    ["fine", "spin", "recurse"].map((function_, index) => [...name(function_), 0x00, index]),
-  ),
-  ...section(10, [body(0x41, 42), body(0x03, 0x40, 0x0c, 0, 0x0b), body(0x10, 2)]),
-]);
-
 /** How much later than asked for a runaway guest may be stopped on a busy machine, ms. */
 const LATEST_MS = 1_000;
-
-// Every count and size below is less than 128, so that it is a byte of its own.
-function section(id: number, items: readonly (readonly number[])[]): readonly number[] {
-  const content = [items.length, ...items.flat()];
-  return [id, content.length, ...content];
-}
-
-function type(params: readonly number[], results: readonly number[]): readonly number[] {
-  return [0x60, params.length, ...params, results.length, ...results];
-}
-
-function name(text: string): readonly number[] {
-  return [text.length, ...new TextEncoder().encode(text)];
-}
-
-function body(...code: readonly number[]): readonly number[] {
-  return [code.length + 2, 0, ...code, 0x0b];
-}
-
-async function openWasm(
-  subject: Subject,
-  context: CheckContext,
-  options: Partial<WasmSubjectOptions> = {},
-): Promise<Kernel> {
-  const { wasmModule } = subject;
-  if (wasmModule === undefined)
-    throw new TypeError('a check of WebAssembly modules must require "wasmModule"');
-  // Guests are stopped again and again here: what comes of that has checks of its own.
-  const kernel = await openKernel(subject, context, { quarantine: false });
-  await kernel.register(wasmModule({ id: "guest", source: guest, abi: "raw", pool: { max: 1 }, ...options }));
-  return kernel;
-}
 
 export const wasmChecks: readonly Check[] = [
   {

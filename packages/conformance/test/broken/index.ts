@@ -5,6 +5,7 @@ import { brokenPooled, brokenWasm } from "./guests.broken.ts";
 import { brokenKernels, brokenLifecycles, brokenReloads } from "./kernel.broken.ts";
 import { brokenClocks, brokenFiles, brokenLogs, brokenProcesses, brokenRandoms } from "./platform.broken.ts";
 import { brokenPools } from "./pool.broken.ts";
+import { brokenSuspensions } from "./suspension.broken.ts";
 
 /** For each check a subject that does not keep its promise. */
 export const broken: Readonly<Record<string, Breaking>> = {
@@ -18,6 +19,7 @@ export const broken: Readonly<Record<string, Breaking>> = {
   ...brokenPools,
   ...brokenPooled,
   ...brokenWasm,
+  ...brokenSuspensions,
   ...brokenSupervisors,
   ...brokenBoundaries,
   ...brokenReloads,
