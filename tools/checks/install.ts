@@ -16,6 +16,19 @@ console.log(await plugin.call("run"));
 `;
 
 // (module (func (export "run") (result i32) i32.const 42))
+// The programs on the far side of a thread and of a child are found in the packages.
+const ISOLATED = `
+import { createKernel } from "keelson";
+import { wasmModule } from "@keelson/wasm";
+
+await using kernel = await createKernel();
+for (const isolation of ["worker", "process"] as const) {
+  await kernel.register(wasmModule({ id: isolation, source: "./x.wasm", isolation }));
+  await kernel.start(isolation);
+  console.log(await kernel.invoke(isolation, "run"));
+}
+`;
+
 const PLUGIN = Buffer.from("0061736d010000000105016000017f030201000707010372756e00000a06010400412a0b", "hex");
 
 /** The packed packages install into an empty project, and a first program compiles and runs there on every runtime. */
@@ -34,6 +47,7 @@ export const installCheck: Check = {
         JSON.stringify({ type: "module", private: true, dependencies }),
       );
       writeFileSync(join(project, "first.ts"), PROGRAM);
+      writeFileSync(join(project, "isolated.ts"), ISOLATED);
       writeFileSync(join(project, "x.wasm"), PLUGIN);
       writeFileSync(join(project, "keelson.config.json"), JSON.stringify({ plugins: ["./x.wasm"] }));
       await runOrThrow(
@@ -44,13 +58,21 @@ export const installCheck: Check = {
         },
       );
       const options = ["--module", "nodenext", "--target", "esnext", "--lib", "esnext,dom", "--strict"];
-      await runOrThrow("tsc", ["--noEmit", ...options, "--types", "", "first.ts"], { cwd: project });
+      await runOrThrow("tsc", ["--noEmit", ...options, "--types", "", "first.ts", "isolated.ts"], {
+        cwd: project,
+      });
       const problems: string[] = [];
       for (const runtime of runtimes) {
-        const { code, stdout, stderr } = await run(runtime.command, [...runtime.args, "first.ts"], {
-          cwd: project,
-        });
-        if (code !== 0 || stdout.trim() !== "42") problems.push(`on ${runtime.name}: ${stdout}${stderr}`);
+        for (const [program, output] of [
+          ["first.ts", "42"],
+          ["isolated.ts", "42\n42"],
+        ] as const) {
+          const { code, stdout, stderr } = await run(runtime.command, [...runtime.args, program], {
+            cwd: project,
+          });
+          if (code !== 0 || stdout.trim() !== output)
+            problems.push(`${program} on ${runtime.name}: ${stdout}${stderr}`);
+        }
       }
       // As the shell of an npm script finds it, then on the other two by path.
       const bin = join("node_modules", "keelson", "dist", "bin.js");
