@@ -1,61 +1,24 @@
 import {
   childEndProgram,
-  createProcesses as createSharedProcesses,
-  createProcTable,
-  createPsTable,
+  createSystemProcesses,
   readWebStream,
   type InputSink,
   type Launcher,
-  type ProcessTable,
 } from "@keelson/node-compat";
 import type { Clock, Processes, Random } from "@keelson/core";
-import { execFile } from "node:child_process";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import { bun, type FileSink } from "./bun.ts";
 
 /** Child processes over `Bun.spawn`, what is written in one turn flushed at once. */
 export function createProcesses(clock: Clock, random: Random): Processes {
-  return createSharedProcesses({
-    launcher,
-    clock,
-    random,
-    pid: process.pid,
-    table: processTable(),
-    send: process.platform === "win32" ? undefined : send,
-    environment: (name) => process.env[name],
-    fork,
-    ...(process.platform === "win32"
-      ? { inherit: ["PATH", "HOME", "SYSTEMROOT", "USERPROFILE", "TEMP"] }
-      : {}),
-  });
+  return createSystemProcesses({ launcher, clock, random, fork });
 }
 
 /** Bun has no permissions to withhold. What it would take from the working directory on its own account is left out. */
 function fork(program: URL): [string, ...string[]] {
   const flags = ["--no-install", "--no-env-file"];
   return [process.execPath, ...flags, "--preload", fileURLToPath(childEndProgram), fileURLToPath(program)];
-}
-
-/** What this system tells about processes. */
-function processTable(): ProcessTable | undefined {
-  if (process.platform === "linux") return createProcTable();
-  if (process.platform === "win32") return undefined;
-  return createPsTable(async (command, args) => {
-    const { stdout } = await promisify(execFile)(command, [...args], {
-      env: { ...process.env, LC_ALL: "C" },
-    });
-    return stdout;
-  });
-}
-
-function send(pid: number, signal: NodeJS.Signals): boolean {
-  try {
-    return process.kill(pid, signal);
-  } catch {
-    return false;
-  }
 }
 
 const launcher: Launcher = {

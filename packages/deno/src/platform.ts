@@ -1,14 +1,7 @@
-import {
-  createRandom,
-  createWebWorkers,
-  engineFeatures,
-  supportsOf,
-  type LogOptions,
-} from "@keelson/node-compat";
+import { createPlatform, createWebWorkers, type LogOptions, type Missing } from "@keelson/node-compat";
 import type { Platform } from "@keelson/core";
 import { createClock } from "./clock.ts";
 import { deno } from "./deno.ts";
-import { createFiles } from "./files.ts";
 import { createLog } from "./log.ts";
 import { isGranted } from "./permissions.ts";
 import { canReadProc, canRunPs, createProcesses } from "./processes.ts";
@@ -20,22 +13,18 @@ export interface PlatformOptions {
 
 /** The adapter for Deno: every port there is, and in `supports` what the permissions granted at its making allow. */
 export function denoPlatform(options: PlatformOptions = {}): Platform {
-  const clock = createClock();
-  const random = createRandom();
-  return Object.freeze({
+  return createPlatform({
     name: "deno",
     version: deno().version.deno,
-    ...supportsOf({ ...engineFeatures(), ...grantedFeatures() }),
-    clock,
-    random,
+    missing: grantedFeatures(),
+    clock: createClock(),
     log: createLog(options.log),
-    files: createFiles(),
-    processes: createProcesses(clock, random),
+    processes: createProcesses,
     workers: createWebWorkers(),
   });
 }
 
-function grantedFeatures(): Readonly<Record<string, string | undefined>> {
+function grantedFeatures(): Missing {
   const { os } = deno().build;
   const missing = (["read", "write"] as const)
     .filter((name) => !isGranted({ name }))

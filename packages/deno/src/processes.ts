@@ -24,7 +24,7 @@ export function createProcesses(clock: Clock, random: Random): Processes {
     send: build.os === "windows" ? undefined : send,
     environment,
     fork,
-    ...(build.os === "windows" ? { inherit: ["PATH", "HOME", "SYSTEMROOT", "USERPROFILE", "TEMP"] } : {}),
+    windows: build.os === "windows",
   });
 }
 

@@ -1,65 +1,28 @@
 import {
   childEndProgram,
-  createProcesses as createSharedProcesses,
-  createProcTable,
-  createPsTable,
+  createSystemProcesses,
   type InputSink,
   type Launcher,
   type OutputSource,
-  type ProcessTable,
 } from "@keelson/node-compat";
 import type { Bytes, Clock, ProcessExit, Processes, Random } from "@keelson/core";
-import { execFile, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import process from "node:process";
 import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 
 /** Bytes of output that may wait in memory for a reader. */
 const HIGH_WATER_BYTES = 256 * 1024;
 
 /** Child processes over `node:child_process`. */
 export function createProcesses(clock: Clock, random: Random): Processes {
-  return createSharedProcesses({
-    launcher,
-    clock,
-    random,
-    pid: process.pid,
-    table: processTable(),
-    send: process.platform === "win32" ? undefined : send,
-    environment: (name) => process.env[name],
-    fork,
-    ...(process.platform === "win32"
-      ? { inherit: ["PATH", "HOME", "SYSTEMROOT", "USERPROFILE", "TEMP"] }
-      : {}),
-  });
+  return createSystemProcesses({ launcher, clock, random, fork });
 }
 
 /** Its permission model takes files, sockets, programs and threads from a child; reading is left, since it reads the program itself. */
 function fork(program: URL): [string, ...string[]] {
   const flags = ["--permission", "--allow-fs-read=*", "--no-warnings"];
   return [process.execPath, ...flags, "--import", childEndProgram.href, fileURLToPath(program)];
-}
-
-/** What this system tells about processes. */
-export function processTable(): ProcessTable | undefined {
-  if (process.platform === "linux") return createProcTable();
-  if (process.platform === "win32") return undefined;
-  return createPsTable(async (command, args) => {
-    const { stdout } = await promisify(execFile)(command, [...args], {
-      env: { ...process.env, LC_ALL: "C" },
-    });
-    return stdout;
-  });
-}
-
-/** Signals a process, or a group by its negative number; false if there is none, or it is another user's. */
-export function send(pid: number, signal: NodeJS.Signals): boolean {
-  try {
-    return process.kill(pid, signal);
-  } catch {
-    return false;
-  }
 }
 
 const launcher: Launcher = {

@@ -24,15 +24,16 @@ export interface ProcessesOptions {
   readonly send: SendSignal | undefined;
   /** A variable of this program's environment. May throw `PERMISSION_DENIED`. */
   readonly environment: (name: string) => string | undefined;
-  /** Variables of this program that every child inherits. Default: PATH and HOME. */
-  readonly inherit?: readonly string[];
+  /** Whether children inherit what programs need on Windows besides PATH and HOME. Default false. */
+  readonly windows?: boolean;
   /** The command that runs an ES module on this runtime, with what wires it to its standard input and output; undefined where there is none. */
   readonly fork: ((program: URL) => readonly [command: string, ...args: string[]]) | undefined;
 }
 
 const nothing: TerminationReport = { ended: [], orphans: [] };
-/** Variables that children get from the host on every system. */
+/** Variables that children get from the host on every system, and those that Windows needs too. */
 const INHERITED = ["PATH", "HOME"];
+const INHERITED_ON_WINDOWS = [...INHERITED, "SYSTEMROOT", "USERPROFILE", "TEMP"];
 
 /** Starts, ends and verifies child processes over a runtime's own way to launch them. */
 export function createProcesses(options: ProcessesOptions): Processes {
@@ -48,7 +49,7 @@ export function createProcesses(options: ProcessesOptions): Processes {
 
   const inheritedVariables = (env: Readonly<Record<string, string>>): Record<string, string> => {
     const variables: Record<string, string> = {};
-    for (const name of options.inherit ?? INHERITED) {
+    for (const name of options.windows === true ? INHERITED_ON_WINDOWS : INHERITED) {
       const value = Object.hasOwn(env, name) ? undefined : options.environment(name);
       if (value !== undefined) variables[name] = value;
     }
