@@ -444,8 +444,33 @@ export const roleOf: Uint8Array = new Uint8Array(SIZE).fill(Role.unknown);
 export const costOf: Uint16Array = new Uint16Array(SIZE);
 /** The net change of the operand stack's height where it does not depend on a type. */
 export const deltaOf: Int8Array = new Int8Array(SIZE);
+/**
+ * All four of them in one number, for the loop that reads straight code: from the lowest bit on {@link Role}, {@link Immediate},
+ * height and cost; see {@link roleIn} and its kin.
+ */
+export const factsOf: Int32Array = new Int32Array(SIZE);
 /** The name in the text format, for messages; empty where unknown. */
 export const nameOf: readonly string[] = fill();
+
+/** The role in a number of {@link factsOf}. */
+export function roleIn(facts: number): number {
+  return facts & 0x3f;
+}
+
+/** The immediate in a number of {@link factsOf}. */
+export function immediateIn(facts: number): number {
+  return (facts >> 6) & 0xf;
+}
+
+/** The change of the operand stack's height in a number of {@link factsOf}. */
+export function deltaIn(facts: number): number {
+  return ((facts >> 10) & 0xff) - 128;
+}
+
+/** The cost in a number of {@link factsOf}. */
+export function costIn(facts: number): number {
+  return facts >>> 18;
+}
 
 function fill(): string[] {
   const names = new Array<string>(SIZE).fill("");
@@ -463,6 +488,10 @@ function fill(): string[] {
   };
   put(0, core);
   for (const { base, rows } of prefixes) put(base, rows);
+  for (let slot = 0; slot < SIZE; slot++) {
+    const height = deltaOf[slot]! + 128;
+    factsOf[slot] = roleOf[slot]! | (immediateOf[slot]! << 6) | (height << 10) | (costOf[slot]! << 18);
+  }
   return names;
 }
 

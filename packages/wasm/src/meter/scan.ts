@@ -1,15 +1,19 @@
 import { granulesOf } from "./constants.ts";
 import type { ModuleInfo } from "./module.ts";
 import {
-  costOf,
+  costIn,
+  deltaIn,
   deltaOf,
   describeOpcode,
+  factsOf,
   Immediate,
+  immediateIn,
   immediateOf,
   prefixBase,
   prefixRoom,
   relaxedSimd,
   Role,
+  roleIn,
   simdEnd,
   roleOf,
 } from "./opcodes.ts";
@@ -215,12 +219,16 @@ export class Scan {
           slot = prefixBase[prefix]! + code;
           if (prefix === VECTOR_PREFIX) this.usesVectors = true;
         }
-        role = roleOf[slot]!;
-        total += costOf[slot]!;
+        const facts = factsOf[slot]!;
+        role = roleIn(facts);
+        total += costIn(facts);
         if (role === Role.plain) {
-          const immediate = immediateOf[slot]!;
+          const immediate = immediateIn(facts);
           if (immediate === Immediate.leb) while (bytes[at++]! >= 0x80);
-          else if (immediate !== Immediate.none) {
+          else if (immediate === Immediate.memory && bytes[at]! < 0x40) {
+            at++;
+            while (bytes[at++]! >= 0x80);
+          } else if (immediate !== Immediate.none) {
             this.#at = at;
             this.#skipImmediate(immediate);
             at = this.#at;
@@ -233,7 +241,7 @@ export class Scan {
           literal = this.#s32();
           literalAt = at = this.#at;
         } else break;
-        height += deltaOf[slot]!;
+        height += deltaIn(facts);
         if (height > maxHeight) maxHeight = height;
         if (total - lastTest > TEST_EVERY) {
           this.segmentCost[current]! += total - segmentStart;

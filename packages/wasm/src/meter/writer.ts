@@ -23,14 +23,18 @@ export class Writer {
 
   /** An opcode and one unsigned immediate. */
   op(opcode: number, immediate: number): void {
-    this.byte(opcode);
-    this.u32(immediate);
+    if (this.at + 2 > this.bytes.length) this.reserve(2);
+    this.bytes[this.at++] = opcode;
+    if (immediate < 0x80) this.bytes[this.at++] = immediate;
+    else this.u32(immediate);
   }
 
   /** `i32.const value`. */
   i32(value: number): void {
-    this.byte(0x41);
-    this.s32(value);
+    if (this.at + 2 > this.bytes.length) this.reserve(2);
+    this.bytes[this.at++] = 0x41;
+    if (value >= 0 && value < 0x40) this.bytes[this.at++] = value;
+    else this.s32(value);
   }
 
   u32(value: number): void {
