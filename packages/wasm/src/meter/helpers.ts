@@ -40,6 +40,29 @@ function refillGlobal(layout: Layout, writer: Writer, kind: number, local: numbe
   writer.op(globalSet, layout.fuel);
 }
 
+/** `() → value` of one of the meter's globals, for the host: what is exported itself is slow to use on JavaScriptCore. */
+export function readGlobal(layout: Layout, global: number): number {
+  return layout.helper(
+    `read ${global}`,
+    () => layout.functionType([], [I32]),
+    [],
+    (writer) => writer.op(globalGet, global),
+  );
+}
+
+/** `(value) → ()`: sets one of the meter's globals, for the host. */
+export function writeGlobal(layout: Layout, global: number): number {
+  return layout.helper(
+    `write ${global}`,
+    () => layout.functionType([I32], []),
+    [],
+    (writer) => {
+      writer.op(localGet, 0);
+      writer.op(globalSet, global);
+    },
+  );
+}
+
 /** `() → ()`: a new slice, for code that keeps the counter in its global. */
 export function slow(layout: Layout): number {
   return layout.helper(

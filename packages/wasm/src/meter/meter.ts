@@ -2,6 +2,7 @@ import { KeelsonError } from "@keelson/core/plain";
 
 import { GRANULE } from "./constants.ts";
 import { Emitter } from "./emit.ts";
+import * as helpers from "./helpers.ts";
 import { Layout } from "./layout.ts";
 import { leafCost } from "./leaf.ts";
 import { type ModuleInfo, readModule, SectionId } from "./module.ts";
@@ -63,8 +64,7 @@ export function meter(input: Uint8Array, options: MeterOptions): MeteredModule {
   // a tail call into the unknown makes the calls of its function's callers uncertain too: they are written once more
   if (code.hasUnknownTailCall) code = writeBodies(module, bodies, options, limits, caps, leafCosts, true);
 
-  const { layout, out, hints } = code;
-  const names = privateNames(module, layout);
+  const { layout, names, out, hints } = code;
   const section = module.sections.find(({ id }) => id === SectionId.code);
   const originalCode = section ? section.to - section.from : 0;
   const writer = new Writer(bytes.length - originalCode + out.at + 5 * hints.length + 4096);
@@ -160,6 +160,7 @@ function findLeaves(module: ModuleInfo, bodies: readonly Body[]): Int32Array {
 
 interface Code {
   readonly layout: Layout;
+  readonly names: PrivateNames;
   readonly out: Writer;
   readonly hints: [functionIndex: number, offsets: number[]][];
   readonly map: OffsetMapBuilder | undefined;
@@ -219,11 +220,12 @@ function writeBodies(
     loops += scan.loops;
     hasUnknownTailCall ||= scan.hasUnknownTailCall;
   }
+  const names = privateNames(module, layout);
   for (const { body } of layout.functions) {
     out.u32(body.length);
     out.raw(body);
   }
-  return { layout, out, hints, map, loops, hotLoops: emitter.hotLoops, hasUnknownTailCall };
+  return { layout, names, out, hints, map, loops, hotLoops: emitter.hotLoops, hasUnknownTailCall };
 }
 
 interface Caps {
@@ -288,13 +290,14 @@ function overCap(what: string, declared: number, cap: number): KeelsonError {
 
 const FUNCTION = 0;
 const TABLE = 1;
-const GLOBAL = 3;
 
-/** Names for the private exports, which no export of the module has. */
-function privateNames(
-  module: ModuleInfo,
-  layout: Layout,
-): { exports: MeterMeta["exports"]; list: { name: string; kind: number; index: number }[] } {
+interface PrivateNames {
+  readonly exports: MeterMeta["exports"];
+  readonly list: readonly { readonly name: string; readonly kind: number; readonly index: number }[];
+}
+
+/** Names for the private exports, which no export of the module has. What they lead to is appended to the layout. */
+function privateNames(module: ModuleInfo, layout: Layout): PrivateNames {
   let prefix = "keelson:";
   while ([...module.exports].some((name) => name.startsWith(prefix))) prefix += "'";
   const list: { name: string; kind: number; index: number }[] = [];
@@ -302,12 +305,17 @@ function privateNames(
     list.push({ name: prefix + name, kind, index });
     return prefix + name;
   };
+  const read = (name: string, global: number): string =>
+    add(name, FUNCTION, helpers.readGlobal(layout, global));
+  const write = (name: string, global: number): string =>
+    add(name, FUNCTION, helpers.writeGlobal(layout, global));
+  const { fuel, depth, room } = layout;
   const exports = {
-    fuel: add("fuel", GLOBAL, layout.fuel),
+    fuel: read("fuel", fuel),
+    setFuel: write("set-fuel", fuel),
     refill: add("refill", TABLE, layout.refillTable),
-    ...(layout.depth < 0 ? {} : { depth: add("depth", GLOBAL, layout.depth) }),
-    ...(layout.room < 0 ? {} : { room: add("room", GLOBAL, layout.room) }),
-    ...(layout.tableRoom < 0 ? {} : { tableRoom: add("table-room", GLOBAL, layout.tableRoom) }),
+    ...(depth < 0 ? {} : { depth: read("depth", depth), setDepth: write("set-depth", depth) }),
+    ...(room < 0 ? {} : { room: read("room", room) }),
     ...(module.start === undefined ? {} : { start: add("start", FUNCTION, module.start) }),
   };
   return { exports, list };

@@ -59,16 +59,16 @@ export interface MeterMeta {
   readonly mode: "deadline" | "exact";
   /** The private exports' names. */
   readonly exports: {
-    /** Global: fuel left in the slice. */
+    /** Functions: fuel left in the slice. */
     readonly fuel: string;
+    readonly setFuel: string;
     /** Table: slot 0 takes the refill function. */
     readonly refill: string;
-    /** Global: bytes of stack left. */
+    /** Functions: bytes of stack left. */
     readonly depth?: string;
-    /** Global: what memories and objects may still take, in units of 16 bytes. */
+    readonly setDepth?: string;
+    /** Function: what memories and objects may still take, in units of 16 bytes. */
     readonly room?: string;
-    /** Global: elements that tables may still grow by. */
-    readonly tableRoom?: string;
     /** The module's start function, which the host has to call before any other export. */
     readonly start?: string;
   };
@@ -96,4 +96,4 @@ export interface MeterReport {
 }
 
 /** Version of the rewriting: fuel totals and the shape of {@link MeterMeta} are stable within one. */
-export const METER_VERSION = 1;
+export const METER_VERSION = 2;

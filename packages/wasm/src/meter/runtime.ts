@@ -41,6 +41,9 @@ function tableFunction(run: WebAssembly.ImportValue): WebAssembly.ExportValue {
   return new WebAssembly.Instance(bridgeModule, { h: { f: run } }).exports["f"]!;
 }
 
+type Read = () => number;
+type Write = (value: number) => void;
+
 /**
  * Takes hold of an instance of a metered module. Until this is done, everything but the tiniest functions traps in it.
  *
@@ -55,10 +58,14 @@ export function attach(
   later?: RefillLaterFunction,
 ): Attached {
   const names = meta.exports;
-  const fuel = instance.exports[names.fuel] as WebAssembly.Global;
-  const depth = names.depth === undefined ? undefined : (instance.exports[names.depth] as WebAssembly.Global);
-  const room = names.room === undefined ? undefined : (instance.exports[names.room] as WebAssembly.Global);
-  const start = names.start === undefined ? undefined : (instance.exports[names.start] as () => void);
+  const find = (name: string | undefined): unknown =>
+    name === undefined ? undefined : instance.exports[name];
+  const fuel = find(names.fuel) as Read;
+  const setFuel = find(names.setFuel) as Write;
+  const depth = find(names.depth) as Read | undefined;
+  const setDepth = find(names.setDepth) as Write | undefined;
+  const room = find(names.room) as Read | undefined;
+  const start = find(names.start) as (() => void) | undefined;
   const table = instance.exports[names.refill] as WebAssembly.Table;
   const plain = tableFunction(refill);
   const suspending = later && tableFunction(suspendingImport(later));
@@ -71,19 +78,19 @@ export function attach(
       if (suspending !== undefined) table.set(0, value ? suspending : plain);
     },
     get fuel() {
-      return unpark(fuel.value as number);
+      return unpark(fuel());
     },
     set fuel(value) {
-      fuel.value = Math.min(value, MAX_SLICE);
+      setFuel(Math.min(value, MAX_SLICE));
     },
     get depth() {
-      return depth ? (depth.value as number) : 0;
+      return depth?.() ?? 0;
     },
     set depth(value) {
-      if (depth) depth.value = value;
+      setDepth?.(value);
     },
     get roomBytes() {
-      return room ? (room.value as number) * 16 : Number.POSITIVE_INFINITY;
+      return room ? room() * 16 : Number.POSITIVE_INFINITY;
     },
     start() {
       start?.();
