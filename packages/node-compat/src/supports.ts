@@ -21,6 +21,7 @@ const MEMORY64 = Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 5, 3, 1, 4, 1);
 interface Engine {
   validate?(bytes: Uint8Array): boolean;
   readonly Suspending?: unknown;
+  readonly promising?: unknown;
 }
 
 /** What the engine can do, tried out rather than looked up. */
@@ -30,7 +31,10 @@ export function engineFeatures(): Missing {
   return {
     wasm: engine === undefined ? none : undefined,
     wasmMemory64: engine?.validate?.(MEMORY64) ? undefined : "this engine refuses 64-bit memories",
-    jspi: typeof engine?.Suspending === "function" ? undefined : "this engine has no WebAssembly.Suspending",
+    jspi:
+      typeof engine?.Suspending === "function" && typeof engine.promising === "function"
+        ? undefined
+        : "this engine has no WebAssembly.Suspending",
     sharedMemory:
       typeof SharedArrayBuffer === "function" ? undefined : "this engine has no SharedArrayBuffer",
     workers: undefined, // every one of these runtimes has threads; permissions may take them away
