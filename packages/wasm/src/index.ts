@@ -22,6 +22,7 @@ export {
   type CompiledModule,
 } from "./cache/compile-cache.ts";
 export { Governor, type GovernorOptions, type GuestThread, type RunLimits } from "./governor/governor.ts";
+export type { StoreCounts } from "./cache/module-store.ts";
 export {
   inspectWasm,
   type InspectOptions,
@@ -37,6 +38,7 @@ export type { GuestHost } from "./instance/guest-host.ts";
 export type { GuestMemory } from "./instance/guest-memory.ts";
 export type { HostImports } from "./instance/link.ts";
 export type { TrapKind } from "./instance/trap.ts";
+export type { TrapPosition } from "./instance/trap-position.ts";
 export { meter, type MeteredModule } from "./meter/meter.ts";
 export type { MeterLimits, MeterMeta, MeterOptions, MeterReport } from "./meter/options.ts";
 export type {

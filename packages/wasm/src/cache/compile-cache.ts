@@ -1,8 +1,16 @@
-import { asKeelsonError, isKeelsonError, KeelsonError, type Bytes, type MaybePromise } from "@keelson/core";
+import {
+  asKeelsonError,
+  isKeelsonError,
+  KeelsonError,
+  type Bytes,
+  type Files,
+  type MaybePromise,
+} from "@keelson/core";
 import { readOutline, type Outline } from "../binary/outline.ts";
 import { MalformedBinary, readSections } from "../binary/reader.ts";
 import { requireCoreModule } from "../binary/sniff.ts";
 import { sha256, toHex } from "./digest.ts";
+import { ModuleStore, type StoreCounts } from "./module-store.ts";
 
 /** A module that the engine has accepted. */
 export interface CompiledModule {
@@ -21,7 +29,8 @@ export interface ChangedBinary {
 
 /**
  * A change made to a module's bytes before they are compiled. Memory is capped and guests are metered by such steps.
- * `key` names the change with all its options: it is a part of the cache's key.
+ * `key` names the change with all its options: it is a part of the cache's key. Notes are kept on disk as JSON, in which Int32Arrays
+ * may stand.
  */
 export interface BinaryStep {
   readonly key: string;
@@ -29,38 +38,61 @@ export interface BinaryStep {
   apply(bytes: Bytes, origin: string): MaybePromise<Bytes | ChangedBinary>;
 }
 
-/** Compiled modules by the SHA-256 of their bytes and the steps applied to them. Safe to share between modules and kernels. */
+/**
+ * Compiled modules by the SHA-256 of their bytes and the steps applied to them. Safe to share between modules and kernels. With a
+ * `folder`, what the steps made is kept on disk too, where other programs find it.
+ */
 export interface CompileCache {
   /**
    * Compiles, or finds what was compiled before. Compilations of the same bytes at the same time are joined; failures are not kept.
    *
+   * @param files the platform's, for the folder; without them nothing is kept on disk
    * @throws KeelsonError `INVALID_WASM`, `UNSUPPORTED_WASM`, or what a step throws
    */
-  compile(bytes: Bytes, origin: string, steps?: readonly BinaryStep[]): Promise<CompiledModule>;
-  /** Modules held. */
+  compile(
+    bytes: Bytes,
+    origin: string,
+    steps?: readonly BinaryStep[],
+    files?: Files,
+  ): Promise<CompiledModule>;
+  /** Modules held in memory. */
   readonly size: number;
+  /** What happened on disk so far; undefined without a folder. */
+  readonly disk: StoreCounts | undefined;
 }
 
 /** Options of {@link createCompileCache}. */
 export interface CompileCacheOptions {
-  /** Modules kept; the one unused for longest goes first. Default 64. */
+  /** Modules kept in memory; the one unused for longest goes first. Default 64. */
   readonly maxModules?: number;
+  /**
+   * Where rewritten modules are kept for the next start, and for other processes: a path or a `file:` URL; made when it is first
+   * needed. Each file is checked when it is read, against damage and not against malice: who may write here decides what code runs,
+   * so let nobody but the host do so. A folder that cannot be used costs nothing but the time to rewrite.
+   */
+  readonly folder?: string | URL;
+  /** Bytes that the folder may hold; what was written first goes first. Default 256 MiB. */
+  readonly maxBytes?: number;
 }
 
 /** An empty {@link CompileCache}. */
 export function createCompileCache(options: CompileCacheOptions = {}): CompileCache {
-  const { maxModules = 64 } = options;
+  const { maxModules = 64, folder, maxBytes = 256 * 2 ** 20 } = options;
+  const store = folder === undefined ? undefined : new ModuleStore(folder, maxBytes);
   // A Map keeps the order of insertion: what is used again is put in again, so the first one is the oldest.
   const kept = new Map<string, Promise<CompiledModule>>();
   return {
     get size() {
       return kept.size;
     },
-    async compile(bytes, origin, steps = []) {
+    get disk() {
+      return store?.counts;
+    },
+    async compile(bytes, origin, steps = [], files) {
       requireCoreModule(bytes, origin);
       const key = [toHex(await sha256(bytes)), ...steps.map((step) => step.key)].join(" ");
       const found = kept.get(key);
-      const compiled = found ?? compile(bytes, origin, steps);
+      const compiled = found ?? compile(bytes, origin, steps, key, files && store, files);
       if (found !== undefined) kept.delete(key);
       kept.set(key, compiled);
       if (kept.size > maxModules) kept.delete(kept.keys().next().value as string);
@@ -74,19 +106,46 @@ export function createCompileCache(options: CompileCacheOptions = {}): CompileCa
   };
 }
 
-async function compile(bytes: Bytes, origin: string, steps: readonly BinaryStep[]): Promise<CompiledModule> {
+async function compile(
+  bytes: Bytes,
+  origin: string,
+  steps: readonly BinaryStep[],
+  key: string,
+  store: ModuleStore | undefined,
+  files: Files | undefined,
+): Promise<CompiledModule> {
   try {
-    let changed = bytes;
-    const notes = new Map<string, unknown>();
-    for (const step of steps) {
-      const made = await step.apply(changed, origin);
-      changed = made instanceof Uint8Array ? made : made.bytes;
-      if (!(made instanceof Uint8Array)) notes.set(step.key, made.note);
+    if (store === undefined || files === undefined || steps.length === 0) {
+      const { bytes: changed, notes } = await applySteps(bytes, origin, steps);
+      return { module: await WebAssembly.compile(changed), outline: readOutline(bytes), notes };
     }
-    return { module: await WebAssembly.compile(changed), outline: readOutline(bytes), notes };
+    const found = await store.get(key, files);
+    if (found !== undefined) {
+      const module = await WebAssembly.compile(found.bytes).catch(() => undefined);
+      if (module !== undefined) return { module, outline: readOutline(bytes), notes: found.notes };
+    }
+    const made = await applySteps(bytes, origin, steps);
+    const module = await WebAssembly.compile(made.bytes);
+    await store.put(key, made, files);
+    return { module, outline: readOutline(bytes), notes: made.notes };
   } catch (error) {
     throw isKeelsonError(error) ? error : invalid(error, bytes, origin);
   }
+}
+
+async function applySteps(
+  bytes: Bytes,
+  origin: string,
+  steps: readonly BinaryStep[],
+): Promise<{ readonly bytes: Bytes; readonly notes: Map<string, unknown> }> {
+  let changed = bytes;
+  const notes = new Map<string, unknown>();
+  for (const step of steps) {
+    const made = await step.apply(changed, origin);
+    changed = made instanceof Uint8Array ? made : made.bytes;
+    if (!(made instanceof Uint8Array)) notes.set(step.key, made.note);
+  }
+  return { bytes: changed, notes };
 }
 
 /** What the engine said, with the place where the file itself breaks off, if it does. */
@@ -110,4 +169,9 @@ function invalid(error: unknown, bytes: Bytes, origin: string): KeelsonError {
     hint: "the file is damaged, or uses a proposal that this runtime lacks",
     details: { bytes: bytes.length },
   });
+}
+
+/** A cache, or the options of one: who is given options makes the cache. */
+export function compileCacheOf(given: CompileCache | CompileCacheOptions | undefined): CompileCache {
+  return given !== undefined && "compile" in given ? given : createCompileCache(given);
 }

@@ -5,7 +5,7 @@ import { isKeelsonError, KeelsonError } from "@keelson/core/plain";
 import { RefillKind, STOP } from "../meter/layout.ts";
 import type { MeterMeta } from "../meter/options.ts";
 import { attach, type Attached, unpark } from "../meter/runtime.ts";
-import { type Stop, stopError } from "./stop.ts";
+import { type Refusals, type Stop, stopError } from "./stop.ts";
 
 /** Options of {@link Governor}. */
 export interface GovernorOptions {
@@ -275,7 +275,7 @@ export class Governor {
     if (this.#stop === undefined) return thrown;
     // on its way out through a host function an inner run's error may come by: it says the same
     if (isKeelsonError(thrown, this.#stop.code)) return thrown;
-    return stopError(this.#stop, this.usage, this.#refused);
+    return stopError(this.#stop, this.usage, this.#refused, thrown);
   }
 
   /** Why the guest was stopped, if it was. */
@@ -305,7 +305,7 @@ export class Governor {
   }
 
   /** How often growth was refused in this run, for messages. */
-  get refused(): { readonly memory: number; readonly table: number } {
+  get refused(): Refusals {
     return this.#refused;
   }
 

@@ -25,12 +25,22 @@ const words: Readonly<Record<Stop["limit"], readonly [what: string, hint: string
   memoryBytes: ["allocated more than its cap", "raise limits.memory"],
 };
 
+/** How often a guest asked for more and was refused, in one run. */
+export interface Refusals {
+  readonly memory: number;
+  readonly table: number;
+}
+
+/** Refusals as an error's details name them; empty when there were none. */
+export function refusalDetails({ memory, table }: Refusals): Record<string, number> {
+  return {
+    ...(memory > 0 ? { refusedMemoryGrowths: memory } : {}),
+    ...(table > 0 ? { refusedTableGrowths: table } : {}),
+  };
+}
+
 /** The error for a stopped guest; `details` carry the usage, so that a stop can be accounted for. */
-export function stopError(
-  stop: Stop,
-  usage: Usage,
-  refused: { memory: number; table: number },
-): KeelsonError {
+export function stopError(stop: Stop, usage: Usage, refused: Refusals, cause?: unknown): KeelsonError {
   const [what, hint] = words[stop.limit];
   const value = stop.value === undefined ? "" : ` of ${stop.value}`;
   return new KeelsonError(stop.code, `the guest ${what}${value}`, {
@@ -39,8 +49,8 @@ export function stopError(
       limit: stop.limit,
       ...(stop.value === undefined ? {} : { value: stop.value }),
       usage,
-      ...(refused.memory > 0 ? { refusedMemoryGrowths: refused.memory } : {}),
-      ...(refused.table > 0 ? { refusedTableGrowths: refused.table } : {}),
+      ...refusalDetails(refused),
     },
+    ...(cause === undefined ? {} : { cause }),
   });
 }

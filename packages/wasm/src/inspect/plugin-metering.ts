@@ -1,5 +1,4 @@
-import { MAX_TABLE_ELEMENTS } from "../module/core-module.ts";
-import { DEFAULT_MEMORY_BYTES, DEFAULT_STACK_BYTES } from "../module/settings.ts";
+import { DEFAULT_MEMORY_BYTES, DEFAULT_STACK_BYTES, DEFAULT_TABLE_ELEMENTS } from "../module/settings.ts";
 import type { MeterOptions } from "../meter/options.ts";
 
 /** How a plugin is metered of which nothing else is said: exact, 64 MiB of memory, 512 KiB of stack, a million elements in tables. */
@@ -7,5 +6,5 @@ export const pluginMetering: MeterOptions = {
   mode: "exact",
   memoryBytes: DEFAULT_MEMORY_BYTES,
   stackBytes: DEFAULT_STACK_BYTES,
-  tableElements: MAX_TABLE_ELEMENTS,
+  tableElements: DEFAULT_TABLE_ELEMENTS,
 };

@@ -7,10 +7,11 @@ import type { GuestHost } from "./guest-host.ts";
 import { GuestMemory } from "./guest-memory.ts";
 import { instantiate, resolveImports, type HostImports } from "./link.ts";
 import type { Governor, RunLimits } from "../governor/index.ts";
-import type { MeterMeta } from "../meter/index.ts";
+import type { MeterMeta, OffsetMap } from "../meter/index.ts";
 import { createSuspension, suspendableImports, whySuspendable } from "../suspension/link.ts";
 import { SuspendableInstance } from "../suspension/suspendable-instance.ts";
-import { trapError, type TrapKind, type TrapPlace } from "./trap.ts";
+import { trapError, placeDetails, type TrapKind, type TrapPlace } from "./trap.ts";
+import { trapPosition, type Positions } from "./trap-position.ts";
 
 /** All that instances of one generation have in common. */
 export interface Blueprint {
@@ -31,6 +32,8 @@ export interface Blueprint {
 /** What a metered module's governor needs, and what one call may take. */
 export interface Metered {
   readonly meta: MeterMeta;
+  /** Set when the module keeps its positions. */
+  readonly offsets?: OffsetMap | undefined;
   /** Units; undefined for no limit. */
   readonly fuel: number | undefined;
   /** ms; undefined for no limit but the call's own. */
@@ -96,6 +99,7 @@ export function createGuestInstance(
     watchesSignal,
     clock,
     footprint,
+    { functions: metered?.meta.functions ?? Infinity, offsets: metered?.offsets },
   );
   instance.open(context.clock.now(), () => {
     const initialize = exports["_initialize"];
@@ -136,6 +140,7 @@ export class GuestInstance implements Instance {
   readonly #watchesSignal: boolean;
   readonly #clock: Clock;
   #footprint: Footprint | undefined;
+  readonly #positions: Positions;
 
   constructor(
     host: GuestHost,
@@ -147,7 +152,9 @@ export class GuestInstance implements Instance {
     watchesSignal: boolean,
     clock: Clock,
     footprint: Footprint,
+    positions: Positions,
   ) {
+    this.#positions = positions;
     this.#clock = clock;
     this.#footprint = footprint;
     this.#governor = governor;
@@ -334,6 +341,8 @@ export class GuestInstance implements Instance {
       method,
       memoryBytes: this.memoryBytes,
       usage: governor && withPeak(governor.usage, this.#footprint),
+      at: trapPosition(isKeelsonError(error) ? error.cause : error, this.#positions),
+      refused: governor?.refused,
     };
     const stopped = governor?.stopped;
     if (stopped !== undefined && isKeelsonError(error, stopped.code)) return stoppedIn(place, error);
@@ -373,7 +382,7 @@ function stoppedIn(place: TrapPlace, error: KeelsonError): KeelsonError {
     `${place.module}: ${place.method} was stopped: ${error.message.split("\n", 1)[0]}`,
     {
       ...(error.hint === undefined ? {} : { hint: error.hint }),
-      details: { ...error.details, ...place, ...kind },
+      details: { ...error.details, ...placeDetails(place), ...kind },
       cause: error.cause,
     },
   );

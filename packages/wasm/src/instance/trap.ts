@@ -1,5 +1,7 @@
 import type { Usage } from "@keelson/core";
 import { describeThrown, isKeelsonError, KeelsonError } from "@keelson/core/plain";
+import { refusalDetails, type Refusals } from "../governor/stop.ts";
+import type { TrapPosition } from "./trap-position.ts";
 
 /**
  * Why a guest trapped, the same on all engines: `unreachable` an unreachable instruction; `out-of-bounds` memory, data or
@@ -56,6 +58,10 @@ export interface TrapPlace {
   readonly memoryBytes: number;
   /** What the call used until then, where it is counted. */
   readonly usage?: Usage | undefined;
+  /** Where in the module the guest was, as far as the engine tells. */
+  readonly at?: TrapPosition | undefined;
+  /** Growth that the call asked for in vain, where it is seen. */
+  readonly refused?: Refusals | undefined;
 }
 
 /** The error for something that was thrown out of a running guest, by the engine, the guest or a host function. */
@@ -98,13 +104,32 @@ export function isStackOverflow(thrown: unknown): boolean {
 
 function trap(kind: TrapKind, where: string, cause: unknown, place: TrapPlace): KeelsonError {
   return new KeelsonError(kind === "stack" ? "STACK_EXHAUSTED" : "WASM_TRAP", `${where}: ${PLAIN[kind]}`, {
-    hint: "the instance is discarded; the next call gets another",
+    hint: hintFor(place.refused),
     details: details(kind, place),
     cause,
   });
 }
 
+/** Few guests expect to be refused: what follows is often a trap of their own. */
+function hintFor(refused: Refusals = { memory: 0, table: 0 }): string {
+  const asked = refused.memory > 0 ? "memory" : "tables";
+  if (refused.memory + refused.table === 0) return "the instance is discarded; the next call gets another";
+  return `it was refused larger ${asked} before: raise limits.${asked === "memory" ? "memory" : "tableElements"}, or give it less to do`;
+}
+
+/** A place as an error's details name it. */
+export function placeDetails(place: TrapPlace): Record<string, unknown> {
+  const { module, method, memoryBytes, usage, at, refused } = place;
+  return {
+    module,
+    method,
+    memoryBytes,
+    ...(usage === undefined ? {} : { usage }),
+    ...(at === undefined ? {} : { at }),
+    ...(refused === undefined ? {} : refusalDetails(refused)),
+  };
+}
+
 function details(kind: TrapKind, place: TrapPlace): Record<string, unknown> {
-  const { module, method, memoryBytes, usage } = place;
-  return { kind, module, method, memoryBytes, ...(usage === undefined ? {} : { usage }) };
+  return { kind, ...placeDetails(place) };
 }

@@ -133,7 +133,7 @@ export class Emitter {
       locals += count;
       localBytes += count * Math.max(8, readValueType(reader).bytes);
     }
-    if (locals > this.#maxLocals) throw tooLarge("locals in a function", locals, this.#maxLocals);
+    if (locals > this.#maxLocals) throw tooLarge("maxLocals", locals, this.#maxLocals);
 
     scan.run(reader.at, to, typeIndex);
     // parameters stand in the caller's frame and in this one, results go through the stack

@@ -1,5 +1,6 @@
 import { KeelsonError } from "@keelson/core/plain";
 
+import { CompileBudget } from "./budget.ts";
 import { GRANULE } from "./constants.ts";
 import { Emitter } from "./emit.ts";
 import * as helpers from "./helpers.ts";
@@ -45,24 +46,27 @@ const MAX_GRANULES = 2 ** 31 - 1;
  */
 export function meter(input: Uint8Array, options: MeterOptions): MeteredModule {
   const limits: MeterLimits = { ...defaultMeterLimits, ...options.limits };
-  if (input.length > limits.maxBytes) throw tooLarge("bytes", input.length, limits.maxBytes);
+  if (input.length > limits.maxBytes) throw tooLarge("maxBytes", input.length, limits.maxBytes);
   // bytes that another thread can change could differ between validation and rewriting; and a plain array is read fastest
   const bytes =
     input.buffer instanceof ArrayBuffer
       ? new Uint8Array(input.buffer, input.byteOffset, input.byteLength)
       : new Uint8Array(input);
+  const budget = new CompileBudget(limits.maxCompileMs, options.now);
   validate(bytes);
+  budget.validated();
   const module = readModule(bytes);
   if (module.functions.length > limits.maxFunctions) {
-    throw tooLarge("functions", module.functions.length, limits.maxFunctions);
+    throw tooLarge("maxFunctions", module.functions.length, limits.maxFunctions);
   }
   const bodies = readBodies(module, limits);
   const caps = planCaps(module, options);
   const leafCosts = findLeaves(module, bodies);
 
-  let code = writeBodies(module, bodies, options, limits, caps, leafCosts, false);
+  let code = writeBodies(module, bodies, options, limits, budget, caps, leafCosts, false);
   // a tail call into the unknown makes the calls of its function's callers uncertain too: they are written once more
-  if (code.hasUnknownTailCall) code = writeBodies(module, bodies, options, limits, caps, leafCosts, true);
+  if (code.hasUnknownTailCall)
+    code = writeBodies(module, bodies, options, limits, budget, caps, leafCosts, true);
 
   const { layout, names, out, hints } = code;
   const section = module.sections.find(({ id }) => id === SectionId.code);
@@ -84,11 +88,13 @@ export function meter(input: Uint8Array, options: MeterOptions): MeteredModule {
     writer,
   );
   if (writer.at > limits.maxMeteredBytes)
-    throw tooLarge("bytes when metered", writer.at, limits.maxMeteredBytes);
+    throw tooLarge("maxMeteredBytes", writer.at, limits.maxMeteredBytes);
+  budget.check(writer.at / bytes.length);
 
   const meta: MeterMeta = {
     version: METER_VERSION,
     mode: options.mode,
+    functions: module.functions.length,
     exports: names.exports,
     stackBytes: options.stackBytes ?? 0,
     ...(options.memoryBytes === undefined ? {} : { memoryBytes: options.memoryBytes }),
@@ -135,8 +141,7 @@ function readBodies(module: ModuleInfo, limits: MeterLimits): Body[] {
     const reader = new Reader(module.bytes, section.from, section.to);
     for (let count = reader.u32(); count > 0; count--) {
       const size = reader.u32();
-      if (size > limits.maxFunctionBytes)
-        throw tooLarge("bytes in a function", size, limits.maxFunctionBytes);
+      if (size > limits.maxFunctionBytes) throw tooLarge("maxFunctionBytes", size, limits.maxFunctionBytes);
       const from = reader.at;
       reader.skip(size);
       bodies.push({ from, to: reader.at });
@@ -174,6 +179,7 @@ function writeBodies(
   bodies: readonly Body[],
   options: MeterOptions,
   limits: MeterLimits,
+  budget: CompileBudget,
   caps: Caps,
   leafCosts: Int32Array,
   foreignTailCalls: boolean,
@@ -215,7 +221,8 @@ function writeBodies(
     out.bytes.copyWithin(out.at, start + 5, end);
     map?.shift(out.at - start - 5);
     out.at += size;
-    if (out.at > limits.maxMeteredBytes) throw tooLarge("bytes when metered", out.at, limits.maxMeteredBytes);
+    if (out.at > limits.maxMeteredBytes) throw tooLarge("maxMeteredBytes", out.at, limits.maxMeteredBytes);
+    budget.rewrote(out.at - start);
     if (offsets.length > 0) hints.push([number, offsets]);
     loops += scan.loops;
     hasUnknownTailCall ||= scan.hasUnknownTailCall;
@@ -249,7 +256,7 @@ function planCaps(module: ModuleInfo, options: MeterOptions): Caps {
     room = cap - pages * PAGE_GRANULES - constants;
     if (room < 0) {
       const declared = (pages * PAGE_GRANULES + constants) * GRANULE;
-      throw overCap("bytes of memory", declared, options.memoryBytes);
+      throw overCap("bytes of memory", "Bytes", declared, options.memoryBytes);
     }
     const spare = Math.floor(room / PAGE_GRANULES);
     memoryMax = module.memories.map(({ limits }) => limits.min + spare);
@@ -257,7 +264,7 @@ function planCaps(module: ModuleInfo, options: MeterOptions): Caps {
   if (options.tableElements !== undefined) {
     const elements = declaredMinimum(module.tables);
     tableRoom = Math.min(options.tableElements, MAX_GRANULES) - elements;
-    if (tableRoom < 0) throw overCap("elements in tables", elements, options.tableElements);
+    if (tableRoom < 0) throw overCap("elements in tables", "Elements", elements, options.tableElements);
     const spare = tableRoom;
     tableMax = module.tables.map(({ limits }) => limits.min + spare);
   }
@@ -281,10 +288,10 @@ function countLowered(items: readonly Growable[], max: readonly (number | undefi
   }).length;
 }
 
-function overCap(what: string, declared: number, cap: number): KeelsonError {
+function overCap(what: string, unit: "Bytes" | "Elements", declared: number, cap: number): KeelsonError {
   return new KeelsonError("OUT_OF_MEMORY", `the module declares ${declared} ${what}, its cap is ${cap}`, {
     hint: `raise the cap to at least ${declared}, or build the module with less`,
-    details: { what, declared, cap },
+    details: { [`min${unit}`]: declared, [`limit${unit}`]: cap },
   });
 }
 

@@ -12,6 +12,11 @@ export interface MeterLimits {
   readonly maxLocals: number;
   /** Blocks inside one another in a function; default 50,000. */
   readonly maxNesting: number;
+  /**
+   * Milliseconds that validating and rewriting take and compiling will take, judged by how long the engine needs to
+   * validate the module; default 10,000. Held only where {@link MeterOptions.now} is given.
+   */
+  readonly maxCompileMs: number;
 }
 
 /** The limits that hold where none are given. */
@@ -22,6 +27,7 @@ export const defaultMeterLimits: MeterLimits = {
   maxFunctionBytes: 4 * 2 ** 20,
   maxLocals: 50_000,
   maxNesting: 50_000,
+  maxCompileMs: 10_000,
 };
 
 /** How a module is metered. All of it is part of a compile cache's key. */
@@ -50,6 +56,8 @@ export interface MeterOptions {
   /** Tell the engine that tests rarely fail. Default true. */
   readonly branchHints?: boolean;
   readonly limits?: Partial<MeterLimits>;
+  /** A monotonic clock, ms, for `maxCompileMs`. */
+  readonly now?: () => number;
 }
 
 /** What the runtime half has to know about a metered module; plain data, to be kept beside it in a cache. */
@@ -57,6 +65,8 @@ export interface MeterMeta {
   /** Of the meter that made it: what another version made is not to be used. */
   readonly version: number;
   readonly mode: "deadline" | "exact";
+  /** Functions of the original, imported ones counted: what has a higher number is the meter's own. */
+  readonly functions: number;
   /** The private exports' names. */
   readonly exports: {
     /** Functions: fuel left in the slice. */

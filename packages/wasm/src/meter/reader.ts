@@ -1,5 +1,7 @@
 import { KeelsonError } from "@keelson/core/plain";
 
+import type { MeterLimits } from "./options.ts";
+
 /**
  * A cursor over the bytes of a module that an engine has validated. Past the end it throws `INVALID_WASM`, so that
  * an engine that accepts more than this decoder knows can make it fail, but never run on.
@@ -95,10 +97,21 @@ export function unsupported(what: string, at: number): KeelsonError {
   });
 }
 
+const words: Readonly<Record<keyof MeterLimits, string>> = {
+  maxBytes: "bytes",
+  maxMeteredBytes: "bytes when metered",
+  maxFunctions: "functions",
+  maxFunctionBytes: "bytes in a function",
+  maxLocals: "locals in a function",
+  maxNesting: "nested blocks in a function",
+  maxCompileMs: "ms of validating, metering and compiling",
+};
+
 /** What is thrown when the module passes one of the limits on its size. */
-export function tooLarge(what: string, found: number, limit: number): KeelsonError {
+export function tooLarge(option: keyof MeterLimits, found: number, limit: number): KeelsonError {
+  const what = words[option];
   return new KeelsonError("WASM_TOO_LARGE", `the module has ${found} ${what}, the limit is ${limit}`, {
-    hint: "make the module smaller, or raise the limit in the meter's options",
-    details: { what, found, limit },
+    hint: `make the module smaller, or raise the limit ${option}`,
+    details: { option, what, found, limit },
   });
 }

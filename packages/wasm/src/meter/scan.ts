@@ -260,7 +260,7 @@ export class Scan {
           this.#blockType();
           if (role === Role.if) height--;
           const base = height - this.#typeParams;
-          if (++depth > maxNesting) throw tooLarge("nested blocks in a function", depth, maxNesting);
+          if (++depth > maxNesting) throw tooLarge("maxNesting", depth, maxNesting);
           const kind =
             role === Role.block
               ? Frame.block
@@ -279,7 +279,7 @@ export class Scan {
         }
         case Role.loop: {
           this.#blockType();
-          if (++depth > maxNesting) throw tooLarge("nested blocks in a function", depth, maxNesting);
+          if (++depth > maxNesting) throw tooLarge("maxNesting", depth, maxNesting);
           this.segmentCost[current]! += total - segmentStart;
           segmentStart = total;
           const outer = current;

@@ -1,15 +1,15 @@
 import type { Instance, MaybePromise, ModuleContext, Platform, WasmModule } from "@keelson/core";
 import { chooseProfile } from "../abi/profiles.ts";
 import { shapeOf } from "../abi/profile.ts";
-import { capMemory } from "../binary/cap-memory.ts";
 import type { BinaryStep, CompileCache, CompiledModule } from "../cache/compile-cache.ts";
 import { Governor, type GuestThread } from "../governor/index.ts";
-import { meter, METER_VERSION, type MeterMeta } from "../meter/index.ts";
+import type { MeterMeta } from "../meter/index.ts";
 import { verifyIntegrity } from "../cache/digest.ts";
 import { createGuestInstance, type Blueprint } from "../instance/guest-instance.ts";
 import { liveInstances } from "../instance/live-instances.ts";
 import { IsolatedModule, type IsolatedCode } from "../isolation/isolated-module.ts";
 import { FreshInstance } from "../state/fresh-instance.ts";
+import { meterNote, stepsFor, type MeterNote } from "./preparation.ts";
 import { readSource } from "./read-source.ts";
 import type { BinarySource, WasmSettings } from "./settings.ts";
 
@@ -42,15 +42,16 @@ export class CoreModule implements WasmModule {
       );
     }
     const { fuel, cpuMs, scheduling } = this.#settings;
-    const { module, outline, capped, meta, notes } = await this.#compile(context);
-    const shape = shapeOf(module, outline, privateNames(meta));
+    const { module, outline, capped, note, notes } = await this.#compile(context);
+    const shape = shapeOf(module, outline, privateNames(note?.meta));
     const profile = chooseProfile(shape, context.id, abi);
-    const metered = meta === undefined ? undefined : { meta, fuel, cpuMs };
+    const metered = note && { meta: note.meta, offsets: note.offsets, fuel, cpuMs };
     const sliced = scheduling === "sliced";
     this.#blueprint = { module, shape, profile, imports, maxMemoryBytes, capped, sliced, metered };
     if (isolation.level !== "inline") {
       const fresh = this.#settings.state === "fresh";
-      const plan = { id: context.id, abi: profile.name, maxMemoryBytes, metered, fresh };
+      const far = note && { meta: note.meta, fuel, cpuMs };
+      const plan = { id: context.id, abi: profile.name, maxMemoryBytes, metered: far, fresh };
       const bytes = notes.get(KEEP.key) as IsolatedCode["bytes"];
       this.#isolated = new IsolatedModule(isolation, { plan, module, outline, bytes }, context);
     }
@@ -105,46 +106,21 @@ export class CoreModule implements WasmModule {
   /** From source to compiled module: read, verify, cap, meter, compile. */
   async #compile(
     context: ModuleContext,
-  ): Promise<CompiledModule & { readonly capped: boolean; readonly meta: MeterMeta | undefined }> {
+  ): Promise<CompiledModule & { readonly capped: boolean; readonly note: MeterNote | undefined }> {
     const { source, compiled, within, integrity } = this.#settings;
     if (compiled !== undefined)
-      return { module: compiled, outline: undefined, notes: new Map(), capped: false, meta: undefined };
+      return { module: compiled, outline: undefined, notes: new Map(), capped: false, note: undefined };
     const { bytes, origin } = await readSource(source as BinarySource, context.platform, within);
     if (integrity !== undefined) await verifyIntegrity(bytes, integrity, origin);
-    const steps = stepsFor(this.#settings);
+    const steps = stepsFor(this.#settings, context.clock);
     const kept = this.#settings.isolation.level === "process" ? [KEEP] : [];
-    const made = await this.#cache.compile(bytes, origin, [...steps, ...kept]);
-    const meta = made.notes.get(steps.at(-1)?.key ?? "") as MeterMeta | undefined;
-    return { ...made, capped: true, meta };
+    const made = await this.#cache.compile(bytes, origin, [...steps, ...kept], context.platform.files);
+    return { ...made, capped: true, note: meterNote(made) };
   }
 }
 
 /** Keeps the bytes that are compiled: a child process compiles them itself. */
 const KEEP: BinaryStep = { key: "bytes", apply: (bytes) => ({ bytes, note: bytes }) };
-
-function stepsFor({ maxMemoryBytes, metering, stackBytes }: WasmSettings): readonly BinaryStep[] {
-  const cap: BinaryStep = {
-    key: `memory=${maxMemoryBytes}`,
-    apply: (original, origin) => capMemory(original, maxMemoryBytes, origin),
-  };
-  if (metering === "off") return [cap];
-  const measure: BinaryStep = {
-    key: `meter=${METER_VERSION},${metering},${stackBytes},${maxMemoryBytes}`,
-    apply(original) {
-      const { bytes, meta } = meter(original, {
-        mode: metering,
-        stackBytes,
-        memoryBytes: maxMemoryBytes,
-        tableElements: MAX_TABLE_ELEMENTS,
-      });
-      return { bytes, note: meta };
-    },
-  };
-  return [cap, measure];
-}
-
-/** Elements that the tables of one guest may hold together; each takes some 8 to 16 bytes of the host. */
-export const MAX_TABLE_ELEMENTS = 1_000_000;
 
 /** The exports that metering added: they are the host's, and no method of the guest. */
 function privateNames(meta: MeterMeta | undefined): ReadonlySet<string> {

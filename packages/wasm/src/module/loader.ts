@@ -1,8 +1,12 @@
 import { KeelsonError, type ModuleLoader } from "@keelson/core";
+import { compileCacheOf } from "../cache/compile-cache.ts";
 import type { WasmModuleOptions } from "./settings.ts";
 import { wasmModule } from "./wasm-module.ts";
 
-/** Options of {@link createWasmLoader}: what all modules that it loads get. Default of `cache`: each module has its own. */
+/**
+ * Options of {@link createWasmLoader}: what all modules that it loads get. They share one `cache`, when that or its options are given:
+ * `createWasmLoader({ cache: { folder: "./cache" } })`; else each has its own.
+ */
 export type WasmLoaderOptions = Pick<
   WasmModuleOptions,
   "pool" | "imports" | "cache" | "deadlines" | "isolation"
@@ -13,6 +17,7 @@ export type WasmLoaderOptions = Pick<
  * and 50 ms of running time a call.
  */
 export function createWasmLoader(options: WasmLoaderOptions = {}): ModuleLoader {
+  const shared = options.cache === undefined ? options : { ...options, cache: compileCacheOf(options.cache) };
   return {
     kind: "wasm",
     extensions: [".wasm"],
@@ -27,7 +32,7 @@ export function createWasmLoader(options: WasmLoaderOptions = {}): ModuleLoader 
           },
         );
       }
-      return wasmModule({ ...options, manifest, base });
+      return wasmModule({ ...shared, manifest, base });
     },
   };
 }

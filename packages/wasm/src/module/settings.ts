@@ -9,9 +9,10 @@ import {
 } from "@keelson/core";
 import type { AbiProfile } from "../abi/profile.ts";
 import { DEFAULT_MAX_INSTANCES } from "../instance/live-instances.ts";
-import type { CompileCache } from "../cache/compile-cache.ts";
+import type { CompileCache, CompileCacheOptions } from "../cache/compile-cache.ts";
 import type { HostImports } from "../instance/link.ts";
 import { settleIsolation, type Isolation, type IsolationSettings } from "../isolation/isolation.ts";
+import { defaultMeterLimits, type MeterLimits } from "../meter/options.ts";
 
 /** Memory that a guest may have when nothing else is said: 64 MiB. */
 export const DEFAULT_MEMORY_BYTES = 67_108_864;
@@ -36,6 +37,10 @@ export interface WasmLimits {
   readonly stack?: number;
   /** Memory that the process of one instance may hold at isolation "process", bytes. Default: 192 MiB and three times `memory`. */
   readonly process?: number;
+  /** Elements that the tables of one instance may hold together; each takes some 8 to 16 bytes of the host. Default 1,000,000. */
+  readonly tableElements?: number;
+  /** What the code itself may have: bytes, functions, nesting, …; past one of them the start fails with `WASM_TOO_LARGE`. */
+  readonly code?: Partial<MeterLimits>;
 }
 
 /**
@@ -95,8 +100,17 @@ export interface WasmModuleOptions {
   readonly deadlines?: Deadlines;
   /** When the module is refused because its guest was stopped too often; false for never. Default: the kernel's. */
   readonly quarantine?: QuarantineOptions | false;
-  /** Default: a cache of the definition's own, so that a reload of the same bytes compiles nothing. */
-  readonly cache?: CompileCache;
+  /**
+   * Keep where the original's instructions went, so that the details of a trap name the position in the module as it came
+   * (`at.offset`, on V8; JavaScriptCore tells the function alone, and so do threads and processes of isolation). Takes some bytes for each few instructions. Default false.
+   */
+  readonly offsets?: boolean;
+  /**
+   * A cache to be shared with other modules, or the options of one for this module alone, such as `{ folder: "./cache" }`, where
+   * metered modules outlive the program. Default: a cache of the definition's own in memory, so that a reload of the same bytes
+   * compiles nothing.
+   */
+  readonly cache?: CompileCache | CompileCacheOptions;
 }
 
 /** What a generation is made from; options, manifest and defaults in one. */
@@ -119,6 +133,9 @@ export interface WasmSettings {
   readonly cpuMs: number | undefined;
   readonly stackBytes: number;
   readonly isolation: IsolationSettings;
+  readonly maxTableElements: number;
+  readonly codeLimits: Partial<MeterLimits>;
+  readonly offsets: boolean;
   /** Limits that are asked for and that nothing here enforces. */
   readonly unenforced: readonly string[];
 }
@@ -127,6 +144,9 @@ export interface WasmSettings {
 const DEFAULT_CPU_MS = 50;
 /** Stack that nested calls may take when nothing else is said, bytes. */
 export const DEFAULT_STACK_BYTES: number = 512 * 1024;
+
+/** Elements that the tables of one guest may hold together when nothing else is said. */
+export const DEFAULT_TABLE_ELEMENTS = 1_000_000;
 
 /** Checks options and fills in defaults; throws `INVALID_OPTIONS`. */
 export function settle(options: WasmModuleOptions): WasmSettings {
@@ -146,6 +166,9 @@ export function settle(options: WasmModuleOptions): WasmSettings {
     throw new KeelsonError("INVALID_OPTIONS", `${id}: limits.cpuMs must be more than 0, not ${asked}`);
   }
   requireNumber(stackBytes, 1024, "limits.stack", id);
+  const maxTableElements = limits.tableElements ?? DEFAULT_TABLE_ELEMENTS;
+  requireNumber(maxTableElements, 0, "limits.tableElements", id);
+  const codeLimits = codeLimitsOf(limits.code, id);
   const unenforced: string[] = [];
   if (fuel !== undefined && metering !== "exact") unenforced.push("fuel");
   if (asked !== undefined && metering === "off") unenforced.push("cpuMs");
@@ -166,6 +189,9 @@ export function settle(options: WasmModuleOptions): WasmSettings {
     cpuMs: asked ?? (manifest === undefined ? undefined : DEFAULT_CPU_MS),
     stackBytes,
     isolation: settleIsolation(options, id, metering, maxMemoryBytes),
+    maxTableElements,
+    codeLimits,
+    offsets: options.offsets === true,
     unenforced,
   };
 }
@@ -187,6 +213,18 @@ function stateOf({ state = "keep" }: WasmModuleOptions, id: string): GuestState 
   throw new KeelsonError("INVALID_OPTIONS", `${id}: state is ${JSON.stringify(state)}`, {
     hint: 'use "keep" or "fresh"',
   });
+}
+
+function codeLimitsOf(code: Partial<MeterLimits> = {}, id: string): Partial<MeterLimits> {
+  for (const [name, value] of Object.entries(code)) {
+    if (!(name in defaultMeterLimits)) {
+      throw new KeelsonError("INVALID_OPTIONS", `${id}: limits.code.${name} is not known`, {
+        hint: `the limits are ${Object.keys(defaultMeterLimits).join(", ")}`,
+      });
+    }
+    requireNumber(value, 1, `limits.code.${name}`, id);
+  }
+  return code;
 }
 
 function meteringOf({ metering }: WasmModuleOptions, source: WasmSource, id: string): Metering {

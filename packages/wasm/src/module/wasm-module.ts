@@ -5,7 +5,7 @@ import {
   type ModuleDefinition,
   type ModuleMetadata,
 } from "@keelson/core";
-import { createCompileCache } from "../cache/compile-cache.ts";
+import { compileCacheOf } from "../cache/compile-cache.ts";
 import { CoreModule } from "./core-module.ts";
 import { readFile } from "./read-source.ts";
 import { settle, type WasmModuleOptions } from "./settings.ts";
@@ -28,7 +28,7 @@ import { settle, type WasmModuleOptions } from "./settings.ts";
 export function wasmModule(options: WasmModuleOptions): ModuleDefinition {
   const settings = settle(options);
   const { manifest, deadlines, quarantine } = options;
-  const cache = options.cache ?? createCompileCache();
+  const cache = compileCacheOf(options.cache);
   const name = options.name ?? manifest?.name ?? settings.id;
   const description = options.description ?? manifest?.description;
   const metadata: ModuleMetadata = {

@@ -47,17 +47,20 @@ describe("the cap on memory", () => {
     await failure("OUT_OF_MEMORY", () => open({ source: grower("1"), limits: { memory: 0 } }));
   });
 
-  test("is shared by several memories", async () => {
+  test.each([
+    ["each may have an equal share when nothing is metered", "off", [-1, 1, -1, 1]],
+    ["they may take it as they need it when metered", "exact", [1, -1, -1, 1]],
+  ] as const)("is shared by several memories: %s", async (_, metering, answers) => {
     const { call } = await open({
+      metering,
       source: wat(`(module (memory $a 1) (memory $b 1)
         (func (export "a") (param i32) (result i32) (memory.grow $a (local.get 0)))
         (func (export "b") (param i32) (result i32) (memory.grow $b (local.get 0))))`),
       limits: { memory: 6 * PAGE },
     });
-    expect(call("a", 3)).toBe(-1);
-    expect(call("a", 2)).toBe(1);
-    expect(call("b", 3)).toBe(-1);
-    expect(call("b", 2)).toBe(1);
+    expect([call("a", 3), call("a", 2), call("b", 3), call("b", metering === "off" ? 2 : 1)]).toEqual(
+      answers,
+    );
   });
 
   test("changes no byte outside the memory section", () => {

@@ -1,6 +1,6 @@
 import type { Bus, Call, HookRegistry, Instance, Metrics, ModuleContext, Value } from "@keelson/core";
 import { createTestPlatform, type TestPlatform } from "@keelson/core/testing";
-import { createCompileCache } from "../../src/cache/compile-cache.ts";
+import { compileCacheOf } from "../../src/cache/compile-cache.ts";
 import { CoreModule } from "../../src/module/core-module.ts";
 import { settle, type WasmModuleOptions } from "../../src/module/settings.ts";
 
@@ -41,7 +41,7 @@ export async function open(
   const full = options instanceof Uint8Array ? { source: options } : options;
   const settings = settle({ id: "guest", ...full });
   const context = testContext(platform, settings.id);
-  const source = new CoreModule(settings, full.cache ?? createCompileCache());
+  const source = new CoreModule(settings, compileCacheOf(full.cache));
   await source.prepare(context);
   const instance = await source.instantiate(context);
   return {

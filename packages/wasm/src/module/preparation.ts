@@ -1,0 +1,56 @@
+import type { Clock } from "@keelson/core";
+import { capMemory } from "../binary/cap-memory.ts";
+import type { BinaryStep, CompiledModule } from "../cache/compile-cache.ts";
+import { readSections } from "../binary/reader.ts";
+import { meter, METER_VERSION, type MeterMeta, type OffsetMap } from "../meter/index.ts";
+import type { WasmSettings } from "./settings.ts";
+
+/** What metering leaves beside a compiled module. */
+export interface MeterNote {
+  readonly meta: MeterMeta;
+  /** Set when the module is to keep its positions. */
+  readonly offsets?: OffsetMap;
+}
+
+/**
+ * What is done to a module's bytes before they are compiled. Metering caps memories and tables by itself, as a sum; what is
+ * not metered gets its memories' maximums lowered.
+ */
+export function stepsFor(settings: WasmSettings, clock: Clock): readonly BinaryStep[] {
+  const { maxMemoryBytes, maxTableElements, metering, stackBytes, codeLimits, offsets } = settings;
+  if (metering === "off") {
+    const apply: BinaryStep["apply"] = (original, origin) => capMemory(original, maxMemoryBytes, origin);
+    return [{ key: `memory=${maxMemoryBytes}`, apply }];
+  }
+  const options = {
+    mode: metering,
+    stackBytes,
+    memoryBytes: maxMemoryBytes,
+    tableElements: maxTableElements,
+    offsetMap: offsets,
+    limits: codeLimits,
+  };
+  return [
+    {
+      key: `${METER_KEY}${METER_VERSION} ${JSON.stringify(options)}`,
+      apply(original) {
+        // says where a damaged file breaks off, which an engine's validation does not
+        readSections(original);
+        const made = meter(original, { ...options, now: () => clock.now() });
+        const note: MeterNote = {
+          meta: made.meta,
+          ...(made.offsets === undefined ? {} : { offsets: made.offsets }),
+        };
+        return { bytes: made.bytes, note };
+      },
+    },
+  ];
+}
+
+const METER_KEY = "meter=";
+
+/** What metering left beside `compiled`, if it was metered. */
+export function meterNote({ notes }: CompiledModule): MeterNote | undefined {
+  for (const [key, note] of notes) if (key.startsWith(METER_KEY)) return note as MeterNote;
+  return undefined;
+}

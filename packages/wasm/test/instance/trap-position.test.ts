@@ -1,0 +1,36 @@
+import { describe, expect, test } from "vitest";
+import { failure } from "../support/errors.ts";
+import { open } from "../support/instance.ts";
+import { wat } from "../support/wat.ts";
+
+const V8 = "Deno" in globalThis || !("Bun" in globalThis);
+
+// numbers of functions count the import; helper functions of the meter come behind
+const SOURCE = wat(`(module (import "h" "f" (func $h))
+  (func $inner (param i32) (loop $l (br_if $l (local.tee 0 (i32.sub (local.get 0) (i32.const 1))))) (i32.store8 offset=77 (i32.const -1) (i32.const 1)))
+  (func (export "trap") (call $h) (call $inner (i32.const 10)))
+  (func (export "spin") (loop br 0))
+  (memory 1))`);
+/** Where the store stands: 0x3a, align 0, offset 77. */
+const STORE = SOURCE.findIndex((byte, at) => byte === 0x3a && SOURCE[at + 1] === 0 && SOURCE[at + 2] === 77);
+const imports = { h: { f: () => {} } } as never;
+
+describe("the position of a trap", () => {
+  test("names the function as numbered in the original", async () => {
+    const { call } = await open({ source: SOURCE, imports });
+    const { details } = await failure("WASM_TRAP", () => call("trap"));
+    expect(details?.["at"]).toEqual({ function: 1 });
+  });
+
+  test("names the instruction in the original, on V8 and when the module keeps its offsets", async () => {
+    const { call } = await open({ source: SOURCE, imports, offsets: true });
+    const { details } = await failure("WASM_TRAP", () => call("trap"));
+    expect(details?.["at"]).toEqual(V8 ? { function: 1, offset: STORE } : { function: 1 });
+  });
+
+  test("is told for a stop too, and is never one of the meter's own functions", async () => {
+    const { call } = await open({ source: SOURCE, imports, limits: { fuel: 10_000 } });
+    const { details } = await failure("FUEL_EXHAUSTED", () => call("spin"));
+    expect(details?.["at"]).toEqual({ function: 3 });
+  });
+});
