@@ -104,7 +104,7 @@ describe("modules kept on disk", () => {
     const size = (await encodeEntry("k".repeat(66), { bytes: ONE, notes: new Map() })).length + 120;
     const bounded = cache(size * 4);
     for (let round = 0; round < 12; round++) {
-      platform.clock.advance(1000);
+      await platform.clock.advance(1000);
       await bounded.compile(ONE, "one", [counting(`step ${round}`)], platform.files);
     }
     const left = await platform.files.list(platform.files.resolve(FOLDER));
