@@ -5,9 +5,8 @@ import { attach, meter, type MeterOptions } from "../../packages/wasm/src/meter/
 import { FuelHost } from "../../packages/wasm/test/meter/harness.ts";
 import { wat } from "../../packages/wasm/test/meter/wat.ts";
 import { kernels } from "./kernels.ts";
-import { alternate, type Claim, type Contender, OURS, type Task, type Timing } from "./measure.ts";
+import { alternate, byThread, type Claim, type Contender, OURS, type Task, type Timing } from "./measure.ts";
 import { type Compile, quickjs, type Run, sqlite } from "./programs.ts";
-import { ranMs } from "./thread-time.ts";
 
 const PLAIN = "plain";
 const caps = { memoryBytes: 2 ** 30, tableElements: 100_000 };
@@ -48,16 +47,9 @@ export async function benchMetering(rounds: number): Promise<readonly Task[]> {
   ];
 }
 
-/** One whose turns are measured by what its thread ran. */
-function contender(name: string, run: Run): Contender {
-  return {
-    name,
-    run(times) {
-      const begin = ranMs();
-      for (let n = 0; n < times; n++) run();
-      return ranMs() - begin;
-    },
-  };
+/** Who does the whole work in one turn, timed by what the thread ran. */
+function turn(name: string, run: Run): Contender {
+  return byThread({ name, run });
 }
 
 // Kernels.
@@ -69,11 +61,11 @@ async function kernelTasks(rounds: number): Promise<readonly Task[]> {
     const plain = runKernel(new WebAssembly.Module(bytes));
     // Plain has the first turn of each round.
     let expected: unknown;
-    const contenders = [contender(PLAIN, () => (expected = plain(size)))];
+    const contenders = [turn(PLAIN, () => void (expected = plain(size)))];
     for (const [mode, options] of Object.entries(MODES)) {
       const metered = meteredKernel(bytes, options);
       contenders.push(
-        contender(mode, () => {
+        turn(mode, () => {
           if (metered(size) !== expected) throw new Error(`${name} is wrong, metered`);
         }),
       );
@@ -139,7 +131,7 @@ async function programTask(
       },
     ];
   });
-  const contenders = [contender(PLAIN, plain), contender(OURS, metered)];
+  const contenders = [turn(PLAIN, plain), turn(OURS, metered)];
   const task = await alternate(`${name}, exact + stack`, contenders, { rounds, times: 1 });
   return { ...task, claims: [most(name)] };
 }
