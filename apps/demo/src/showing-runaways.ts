@@ -83,40 +83,72 @@ async function showCrowd(url: string, expect: Expectations): Promise<void> {
   expect.that("… and a page made meanwhile is whole", fact("a page made meanwhile").startsWith("whole"));
 }
 
-/** Runaway requests by the dozen, while two readers ask for page after page. */
+/** Requests for runaways by the dozen, each of which holds the thread while it runs. */
 async function showInFlight(url: string, expect: Expectations): Promise<void> {
-  let slowest = 0;
+  // Not the plugin of the crowd, which is in quarantine.
+  const { value: told, reading } = await whileReading(url, () =>
+    Promise.all(Array.from({ length: IN_FLIGHT }, () => letLoose(url, "stubborn"))),
+  );
+  expect.that(
+    `${IN_FLIGHT} requests for runaways at once: each is stopped or refused, and every other page is whole`,
+    told.every(({ kept }) => kept) && reading.damaged === 0,
+    `${reading.pages} pages`,
+  );
+  within(expect, "… the slowest other page meanwhile", reading.slowestMs, EXCLUSIVE);
+}
+
+/** As many that share it. */
+async function showTurns(url: string, expect: Expectations): Promise<void> {
+  const heart = new Heartbeat();
+  const { value: told, reading } = await whileReading(url, () => letLoose(url, "turns"));
+  await heart.stop();
+  const { title, kept, facts } = told;
+  expect.that(
+    `${title}, and every other page is whole`,
+    kept && reading.damaged === 0,
+    [`${reading.pages} pages`, ...facts.map(({ name, value }) => `${name}: ${value}`)].join("; "),
+  );
+  within(expect, "… the slowest other page meanwhile", reading.slowestMs, SHARED);
+  within(expect, "… the heartbeat's largest gap meanwhile", heart.largestGapMs, SHARED);
+}
+
+/** What readers saw. */
+interface Reading {
+  readonly pages: number;
+  /** Not answered, or not whole. */
+  readonly damaged: number;
+  /** From the request to the end of the answer, ms. */
+  readonly slowestMs: number;
+}
+
+/** Does `work` while two readers ask for page after page. */
+async function whileReading<T>(
+  url: string,
+  work: () => Promise<T>,
+): Promise<{ readonly value: T; readonly reading: Reading }> {
   let pages = 0;
-  let failed = 0;
+  let damaged = 0;
+  let slowestMs = 0;
   let over = false;
   const read = async (): Promise<void> => {
     do {
       const from = performance.now();
       const { status, headers } = await get(url, "/pages/README.md");
-      slowest = Math.max(slowest, performance.now() - from);
+      slowestMs = Math.max(slowestMs, performance.now() - from);
       pages++;
-      if (status !== 200 || headers.has("press-skipped")) failed++;
+      if (status !== 200 || headers.has("press-skipped")) damaged++;
     } while (!over);
   };
-  const readers = [read(), read()];
-  // Not the plugin of the crowd, which is in quarantine.
-  const told = await Promise.all(Array.from({ length: IN_FLIGHT }, () => letLoose(url, "stubborn")));
-  over = true;
-  await Promise.all(readers);
-  expect.that(
-    `${IN_FLIGHT} requests for runaways at once: each is stopped or refused, and every other page is whole`,
-    told.every(({ kept }) => kept) && failed === 0,
-    `${pages} pages`,
-  );
-  within(expect, "… the slowest other page meanwhile", slowest, EXCLUSIVE);
-}
-
-async function showTurns(url: string, expect: Expectations): Promise<void> {
-  const heart = new Heartbeat();
-  const { title, kept, facts } = await letLoose(url, "turns");
-  await heart.stop();
-  expect.that(title, kept, facts.map(({ name, value }) => `${name}: ${value}`).join("; "));
-  within(expect, "… the heartbeat's largest gap meanwhile", heart.largestGapMs, SHARED);
+  const readers = Promise.all([read(), read()]);
+  try {
+    const value = await work();
+    over = true;
+    await readers;
+    return { value, reading: { pages, damaged, slowestMs } };
+  } finally {
+    over = true;
+    await readers;
+  }
 }
 
 async function showTerminate(url: string, expect: Expectations): Promise<void> {
