@@ -2,7 +2,11 @@ import { createClock as createSharedClock } from "@keelson/node-compat";
 import type { Clock } from "@keelson/core";
 import { deno } from "./deno.ts";
 
-/** The clock of the machine over Deno's own timers, which are numbers. */
+/**
+ * The clock of the machine over Deno's own timers, which are numbers. It has no `turn`: while immediates wait, Deno looks at input and output
+ * once in some sixty turns only, so that requests beside guests that share the thread would take seconds.
+ */
 export function createClock(): Clock {
-  return createSharedClock({ unref: (timer) => deno().unrefTimer(Number(timer)) });
+  const clock = createSharedClock({ unref: (timer) => deno().unrefTimer(Number(timer)) });
+  return { now: clock.now, wall: clock.wall, after: clock.after };
 }

@@ -62,10 +62,12 @@ describe("the adapter's clock", () => {
     expect(Math.abs(clock.wall() - Date.now())).toBeLessThan(1000);
   });
 
-  it("turns with the event loop: timers and other ports come between, without a millisecond lost", async () => {
-    const { clock } = await adapter();
+  it("turns with the event loop: timers and other ports come between, without a millisecond lost", async ({
+    skip,
+  }) => {
+    const { clock, name } = await adapter();
     const turn = clock.turn?.bind(clock);
-    if (turn === undefined) throw new Error("the adapter has no turns");
+    if (turn === undefined) return skip(`the clock of ${name} has no turns, which the contract allows`);
     let timer = false;
     let turns = 0;
     clock.after(1, () => (timer = true));

@@ -59,6 +59,8 @@ async function start(
       scheduling: "sliced",
       imports: { host },
       pool: { max: 40 },
+      // They are stopped again and again, which is what is looked at.
+      quarantine: false,
       ...options,
     }),
   );
