@@ -13,13 +13,21 @@ export const promises: readonly Promised[] = [
   {
     number: 1,
     text: "A guest that loops for ever is stopped within its deadline, inside the host's thread, on every runtime; no thread is left burning.",
-    checks: ["wasm.runaway-stopped", "wasm.sliced", "wasm.fuel", "wasm.recursion-stopped"],
+    checks: [
+      "wasm.runaway-stopped",
+      "wasm.sliced",
+      "wasm.fuel",
+      "wasm.recursion-stopped",
+      "wasm.start-limited",
+    ],
   },
   {
     number: 2,
     text: "A guest cannot pass its memory cap, reach a file, address, variable or topic it was not granted, or keep running after its module stopped.",
     checks: [
       "wasm.memory-cap",
+      "wasm.table-cap",
+      "wasm.refusal-told",
       "wasm.async-ended",
       "wasm.fresh",
       "wasm.missing-import",

@@ -1,7 +1,7 @@
 import type { Bytes } from "@keelson/core";
 import { ensure, ensureCode, ensureEqual, type Check } from "../check.ts";
 import type { Subject } from "../subject.ts";
-import { body, guest, MAGIC, name, openWasm, restless, section, type } from "./wasm-setup.ts";
+import { body, guest, I32, MAGIC, name, openWasm, restless, section, type } from "./wasm-setup.ts";
 
 const requires = ["wasm", "wasmModule"] as const;
 
@@ -14,6 +14,36 @@ const needy: Bytes = Uint8Array.from([
   ...section(7, [[...name("run"), 0x00, 1]]),
   ...section(10, [body(0x10, 0)]),
 ]);
+
+/** A module that wants more than it gets: elements(i32) → i32 asks for table elements, starve() asks for memory until it is refused, and traps. */
+const greedy: Bytes = Uint8Array.from([
+  ...MAGIC,
+  ...section(1, [type([I32], [I32]), type([], [])]),
+  ...section(3, [[0], [1]]),
+  ...section(4, [[0x70, 0x00, 1]]),
+  ...section(5, [[0x00, 1]]),
+  ...section(
+    7,
+    ["elements", "starve"].map((function_, index) => [...name(function_), 0x00, index]),
+  ),
+  ...section(10, [
+    body(0xd0, 0x70, 0x20, 0, 0xfc, 0x0f, 0),
+    body(0x03, 0x40, 0x41, 1, 0x40, 0, 0x41, 0x7f, 0x47, 0x0d, 0, 0x0b, 0x00),
+  ]),
+]);
+
+/** A module whose start function never ends. */
+const unready: Bytes = Uint8Array.from([
+  ...MAGIC,
+  ...section(1, [type([], [])]),
+  ...section(3, [[0]]),
+  ...section(7, [[...name("f"), 0x00, 0]]),
+  ...[8, 1, 0],
+  ...section(10, [body(0x03, 0x40, 0x0c, 0, 0x0b)]),
+]);
+
+/** Elements that a module's tables may hold together when nothing is said. */
+const TABLE_ELEMENTS = 1_000_000;
 
 /** How much later than asked for a runaway guest may be stopped on a busy machine, ms. */
 const LATEST_MS = 1_000;
@@ -167,6 +197,50 @@ export const wasmChecks: readonly Check[] = [
       await kernel.start("guest");
       await ensureCode(kernel.invoke("guest", "recurse", []), "STACK_EXHAUSTED", "endless recursion");
       ensureEqual(await kernel.invoke("guest", "fine", []), 42, "the next call");
+    },
+  },
+  {
+    id: "wasm.start-limited",
+    title:
+      "a start function that never ends is stopped at the module's cpuMs: the start fails, the kernel does not",
+    requires,
+    async run(subject, context) {
+      const kernel = await openWasm(subject, context, { source: unready, limits: { cpuMs: 50 } });
+      const { clock } = subject.platform();
+      const started = clock.now();
+      await ensureCode(kernel.start("guest"), "DEADLINE_EXCEEDED", "an endless start function");
+      ensure(
+        clock.now() - started < 50 + LATEST_MS,
+        `the start held the thread for ${Math.round(clock.now() - started)} ms`,
+      );
+      ensureEqual(kernel.state("guest"), "failed", "the module's state");
+    },
+  },
+  {
+    id: "wasm.table-cap",
+    title: "a guest's tables cannot pass their cap: table.grow past it answers -1",
+    requires,
+    async run(subject, context) {
+      const kernel = await openWasm(subject, context, { source: greedy });
+      await kernel.start("guest");
+      ensureEqual(await kernel.invoke("guest", "elements", [TABLE_ELEMENTS]), -1, "growth past the cap");
+      ensureEqual(await kernel.invoke("guest", "elements", [100]), 1, "growth within the cap");
+    },
+  },
+  {
+    id: "wasm.refusal-told",
+    title: "a guest that traps after it was refused memory says so in its error, which no other trap does",
+    requires,
+    async run(subject, context) {
+      const limits = { memory: 4 * 65_536 };
+      const refusals = async (source: Bytes, method: string): Promise<unknown> => {
+        const kernel = await openWasm(subject, context, { source, limits });
+        await kernel.start("guest");
+        const error = await ensureCode(kernel.invoke("guest", method, []), "WASM_TRAP", method);
+        return ((error as { details?: Record<string, unknown> }).details ?? {})["refusedMemoryGrowths"];
+      };
+      ensureEqual(await refusals(greedy, "starve"), 1, "refusals told after one");
+      ensureEqual(await refusals(guest, "boom"), undefined, "refusals told after none");
     },
   },
 ];

@@ -96,6 +96,28 @@ export const brokenWasm: Readonly<Record<string, Breaking>> = {
       },
     }),
   ),
+  // holds the thread in its start, and starts all the same
+  "wasm.start-limited": breakWasm(
+    (options) => options,
+    (definition) => ({
+      ...definition,
+      create: () => ({
+        start() {
+          const until = performance.now() + 1_200;
+          while (performance.now() < until);
+          throw new KeelsonError("DEADLINE_EXCEEDED", "at last");
+        },
+      }),
+    }),
+  ),
+  "wasm.table-cap": breakWasm((options) => options, inHostsThread({ elements: () => 1 as never })),
+  // a trap is a trap
+  "wasm.refusal-told": breakKernel((kernel) => ({
+    invoke: (id, method, payload, options) =>
+      kernel.invoke(id, method, payload, options).catch((error: unknown) => {
+        throw new KeelsonError((error as KeelsonError).code, "it trapped");
+      }),
+  })),
 };
 
 /** What the guest would do, done by the host: nothing stops it there. */

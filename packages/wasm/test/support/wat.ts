@@ -12,6 +12,7 @@ export function wat(text: string): Uint8Array<ArrayBuffer> {
     threads: true,
     multi_memory: true,
     memory64: true,
+    tail_call: true,
   };
   const module = wabt.parseWat("test.wat", text, features);
   try {
