@@ -6,6 +6,8 @@ export interface Account {
   /** Whether the kernel kept its promise. */
   readonly kept: boolean;
   readonly story: string;
+  /** Shown as bad news although the kernel kept its promise. */
+  readonly alarming?: boolean;
   readonly facts: readonly Fact[];
   /** The page that the trial was made with, if it was one. */
   readonly page?: Rendered;

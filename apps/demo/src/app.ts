@@ -134,8 +134,8 @@ export class App {
       return page(403, errorPage("Refused", "Trials are started from Press itself."));
     const account = await this.#trials.run(name);
     if (wantsJson) {
-      const { title, story, kept, facts } = account;
-      return text("application/json; charset=utf-8", JSON.stringify({ title, story, kept, facts }));
+      const { title, story, kept, alarming = false, facts } = account;
+      return text("application/json; charset=utf-8", JSON.stringify({ title, story, kept, alarming, facts }));
     }
     return this.#rendered(account.kept ? 200 : 500, accountPage(account, isLoose(name)), account.page);
   }

@@ -59,9 +59,9 @@ async function beat() {
   }
 }
 
-function account({ title, story, kept, facts }, largestGap) {
+function account({ title, story, kept, alarming, facts }, largestGap) {
   const section = document.createElement("section");
-  section.className = `account ${kept ? "kept" : "broken"}`;
+  section.className = `account ${kept && !alarming ? "kept" : "broken"}`;
   const heading = document.createElement("h3");
   heading.textContent = title;
   const text = document.createElement("p");

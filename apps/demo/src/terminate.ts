@@ -49,6 +49,7 @@ function account(figures: TerminateFigures | undefined, killedMs: number): Accou
   return {
     title: burns ? "terminate() left the thread burning" : "terminate() ended the thread, this time",
     kept: figures !== undefined,
+    alarming: burns,
     story:
       `A worker of ${runtime} ran the loop of the plugin endless, not metered, and was terminated. This was done in a process of its own, ` +
       "which then got SIGKILL: that always works. Keelson stops guests by metering, and trusts no terminate().",

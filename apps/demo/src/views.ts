@@ -80,11 +80,11 @@ export function markdownPage(path: string, rendered: Rendered): string {
 }
 
 /** What a trial did, and what became of it. */
-export function accountPage({ title, story, facts, kept, page }: Account, loose: boolean): string {
+export function accountPage({ title, story, facts, kept, alarming, page }: Account, loose: boolean): string {
   return layout(
     `${title} · Press`,
     markup`${breadcrumb("try")}
-      <section class="account ${kept ? "kept" : "broken"}">
+      <section class="account ${kept && alarming !== true ? "kept" : "broken"}">
         <h1>${title}</h1>
         <p>${story}</p>
         <dl>
