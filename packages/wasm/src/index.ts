@@ -43,9 +43,7 @@ export { meter, type MeteredModule } from "./meter/meter.ts";
 export type { MeterLimits, MeterMeta, MeterOptions, MeterReport } from "./meter/options.ts";
 export type {
   CallRecording,
-  RecordedGlobal,
   RecordedHostCall,
-  RecordedMemory,
   RecordedNumber,
   RecordedOutcome,
   RecordedWrite,
@@ -53,6 +51,8 @@ export type {
   ReplayOptions,
 } from "./record/recording.ts";
 export type { Isolation } from "./isolation/isolation.ts";
+export { parseRecord, printRecord } from "./record/text.ts";
+export { replay } from "./record/replay.ts";
 export { createWasmLoader, wasmLoader, type WasmLoaderOptions } from "./module/loader.ts";
 export type {
   BinarySource,

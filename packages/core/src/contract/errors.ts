@@ -63,6 +63,8 @@ export const errorCodes = {
   OUT_OF_MEMORY: "The guest could not allocate, or reached its memory cap.",
   FUEL_EXHAUSTED: "The guest used up its fuel.",
   STACK_EXHAUSTED: "The guest's calls nested too deep.",
+  INVALID_RECORD: "This is no record of a call, or one of another version.",
+  REPLAY_DIVERGED: "A recorded call that was run again did not go as recorded.",
   INSTANCE_LIMIT: "The kernel's cap on live WebAssembly instances is reached.",
   WORKER_EXITED: "The thread that ran the guest ended while it was needed.",
   // boundary: child processes

@@ -1,6 +1,6 @@
 import type { CallOptions } from "./call.ts";
 import { isKeelsonError, type ErrorCode } from "./errors.ts";
-import type { Value } from "./value.ts";
+import type { MaybePromise, Value } from "./value.ts";
 
 /** What one call used of its module. */
 export interface Usage {
@@ -18,7 +18,8 @@ export interface Measurement {
   readonly record: boolean;
   /** To be set before the call ends, also when it fails. */
   usage: Usage | undefined;
-  recorded: CallRecord | undefined;
+  /** A promise where finishing the record takes time: that is none of the call's, and may pass its deadline. It stays undefined when there is none. */
+  recorded: MaybePromise<CallRecord | undefined>;
 }
 
 /**

@@ -1,17 +1,26 @@
 import { KeelsonError, withDetails } from "../contract/errors.ts";
-import type { Measurement } from "../contract/usage.ts";
+import type { Measured, Measurement } from "../contract/usage.ts";
+import type { Value } from "../contract/value.ts";
 
 /** An empty {@link Measurement}. */
 export function createMeasurement(record: boolean): Measurement {
   return { record, usage: undefined, recorded: undefined };
 }
 
+/** A measured call's answer, with what is known of the call by now. */
+export async function measuredValue(value: Value, measurement: Measurement): Promise<Measured> {
+  const record = await measurement.recorded;
+  return { value, usage: measurement.usage, ...(record === undefined ? {} : { record }) };
+}
+
 /** A measured call's error, with what is known of the call by now. */
-export function measuredError(error: KeelsonError, { usage, recorded }: Measurement): KeelsonError {
-  if (usage === undefined && recorded === undefined) return error;
+export async function measuredError(error: KeelsonError, measurement: Measurement): Promise<KeelsonError> {
+  const { usage } = measurement;
+  const record = await measurement.recorded;
+  if (usage === undefined && record === undefined) return error;
   return withDetails(error, {
     ...(usage === undefined ? {} : { usage }),
-    ...(recorded === undefined ? {} : { record: recorded }),
+    ...(record === undefined ? {} : { record }),
   });
 }
 

@@ -10,7 +10,7 @@ import { callFailed, CallFrame, type CallMeter, type CallRouter } from "./call.t
 import { unknownModule } from "./dependencies.ts";
 import type { Entry } from "./entry.ts";
 import type { Trial } from "./stop-guard.ts";
-import { cannotRecord, createMeasurement, measuredError } from "./measured.ts";
+import { cannotRecord, createMeasurement, measuredError, measuredValue } from "./measured.ts";
 
 /**
  * The way of a call, straight down and up again. A plain value from the module costs one frame, two clock reads and a resolved promise; timer,
@@ -108,13 +108,13 @@ export class Router implements CallRouter {
     const frame = this.#frame(entry, method, payload, options, undefined, measurement);
     for (let { parked } = entry; parked !== undefined; { parked } = entry)
       await parked.wait(frame.deadline, options?.signal);
+    let value: Value;
     try {
-      const value = await this.#enter(entry, frame, options);
-      const { usage, recorded } = measurement;
-      return { value, usage, ...(recorded === undefined ? {} : { record: recorded }) };
+      value = await this.#enter(entry, frame, options);
     } catch (error) {
-      throw measuredError(error as KeelsonError, measurement);
+      throw await measuredError(error as KeelsonError, measurement);
     }
+    return measuredValue(value, measurement);
   }
 
   /** Answers where a call may not pass straight on: on trial, or not at all. */

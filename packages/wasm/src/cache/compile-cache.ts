@@ -17,6 +17,8 @@ export interface CompiledModule {
   readonly module: WebAssembly.Module;
   /** Types of imports and exports; undefined when only the compiled module was given, or its types could not be read. */
   readonly outline: Outline | undefined;
+  /** SHA-256 of the bytes as they came, hexadecimal; undefined when only the compiled module was given. */
+  readonly sha256?: string;
   /** What the steps had to say about what they made, by their `key`. */
   readonly notes: ReadonlyMap<string, unknown>;
 }
@@ -90,14 +92,15 @@ export function createCompileCache(options: CompileCacheOptions = {}): CompileCa
     },
     async compile(bytes, origin, steps = [], files) {
       requireCoreModule(bytes, origin);
-      const key = [toHex(await sha256(bytes)), ...steps.map((step) => step.key)].join(" ");
+      const hash = toHex(await sha256(bytes));
+      const key = [hash, ...steps.map((step) => step.key)].join(" ");
       const found = kept.get(key);
       const compiled = found ?? compile(bytes, origin, steps, key, files && store, files);
       if (found !== undefined) kept.delete(key);
       kept.set(key, compiled);
       if (kept.size > maxModules) kept.delete(kept.keys().next().value as string);
       try {
-        return await compiled;
+        return { ...(await compiled), sha256: hash };
       } catch (error) {
         if (kept.get(key) === compiled) kept.delete(key);
         throw error;

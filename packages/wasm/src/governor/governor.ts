@@ -79,6 +79,8 @@ export class Governor {
    * set before instances are adopted.
    */
   nextTurn: ((now: number) => Promise<void> | undefined) | undefined;
+  /** Stops a guest that comes back from the host, or from growing, as often as this in a run: so a stop of a recorded call is found again. */
+  stopAtReturn: number = Number.POSITIVE_INFINITY;
   readonly #clock: { now(): number };
   readonly #thread: GuestThread;
   readonly #interrupt: Int32Array | undefined;
@@ -109,6 +111,9 @@ export class Governor {
   #measure = false;
   #stop: Stop | undefined;
   #fuelAtStop = 0;
+  /** How often the guest came back from the host, or from growing, in this run. */
+  #returns = 0;
+  #stoppedAtReturn: number | undefined;
   #refused = { memory: 0, table: 0 };
 
   constructor(options: GovernorOptions) {
@@ -227,6 +232,8 @@ export class Governor {
   #begin(limits: RunLimits): Governor | undefined {
     const signal = limits.signal;
     this.#stop = undefined;
+    this.#returns = 0;
+    this.#stoppedAtReturn = undefined;
     this.#signal = signal;
     this.#measure = limits.measure === true;
     this.#fuelLimit = limits.fuel ?? Number.POSITIVE_INFINITY;
@@ -281,6 +288,11 @@ export class Governor {
   /** Why the guest was stopped, if it was. */
   get stopped(): Stop | undefined {
     return this.#stop;
+  }
+
+  /** Where it was stopped, if that was on coming back from the host or from growing: how often it had come back. */
+  get stoppedAtReturn(): number | undefined {
+    return this.#stoppedAtReturn;
   }
 
   /** What the run in progress, or the last one, used so far. */
@@ -367,11 +379,17 @@ export class Governor {
     if (this.#idleSince !== undefined) this.wake(now);
     const excess = now - this.#sliceStart - LONGEST_SLICE_MS;
     if (excess > 0 && kind === RefillKind.slice) this.#giveBack(excess);
-    if (now >= this.#cpuEnd) return this.#stopFor("DEADLINE_EXCEEDED", "cpuMs", this.#cpuMs, charge, counter);
-    if (now >= this.#deadline)
-      return this.#stopFor("DEADLINE_EXCEEDED", "deadline", undefined, charge, counter);
-    if (this.#signal?.aborted === true || this.#interrupted()) {
-      return this.#stopFor("ABORTED", "signal", undefined, charge, counter);
+    if (kind !== RefillKind.slice) this.#returns++;
+    const late = this.#lateness(now);
+    if (late !== undefined) {
+      if (kind !== RefillKind.slice) this.#stoppedAtReturn = this.#returns;
+      return this.#stopFor(
+        late === "signal" ? "ABORTED" : "DEADLINE_EXCEEDED",
+        late,
+        late === "cpuMs" ? this.#cpuMs : undefined,
+        charge,
+        counter,
+      );
     }
     if (kind === RefillKind.host) {
       this.#sliceStart = now;
@@ -396,6 +414,15 @@ export class Governor {
     charge.granted += grant;
     this.#granted += grant;
     return counter + grant;
+  }
+
+  /** Which limit of time has come, or whether the caller gave up. */
+  #lateness(now: number): "cpuMs" | "deadline" | "signal" | undefined {
+    if (now >= this.#cpuEnd) return "cpuMs";
+    if (now >= this.#deadline) return "deadline";
+    if (this.#signal?.aborted === true || this.#interrupted() || this.#returns >= this.stopAtReturn)
+      return "signal";
+    return undefined;
   }
 
   #giveBack(ms: number): void {

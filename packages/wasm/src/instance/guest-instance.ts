@@ -5,6 +5,7 @@ import { Footprint } from "./footprint.ts";
 import type { GuestContext } from "./guest-context.ts";
 import type { GuestHost } from "./guest-host.ts";
 import { GuestMemory } from "./guest-memory.ts";
+import type { ImportTap } from "./import-tap.ts";
 import { instantiate, resolveImports, type HostImports } from "./link.ts";
 import type { Governor, RunLimits } from "../governor/index.ts";
 import type { MeterMeta, OffsetMap } from "../meter/index.ts";
@@ -47,12 +48,14 @@ const START_MS = 1_000;
  * Makes one instance and runs its start function, then `_initialize` if it exports one, as reactors of C, Rust and Go expect.
  *
  * @param release called once, when the instance is disposed
+ * @param tap for calls that are recorded or run again; the guest must not be one that is suspended then
  */
 export function createGuestInstance(
   blueprint: Blueprint,
   context: GuestContext,
   governor: Governor | undefined,
   release: () => void,
+  tap?: ImportTap,
 ): Instance {
   const { module, shape, profile, metered } = blueprint;
   const host: GuestHost = {
@@ -65,13 +68,16 @@ export function createGuestInstance(
     broken: false,
     panic: undefined,
   };
-  const linked = resolveImports(shape, profile, host, blueprint.imports);
+  const linked = tap?.replaces === true ? {} : resolveImports(shape, profile, host, blueprint.imports);
   const why = whySuspendable(linked, blueprint.sliced);
   const suspension =
     why === undefined ? undefined : createSuspension(why, profile, context, governor, blueprint.sliced);
-  const imports = suspension === undefined ? linked : suspendableImports(linked, shape, suspension);
+  if (why !== undefined && tap !== undefined) throw cannotBeTapped(context.id, why);
+  const plain = tap === undefined ? linked : tap.link(linked, shape, host);
+  const imports = suspension === undefined ? plain : suspendableImports(plain, shape, suspension);
   const made = instantiate(module, imports, context.id);
   const { exports } = made;
+  tap?.opened(exports);
   if (governor !== undefined && metered !== undefined) governor.adopt(made, metered.meta);
   const memories = Object.values(exports).filter((one) => one instanceof WebAssembly.Memory);
   const main = exports["memory"] instanceof WebAssembly.Memory ? exports["memory"] : memories[0];
@@ -115,6 +121,13 @@ export function createGuestInstance(
   return new SuspendableInstance(instance, binding as LaterBinding, suspension, governor, limits, () =>
     clock.now(),
   );
+}
+
+function cannotBeTapped(module: string, why: string): KeelsonError {
+  return new KeelsonError("UNSUPPORTED", `${module}: ${why}, so its calls cannot be recorded`, {
+    hint: "what happens between its turns would have to be recorded as well; record it without that",
+    details: { module },
+  });
 }
 
 /** {@link RunLimits} of an instance's calls: one object, changed for each. */

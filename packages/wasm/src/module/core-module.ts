@@ -1,15 +1,24 @@
-import type { Instance, MaybePromise, ModuleContext, Platform, WasmModule } from "@keelson/core";
-import { chooseProfile } from "../abi/profiles.ts";
-import { shapeOf } from "../abi/profile.ts";
-import type { BinaryStep, CompileCache, CompiledModule } from "../cache/compile-cache.ts";
+import {
+  KeelsonError,
+  type Call,
+  type Instance,
+  type MaybePromise,
+  type ModuleContext,
+  type Platform,
+  type Value,
+  type WasmModule,
+} from "@keelson/core";
+import type { CompileCache } from "../cache/compile-cache.ts";
 import { Governor, type GuestThread } from "../governor/index.ts";
-import type { MeterMeta } from "../meter/index.ts";
 import { verifyIntegrity } from "../cache/digest.ts";
 import { createGuestInstance, type Blueprint } from "../instance/guest-instance.ts";
+import type { ImportTap } from "../instance/import-tap.ts";
 import { liveInstances } from "../instance/live-instances.ts";
 import { IsolatedModule, type IsolatedCode } from "../isolation/isolated-module.ts";
+import { recordCall } from "../record/record-call.ts";
+import { Recorder } from "../record/recorder.ts";
 import { FreshInstance } from "../state/fresh-instance.ts";
-import { meterNote, stepsFor, type MeterNote } from "./preparation.ts";
+import { compileBytes, KEEP, makeBlueprint, type Prepared } from "./blueprint.ts";
 import { readSource } from "./read-source.ts";
 import type { BinarySource, WasmSettings } from "./settings.ts";
 
@@ -18,6 +27,8 @@ export class CoreModule implements WasmModule {
   readonly #settings: WasmSettings;
   readonly #cache: CompileCache;
   #blueprint: Blueprint | undefined;
+  /** Of the module's bytes, hexadecimal. */
+  #sha256: string | undefined;
   /** Made by prepare() and not yet asked for. */
   #first: Instance | undefined;
   /** Set when the instances are not to be in this thread. */
@@ -33,7 +44,7 @@ export class CoreModule implements WasmModule {
    * pool that keeps nothing warm, or a reload would hand it the calls.
    */
   async prepare(context: ModuleContext): Promise<void> {
-    const { abi, imports, maxMemoryBytes, unenforced, isolation } = this.#settings;
+    const { maxMemoryBytes, unenforced, isolation } = this.#settings;
     if (unenforced.length > 0) {
       context.log.write(
         "warn",
@@ -41,17 +52,16 @@ export class CoreModule implements WasmModule {
         { limits: unenforced },
       );
     }
-    const { fuel, cpuMs, scheduling } = this.#settings;
-    const { module, outline, capped, note, notes } = await this.#compile(context);
-    const shape = shapeOf(module, outline, privateNames(note?.meta));
-    const profile = chooseProfile(shape, context.id, abi);
-    const metered = note && { meta: note.meta, offsets: note.offsets, fuel, cpuMs };
-    const sliced = scheduling === "sliced";
-    this.#blueprint = { module, shape, profile, imports, maxMemoryBytes, capped, sliced, metered };
+    const prepared = await this.#compile(context);
+    this.#sha256 = prepared.sha256;
+    this.#blueprint = makeBlueprint(this.#settings, context.id, prepared);
     if (isolation.level !== "inline") {
       const fresh = this.#settings.state === "fresh";
-      const far = note && { meta: note.meta, fuel, cpuMs };
-      const plan = { id: context.id, abi: profile.name, maxMemoryBytes, metered: far, fresh };
+      const { module, outline, notes } = prepared;
+      const { profile } = this.#blueprint;
+      const { fuel, cpuMs } = this.#settings;
+      const metered = prepared.note && { meta: prepared.note.meta, fuel, cpuMs };
+      const plan = { id: context.id, abi: profile.name, maxMemoryBytes, metered, fresh };
       const bytes = notes.get(KEEP.key) as IsolatedCode["bytes"];
       this.#isolated = new IsolatedModule(isolation, { plan, module, outline, bytes }, context);
     }
@@ -90,13 +100,43 @@ export class CoreModule implements WasmModule {
     }
   }
 
+  /**
+   * One call on an instance of its own, with a {@link Recorder} around it.
+   * @throws KeelsonError `UNSUPPORTED` when the module is not metered, is isolated, imports more than functions, or may be suspended
+   */
+  record(call: Call, context: ModuleContext): MaybePromise<Value> {
+    const blueprint = this.#blueprint;
+    const sha256 = this.#sha256;
+    if (this.#isolated !== undefined) throw notInline(context.id, this.#settings.isolation.level);
+    if (blueprint?.metered === undefined || sha256 === undefined) throw notMetered(context.id);
+    const recorder = new Recorder();
+    const governor = new Governor({ clock: context.clock, thread: threadOf(context.platform) });
+    const instance = this.#open(blueprint, context, governor, recorder);
+    const subject = { settings: this.#settings, sha256, abi: blueprint.profile.name };
+    try {
+      return recordCall(call, instance, governor, recorder, subject);
+    } finally {
+      if (recorder.gap !== undefined)
+        context.log.write("warn", `The call of ${call.method} was not recorded: ${recorder.gap}`);
+    }
+  }
+
   #make(blueprint: Blueprint, context: ModuleContext): Instance {
+    const governor =
+      blueprint.metered && new Governor({ clock: context.clock, thread: threadOf(context.platform) });
+    return this.#open(blueprint, context, governor);
+  }
+
+  #open(
+    blueprint: Blueprint,
+    context: ModuleContext,
+    governor: Governor | undefined,
+    tap?: ImportTap,
+  ): Instance {
     const live = liveInstances(context.platform);
     live.take(context.id, this.#settings.maxInstances);
     try {
-      const governor =
-        blueprint.metered && new Governor({ clock: context.clock, thread: threadOf(context.platform) });
-      return createGuestInstance(blueprint, context, governor, () => live.give());
+      return createGuestInstance(blueprint, context, governor, () => live.give(), tap);
     } catch (error) {
       live.give();
       throw error;
@@ -104,27 +144,33 @@ export class CoreModule implements WasmModule {
   }
 
   /** From source to compiled module: read, verify, cap, meter, compile. */
-  async #compile(
-    context: ModuleContext,
-  ): Promise<CompiledModule & { readonly capped: boolean; readonly note: MeterNote | undefined }> {
+  async #compile(context: ModuleContext): Promise<Prepared> {
     const { source, compiled, within, integrity } = this.#settings;
     if (compiled !== undefined)
       return { module: compiled, outline: undefined, notes: new Map(), capped: false, note: undefined };
     const { bytes, origin } = await readSource(source as BinarySource, context.platform, within);
     if (integrity !== undefined) await verifyIntegrity(bytes, integrity, origin);
-    const steps = stepsFor(this.#settings, context.clock);
-    const kept = this.#settings.isolation.level === "process" ? [KEEP] : [];
-    const made = await this.#cache.compile(bytes, origin, [...steps, ...kept], context.platform.files);
-    return { ...made, capped: true, note: meterNote(made) };
+    const { clock, platform } = context;
+    return compileBytes(bytes, origin, this.#settings, this.#cache, clock, platform.files);
   }
 }
 
-/** Keeps the bytes that are compiled: a child process compiles them itself. */
-const KEEP: BinaryStep = { key: "bytes", apply: (bytes) => ({ bytes, note: bytes }) };
+function notMetered(id: string): KeelsonError {
+  return new KeelsonError("UNSUPPORTED", `${id} is not metered: its calls cannot be recorded`, {
+    hint: 'give its bytes, and metering "exact" or "deadline": without, nothing says at which instruction it stopped',
+    details: { module: id },
+  });
+}
 
-/** The exports that metering added: they are the host's, and no method of the guest. */
-function privateNames(meta: MeterMeta | undefined): ReadonlySet<string> {
-  return new Set(meta === undefined ? [] : Object.values(meta.exports));
+function notInline(id: string, level: string): KeelsonError {
+  return new KeelsonError(
+    "UNSUPPORTED",
+    `${id} runs with isolation "${level}": its calls cannot be recorded`,
+    {
+      hint: 'record it where it may run in the host\'s own thread: isolation "inline"',
+      details: { module: id, isolation: level },
+    },
+  );
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { AbiProfile } from "../abi/profile.ts";
 import type { CallRecord, ErrorCode, StopReason, Usage, Value } from "@keelson/core";
 
 /** Version of the form that records have now. */
@@ -5,14 +6,14 @@ export const RECORD_VERSION = 1;
 
 /**
  * One recorded call of a WebAssembly guest: `printRecord` makes a text of it, `parseRecord` reads it, and `replay` runs it again. Numbers that JSON
- * does not know stand as text ("NaN", "Infinity", "-Infinity", "-0"), i64 as bigint.
+ * does not know stand as `{ $number: "NaN" }`, i64 as bigint.
  */
 export interface CallRecording extends CallRecord {
   readonly version: typeof RECORD_VERSION;
   readonly kind: "wasm";
   readonly module: {
     readonly id: string;
-    /** SHA-256 of the module's bytes as they came, before metering, in base64. */
+    /** SHA-256 of the module's bytes as they came, before metering; hexadecimal. */
     readonly sha256: string;
     /** Name of the ABI profile. */
     readonly abi: string;
@@ -24,45 +25,24 @@ export interface CallRecording extends CallRecord {
     readonly meter: string;
     readonly stackBytes: number;
     readonly memoryBytes: number;
+    readonly tableElements: number;
     /** Units; null for no limit. */
     readonly fuel: number | null;
   };
   readonly method: string;
   readonly payload: Value;
-  /** What was imported besides functions, as it was before the guest ran. */
-  readonly globals: readonly RecordedGlobal[];
-  readonly memories: readonly RecordedMemory[];
   /** All calls of imported functions, in order, those of the start included. */
   readonly hostCalls: readonly RecordedHostCall[];
   readonly outcome: RecordedOutcome;
 }
 
 /** A number as it stands in a record. */
-export type RecordedNumber = number | bigint | string;
-
-/** An imported global. */
-export interface RecordedGlobal {
-  readonly [key: string]: Value;
-  /** `module.name` */
-  readonly name: string;
-  readonly type: "i32" | "i64" | "f32" | "f64";
-  readonly mutable: boolean;
-  readonly value: RecordedNumber;
-}
-
-/** An imported memory. */
-export interface RecordedMemory {
-  readonly [key: string]: Value;
-  readonly name: string;
-  readonly pages: number;
-  /** What was in it; the rest was zero. */
-  readonly contents: readonly RecordedWrite[];
-}
+export type RecordedNumber = number | bigint | { readonly $number: string };
 
 /** Bytes that the host wrote. */
 export interface RecordedWrite {
   readonly [key: string]: Value;
-  /** Which memory: in the order in which the instance's are known, exported ones first. */
+  /** Which memory: in the order in which they are exported. */
   readonly memory: number;
   readonly at: number;
   readonly bytes: Uint8Array;
@@ -95,15 +75,14 @@ export interface RecordedOutcome {
   readonly message?: string;
   /** Which limit stopped the guest. */
   readonly limit?: StopReason;
-  /** Units of fuel used by the call, and by the start before it. */
+  /** Units of fuel used by the call. */
   readonly fuel: number;
-  readonly startFuel: number;
   /**
-   * Points besides its loops and entries at which a guest may be stopped, passed by the call when it ended: a stop by time is found again by these
-   * and the fuel.
+   * Set when the guest was stopped on coming back from the host or from a growth of its memory, and not at a loop or an entry: how often it had come
+   * back by then. A stop by time is found again by this, or else by its fuel.
    */
-  readonly events: number;
-  /** SHA-256, base64, of the memories that the host can see, as the call left them. */
+  readonly stoppedAtReturn?: number;
+  /** SHA-256, hexadecimal, of the memories that the host can see, as the call left them. */
   readonly memorySha256: string;
 }
 
@@ -111,6 +90,8 @@ export interface RecordedOutcome {
 export interface ReplayOptions {
   /** A monotonic clock, ms, for `usage.cpuMs`; the guest sees none but the recorded one. */
   readonly clock: { now(): number };
+  /** The profile that the record was made with, if that is none of the built-in ones. */
+  readonly abi?: AbiProfile;
   /** Refuse another module, and reject when the outcome differs. Default true; false shows what another version of the module does with the same input. */
   readonly strict?: boolean;
 }

@@ -1,0 +1,95 @@
+import {
+  describeThrown,
+  isKeelsonError,
+  type Call,
+  type Instance,
+  type KeelsonError,
+  type MaybePromise,
+  type Value,
+} from "@keelson/core";
+import type { Governor } from "../governor/index.ts";
+import { METER_VERSION } from "../meter/index.ts";
+import type { WasmSettings } from "../module/settings.ts";
+import { hashMemories } from "./memory-hash.ts";
+import { toPlain } from "./plain.ts";
+import type { Recorder } from "./recorder.ts";
+import { RECORD_VERSION, type CallRecording, type RecordedOutcome } from "./recording.ts";
+
+/** What a record is made from. */
+export interface RecordedSubject {
+  readonly settings: WasmSettings;
+  readonly sha256: string;
+  readonly abi: string;
+}
+
+/**
+ * Runs one call on an instance that `recorder` stands around, ends the instance, and leaves the record in the call's measurement; answers or
+ * throws as the call does. Hashing the guest's memory takes its time, but none of the call's.
+ */
+export function recordCall(
+  call: Call,
+  instance: Instance,
+  governor: Governor,
+  recorder: Recorder,
+  subject: RecordedSubject,
+): MaybePromise<Value> {
+  // Taken before the call: the payload is the caller's, who may change it.
+  const payload = toPlain(call.payload);
+  const keep = (outcome: Pick<RecordedOutcome, "code" | "value" | "message">): void => {
+    const { fuel } = governor.usage;
+    const { stopped, stoppedAtReturn } = governor;
+    instance[Symbol.dispose]();
+    if (recorder.gap !== undefined || call.measurement === undefined) return;
+    call.measurement.recorded = hashMemories(recorder.memories).then((memorySha256) =>
+      recordingOf(call.method, payload, subject, recorder, {
+        ...outcome,
+        ...(stopped === undefined ? {} : { limit: stopped.limit }),
+        fuel,
+        ...(stoppedAtReturn === undefined ? {} : { stoppedAtReturn }),
+        memorySha256,
+      }),
+    );
+  };
+  let value: MaybePromise<Value>;
+  try {
+    value = instance.call(call);
+  } catch (error) {
+    keep({ code: codeOf(error), value: undefined, message: describeThrown(error) });
+    throw error;
+  }
+  // An instance with a recorder around it is none that may be suspended.
+  keep({ code: "answered", value: toPlain(value as Value) });
+  return value;
+}
+
+function recordingOf(
+  method: string,
+  payload: Value,
+  { settings, sha256, abi }: RecordedSubject,
+  { hostCalls }: Recorder,
+  outcome: RecordedOutcome,
+): CallRecording {
+  const { id, metering, stackBytes, maxMemoryBytes, maxTableElements, fuel } = settings;
+  return {
+    version: RECORD_VERSION,
+    kind: "wasm",
+    module: { id, sha256, abi },
+    metering: {
+      mode: metering === "deadline" ? "deadline" : "exact",
+      meter: String(METER_VERSION),
+      stackBytes,
+      memoryBytes: maxMemoryBytes,
+      tableElements: maxTableElements,
+      fuel: fuel ?? null,
+    },
+    method,
+    payload,
+    hostCalls,
+    outcome,
+  };
+}
+
+/** The code of what a call threw, as its caller will see it. */
+export function codeOf(error: unknown): KeelsonError["code"] {
+  return isKeelsonError(error) ? error.code : "CALL_FAILED";
+}

@@ -1,0 +1,162 @@
+import {
+  encodeValue,
+  KeelsonError,
+  type Bytes,
+  type Call,
+  type Measurement,
+  type Value,
+} from "@keelson/core";
+import { createCompileCache } from "../cache/compile-cache.ts";
+import { sha256, toHex } from "../cache/digest.ts";
+import { Governor } from "../governor/index.ts";
+import { METER_VERSION } from "../meter/index.ts";
+import { compileBytes, makeBlueprint } from "../module/blueprint.ts";
+import { settle } from "../module/settings.ts";
+import { createGuestInstance } from "../instance/guest-instance.ts";
+import { replayContext } from "./replay-context.ts";
+import { codeOf } from "./record-call.ts";
+import { hashMemories } from "./memory-hash.ts";
+import { fromPlain, toPlain } from "./plain.ts";
+import { Replayer } from "./replayer.ts";
+import type { CallRecording, Replayed, ReplayOptions } from "./recording.ts";
+import { requireRecord } from "./text.ts";
+
+/** Limits of time: what stopped a call by them is found again by other means. */
+const timed: ReadonlySet<string | undefined> = new Set(["cpuMs", "deadline", "signal"]);
+
+/**
+ * Runs a recorded call again, without a kernel, without its host and without time limits: what the host answered comes from the record, and a
+ * guest that was stopped is stopped at the same instruction, whatever had stopped it.
+ *
+ * @param source the bytes of the module that the record was made with
+ * @throws KeelsonError `REPLAY_DIVERGED` when the module is another one, when it asks its host for something else, or when it ends otherwise
+ * (`details.differences`; unless `strict` is false); `INVALID_RECORD`; and what compiling the module throws
+ */
+export async function replay(
+  record: CallRecording,
+  source: Bytes,
+  options: ReplayOptions,
+): Promise<Replayed> {
+  requireRecord(record);
+  const strict = options.strict ?? true;
+  const differences = await compareSubjects(record, source);
+  if (strict && differences.length > 0) throw diverged(record, differences);
+  const replayed = await run(record, source, options, differences);
+  if (strict && !replayed.equal) throw diverged(record, replayed.differences);
+  return replayed;
+}
+
+async function compareSubjects({ module, metering }: CallRecording, source: Bytes): Promise<string[]> {
+  const differences: string[] = [];
+  const found = toHex(await sha256(source));
+  if (found !== module.sha256)
+    differences.push(`the module is another one: its SHA-256 is ${found}, and was ${module.sha256}`);
+  if (metering.meter !== String(METER_VERSION)) {
+    differences.push(
+      `the record was made by version ${metering.meter} of the meter, and this is ${METER_VERSION}: fuel counts otherwise`,
+    );
+  }
+  return differences;
+}
+
+async function run(
+  record: CallRecording,
+  source: Bytes,
+  { clock, abi }: ReplayOptions,
+  before: readonly string[],
+): Promise<Replayed> {
+  const { metering, module, outcome } = record;
+  const settings = settle({
+    id: module.id,
+    source,
+    abi: abi ?? module.abi,
+    metering: metering.mode,
+    limits: {
+      memory: metering.memoryBytes,
+      stack: metering.stackBytes,
+      tableElements: metering.tableElements,
+    },
+  });
+  const context = replayContext(module.id, clock);
+  const cache = createCompileCache({ maxModules: 1 });
+  const prepared = await compileBytes(source, module.id, settings, cache, context.clock);
+  const blueprint = makeBlueprint(settings, module.id, prepared);
+  const byTime = timed.has(outcome.limit);
+  // Stopped at the first test past this: where it was stopped in the record, if that was at a test.
+  const atTest = byTime && outcome.stoppedAtReturn === undefined;
+  const fuel = atTest ? Math.max(0, outcome.fuel - 1) : (metering.fuel ?? undefined);
+  const governor = new Governor({ clock });
+  const replayer = new Replayer(record.hostCalls, () => (governor.stopAtReturn = 0));
+  const measurement: Measurement = { record: false, usage: undefined, recorded: undefined };
+  let value: Value;
+  let error: unknown;
+  let failed = false;
+  try {
+    const metered = blueprint.metered && { ...blueprint.metered, fuel, cpuMs: undefined };
+    const instance = createGuestInstance({ ...blueprint, metered }, context, governor, () => {}, replayer);
+    if (byTime && outcome.stoppedAtReturn !== undefined) governor.stopAtReturn = outcome.stoppedAtReturn;
+    value = await instance.call(callOf(record, measurement));
+  } catch (thrown) {
+    [error, failed] = [thrown, true];
+  }
+  const foundAgain =
+    byTime &&
+    replayer.differences.length === 0 &&
+    governor.stopped?.limit === (atTest ? "fuel" : "signal") &&
+    governor.stoppedAtReturn === outcome.stoppedAtReturn;
+  const code = foundAgain ? outcome.code : failed ? codeOf(error) : "answered";
+  const usage = measurement.usage ?? governor.usage;
+  const differences = [...before, ...replayer.differences];
+  if (replayer.differences.length === 0) {
+    if (replayer.left > 0) differences.push(`the guest left out the last ${replayer.left} host calls`);
+    if (code !== outcome.code) differences.push(`the call ended as ${code}, and was ${outcome.code}`);
+    else if (!failed && print(toPlain(value)) !== print(outcome.value))
+      differences.push("the answer differs");
+    if (usage.fuel !== outcome.fuel)
+      differences.push(`the call used ${usage.fuel} units of fuel, and ${outcome.fuel} before`);
+    if ((await hashMemories(replayer.memories)) !== outcome.memorySha256)
+      differences.push("the guest's memory differs at the end");
+  }
+  return {
+    outcome: code,
+    value: failed ? undefined : value,
+    message: failed ? (foundAgain ? outcome.message : (error as Error).message) : undefined,
+    fuel: usage.fuel,
+    usage,
+    equal: differences.length === 0,
+    differences,
+  };
+}
+
+/** A call without a kernel: it has all the time there is. */
+function callOf({ method, payload, module }: CallRecording, measurement: Measurement): Call {
+  const alone = (): never => {
+    throw new KeelsonError("UNSUPPORTED", "A call that is run again has no kernel around it");
+  };
+  return {
+    module: module.id,
+    method,
+    payload: fromPlain(payload),
+    parent: undefined,
+    deadline: Infinity,
+    signal: new AbortController().signal,
+    measurement,
+    invoke: () => Promise.reject(alone),
+    invokeSync: alone,
+  };
+}
+
+function print(value: Value): string | undefined {
+  return encodeValue(value);
+}
+
+function diverged({ module, method }: CallRecording, differences: readonly string[]): KeelsonError {
+  return new KeelsonError(
+    "REPLAY_DIVERGED",
+    `The call of ${module.id}.${method} did not go as recorded: ${differences[0]}`,
+    {
+      hint: "give the very module that the record was made with; with strict: false the differences are answered instead",
+      details: { module: module.id, method, differences },
+    },
+  );
+}

@@ -1,0 +1,333 @@
+import { createKernel, KeelsonError, type Kernel } from "@keelson/core";
+import { createTestPlatform } from "@keelson/core/testing";
+import fc from "fast-check";
+import { afterEach, describe, expect, test } from "vitest";
+import {
+  parseRecord,
+  printRecord,
+  replay,
+  suspending,
+  wasmModule,
+  type CallRecording,
+  type GuestHost,
+  type Replayed,
+  type WasmModuleOptions,
+} from "../../src/index.ts";
+import { realClock } from "../support/real-clock.ts";
+import { wat } from "../support/wat.ts";
+
+const GUEST = wat(`(module
+  (import "host" "roll" (func $roll (param i32) (result i32)))
+  (import "host" "write" (func $write (param i32)))
+  (import "host" "float" (func $float (result f64)))
+  (import "host" "wide" (func $wide (param i64) (result i64 i32)))
+  (import "host" "fail" (func $fail))
+  (import "keelson" "panic" (func $panic (param i32 i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 8) "no way")
+  (global $state (mut i32) (i32.const 0))
+  (func $start (global.set $state (call $roll (i32.const 100))))
+  (start $start)
+  (func (export "state") (result i32) (global.get $state))
+  (func (export "count") (result i32) (global.set $state (i32.add (global.get $state) (i32.const 1))) (global.get $state))
+  (func (export "sum") (param i32) (result i32) (local i32)
+    (loop (local.set 1 (i32.add (local.get 1) (call $roll (local.get 0))))
+      (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))
+    (local.get 1))
+  (func (export "read") (param i32) (result i32) (call $write (local.get 0)) (i32.load (local.get 0)))
+  (func (export "float") (result f64) (call $float))
+  (func (export "wide") (param i64) (result i64 i32) (call $wide (local.get 0)))
+  (func (export "fail") (call $fail))
+  (func (export "catch") (result i32) (try (result i32) (do (call $fail) (i32.const 1)) (catch_all (i32.const 2))))
+  (func (export "panic") (call $panic (i32.const 8) (i32.const 6)))
+  (func (export "trap") (i32.store (i32.const 0) (i32.const 7)) (drop (call $roll (i32.const 1))) (unreachable))
+  (func (export "spin") (loop (i32.store (i32.const 0) (i32.add (i32.load (i32.const 0)) (i32.const 1))) br 0))
+  (func (export "spin-host") (loop (i32.store (i32.const 0) (i32.add (i32.load (i32.const 0)) (i32.const 1))) (drop (call $roll (i32.load (i32.const 0)))) (br 0)))
+  (func $deep (export "recurse") (i32.store (i32.const 0) (i32.add (i32.load (i32.const 0)) (i32.const 1))) (call $deep) (i32.store (i32.const 4) (i32.const 1)))
+  (func (export "bomb") (result i32) (loop (br_if 0 (i32.ne (memory.grow (i32.const 1)) (i32.const -1)))) (memory.size)))`);
+
+const kernels: Kernel[] = [];
+
+afterEach(async () => {
+  for (const kernel of kernels.splice(0)) await kernel.shutdown();
+});
+
+/** Host functions that answer differently each time. */
+function imports(host: GuestHost): WebAssembly.Imports {
+  let rolls = 1_000;
+  const functions = {
+    roll: (sides: number) => (rolls = (rolls * 75 + 74) % 65_537) % sides,
+    write: (at: number) => {
+      const bytes = host.memory?.bytes ?? new Uint8Array();
+      bytes.set([1, 2, 3, 4], at);
+      bytes[at + 40] = 9;
+    },
+    float: () => -0,
+    wide: (value: bigint) => [value * 3n, 5],
+    fail: () => {
+      throw new KeelsonError("NOT_FOUND", "nothing here");
+    },
+  };
+  return { host: functions as unknown as WebAssembly.Imports[string] };
+}
+
+async function open(options: Partial<WasmModuleOptions> = {}): Promise<Kernel> {
+  const platform = createTestPlatform();
+  const kernel = createKernel({
+    platform: { ...platform, clock: realClock, supports: { ...platform.supports, jspi: true } },
+    quarantine: false,
+  });
+  kernels.push(kernel);
+  const abi = { ...(await import("../../src/abi/raw.ts")).raw, name: "raw" };
+  const profile = { ...abi, imports: withPanic(abi) };
+  await kernel.register(wasmModule({ id: "guest", abi: profile, source: GUEST, imports, ...options }));
+  await kernel.start("guest");
+  return kernel;
+}
+
+function withPanic(abi: { imports(host: GuestHost): WebAssembly.Imports }) {
+  return (host: GuestHost): WebAssembly.Imports => ({
+    ...abi.imports(host),
+    keelson: {
+      panic: ((pointer: number, length: number) => {
+        host.panic ??= new KeelsonError("WASM_TRAP", host.memory?.lossyText(pointer, length) ?? "");
+        throw host.panic;
+      }) as unknown as WebAssembly.ImportValue,
+    },
+  });
+}
+
+interface Recorded {
+  readonly record: CallRecording;
+  readonly value: unknown;
+  readonly code: string;
+}
+
+async function recordOf(
+  kernel: Kernel,
+  method: string,
+  payload?: never,
+  timeoutMs = 30_000,
+): Promise<Recorded> {
+  try {
+    const { value, record } = await kernel.measure("guest", method, payload, { record: true, timeoutMs });
+    return { record: record as CallRecording, value, code: "answered" };
+  } catch (error) {
+    if (!(error instanceof KeelsonError)) throw error;
+    return { record: error.details?.["record"] as CallRecording, value: undefined, code: error.code };
+  }
+}
+
+/** As a file: what is not plain data would be lost. */
+async function again(record: CallRecording, source = GUEST, strict = true): Promise<Replayed> {
+  return replay(parseRecord(printRecord(record)), source, { clock: realClock, strict });
+}
+
+async function failure(work: Promise<unknown>): Promise<KeelsonError> {
+  const error = await work.then(
+    () => new Error("it answered"),
+    (thrown: unknown) => thrown,
+  );
+  if (error instanceof KeelsonError) return error;
+  throw error;
+}
+
+describe("a recorded call is run again without its host, and ends the same", () => {
+  test.each([
+    ["state", undefined],
+    ["sum", 20],
+    ["read", 100],
+    ["float", undefined],
+    ["wide", 7n],
+    ["bomb", undefined],
+    ["catch", undefined],
+  ])("%s, which answers", async (method, payload) => {
+    const { record, value } = await recordOf(await open(), method, payload as never);
+    const found = await again(record);
+    expect(found).toMatchObject({ outcome: "answered", equal: true, differences: [] });
+    expect(found.value).toEqual(value);
+    expect(found.fuel).toBe(record.outcome.fuel);
+  });
+
+  test.each([
+    ["trap", "WASM_TRAP", undefined],
+    ["panic", "WASM_TRAP", undefined],
+    ["fail", "NOT_FOUND", undefined],
+    ["recurse", "STACK_EXHAUSTED", undefined],
+    ["spin", "FUEL_EXHAUSTED", { fuel: 100_000 }],
+    ["spin-host", "FUEL_EXHAUSTED", { fuel: 100_000 }],
+    ["spin", "DEADLINE_EXCEEDED", { cpuMs: 15 }],
+    ["spin-host", "DEADLINE_EXCEEDED", { cpuMs: 15 }],
+  ])("%s, which ends as %s", async (method, code, limits) => {
+    const kernel = await open(limits === undefined ? {} : { limits });
+    const recorded = await recordOf(kernel, method);
+    expect(recorded.code).toBe(code);
+    const found = await again(recorded.record);
+    expect(found).toMatchObject({ outcome: code, equal: true, differences: [] });
+    expect(found.fuel).toBe(recorded.record.outcome.fuel);
+  });
+
+  test.each(["exact", "deadline"] as const)("stopped at its deadline, metering %s", async (metering) => {
+    const kernel = await open({ metering });
+    for (const method of ["spin", "spin-host"]) {
+      const recorded = await recordOf(kernel, method, undefined, 15);
+      expect(recorded.code).toBe("DEADLINE_EXCEEDED");
+      expect(await again(recorded.record)).toMatchObject({ outcome: "DEADLINE_EXCEEDED", equal: true });
+    }
+  });
+
+  test("stopped as it came back from the host, it is stopped there again", async () => {
+    let calls = 0;
+    const slow = (host: GuestHost): WebAssembly.Imports => {
+      const own = imports(host);
+      const roll = (): number => {
+        if (++calls === 5) for (const end = performance.now() + 30; performance.now() < end;);
+        return calls;
+      };
+      return { host: { ...own["host"], roll: roll as unknown as WebAssembly.ImportValue } };
+    };
+    const kernel = await open({ imports: slow, limits: { cpuMs: 25 } });
+    calls = 0;
+    const { record, code } = await recordOf(kernel, "spin-host");
+    expect(code).toBe("DEADLINE_EXCEEDED");
+    // one is the start's
+    expect(record.hostCalls).toHaveLength(5);
+    expect(record.outcome.stoppedAtReturn).toBe(4);
+    expect(await again(record)).toMatchObject({ outcome: "DEADLINE_EXCEEDED", equal: true });
+  });
+
+  test("whatever is asked of it", async () => {
+    const kernel = await open();
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 1, max: 200 }), async (times) => {
+        const { record, value } = await recordOf(kernel, "sum", times as never);
+        const found = await again(record);
+        expect(found.value).toBe(value);
+        expect(found.equal).toBe(true);
+      }),
+      { numRuns: 20 },
+    );
+  });
+});
+
+describe("a record", () => {
+  test("is of an instance that was never used before, and that serves nobody afterwards", async () => {
+    const kernel = await open({ pool: { max: 1 } });
+    const first = (await kernel.invoke("guest", "state")) as number;
+    expect(await kernel.invoke("guest", "count")).toBe(first + 1);
+    expect((await recordOf(kernel, "count")).value).toBe(first + 1);
+    expect((await recordOf(kernel, "count")).value).toBe(first + 1);
+    expect(await kernel.invoke("guest", "count")).toBe(first + 2);
+    expect(kernel.metrics.text()).toContain('keelson_pool_size{module="guest"} 1');
+  });
+
+  test("is given up when a host function deals in more than numbers; the call goes on", async () => {
+    const source = wat(`(module (import "h" "f" (func $f (result externref)))
+      (func (export "go") (result i32) (ref.is_null (call $f))))`);
+    const kernel = await open({
+      source,
+      imports: { h: { f: () => ({}) } } as unknown as WebAssembly.Imports,
+    });
+    expect(await kernel.measure("guest", "go", undefined, { record: true })).toMatchObject({ value: 0 });
+    expect((await recordOf(kernel, "go")).record).toBeUndefined();
+  });
+
+  test.each<[string, Partial<WasmModuleOptions>]>([
+    ["is not metered", { metering: "off" }],
+    [
+      "imports a memory",
+      {
+        source: wat(`(module (import "env" "memory" (memory 1)) (func (export "state")))`),
+        imports: () => ({ env: { memory: new WebAssembly.Memory({ initial: 1 }) } }),
+      },
+    ],
+  ])("of a module that %s is UNSUPPORTED", async (_, options) => {
+    const kernel = await open(options);
+    const error = await failure(kernel.measure("guest", "state", undefined, { record: true }));
+    expect(error.code).toBe("UNSUPPORTED");
+    expect(await kernel.invoke("guest", "state")).not.toBe(null);
+  });
+
+  test("of a module whose host functions suspend it is UNSUPPORTED", async () => {
+    const source = wat(`(module (import "h" "f" (func $f)) (func (export "go") (call $f)))`);
+    const kernel = await open({ source, imports: { h: { f: suspending(async () => {}) } } as never });
+    const error = await failure(kernel.measure("guest", "go", undefined, { record: true }));
+    expect(error.code).toBe("UNSUPPORTED");
+  });
+
+  test("is read back as it was printed, and nothing else is read", async () => {
+    const { record } = await recordOf(await open(), "read", 100 as never);
+    const text = printRecord(record);
+    expect(printRecord(parseRecord(text))).toBe(text);
+    const broken = [
+      "",
+      "{}",
+      "[]",
+      "null",
+      text.slice(0, -1),
+      text.replace('"version":1', '"version":2'),
+      text.replace('"kind":"wasm"', '"kind":"native"'),
+      text.replace('"at":100', '"at":-1'),
+      text.replace('"mode":"exact"', '"mode":"off"'),
+    ];
+    for (const bad of broken)
+      expect(() => parseRecord(bad)).toThrow(expect.objectContaining({ code: "INVALID_RECORD" }));
+  });
+});
+
+describe("a replay that goes another way is REPLAY_DIVERGED", () => {
+  const other = wat(`(module (import "host" "roll" (func $roll (param i32) (result i32)))
+    (func (export "sum") (param i32) (result i32) (call $roll (i32.const 3))))`);
+
+  test("another module is refused before it runs, or compared when that is wanted", async () => {
+    const { record } = await recordOf(await open(), "sum", 3 as never);
+    const error = await failure(again(record, other));
+    expect(error).toMatchObject({ code: "REPLAY_DIVERGED", details: { method: "sum" } });
+    expect(error.message).toContain("another one");
+    const found = await again(record, other, false);
+    expect(found.equal).toBe(false);
+    expect(found.differences.join()).toContain("host call 0 was host.roll(100)");
+  });
+
+  test.each<[string, (record: CallRecording) => CallRecording]>([
+    [
+      "an answer of the host was changed",
+      (record) => ({ ...record, hostCalls: record.hostCalls.map((call) => ({ ...call, results: [1] })) }),
+    ],
+    ["a call of the host is missing", (record) => ({ ...record, hostCalls: record.hostCalls.slice(0, -1) })],
+    [
+      "a call of the host is too many",
+      (record) => ({ ...record, hostCalls: [...record.hostCalls, record.hostCalls[0]!] }),
+    ],
+    ["the answer was another", (record) => ({ ...record, outcome: { ...record.outcome, value: -1 } })],
+    ["it used more fuel", (record) => ({ ...record, outcome: { ...record.outcome, fuel: 1 } })],
+    [
+      "it left another memory",
+      (record) => ({ ...record, outcome: { ...record.outcome, memorySha256: "00" } }),
+    ],
+    [
+      "it ended otherwise",
+      (record) => ({ ...record, outcome: { ...record.outcome, code: "WASM_TRAP" as const } }),
+    ],
+    [
+      "a write lies outside its memory",
+      (record) => ({
+        ...record,
+        hostCalls: record.hostCalls.map((call) => ({
+          ...call,
+          writes: [{ memory: 0, at: 2 ** 40, bytes: Uint8Array.of(1) }],
+        })),
+      }),
+    ],
+    [
+      "it was counted by another meter",
+      (record) => ({ ...record, metering: { ...record.metering, meter: "0" } }),
+    ],
+  ])("when %s", async (_, change) => {
+    const { record } = await recordOf(await open(), "sum", 3 as never);
+    expect((await again(record)).equal).toBe(true);
+    const error = await failure(again(change(record)));
+    expect(error.code).toBe("REPLAY_DIVERGED");
+    expect((await again(change(record), GUEST, false)).equal).toBe(false);
+  });
+});
