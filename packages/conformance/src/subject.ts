@@ -45,6 +45,8 @@ export interface WasmSubjectOptions {
   readonly imports?: Readonly<Record<string, Record<string, HostFunction>>>;
   /** "sliced": a guest gives up the thread after each slice of time. */
   readonly scheduling?: "exclusive" | "sliced";
+  /** Where the guest runs: in the host's thread, in one of its own, or in a process of its own. */
+  readonly isolation?: "inline" | "worker" | "process";
   /** "fresh": each call meets a guest as new. */
   readonly state?: "keep" | "fresh";
 }

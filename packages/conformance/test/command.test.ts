@@ -13,7 +13,7 @@ test("a line a check, a table, and the counts", async () => {
   expect(report.counts).toEqual({ passed: 8, failed: 0, skipped: 0 });
   expect(lines.filter((line) => line.startsWith("ok "))).toHaveLength(8);
   expect(lines.at(-1)).toMatch(/pool\s+8\s+0\s+0/);
-  expect(lines.at(-1)).toMatch(/promise 4: in part \(1 of 10\)/);
+  expect(lines.at(-1)).toMatch(/promise 4: in part \(1 of 12\)/);
 });
 
 test("a broken promise is named, with what showed it, and the rest still runs", async () => {

@@ -2,6 +2,7 @@ import type { Check } from "../check.ts";
 import { boundaryChecks } from "./boundary.checks.ts";
 import { busChecks } from "./bus.checks.ts";
 import { filesChecks } from "./files.checks.ts";
+import { isolationChecks } from "./isolation.checks.ts";
 import { kernelChecks } from "./kernel.checks.ts";
 import { lifecycleChecks } from "./lifecycle.checks.ts";
 import { clockChecks, logChecks, randomChecks } from "./platform.checks.ts";
@@ -25,6 +26,7 @@ export const allChecks: readonly Check[] = [
   ...poolChecks,
   ...pooledChecks,
   ...wasmChecks,
+  ...isolationChecks,
   ...suspensionChecks,
   ...supervisorChecks,
   ...boundaryChecks,

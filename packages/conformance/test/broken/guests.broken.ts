@@ -58,6 +58,17 @@ function failsLate(definition: ModuleDefinition): ModuleDefinition {
 export const brokenWasm: Readonly<Record<string, Breaking>> = {
   // a new instance for each call
   "wasm.calls": breakWasm((options) => ({ ...options, pool: { ...options.pool, maxUses: 1 } })),
+  // answers later
+  "wasm.at-once": breakWasm(
+    (options) => options,
+    (definition) => ({
+      ...definition,
+      async create() {
+        const module = await definition.create();
+        return overlay(module, { call: async (call) => module.call?.(call) });
+      },
+    }),
+  ),
   "wasm.trap-discards": breakKernel((kernel) => ({
     invoke: (id, method, payload, options) =>
       kernel.invoke(id, method, payload, options).catch((error: unknown) => {

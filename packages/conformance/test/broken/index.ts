@@ -2,6 +2,7 @@ import { brokenBoundaries } from "./boundary.broken.ts";
 import type { Breaking } from "./breaking.ts";
 import { brokenBuses, brokenSupervisors } from "./bus.broken.ts";
 import { brokenPooled, brokenWasm } from "./guests.broken.ts";
+import { brokenIsolations } from "./isolation.broken.ts";
 import { brokenKernels, brokenLifecycles, brokenReloads } from "./kernel.broken.ts";
 import { brokenClocks, brokenFiles, brokenLogs, brokenProcesses, brokenRandoms } from "./platform.broken.ts";
 import { brokenPools } from "./pool.broken.ts";
@@ -19,6 +20,7 @@ export const broken: Readonly<Record<string, Breaking>> = {
   ...brokenPools,
   ...brokenPooled,
   ...brokenWasm,
+  ...brokenIsolations,
   ...brokenSuspensions,
   ...brokenSupervisors,
   ...brokenBoundaries,

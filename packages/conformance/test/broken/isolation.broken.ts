@@ -1,0 +1,64 @@
+import { KeelsonError, type Platform } from "@keelson/core";
+import { breakKernel, breakPlatform, breakWasm, overlay, type Breaking } from "./breaking.ts";
+import { brokenWasm } from "./guests.broken.ts";
+
+const levels = ["worker", "process"] as const;
+
+/** An error that says nothing. */
+const anonymous = breakKernel((kernel) => ({
+  invoke: (id, method, payload, options) =>
+    kernel.invoke(id, method, payload, options).catch(() => {
+      throw new KeelsonError("CALL_FAILED", "something went wrong");
+    }),
+}));
+
+/** Runs in the host's thread whatever is asked for, and holds it until the deadline. */
+const holdsTheHost = breakWasm(
+  ({ isolation: _, ...options }) => options,
+  (definition) => definition,
+);
+
+/** Nobody hears the caller. */
+const deaf = breakKernel((kernel) => ({
+  invoke: (id, method, payload, { signal: _, ...options } = {}) =>
+    kernel.invoke(id, method, payload, options),
+}));
+
+/** What was started seems to live for ever. */
+const immortal = breakPlatform(({ workers, processes }: Platform) => ({
+  ...(workers && {
+    workers: {
+      start: (...args) => overlay(workers.start(...args), { exited: new Promise<never>(() => {}) }),
+    },
+  }),
+  ...(processes?.fork && {
+    processes: {
+      spawn: (...args) => processes.spawn(...args),
+      reclaim: () => processes.reclaim(),
+      fork: async (...args) =>
+        overlay(await (processes.fork as NonNullable<typeof processes.fork>)(...args), {
+          exited: new Promise<never>(() => {}),
+        }),
+    },
+  }),
+}));
+
+/** What breaks a guest in the host's thread breaks one elsewhere; but errors that crossed have no cause any more. */
+function brokenAt(level: (typeof levels)[number]): Readonly<Record<string, Breaking>> {
+  const derived = Object.entries(brokenWasm)
+    .filter(([id]) => id !== "wasm.at-once")
+    .map(([id, breaking]) => [id.replace(/^wasm\./, `wasm.${level}.`), breaking] as const);
+  return {
+    ...Object.fromEntries(derived),
+    [`wasm.${level}.trap-discards`]: anonymous,
+    [`wasm.${level}.host-free`]: holdsTheHost,
+    [`wasm.${level}.abort`]: deaf,
+    [`wasm.${level}.ended`]: immortal,
+  };
+}
+
+export const brokenIsolations: Readonly<Record<string, Breaking>> = {
+  ...brokenAt("worker"),
+  ...brokenAt("process"),
+  "wasm.process.killed-alone": anonymous,
+};
