@@ -166,7 +166,11 @@ export const isolationChecks: readonly Check[] = [
       const codes = await Promise.all(
         calls.map((call) => call.catch((error: unknown) => (error as { code?: unknown }).code)),
       );
-      ensureEqual(codes.sort(), ["DEADLINE_EXCEEDED", "PROCESS_EXITED"], "how the two calls ended");
+      ensureEqual(
+        codes.map(String).sort((a, b) => (a < b ? -1 : 1)),
+        ["DEADLINE_EXCEEDED", "PROCESS_EXITED"],
+        "how the two calls ended",
+      );
       ensureEqual(kernel.state("guest"), "running", "state");
       ensureEqual(await kernel.invoke("guest", "fine", []), 42, "the next call");
     },

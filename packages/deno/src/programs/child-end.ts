@@ -33,4 +33,4 @@ const end: ChildEnd = {
   },
 };
 
-Object.defineProperty(globalThis, Symbol.for("keelson.end"), { value: end });
+Object.defineProperty(globalThis, Symbol.for("keelson.end"), { value: end, configurable: true });

@@ -30,4 +30,4 @@ function writeSome(bytes: Bytes, at: number): number {
   }
 }
 
-Object.defineProperty(globalThis, Symbol.for("keelson.end"), { value: end });
+Object.defineProperty(globalThis, Symbol.for("keelson.end"), { value: end, configurable: true });

@@ -19,7 +19,7 @@ const end: ThreadEnd = {
     scope.onmessage = ({ data }) => receive(data);
   },
 };
-Object.defineProperty(globalThis, Symbol.for("keelson.end"), { value: end });
+Object.defineProperty(globalThis, Symbol.for("keelson.end"), { value: end, configurable: true });
 
 scope.onmessage = ({ data: program }): void => {
   scope.onmessage = ({ data }) => void waiting.push(data);

@@ -10,6 +10,6 @@ const end: ThreadEnd = {
   // A port keeps what comes until somebody listens.
   listen: (receive) => void port.on("message", receive),
 };
-Object.defineProperty(globalThis, Symbol.for("keelson.end"), { value: end });
+Object.defineProperty(globalThis, Symbol.for("keelson.end"), { value: end, configurable: true });
 
 await import((workerData as { readonly program: string }).program);

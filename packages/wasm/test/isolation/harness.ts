@@ -111,13 +111,36 @@ export async function expectIdle(): Promise<void> {
   expect(load).toBeLessThan(IDLE);
 }
 
-/** Processes, threads and descriptors of this program. */
+// How the three runtimes name the thread of a worker: Node, Deno (worker-1, worker-2 …) and Bun. They have others for work of their own.
+const WORKER_THREAD = /^(WorkerThread|worker-\d+|Worker)$/;
+
+function isWorker(task: string): boolean {
+  try {
+    return WORKER_THREAD.test(readFileSync(`/proc/self/task/${task}/comm`, "utf8").trim());
+  } catch {
+    return false;
+  }
+}
+
+/** Processes, worker threads and descriptors of this program. */
 export function holdings(): { children: number; threads: number; descriptors: number } {
   return {
     children: children().length,
-    threads: readdirSync("/proc/self/task").length,
+    threads: readdirSync("/proc/self/task").filter(isWorker).length,
     descriptors: descriptors(),
   };
+}
+
+/** Waits until no more is held than at `before`; descriptors within eight, since Deno keeps four of its own once it had threads and children, however many. */
+export async function expectHoldings(before: ReturnType<typeof holdings>): Promise<void> {
+  const { children, threads, descriptors } = before;
+  const until = performance.now() + 10_000;
+  let now = holdings();
+  while (now.children > children || now.threads > threads || now.descriptors > descriptors + 8) {
+    if (performance.now() > until) expect(now).toEqual(before);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    now = holdings();
+  }
 }
 
 export { adapter, children, eventually, isAlive, runtime } from "../../../node-compat/test/adapter.ts";

@@ -6,6 +6,7 @@ import {
   codeOf,
   eventually,
   holdings,
+  expectHoldings,
   expectIdle,
   isAlive,
   onlyChild,
@@ -106,14 +107,7 @@ test("guests are stopped by the stop of their modules, and nothing of them is le
   expect(await kernel.shutdown()).toMatchObject({ orphans: [], errors: [] });
   for (const code of await Promise.all(calls))
     expect(["MODULE_NOT_RUNNING", "ABORTED", "KERNEL_CLOSED", "POOL_CLOSED"]).toContain(code);
-  await eventually(() => {
-    const now = holdings();
-    return (
-      now.children <= before.children &&
-      now.threads <= before.threads + 2 &&
-      now.descriptors <= before.descriptors + 2
-    );
-  });
+  await expectHoldings(before);
   await expectIdle();
 });
 

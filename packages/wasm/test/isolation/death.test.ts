@@ -1,0 +1,38 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import process from "node:process";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+import type { Workers } from "@keelson/core";
+import { GUEST } from "./guests.ts";
+import { codeOf, eventually, isAlive, open, runtime } from "./harness.ts";
+
+test("a thread that dies fails its call with WORKER_EXITED, and the next call gets another", async () => {
+  const mortal = new URL("programs/mortal.ts", import.meta.url);
+  const { kernel } = await open("worker", { source: GUEST }, (platform) => {
+    const workers = platform.workers as Workers;
+    return { ...platform, workers: { start: (_, receive) => workers.start(mortal, receive) } };
+  });
+  expect(await kernel.invoke("guest", "count")).toBe(1);
+  expect(await codeOf(kernel.invoke("guest", "count"))).toBe("WORKER_EXITED");
+  expect(kernel.state("guest")).toBe("running");
+  expect(await kernel.invoke("guest", "count")).toBe(1);
+});
+
+test("after kill -9 of the host the processes of its guests are gone, the busy one at its deadline", async () => {
+  const program = fileURLToPath(new URL("programs/host.ts", import.meta.url));
+  const flags = runtime === "deno" ? ["run", "-A"] : [];
+  const host = spawn(process.execPath, [...flags, program], { stdio: ["ignore", "pipe", "inherit"] });
+  try {
+    const [line] = (await once(createInterface({ input: host.stdout }), "line")) as [string];
+    const { idle, all } = JSON.parse(line) as { idle: number[]; all: number[] };
+    expect([idle.length, all.length]).toEqual([1, 2]);
+    const exited = once(host, "exit");
+    host.kill("SIGKILL");
+    await exited;
+    await eventually(() => !all.some(isAlive));
+  } finally {
+    host.kill("SIGKILL");
+  }
+});
