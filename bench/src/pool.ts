@@ -27,6 +27,7 @@ const SIZE = 10;
 const TASKS = 100;
 
 const FLOOR = "array pop and push";
+const BARE_AWAIT = "array pop, await of nothing, push";
 const PEERS = ["tarn 3.1.2", "generic-pool 3.9.0", "lightning-pool 4.14.0"] as const;
 
 /**
@@ -37,7 +38,7 @@ export async function benchPool(rounds: number): Promise<readonly Task[]> {
   const checkouts = 10_000;
   const atOnce = [arrayFloor(), keelsonAtOnce()];
   const held = [arrayHeld(), keelsonHeld()];
-  const awaited = [asyncFloor(), keelsonAwaited(), tarn(), genericPool(), lightningPool()];
+  const awaited = [asyncFloor(), bareAwait(), keelsonAwaited(), tarn(), genericPool(), lightningPool()];
   const pools = awaited.filter((contender) => contender.task !== undefined);
   const alone = (contenders: readonly Driven[]) => contenders.map(({ name, alone: run }) => ({ name, run }));
   const contended = pools.map((pool) => ({ name: pool.name, run: (times: number) => contend(pool, times) }));
@@ -126,6 +127,23 @@ function asyncFloor(): Driven {
       for (let n = 0; n < times; n++) {
         const thing = await take();
         thing.uses++;
+        free.push(thing);
+      }
+    },
+    end() {},
+  };
+}
+
+/** The same with an await that brings nothing: what the turn of the microtask queue costs alone, which no checkout can do. */
+function bareAwait(): Driven {
+  const free = things();
+  return {
+    name: BARE_AWAIT,
+    async alone(times) {
+      for (let n = 0; n < times; n++) {
+        const thing = free.pop() as Thing;
+        thing.uses++;
+        await undefined;
         free.push(thing);
       }
     },
