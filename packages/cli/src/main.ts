@@ -16,6 +16,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   check: async () => (await import("./commands/check.ts")).checkCommand,
   inspect: async () => (await import("./commands/inspect.ts")).inspectCommand,
   meter: async () => (await import("./commands/meter.ts")).meterCommand,
+  replay: async () => (await import("./commands/replay.ts")).replayCommand,
   conformance: async () => (await import("./commands/conformance.ts")).conformanceCommand,
 };
 

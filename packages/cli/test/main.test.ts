@@ -42,7 +42,7 @@ test("--version prints the version alone, behind a command too", async () => {
 test("--help names every command, and each command describes its own options without colours in a pipe", async () => {
   const help = await here("--help");
   expect(help.code).toBe(0);
-  for (const command of ["run", "check", "inspect", "meter", "conformance"]) {
+  for (const command of ["run", "check", "inspect", "meter", "replay", "conformance"]) {
     expect(help.stdout).toContain(command);
     const own = await here(command, "--help");
     expect(own.code).toBe(0);
@@ -60,7 +60,7 @@ test("no command at all prints the help and exits with 2", async () => {
 
 test.each([
   [["runn"], 'did you mean "run"?'],
-  [["frobnicate"], "commands are run, check, inspect, meter, conformance"],
+  [["frobnicate"], "commands are run, check, inspect, meter, replay, conformance"],
   [["--verson"], 'did you mean "--version"?'],
   [["run", "--onse", "x.json"], "did you mean --once?"],
   [["run"], "keelson run --help"],
@@ -73,6 +73,7 @@ test.each([
   [["meter", "--tables", "-1", "a.wasm"], "keelson meter --help"],
   [["meter", "--tables", "many", "a.wasm"], "a whole number"],
   [["meter", "-o"], "keelson meter --help"],
+  [["replay", "--wasm", "--json", "a.json"], "keelson replay --help"],
   [["inspect", "--jsn", "a.wasm"], "did you mean --json?"],
   [["conformance", "--only"], "keelson conformance --help"],
   [["conformance", "--only", "--json"], "keelson conformance --help"],
