@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { readFileSync, writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { isKeelsonError, type Value } from "@keelson/core";
@@ -11,7 +12,7 @@ import {
 } from "@keelson/wasm";
 import { createKernel } from "#runtime";
 import { wat } from "../../wasm/test/support/wat.ts";
-import { folderWith, keelson } from "./program.ts";
+import { bin, folderWith, keelson, Program, runtime } from "./program.ts";
 
 const GUEST = wat(`(module
   (import "host" "next" (func $next (result i32)))
@@ -72,6 +73,24 @@ test.each([
   expect(stdout).toContain("The same: ");
   expect(stdout).not.toContain("\u001b");
 });
+
+const OTHERS = [
+  { name: "node", args: [] },
+  { name: "deno", args: ["run", "-A"] },
+  { name: "bun", args: ["--bun"] },
+].filter(({ name }) => name !== runtime);
+
+test.each(OTHERS)(
+  "a call that was stopped by its time here ends at the same instruction on $name",
+  async ({ name, args }) => {
+    const folder = await recorded("spin", { cpuMs: 5 });
+    const command = fileURLToPath(new URL(`../../../node_modules/.bin/${name}`, import.meta.url));
+    const there = new Program(command, [...args, bin, "replay", "call.json"], { cwd: folder });
+    const { code, stdout, stderr } = await there.ended;
+    expect([stderr, code]).toEqual(["", 0]);
+    expect(stdout).toContain("The same: ");
+  },
+);
 
 test("replay finds the module beside the record by its hash, or takes the one that is named", async () => {
   const folder = await recorded("sum");
