@@ -1,6 +1,7 @@
 import { benchBoundary } from "./boundary.ts";
 import { benchBus } from "./bus.ts";
 import { benchInvoke } from "./invoke.ts";
+import { benchIsolation } from "./isolation.ts";
 import { benchGoverned } from "./governed.ts";
 import type { Task } from "./measure.ts";
 import { benchMetering } from "./metering.ts";
@@ -20,6 +21,7 @@ export const groups: Readonly<
   metering: { run: benchMetering, share: 1 },
   governed: { run: benchGoverned, share: 1 },
   overshoot: { run: benchOvershoot, share: 0.5 },
+  isolation: { run: benchIsolation, share: 0.5 },
   runaways: { run: benchRunaways, share: 1 },
   bus: { run: benchBus, share: 1 },
   boundary: { run: benchBoundary, share: 1 },

@@ -11,6 +11,7 @@ export const groupNames: readonly string[] = [
   "metering",
   "governed",
   "overshoot",
+  "isolation",
   "runaways",
   "bus",
   "boundary",
