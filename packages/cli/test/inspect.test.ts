@@ -1,3 +1,4 @@
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { ECHO, keelsonGuest } from "../../wasm/test/support/guests.ts";
@@ -68,6 +69,19 @@ test("inspect --json prints one object, with the reason when the module cannot b
   expect(text.stdout).toMatch(/^metering +impossible: OUT_OF_MEMORY, /m);
   expect(text.stdout).toContain("oxide, but it lacks alloc(i32) → i32");
   expect(text.stdout).toContain("keelson would fit too");
+});
+
+test("inspect exits with 1 when the code is not what the manifest's integrity names, and says what it is", async () => {
+  const folder = folderWith({ "echo.wasm": GUEST });
+  const inspect = async (integrity: string): Promise<{ code: number | null; stdout: string }> => {
+    writeFileSync(join(folder, "manifest.json"), JSON.stringify({ ...MANIFEST, integrity }));
+    return keelson(["inspect", folder]);
+  };
+  const differs = await inspect(`sha256-${"A".repeat(43)}=`);
+  expect(differs.code).toBe(1);
+  const [, actual = ""] = /does not fit: echo\.wasm has (sha256-\S+)/.exec(differs.stdout) ?? [];
+  const fits = await inspect(actual);
+  expect([fits.code, fits.stdout]).toEqual([0, expect.not.stringContaining("does not fit")]);
 });
 
 test("inspect of a plugin of another kind shows the manifest alone", async () => {

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import process from "node:process";
 import { pathToFileURL } from "node:url";
@@ -30,7 +31,7 @@ export const inspectCommand: Command = {
     const found = isManifest(named) ? await inspectPlugin(named) : inspectFile(named);
     if (args.flag("json")) print(JSON.stringify(toJson(found)));
     else print(format(found, useColor(process.stdout)));
-    return found.wasm?.refused === undefined ? 0 : 1;
+    return found.wasm?.refused === undefined && found.integrity?.matches !== false ? 0 : 1;
   },
 };
 
@@ -40,6 +41,8 @@ interface Found {
   /** The code that the manifest names, or the file itself. */
   readonly entry?: string;
   readonly wasm?: WasmInspection;
+  /** What the code's bytes hash to, where the manifest names a hash. */
+  readonly integrity?: { readonly actual: string; readonly matches: boolean };
 }
 
 /** What is no WebAssembly, and is named or written as JSON is. */
@@ -70,23 +73,28 @@ async function inspectPlugin({ path, bytes }: NamedFile): Promise<Found> {
     ...(abi === undefined ? {} : { abi }),
     metering: { ...pluginMetering, ...(limits.memory === undefined ? {} : { memoryBytes: limits.memory }) },
   });
-  return { file: path, manifest, entry, wasm };
+  const actual = `sha256-${createHash("sha256").update(code).digest("base64")}`;
+  const integrity = { actual, matches: actual === manifest.integrity };
+  return { file: path, manifest, entry, wasm, ...(manifest.integrity === undefined ? {} : { integrity }) };
 }
 
-function format({ file, manifest, entry, wasm }: Found, color: boolean): string {
+function format({ file, manifest, entry, wasm, integrity }: Found, color: boolean): string {
+  const paint = painter(color);
   const parts: string[] = [];
   if (manifest !== undefined) {
     parts.push(`${file} is the manifest of a plugin.`, formatManifest(manifest, color));
     if (wasm === undefined) parts.push(`A module of kind ${manifest.kind} has no WebAssembly to look into.`);
   }
-  if (wasm !== undefined) parts.push(formatInspection(entry ?? file, wasm, painter(color)));
+  if (integrity?.matches === false)
+    parts.push(paint("red", `The integrity does not fit: ${entry ?? file} has ${integrity.actual}`));
+  if (wasm !== undefined) parts.push(formatInspection(entry ?? file, wasm, paint));
   return parts.join("\n\n");
 }
 
-function toJson({ file, manifest, entry, wasm }: Found): unknown {
+function toJson({ file, manifest, entry, wasm, integrity }: Found): unknown {
   const metering =
     wasm === undefined || wasm.metering.possible
       ? wasm?.metering
       : { possible: false, error: errorJson(asKeelsonError(wasm.metering.error, "INTERNAL", "metering")) };
-  return { file, manifest, entry, ...(wasm === undefined ? {} : { wasm: { ...wasm, metering } }) };
+  return { file, manifest, entry, integrity, ...(wasm === undefined ? {} : { wasm: { ...wasm, metering } }) };
 }
