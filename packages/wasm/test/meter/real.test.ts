@@ -198,4 +198,70 @@ describe("real programs do the same work metered", () => {
       return output;
     }, [capped]);
   }, 90_000);
+
+  it("a codec of jSquash, which is written in Rust, encodes and decodes an image", async () => {
+    const folder = new URL("../../node_modules/@jsquash/png/codec/pkg/", import.meta.url);
+    const bytes = readFileSync(new URL("squoosh_png_bg.wasm", folder));
+    // the glue keeps its instance in a variable: each time it is evaluated anew
+    const glue = readFileSync(new URL("squoosh_png.js", folder), "utf8")
+      .replaceAll(/^export (function|class|async function) /gm, "$1 ")
+      .replaceAll(/^export (\{.*\}|default .*);?$/gm, "")
+      .replaceAll("import.meta.url", "address");
+    interface Codec {
+      init(bytes: Uint8Array): Promise<void>;
+      encode(pixels: Uint8Array, width: number, height: number, depth: number): Uint8Array;
+      decode(png: Uint8Array): { readonly data: Uint8ClampedArray };
+    }
+    class ImageData {
+      readonly data: Uint8ClampedArray;
+      constructor(data: Uint8ClampedArray) {
+        this.data = data;
+      }
+    }
+    const load = new Function(
+      "globalThis",
+      "ImageData",
+      "let address = 'file:///';" + glue + "; return { init: __wbg_init, encode, decode };",
+    ) as (scope: object, data: unknown) => Codec;
+    const width = 200;
+    const height = 150;
+    const pixels = Uint8Array.from({ length: width * height * 4 }, (_, at) =>
+      at % 4 === 3 ? 255 : Math.round(127 + 100 * Math.sin(at / 97) + 20 * Math.cos((at * at) / 7001)),
+    );
+    await same(async () => {
+      const codec = load({ ImageData }, ImageData);
+      await codec.init(bytes);
+      const png = codec.encode(pixels, width, height, 8);
+      const { data } = codec.decode(png);
+      expect(Buffer.compare(new Uint8Array(data), pixels)).toBe(0);
+      return Buffer.from(png).toString("base64");
+    });
+  });
+
+  it("a tree-sitter grammar, which is linked at run time, parses files of this repository", async () => {
+    interface Parsing {
+      readonly Parser: {
+        init(options: { wasmBinary: Uint8Array }): Promise<void>;
+        new (): { setLanguage(language: unknown): void; parse(text: string): { rootNode: object } };
+      };
+      readonly Language: { load(bytes: Uint8Array): Promise<unknown> };
+    }
+    const folder = new URL("../../node_modules/@vscode/tree-sitter-wasm/wasm/", import.meta.url);
+    const runtime = readFileSync(new URL("tree-sitter.wasm", folder));
+    const grammar = readFileSync(new URL("tree-sitter-typescript.wasm", folder));
+    const files = ["meter/scan.ts", "meter/emit.ts", "governor/governor.ts", "index.ts"].map((name) =>
+      readFileSync(new URL(`../../src/${name}`, import.meta.url), "utf8"),
+    );
+    await same(async () => {
+      for (const path of Object.keys(require.cache))
+        if (path.includes("tree-sitter-wasm")) delete require.cache[path];
+      const { Parser, Language } = require("@vscode/tree-sitter-wasm") as Parsing;
+      await Parser.init({ wasmBinary: new Uint8Array(runtime) });
+      const parser = new Parser();
+      parser.setLanguage(await Language.load(new Uint8Array(grammar)));
+      const trees = files.map((text) => String(parser.parse(text).rootNode));
+      for (const tree of trees) expect(tree).toContain("(program");
+      return trees;
+    });
+  }, 60_000);
 });
