@@ -1,6 +1,6 @@
 import type { Call, Clock, Instance, Measurement, Usage, Value } from "@keelson/core";
 import { asKeelsonError, isKeelsonError, KeelsonError, withDetails } from "@keelson/core/plain";
-import type { AbiProfile, Binding, LaterBinding, ModuleShape } from "../abi/profile.ts";
+import type { AbiProfile, Binding, LaterBinding, LaterGuest, ModuleShape } from "../abi/profile.ts";
 import { Footprint } from "./footprint.ts";
 import type { GuestContext } from "./guest-context.ts";
 import type { GuestHost } from "./guest-host.ts";
@@ -10,6 +10,8 @@ import { instantiate, resolveImports, type HostImports } from "./link.ts";
 import type { Governor, RunLimits } from "../governor/index.ts";
 import type { MeterMeta, OffsetMap } from "../meter/index.ts";
 import { createSuspension, suspendableImports, whySuspendable } from "../suspension/link.ts";
+import type { Exposed } from "../state/expose.ts";
+import { Snapshot } from "../state/snapshot.ts";
 import { SuspendableInstance } from "../suspension/suspendable-instance.ts";
 import { trapError, placeDetails, type TrapKind, type TrapPlace } from "./trap.ts";
 import { trapPosition, type Positions } from "./trap-position.ts";
@@ -26,6 +28,8 @@ export interface Blueprint {
   readonly capped: boolean;
   /** Whether its guests share the thread in slices. */
   readonly sliced: boolean;
+  /** Where a guest's state is found, when guests are to be made new and all of it is within reach. */
+  readonly exposed: Exposed | undefined;
   /** Set when the module was metered. */
   readonly metered: Metered | undefined;
 }
@@ -107,6 +111,10 @@ export function createGuestInstance(
     footprint,
     { functions: metered?.meta.functions ?? Infinity, offsets: metered?.offsets },
   );
+  const bind = (): Binding => profile.bind({ exports, host, shape });
+  // What the host keeps for each instance is made new with the instance alone.
+  const exposed = typeof blueprint.imports === "function" ? undefined : blueprint.exposed;
+  let snapshot: Snapshot | undefined;
   instance.open(context.clock.now(), () => {
     const initialize = exports["_initialize"];
     if (typeof initialize === "function") {
@@ -114,13 +122,20 @@ export function createGuestInstance(
       (initialize as () => void)();
       host.entered = false;
     }
-    return profile.bind({ exports, host, shape });
+    snapshot = exposed && Snapshot.take(exports, exposed);
+    return bind();
   });
+  if (snapshot !== undefined) instance.renewal = { snapshot, bind };
   if (suspension === undefined) return instance;
-  const binding = profile.bindLater?.({ exports, host, shape, later: (run) => suspension.later(run) });
-  return new SuspendableInstance(instance, binding as LaterBinding, suspension, governor, limits, () =>
-    clock.now(),
-  );
+  const later = { exports, host, shape, later: suspension.later.bind(suspension) } satisfies LaterGuest;
+  const bindLater = (): LaterBinding => profile.bindLater?.(later) as LaterBinding;
+  return new SuspendableInstance(instance, bindLater, suspension, governor, limits, () => clock.now());
+}
+
+/** What puts a guest back to where it was when it had run nothing but its start. */
+interface Renewal {
+  readonly snapshot: Snapshot;
+  readonly bind: () => Binding;
 }
 
 function cannotBeTapped(module: string, why: string): KeelsonError {
@@ -141,6 +156,8 @@ interface CallLimits extends RunLimits {
 /** An instance whose guest runs to its end in each call. */
 export class GuestInstance implements Instance {
   dead = false;
+  /** Set when it can be made new. */
+  renewal: Renewal | undefined;
   #binding: Binding | undefined;
   readonly #host: GuestHost;
   /** Exported memories besides the main one. */
@@ -290,8 +307,24 @@ export class GuestInstance implements Instance {
     return value;
   }
 
+  /** Puts the guest back to where it was before its first call, if that can be done. */
+  renew(): boolean {
+    const { renewal } = this;
+    const host = this.#host;
+    if (renewal === undefined || this.dead || host.broken || !renewal.snapshot.restore()) return false;
+    host.entered = false;
+    const limits: RunLimits = { cpuMs: this.#limits.cpuMs, deadline: this.#clock.now() + START_MS };
+    try {
+      this.#binding = this.#governor?.run(limits, renewal.bind) ?? renewal.bind();
+    } catch {
+      this.dead = true;
+    }
+    return !this.dead;
+  }
+
   [Symbol.dispose](): void {
     this.dead = true;
+    this.renewal = undefined;
     // What holds the memory is let go, so that the collector can take it although somebody keeps this object.
     this.#binding = undefined;
     this.#host.memory = undefined;

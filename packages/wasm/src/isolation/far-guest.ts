@@ -70,6 +70,7 @@ export class FarGuest {
       maxMemoryBytes,
       capped: true,
       sliced: false,
+      exposed: undefined,
       metered,
     };
   }

@@ -4,6 +4,7 @@ import { shapeOf } from "../abi/profile.ts";
 import type { BinaryStep, CompileCache, CompiledModule } from "../cache/compile-cache.ts";
 import type { Blueprint } from "../instance/guest-instance.ts";
 import type { MeterMeta } from "../meter/index.ts";
+import { type Exposed, exposedIn } from "../state/expose.ts";
 import { meterNote, stepsFor, type MeterNote } from "./preparation.ts";
 import type { WasmSettings } from "./settings.ts";
 
@@ -35,15 +36,16 @@ export async function compileBytes(
 /** All that instances of it have in common; `UNKNOWN_ABI` or `MISSING_EXPORT` when no profile fits. */
 export function makeBlueprint(settings: WasmSettings, id: string, prepared: Prepared): Blueprint {
   const { abi, imports, maxMemoryBytes, fuel, cpuMs, scheduling } = settings;
-  const { module, outline, capped, note } = prepared;
-  const shape = shapeOf(module, outline, privateNames(note?.meta));
+  const { module, outline, capped, note, notes } = prepared;
+  const exposed = exposedIn(notes);
+  const shape = shapeOf(module, outline, privateNames(note?.meta, exposed));
   const profile = chooseProfile(shape, id, abi);
   const metered = note && { meta: note.meta, offsets: note.offsets, fuel, cpuMs };
   const sliced = scheduling === "sliced";
-  return { module, shape, profile, imports, maxMemoryBytes, capped, sliced, metered };
+  return { module, shape, profile, imports, maxMemoryBytes, capped, sliced, exposed, metered };
 }
 
-/** The exports that metering added: they are the host's, and no method of the guest. */
-function privateNames(meta: MeterMeta | undefined): ReadonlySet<string> {
-  return new Set(meta === undefined ? [] : Object.values(meta.exports));
+/** The exports that were added: they are the host's, and no method of the guest. */
+function privateNames(meta: MeterMeta | undefined, exposed: Exposed | undefined): ReadonlySet<string> {
+  return new Set([...Object.values(meta?.exports ?? {}), ...Object.values(exposed ?? {}).flat()]);
 }

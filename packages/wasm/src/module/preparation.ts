@@ -3,6 +3,7 @@ import { capMemory } from "../binary/cap-memory.ts";
 import type { BinaryStep, CompiledModule } from "../cache/compile-cache.ts";
 import { readSections } from "../binary/reader.ts";
 import { meter, METER_VERSION, type MeterMeta, type OffsetMap } from "../meter/index.ts";
+import { EXPOSE } from "../state/expose.ts";
 import type { WasmSettings } from "./settings.ts";
 
 /** What metering leaves beside a compiled module. */
@@ -18,9 +19,10 @@ export interface MeterNote {
  */
 export function stepsFor(settings: WasmSettings, clock: Clock): readonly BinaryStep[] {
   const { maxMemoryBytes, maxTableElements, metering, stackBytes, codeLimits, offsets } = settings;
+  const exposing = putsBack(settings) ? [EXPOSE] : [];
   if (metering === "off") {
     const apply: BinaryStep["apply"] = (original, origin) => capMemory(original, maxMemoryBytes, origin);
-    return [{ key: `memory=${maxMemoryBytes}`, apply }];
+    return [{ key: `memory=${maxMemoryBytes}`, apply }, ...exposing];
   }
   const options = {
     mode: metering,
@@ -31,6 +33,7 @@ export function stepsFor(settings: WasmSettings, clock: Clock): readonly BinaryS
     limits: codeLimits,
   };
   return [
+    ...exposing,
     {
       key: `${METER_KEY}${METER_VERSION} ${JSON.stringify(options)}`,
       apply(original) {
@@ -45,6 +48,11 @@ export function stepsFor(settings: WasmSettings, clock: Clock): readonly BinaryS
       },
     },
   ];
+}
+
+/** Whether guests are to be put back in this thread. Positions in the module must stay what they are where they are kept. */
+function putsBack({ state, isolation, offsets }: WasmSettings): boolean {
+  return state === "fresh" && isolation.level === "inline" && !offsets;
 }
 
 const METER_KEY = "meter=";

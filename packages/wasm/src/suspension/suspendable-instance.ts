@@ -8,7 +8,8 @@ import type { Suspension } from "./suspension.ts";
 /** An instance whose guest may be suspended in the midst of a call: it answers by promise, always, one call at a time. */
 export class SuspendableInstance implements Instance {
   readonly #guest: GuestInstance;
-  readonly #binding: LaterBinding;
+  readonly #bind: () => LaterBinding;
+  #binding: LaterBinding;
   readonly #suspension: Suspension;
   readonly #governor: Governor | undefined;
   readonly #limits: RunLimits;
@@ -16,7 +17,7 @@ export class SuspendableInstance implements Instance {
 
   constructor(
     guest: GuestInstance,
-    binding: LaterBinding,
+    bind: () => LaterBinding,
     suspension: Suspension,
     governor: Governor | undefined,
     limits: RunLimits,
@@ -24,7 +25,8 @@ export class SuspendableInstance implements Instance {
   ) {
     this.#now = now;
     this.#guest = guest;
-    this.#binding = binding;
+    this.#bind = bind;
+    this.#binding = bind();
     this.#suspension = suspension;
     this.#governor = governor;
     this.#limits = limits;
@@ -80,6 +82,13 @@ export class SuspendableInstance implements Instance {
         },
       );
     });
+  }
+
+  /** Puts the guest back to where it was before its first call, if that can be done. */
+  renew(): boolean {
+    if (this.dead || this.#suspension.busy || !this.#guest.renew()) return false;
+    this.#binding = this.#bind();
+    return true;
   }
 
   [Symbol.dispose](): void {
