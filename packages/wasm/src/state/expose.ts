@@ -34,6 +34,9 @@ export function exposedIn(notes: CompiledModule["notes"]): Exposed | undefined {
 class OutOfReach extends Error {}
 
 const EXPORT = 7;
+/** What is longer takes longer to put back, or to rewrite, than it is worth. */
+const MAX_GLOBALS = 1000;
+const MAX_EXPORT_BYTES = 2 ** 20;
 /** Sections that hold no state, or are looked at below. */
 const KNOWN = new Set([0, 1, 2, 3, 4, 5, 6, EXPORT, 8, 9, 10, 11, 12, 13]);
 
@@ -68,6 +71,7 @@ function expose(bytes: Bytes): ExposedBinary {
     else if (id === 9) requireActiveElements(reader);
     else if (id === 11) requireActiveData(reader);
     else if (id === EXPORT) {
+      if (end - body > MAX_EXPORT_BYTES) throw new OutOfReach();
       exports = { ...readExports(reader), from, end };
       placed = true;
     }
@@ -185,7 +189,7 @@ function readGlobals(reader: Reader, found: Found): void {
     if (mutable === 0) requireKept(type);
     else if (!isNumber(type)) throw new OutOfReach();
     else found.mutable.push(found.globals);
-    found.globals++;
+    if (++found.globals > MAX_GLOBALS) throw new OutOfReach();
     skipConstant(reader);
   }
 }

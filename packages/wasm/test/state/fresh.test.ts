@@ -132,6 +132,61 @@ describe.each(guests)("%s leaves nothing for the next call", (_, source, stores)
   });
 });
 
+describe("a guest is put back, and not made again,", () => {
+  /** How many instances five calls took, of a module with `extra` in it. */
+  async function instances(extra: string, options: Partial<WasmModuleOptions> = {}): Promise<number> {
+    let made = 0;
+    const imports = { host: { made: () => void made++ } };
+    const text = `(module (import "host" "made" (func $made)) (memory (export "m") 1 2) (table $t 2 funcref)
+      (global $g (mut i32) (i32.const 0)) (func $start (call $made)) (start $start)
+      (func (export "f") (result i32)
+        (global.set $g (i32.add (global.get $g) (i32.const 1)))
+        (i32.store (i32.const 4096) (i32.add (i32.load (i32.const 4096)) (i32.const 1)))
+        (i32.add (global.get $g) (i32.load (i32.const 4096)))) ${extra})`;
+    const kernel = await start({ source: wat(text), imports, ...options });
+    for (let call = 0; call < 5; call++) expect(await kernel.invoke("guest", "f")).toBe(2);
+    return made;
+  }
+
+  test.each([
+    ["memory, table and numbers", ""],
+    ["data and elements", '(data (i32.const 0) "a") (elem (i32.const 0) $start)'],
+    ["numbers of all kinds", "(global (mut i64) (i64.const -1)) (global (mut f64) (f64.const 1.5))"],
+    ["constants", "(global funcref (ref.func $start)) (global f32 (f32.const 1))"],
+    ["a second memory", '(memory 1) (data (i32.const 0) "a")'],
+  ])("when it has %s", async (_, extra) => {
+    expect(await instances(extra)).toBe(1);
+    expect(await instances(extra, { metering: "off" })).toBe(1);
+    expect(await instances(extra, { scheduling: "sliced" })).toBe(1);
+  });
+
+  test.each([
+    ["a reference that changes", "(global (mut funcref) (ref.null func))"],
+    ["data that it may drop", '(data "a")'],
+    ["elements that it may drop", "(elem func $start)"],
+    ["a table of the host's values", "(table 1 externref)"],
+    ["a shared memory", "(memory 1 1 shared)"],
+    ["a number that is none", "(global (mut f64) (f64.const nan:0x4))"],
+    ["more memory than is worth it", "(memory 300)"],
+  ])("but not when it has %s", async (_, extra) => {
+    expect(await instances(extra)).toBeGreaterThan(4);
+  });
+
+  test("but not when its host keeps something for each instance, or positions are to be told", async () => {
+    let made = 0;
+    const imports = () => ({ host: { made: () => void made++ } });
+    await instances("", { imports });
+    expect(made).toBeGreaterThan(4);
+    expect(await instances("", { offsets: true })).toBeGreaterThan(4);
+  });
+
+  test("and what was added for it is no method", async () => {
+    const kernel = await start({ source: wat(PLAIN_KEEPER) });
+    const error = await failure("UNKNOWN_METHOD", () => kernel.invoke("guest", "nothing"));
+    expect(error.hint).not.toMatch(/keelson/i);
+  });
+});
+
 test("a guest that keeps its state does find it again", async () => {
   const kernel = await start({ state: "keep" });
   await kernel.invoke("guest", "global-set", 1);
