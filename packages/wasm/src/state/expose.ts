@@ -58,7 +58,14 @@ function exposeState(bytes: Bytes): ExposedBinary {
 
 function expose(bytes: Bytes): ExposedBinary {
   const found: Found = { memories: 0, tables: 0, globals: 0, mutable: [] };
-  let exports: ExportList = { names: [], from: bytes.length, end: bytes.length, body: [], count: 0 };
+  let exports: ExportList = {
+    names: [],
+    memories: [],
+    from: bytes.length,
+    end: bytes.length,
+    body: [],
+    count: 0,
+  };
   let placed = false;
   for (const { id, from, body, end } of readSections(bytes)) {
     if (!KNOWN.has(id)) throw new OutOfReach();
@@ -81,6 +88,8 @@ function expose(bytes: Bytes): ExposedBinary {
       placed = true;
     }
   }
+  // One that the module keeps to itself would count elsewhere as one that it shows.
+  if (new Set(exports.memories).size < found.memories) throw new OutOfReach();
   let prefix = "keelson:state";
   while (exports.names.some((name) => name.startsWith(prefix))) prefix += "'";
   const name = (kind: string, index: number): string => `${prefix}:${kind}${index}`;
@@ -112,6 +121,8 @@ interface Found {
 
 interface ExportList {
   readonly names: readonly string[];
+  /** Numbers of the memories among them. */
+  readonly memories: readonly number[];
   readonly from: number;
   readonly end: number;
   /** The entries, without their count. */
@@ -244,14 +255,16 @@ function skipConstant(reader: Reader): void {
   }
 }
 
-function readExports(reader: Reader): Pick<ExportList, "names" | "body" | "count"> {
+function readExports(reader: Reader): Pick<ExportList, "names" | "memories" | "body" | "count"> {
   const count = reader.unsigned();
   const from = reader.offset;
   const names: string[] = [];
+  const memories: number[] = [];
   for (let left = count; left > 0; left--) {
     names.push(reader.name());
-    reader.byte();
-    reader.unsigned();
+    const kind = reader.byte();
+    const index = reader.unsigned();
+    if (kind === 2) memories.push(index);
   }
-  return { names, count, body: [...reader.bytes.subarray(from, reader.offset)] };
+  return { names, memories, count, body: [...reader.bytes.subarray(from, reader.offset)] };
 }

@@ -153,7 +153,7 @@ describe("a guest is put back, and not made again,", () => {
     ["data and elements", '(data (i32.const 0) "a") (elem (i32.const 0) $start)'],
     ["numbers of all kinds", "(global (mut i64) (i64.const -1)) (global (mut f64) (f64.const 1.5))"],
     ["constants", "(global funcref (ref.func $start)) (global f32 (f32.const 1))"],
-    ["a second memory", '(memory 1) (data (i32.const 0) "a")'],
+    ["a second memory", '(memory (export "n") 1) (data (i32.const 0) "a")'],
   ])("when it has %s", async (_, extra) => {
     expect(await instances(extra)).toBe(1);
     expect(await instances(extra, { metering: "off" })).toBe(1);
@@ -165,9 +165,10 @@ describe("a guest is put back, and not made again,", () => {
     ["data that it may drop", '(data "a")'],
     ["elements that it may drop", "(elem func $start)"],
     ["a table of the host's values", "(table 1 externref)"],
-    ["a shared memory", "(memory 1 1 shared)"],
+    ["a shared memory", '(memory (export "n") 1 1 shared)'],
+    ["a memory that it shows nobody", "(memory 1)"],
     ["a number that is none", "(global (mut f64) (f64.const nan:0x4))"],
-    ["more memory than is worth it", "(memory 300)"],
+    ["more memory than is worth it", '(memory (export "n") 300)'],
   ])("but not when it has %s", async (_, extra) => {
     expect(await instances(extra)).toBeGreaterThan(4);
   });
