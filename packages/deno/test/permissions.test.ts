@@ -37,7 +37,12 @@ describe("on Deno, supports follows the permissions", () => {
       processes: false,
       processTree: false,
       strayScan: false,
+      workers: false,
+      fork: false,
+      processMemory: false,
     });
+    expect(found.reasons["workers"]).toContain("--allow-read");
+    expect(found.reasons["fork"]).toContain("--allow-run=");
     expect(found.supports).toMatchObject({ wasm: true, jspi: true, wasmMemory64: true });
     expect(found.reasons["files"]).toContain("--allow-read and --allow-write");
     expect(found.reasons["processes"]).toContain("--allow-run");
@@ -101,6 +106,9 @@ describe("on Deno, supports follows the permissions", () => {
       processes: true,
       processTree: true,
       strayScan: true,
+      workers: true,
+      fork: true,
+      processMemory: true,
     });
     expect(found.reasons).toEqual({});
     expect(found.tree).toEqual({ value: { ended: 3, orphans: 0 } });

@@ -4,16 +4,32 @@ import process from "node:process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-import type { Workers } from "@keelson/core";
+import type { Platform, Workers } from "@keelson/core";
 import { GUEST } from "./guests.ts";
 import { codeOf, eventually, isAlive, open, runtime } from "./harness.ts";
 
-test("a thread that dies fails its call with WORKER_EXITED, and the next call gets another", async () => {
-  const mortal = new URL("programs/mortal.ts", import.meta.url);
-  const { kernel } = await open("worker", { source: GUEST }, (platform) => {
+function workersRunning(program: string): (platform: Platform) => Platform {
+  const other = new URL(`programs/${program}`, import.meta.url);
+  return (platform) => {
     const workers = platform.workers as Workers;
-    return { ...platform, workers: { start: (_, receive) => workers.start(mortal, receive) } };
-  });
+    return { ...platform, workers: { start: (_, receive) => workers.start(other, receive) } };
+  };
+}
+
+test("a thread that does not stop when it is told to is given up, which is logged, and the next call gets another", async () => {
+  const { kernel, written } = await open("worker", { source: GUEST }, workersRunning("deaf.ts"));
+  expect(await kernel.invoke("guest", "count")).toBe(1);
+  expect(await codeOf(kernel.invoke("guest", "count", undefined, { timeoutMs: 30 }))).toBe(
+    "DEADLINE_EXCEEDED",
+  );
+  expect(await kernel.invoke("guest", "count")).toBe(1);
+  expect(written).toContainEqual(
+    expect.objectContaining({ level: "warn", message: expect.stringContaining("given up") as string }),
+  );
+});
+
+test("a thread that dies fails its call with WORKER_EXITED, and the next call gets another", async () => {
+  const { kernel } = await open("worker", { source: GUEST }, workersRunning("mortal.ts"));
   expect(await kernel.invoke("guest", "count")).toBe(1);
   expect(await codeOf(kernel.invoke("guest", "count"))).toBe("WORKER_EXITED");
   expect(kernel.state("guest")).toBe("running");

@@ -4,7 +4,7 @@ import { wasmModule, type Isolation, type WasmModuleOptions } from "../../src/in
 import { answer, ECHO, keelsonGuest, on, oxideGuest } from "../support/guests.ts";
 import { wat } from "../support/wat.ts";
 import { ENDLESS, GUEST } from "./guests.ts";
-import { levels, open, openKernel, outcome } from "./harness.ts";
+import { codeOf, levels, open, openKernel, outcome } from "./harness.ts";
 
 type CallOf = readonly [method: string, payload?: Value];
 
@@ -208,6 +208,14 @@ describe("the same module, calls and limits give the same answers and errors at 
     expect(new Set(fuel).size).toBe(1);
     expect(fuel[0]).toBeGreaterThan(0);
   });
+});
+
+test.each(levels)("a module whose guest is stopped too often is quarantined (%s)", async (isolation) => {
+  const { kernel } = await open(isolation, { source: GUEST, limits: { cpuMs: 5 }, quarantine: {} });
+  const codes: string[] = [];
+  for (let n = 0; n < 4; n++) codes.push(await codeOf(kernel.invoke("guest", "spin")));
+  const stopped = "DEADLINE_EXCEEDED";
+  expect(codes).toEqual([stopped, stopped, stopped, "MODULE_QUARANTINED"]);
 });
 
 test.each(levels)(

@@ -1,0 +1,4 @@
+// A guest's thread that does not hear a second call.
+import { hearThree } from "./hears-three.ts";
+
+await hearThree(() => undefined);
