@@ -35,7 +35,7 @@ describe.each(away)("a guest at isolation %s", (isolation) => {
   });
 
   test("is stopped at once when its caller aborts, and half a second later no core is used", async () => {
-    const { kernel } = await open(isolation, { source: GUEST, pool: { max: 2 } });
+    const { kernel, written } = await open(isolation, { source: GUEST, pool: { max: 2 } });
     for (const method of ENDLESS) {
       const abort = new AbortController();
       const call = codeOf(kernel.invoke("guest", method, undefined, { signal: abort.signal }));
@@ -44,6 +44,8 @@ describe.each(away)("a guest at isolation %s", (isolation) => {
       expect([method, await call]).toEqual([method, "ABORTED"]);
       expect(await kernel.invoke("guest", "add", [1, 1])).toBe(2);
     }
+    // None had to be given up, which is what happens to one that does not see that it is to stop.
+    expect(written).toEqual([]);
     await expectIdle();
   });
 
