@@ -154,11 +154,17 @@ describe("the wait", () => {
     expect(await call).toBe(5);
   });
 
-  test.each(["wait", "wait-caught"])(
-    "ends with the call's time, and %s does not go on when its answer comes later",
-    async (method) => {
+  test.each([
+    ["wait", "exact"],
+    ["wait-caught", "exact"],
+    ["wait", "off"],
+    ["wait-caught", "off"],
+  ] as const)(
+    "ends with the call's time, and %s, metering %s, does not go on when its answer comes later",
+    async (method, metering) => {
       const waits = new Waits();
-      const { kernel, platform } = await start({ source: WAITER, abi: "raw", imports: waits.imports });
+      const options = { source: WAITER, abi: "raw", imports: waits.imports, metering };
+      const { kernel, platform } = await start(options);
       for (const late of ["resolve", "reject"] as const) {
         const failed = failure("DEADLINE_EXCEEDED", () =>
           kernel.invoke("guest", method, 1, { timeoutMs: 100 }),
