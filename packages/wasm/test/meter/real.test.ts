@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { pathToFileURL } from "node:url";
 
 import { afterEach, describe, expect, it } from "vitest";
 
@@ -200,7 +201,7 @@ describe("real programs do the same work metered", () => {
   }, 90_000);
 
   it("a codec of jSquash, which is written in Rust, encodes and decodes an image", async () => {
-    const folder = new URL("../../node_modules/@jsquash/png/codec/pkg/", import.meta.url);
+    const folder = new URL("codec/pkg/", pathToFileURL(require.resolve("@jsquash/png/package.json")));
     const bytes = readFileSync(new URL("squoosh_png_bg.wasm", folder));
     // the glue keeps its instance in a variable: each time it is evaluated anew
     const glue = readFileSync(new URL("squoosh_png.js", folder), "utf8")
