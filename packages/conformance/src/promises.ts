@@ -18,6 +18,7 @@ export const promises: readonly Promised[] = [
       "wasm.sliced",
       "wasm.fuel",
       "wasm.recursion-stopped",
+      "quarantine.",
       "wasm.start-limited",
       "wasm.worker.runaway-stopped",
       "wasm.worker.abort",

@@ -5,6 +5,7 @@ import { filesChecks } from "./files.checks.ts";
 import { isolationChecks } from "./isolation.checks.ts";
 import { kernelChecks } from "./kernel.checks.ts";
 import { lifecycleChecks } from "./lifecycle.checks.ts";
+import { measureChecks } from "./measure.checks.ts";
 import { clockChecks, logChecks, randomChecks } from "./platform.checks.ts";
 import { poolChecks } from "./pool.checks.ts";
 import { pooledChecks } from "./pooled.checks.ts";
@@ -28,6 +29,7 @@ export const allChecks: readonly Check[] = [
   ...wasmChecks,
   ...isolationChecks,
   ...suspensionChecks,
+  ...measureChecks,
   ...supervisorChecks,
   ...boundaryChecks,
   ...reloadChecks,

@@ -4,6 +4,7 @@ import { brokenBuses, brokenSupervisors } from "./bus.broken.ts";
 import { brokenPooled, brokenWasm } from "./guests.broken.ts";
 import { brokenIsolations } from "./isolation.broken.ts";
 import { brokenKernels, brokenLifecycles, brokenReloads } from "./kernel.broken.ts";
+import { brokenMeasures } from "./measure.broken.ts";
 import { brokenClocks, brokenFiles, brokenLogs, brokenProcesses, brokenRandoms } from "./platform.broken.ts";
 import { brokenPools } from "./pool.broken.ts";
 import { brokenSuspensions } from "./suspension.broken.ts";
@@ -22,6 +23,7 @@ export const broken: Readonly<Record<string, Breaking>> = {
   ...brokenWasm,
   ...brokenIsolations,
   ...brokenSuspensions,
+  ...brokenMeasures,
   ...brokenSupervisors,
   ...brokenBoundaries,
   ...brokenReloads,

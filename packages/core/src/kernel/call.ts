@@ -73,8 +73,10 @@ export class CallFrame implements Call, PendingCall {
     if (this.#controller === undefined) {
       this.#controller = new AbortController();
       if (this.#failure !== undefined) this.#controller.abort(this.#failure);
-      else if (this.#callerSignal?.aborted === true) this.#controller.abort(this.aborted());
     }
+    // Looked at whenever it is read: nobody listens to the caller's signal while a synchronous answer is on its way.
+    if (this.#callerSignal?.aborted === true && !this.#controller.signal.aborted)
+      this.#controller.abort(this.aborted());
     return this.#controller.signal;
   }
 

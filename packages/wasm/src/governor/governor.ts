@@ -17,6 +17,11 @@ export interface GovernorOptions {
   readonly interrupt?: Int32Array;
 }
 
+/** What is asked of a signal: an AbortSignal, or something that knows of one. */
+export interface Abortable {
+  readonly aborted: boolean;
+}
+
 /** What one run may take. Absent limits do not hold. */
 export interface RunLimits {
   /** Units of fuel. */
@@ -25,7 +30,7 @@ export interface RunLimits {
   readonly cpuMs?: number | undefined;
   /** When the run must have ended, on the governor's clock, ms. */
   readonly deadline?: number | undefined;
-  readonly signal?: AbortSignal | undefined;
+  readonly signal?: Abortable | undefined;
   /** Read the clock at the end too, so that {@link Usage} knows the time. */
   readonly measure?: boolean;
 }
@@ -60,7 +65,7 @@ interface Charge {
 interface OuterRun {
   cpuEnd: number;
   readonly deadline: number;
-  readonly signal: AbortSignal | undefined;
+  readonly signal: Abortable | undefined;
   readonly depths: readonly number[];
 }
 
@@ -107,7 +112,7 @@ export class Governor {
   /** Time of this run that was not the guest's own, ms. */
   #stolen = 0;
   #deadline = Number.POSITIVE_INFINITY;
-  #signal: AbortSignal | undefined;
+  #signal: Abortable | undefined;
   #measure = false;
   #stop: Stop | undefined;
   #fuelAtStop = 0;

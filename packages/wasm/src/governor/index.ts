@@ -1,1 +1,7 @@
-export { Governor, type GovernorOptions, type GuestThread, type RunLimits } from "./governor.ts";
+export {
+  type Abortable,
+  Governor,
+  type GovernorOptions,
+  type GuestThread,
+  type RunLimits,
+} from "./governor.ts";

@@ -7,7 +7,7 @@ import type { GuestHost } from "./guest-host.ts";
 import { GuestMemory } from "./guest-memory.ts";
 import type { ImportTap } from "./import-tap.ts";
 import { instantiate, resolveImports, type HostImports } from "./link.ts";
-import type { Governor, RunLimits } from "../governor/index.ts";
+import type { Abortable, Governor, RunLimits } from "../governor/index.ts";
 import type { MeterMeta, OffsetMap } from "../meter/index.ts";
 import { createSuspension, suspendableImports, whySuspendable } from "../suspension/link.ts";
 import type { Exposed } from "../state/expose.ts";
@@ -96,21 +96,19 @@ export function createGuestInstance(
     measure: false,
   };
   // A host function of the host's own may abort the caller's signal; without one nothing can, while the guest holds the thread.
-  const watchesSignal = blueprint.imports !== undefined;
+  if (blueprint.imports !== undefined) {
+    limits.signal = {
+      get aborted() {
+        return host.call?.signal.aborted === true;
+      },
+    };
+  }
   const footprint = new Footprint(exports, imports);
   const { clock } = context;
-  const instance = new GuestInstance(
-    host,
-    others,
-    watchBytes,
-    release,
-    governor,
-    limits,
-    watchesSignal,
-    clock,
-    footprint,
-    { functions: metered?.meta.functions ?? Infinity, offsets: metered?.offsets },
-  );
+  const instance = new GuestInstance(host, others, watchBytes, release, governor, limits, clock, footprint, {
+    functions: metered?.meta.functions ?? Infinity,
+    offsets: metered?.offsets,
+  });
   const bind = (): Binding => profile.bind({ exports, host, shape });
   // What the host keeps for each instance is made new with the instance alone.
   const exposed = typeof blueprint.imports === "function" ? undefined : blueprint.exposed;
@@ -148,7 +146,7 @@ function cannotBeTapped(module: string, why: string): KeelsonError {
 /** {@link RunLimits} of an instance's calls: one object, changed for each. */
 interface CallLimits extends RunLimits {
   deadline: number | undefined;
-  signal: AbortSignal | undefined;
+  signal: Abortable | undefined;
   /** While a call is measured. */
   measure: boolean;
 }
@@ -167,7 +165,6 @@ export class GuestInstance implements Instance {
   #release: (() => void) | undefined;
   readonly #governor: Governor | undefined;
   readonly #limits: CallLimits;
-  readonly #watchesSignal: boolean;
   readonly #clock: Clock;
   #footprint: Footprint | undefined;
   readonly #positions: Positions;
@@ -179,7 +176,6 @@ export class GuestInstance implements Instance {
     release: () => void,
     governor: Governor | undefined,
     limits: CallLimits,
-    watchesSignal: boolean,
     clock: Clock,
     footprint: Footprint,
     positions: Positions,
@@ -189,7 +185,6 @@ export class GuestInstance implements Instance {
     this.#footprint = footprint;
     this.#governor = governor;
     this.#limits = limits;
-    this.#watchesSignal = watchesSignal;
     this.#host = host;
     this.#others = others;
     this.#watchBytes = watchBytes;
@@ -283,7 +278,6 @@ export class GuestInstance implements Instance {
   #govern(governor: Governor, binding: Binding, call: Call): Value {
     const limits = this.#limits;
     limits.deadline = call.deadline;
-    if (this.#watchesSignal) limits.signal = call.signal;
     const host = this.#host;
     try {
       governor.enter(limits);

@@ -110,7 +110,7 @@ export class CoreModule implements WasmModule {
     if (this.#isolated !== undefined) throw notInline(context.id, this.#settings.isolation.level);
     if (blueprint?.metered === undefined || sha256 === undefined) throw notMetered(context.id);
     const recorder = new Recorder();
-    const governor = new Governor({ clock: context.clock, thread: threadOf(context.platform) });
+    const governor = this.#govern(context);
     const instance = this.#open(blueprint, context, governor, recorder);
     const subject = { settings: this.#settings, sha256, abi: blueprint.profile.name };
     try {
@@ -122,9 +122,17 @@ export class CoreModule implements WasmModule {
   }
 
   #make(blueprint: Blueprint, context: ModuleContext): Instance {
-    const governor =
-      blueprint.metered && new Governor({ clock: context.clock, thread: threadOf(context.platform) });
+    const governor = blueprint.metered && this.#govern(context);
     return this.#open(blueprint, context, governor);
+  }
+
+  #govern({ clock, platform }: ModuleContext): Governor {
+    const { interrupt } = this.#settings;
+    return new Governor({
+      clock,
+      thread: threadOf(platform),
+      ...(interrupt === undefined ? {} : { interrupt }),
+    });
   }
 
   #open(

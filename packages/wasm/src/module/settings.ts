@@ -98,6 +98,11 @@ export interface WasmModuleOptions {
   readonly restart?: RestartOptions;
   readonly overlap?: boolean;
   readonly deadlines?: Deadlines;
+  /**
+   * A flag over shared memory: while its first element is not 0, guests of this module are stopped with `ABORTED`, and no call of it begins. Another thread
+   * can raise it while a guest holds this one. Guests that run in the host's own thread look at it: between slices, and after each call of the host.
+   */
+  readonly interrupt?: Int32Array;
   /** When the module is refused because its guest was stopped too often; false for never. Default: the kernel's. */
   readonly quarantine?: QuarantineOptions | false;
   /**
@@ -133,6 +138,7 @@ export interface WasmSettings {
   readonly cpuMs: number | undefined;
   readonly stackBytes: number;
   readonly isolation: IsolationSettings;
+  readonly interrupt: Int32Array | undefined;
   readonly maxTableElements: number;
   readonly codeLimits: Partial<MeterLimits>;
   readonly offsets: boolean;
@@ -188,6 +194,7 @@ export function settle(options: WasmModuleOptions): WasmSettings {
     fuel: metering === "exact" ? fuel : undefined,
     cpuMs: asked ?? (manifest === undefined ? undefined : DEFAULT_CPU_MS),
     stackBytes,
+    interrupt: options.interrupt,
     isolation: settleIsolation(options, id, metering, maxMemoryBytes),
     maxTableElements,
     codeLimits,

@@ -1,0 +1,123 @@
+import type { Kernel, KeelsonError, KernelOptions, Usage } from "@keelson/core";
+import { ensure, ensureCode, ensureEqual, type Check, type CheckContext } from "../check.ts";
+import type { Subject } from "../subject.ts";
+import { openKernel } from "./kernel-setup.ts";
+import { openWasm, restless } from "./wasm-setup.ts";
+
+const requires = ["wasm", "wasmModule"] as const;
+const PAGE = 65_536;
+
+/** A kernel with a restless guest that is stopped after 20 ms, and a short quarantine. */
+async function openRestless(subject: Subject, context: CheckContext): Promise<Kernel> {
+  const options: Partial<KernelOptions> = { quarantine: { initialMs: 50 } };
+  const kernel = await openKernel(subject, context, options);
+  const { wasmModule } = subject;
+  if (wasmModule === undefined)
+    throw new TypeError('a check of WebAssembly modules must require "wasmModule"');
+  for (const id of ["guest", "other"])
+    await kernel.register(wasmModule({ id, source: restless, abi: "raw", limits: { cpuMs: 20 } }));
+  await kernel.start();
+  return kernel;
+}
+
+async function codeOf(work: Promise<unknown>): Promise<string> {
+  return work.then(
+    () => "answered",
+    (error: KeelsonError) => error.code,
+  );
+}
+
+export const measureChecks: readonly Check[] = [
+  {
+    id: "measure.usage",
+    title:
+      "measure() tells fuel, the same for the same work, and the memory a guest takes, also when the call fails",
+    requires,
+    async run(subject, context) {
+      const kernel = await openWasm(subject, context);
+      await kernel.start("guest");
+      const used: Usage[] = [];
+      for (let time = 0; time < 2; time++) {
+        const { value, usage } = await kernel.measure("guest", "add", [2, 40]);
+        ensureEqual(value, 42, "2 + 40");
+        ensure(usage !== undefined, "a guest's call was not measured");
+        used.push(usage);
+      }
+      ensure((used[0]?.fuel ?? 0) > 0, "no fuel was counted");
+      ensureEqual(used[1]?.fuel, used[0]?.fuel, "fuel of the same call");
+      ensureEqual(used[0]?.memoryPeakBytes, PAGE, "memory of a guest of one page");
+      const grown = await kernel.measure("guest", "grow", [2]);
+      ensureEqual(grown.usage?.memoryPeakBytes, 3 * PAGE, "memory after growing by two pages");
+      const error = (await ensureCode(
+        kernel.measure("guest", "boom", []),
+        "WASM_TRAP",
+        "a trap",
+      )) as KeelsonError;
+      const { usage } = (error.details ?? {}) as { usage?: Usage };
+      ensureEqual(usage?.memoryPeakBytes, 3 * PAGE, "memory told by the error of a trap");
+    },
+  },
+  {
+    id: "measure.record-fresh",
+    title:
+      "a call is recorded on an instance never used before, and the record comes with the answer or the error",
+    requires,
+    async run(subject, context) {
+      const kernel = await openWasm(subject, context);
+      await kernel.start("guest");
+      for (const expected of [1, 2])
+        ensureEqual(await kernel.invoke("guest", "count", []), expected, "calls counted");
+      const { value, record } = await kernel.measure("guest", "count", [], { record: true });
+      ensureEqual(value, 1, "calls counted by the instance that was recorded");
+      ensure(record !== undefined, "there is no record");
+      const error = (await ensureCode(
+        kernel.measure("guest", "boom", [], { record: true }),
+        "WASM_TRAP",
+        "a trap",
+      )) as KeelsonError;
+      ensure(error.details?.["record"] !== undefined, "the error of a trap has no record");
+      ensureEqual(await kernel.invoke("guest", "count", []), 3, "calls counted by the pool's instance");
+    },
+  },
+  {
+    id: "quarantine.refuses",
+    title:
+      "a module stopped three times is refused at once, its neighbour is not, and calls in flight burn no more than that",
+    requires,
+    async run(subject, context) {
+      const kernel = await openRestless(subject, context);
+      const calls = Array.from({ length: 32 }, () => codeOf(kernel.invoke("guest", "spin", [])));
+      const codes = await Promise.all(calls);
+      ensureEqual(codes.filter((code) => code === "DEADLINE_EXCEEDED").length, 3, "calls that were stopped");
+      ensureEqual(
+        codes.filter((code) => code === "MODULE_QUARANTINED").length,
+        29,
+        "calls that were refused",
+      );
+      ensure(kernel.list()[0]?.quarantine !== undefined, "the list does not tell of the quarantine");
+      ensureEqual(await kernel.invoke("other", "fine", []), 42, "a call of another module");
+    },
+  },
+  {
+    id: "quarantine.one-trial",
+    title: "when its time is over one call decides: a stop doubles the quarantine, an answer ends it",
+    requires,
+    async run(subject, context) {
+      const kernel = await openRestless(subject, context);
+      const { clock } = subject.platform();
+      const over = (): Promise<void> =>
+        new Promise(
+          (resolve) => void clock.after((kernel.list()[0]?.quarantine?.trialInMs ?? 0) + 2, resolve),
+        );
+      for (let time = 0; time < 3; time++) await codeOf(kernel.invoke("guest", "spin", []));
+      ensureEqual(kernel.list()[0]?.quarantine?.lastsMs, 50, "the first quarantine, ms");
+      await over();
+      ensureEqual(await codeOf(kernel.invoke("guest", "spin", [])), "DEADLINE_EXCEEDED", "the trial");
+      ensureEqual(kernel.list()[0]?.quarantine?.lastsMs, 100, "the second quarantine, ms");
+      ensureEqual(await codeOf(kernel.invoke("guest", "fine", [])), "MODULE_QUARANTINED", "a call after it");
+      await over();
+      ensureEqual(await kernel.invoke("guest", "fine", []), 42, "the next trial");
+      ensureEqual(await kernel.invoke("guest", "fine", []), 42, "a call after that");
+    },
+  },
+];

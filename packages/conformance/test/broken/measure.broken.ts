@@ -1,0 +1,29 @@
+import type { KernelOptions } from "@keelson/core";
+import { breakKernel, type Breaking } from "./breaking.ts";
+
+function breakOptions(change: (options: KernelOptions) => KernelOptions): Breaking {
+  return (subject) => ({ ...subject, createKernel: (options) => subject.createKernel(change(options)) });
+}
+
+export const brokenMeasures: Readonly<Record<string, Breaking>> = {
+  // tells the memory of the host's wishes
+  "measure.usage": breakKernel((kernel) => ({
+    async measure(id, method, payload, options) {
+      const { usage, ...measured } = await kernel.measure(id, method, payload, options);
+      return { ...measured, usage: usage && { ...usage, memoryPeakBytes: 65_536 } };
+    },
+  })),
+  // records whatever instance is at hand
+  "measure.record-fresh": breakKernel((kernel) => ({
+    async measure(id, method, payload) {
+      const measured = await kernel.measure(id, method, payload);
+      return { ...measured, record: { version: 1, kind: "wasm" } };
+    },
+  })),
+  "quarantine.refuses": breakOptions((options) => ({ ...options, quarantine: false })),
+  // the time never grows
+  "quarantine.one-trial": breakOptions((options) => ({
+    ...options,
+    quarantine: { initialMs: 50, maxMs: 50 },
+  })),
+};
