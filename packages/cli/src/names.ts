@@ -34,7 +34,16 @@ export {
   type ShutdownReport,
   type Value,
 } from "@keelson/core";
-export { suspending, wasmLoader, wasmModule, type WasmModuleOptions } from "@keelson/wasm";
+export {
+  parseRecord,
+  printRecord,
+  replay,
+  suspending,
+  wasmLoader,
+  wasmModule,
+  type CallRecording,
+  type WasmModuleOptions,
+} from "@keelson/wasm";
 export {
   defineConfig,
   type Config,
