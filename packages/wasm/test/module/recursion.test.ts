@@ -87,7 +87,7 @@ describe("when the host has used most of the thread's stack itself, it is STACK_
   for (const [name, text] of Object.entries(SHAPES)) {
     test(name, async () => {
       const frames = roomForFrames();
-      for (const share of [0.3, 0.6, 0.8]) {
+      for (const share of [0.3, 0.6]) {
         const { call, instance } = await recursing(text);
         let thrown: unknown;
         try {
