@@ -24,6 +24,8 @@ export interface CallRouter {
 export interface CallMeter {
   /** @param ms time from entry to end */
   ended(ms: number, error: KeelsonError | undefined): void;
+  /** What a module threw after its caller had got another answer: a guest in another thread may hear of its deadline later than the caller. */
+  endedLate?(startedAt: number, thrown: unknown): void;
 }
 
 /**
@@ -133,7 +135,7 @@ export class CallFrame implements Call, PendingCall {
           resolve(value);
         },
         (thrown: unknown) => {
-          if (!end()) return;
+          if (!end()) return meter.endedLate?.(this.startedAt, thrown);
           const error = callFailed(this, thrown);
           meter.ended(clock.now() - this.startedAt, error);
           reject(error);

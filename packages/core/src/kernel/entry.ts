@@ -290,6 +290,11 @@ export class Entry implements CallMeter {
     if (error !== undefined) this.#countError(error, ms);
   }
 
+  /** Else a guest that burns in a thread of its own would escape its quarantine whenever the caller's timer is the quicker. */
+  endedLate(startedAt: number, thrown: unknown): void {
+    if (this.#active.live !== undefined) this.#countStop(thrown, startedAt);
+  }
+
   /** Takes the module's own series away. */
   close(): void {
     this.supervision?.[Symbol.dispose]();
@@ -367,9 +372,13 @@ export class Entry implements CallMeter {
     }
     counter.add();
     this.#host.publish("module.call_failed", { id: this.id, code: error.code, message: error.message });
+    this.#countStop(error, this.#host.clock.now() - ms);
+  }
+
+  #countStop(error: unknown, startedAt: number): void {
     const stop = stopOf(error, this.id);
-    if (stop !== undefined && this.#host.clock.now() - ms >= this.#servesSince)
-      (this.#guard ??= this.#createGuard()).stopped(stop, error);
+    if (stop !== undefined && startedAt >= this.#servesSince)
+      (this.#guard ??= this.#createGuard()).stopped(stop, error as KeelsonError);
   }
 
   #ownMetrics(): Metrics {

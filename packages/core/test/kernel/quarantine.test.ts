@@ -187,6 +187,22 @@ describe("quarantine", () => {
     },
   );
 
+  test("a stop that is told after its caller was answered counts; an abort that is does not", async () => {
+    const { kernel, platform } = await open();
+    const late = async (thrown: KeelsonError): Promise<void> => {
+      const guest = Promise.withResolvers<never>();
+      const call = errorOf(kernel.invoke("a", "later", guest.promise as never, { timeoutMs: 20 }));
+      await platform.clock.advance(20);
+      expect((await call).code).toBe("DEADLINE_EXCEEDED");
+      guest.reject(thrown);
+      await guest.promise.catch(() => {});
+    };
+    for (let time = 0; time < 5; time++) await late(stop("signal"));
+    expect(topics(kernel)).toEqual([]);
+    for (let time = 0; time < 3; time++) await late(stop("deadline"));
+    expect(topics(kernel)).toEqual(["module.quarantined"]);
+  });
+
   test("plain failures and slow promises never count", async () => {
     const { kernel, platform } = await open();
     for (let time = 0; time < 5; time++) await errorOf(kernel.invoke("a", "fail"));
