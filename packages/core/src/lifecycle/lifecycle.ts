@@ -414,7 +414,10 @@ export class Lifecycle {
     if (this.#live === life) this.#live = undefined;
     this.#forgetDeadline();
     let ending: Promise<void> | undefined;
-    if (!life.context.scope.empty) {
+    // Also one that is empty: what a start given up half-way adds later is to be undone at once.
+    const { empty } = life.context.scope;
+    if (empty) void life.context.scope.end();
+    if (!empty) {
       // Known as ending before the signal fires: a listener may ask for a start at once.
       ending = Promise.resolve().then(() => this.#undo(life));
       this.#ending = ending;
