@@ -1,7 +1,7 @@
 import type { Clock, Platform } from "@keelson/core";
 
 /** Guest time in one turn of the event loop, ms: what everybody else on the thread waits for at most, once a turn. */
-const TURN_MS = 2;
+const TURN_MS = 1;
 
 /** A guest that waits for its next slice. */
 export interface Waiting {

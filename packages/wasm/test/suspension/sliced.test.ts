@@ -190,7 +190,7 @@ test("32 runaways in flight hold up nobody else for long", async () => {
   const work = Promise.allSettled(Array.from({ length: 32 }, () => kernel.invoke("guest", "spin")));
   const { turns, medianMs } = await heartbeat(work);
   for (const { status } of await work) expect(status).toBe("rejected");
-  // 2 ms of guests a turn; now and then the machine gives the core to somebody else
+  // 1 ms of guests a turn; now and then the machine gives the core to somebody else
   expect(medianMs).toBeLessThan(10);
   expect(turns).toBeGreaterThan(32);
 });
