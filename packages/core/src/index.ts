@@ -20,6 +20,7 @@ export type * from "./contract/usage.ts";
 export type * from "./contract/quarantine.ts";
 export type * from "./contract/module.ts";
 export type * from "./contract/wasm.ts";
+export type * from "./contract/places.ts";
 export type * from "./contract/pool.ts";
 export type * from "./contract/bus.ts";
 export type * from "./contract/supervised.ts";

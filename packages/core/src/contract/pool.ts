@@ -1,4 +1,5 @@
 import type { Call } from "./call.ts";
+import type { PoolPlaces } from "./places.ts";
 import type { MaybePromise } from "./value.ts";
 
 /** Makes and destroys what a pool holds. */
@@ -8,6 +9,8 @@ export interface PoolSource<T> {
   destroy(value: T): MaybePromise<void>;
   /** Size of a value now, bytes; read at each return if there is a {@link PoolOptions.maxMemoryBytes}, and by {@link Pool.relieve}. A cheap read. */
   memoryBytes?(value: T): number;
+  /** Set when its values share a number of places with others: then a caller waits where `create` fails with `INSTANCE_LIMIT`. */
+  readonly places?: PoolPlaces | undefined;
 }
 
 /** Why an instance was taken out of a pool. */

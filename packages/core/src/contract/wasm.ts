@@ -1,5 +1,6 @@
 import type { Call } from "./call.ts";
 import type { ModuleContext } from "./module.ts";
+import type { PoolPlaces } from "./places.ts";
 import type { MaybePromise, Value } from "./value.ts";
 
 /**
@@ -12,6 +13,8 @@ export interface WasmModule {
   record?(call: Call, context: ModuleContext): MaybePromise<Value>;
   /** Called once a generation before the first instance: compile, link, check. */
   prepare?(context: ModuleContext): MaybePromise<void>;
+  /** The places that its instances share with those of other modules; absent when `instantiate` never fails with `INSTANCE_LIMIT`. */
+  places?(context: ModuleContext): PoolPlaces;
 }
 
 /** One live instantiation, used by one call at a time. Disposing it frees its memory. */

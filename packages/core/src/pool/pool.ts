@@ -1,6 +1,7 @@
 import type { Call } from "../contract/call.ts";
-import { KeelsonError } from "../contract/errors.ts";
+import { isKeelsonError, KeelsonError } from "../contract/errors.ts";
 import type { Labels, Metrics } from "../contract/metrics.ts";
+import type { PlaceShare, PlaceUser } from "../contract/places.ts";
 import type { Clock } from "../contract/platform.ts";
 import type {
   CheckoutOptions,
@@ -15,7 +16,14 @@ import { DeadlineQueue, type PendingDeadline } from "../primitives/deadline.ts";
 import { SlotLease } from "./lease.ts";
 import { type ParsedPoolOptions, parsePoolOptions, parseTimeoutMs } from "./options.ts";
 import { Reaper } from "./reaper.ts";
-import { callCycle, checkoutAborted, checkoutTimedOut, poolClosed, poolExhausted } from "./refusals.ts";
+import {
+  callCycle,
+  checkoutAborted,
+  checkoutTimedOut,
+  noPlace,
+  poolClosed,
+  poolExhausted,
+} from "./refusals.ts";
 import { exposePool, type PoolSeries } from "./series.ts";
 import type { Slot } from "./slot.ts";
 import { Stock, type StockOwner } from "./stock.ts";
@@ -54,7 +62,7 @@ const CLOSE_MS = 5_000;
  * waiter's lease, so an abort, a time-out and a release never meet half-way. Two invariants carry the order: while someone waits,
  * no instance is idle; and all that becomes free goes through `#offer`.
  */
-export class SlotPool<T> implements Pool<T>, StockOwner<T> {
+export class SlotPool<T> implements Pool<T>, StockOwner<T>, PlaceUser {
   readonly #options: ParsedPoolOptions;
   readonly #name: string;
   readonly #clock: Clock;
@@ -79,6 +87,10 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T> {
   #retryMs = FIRST_RETRY_MS;
   #closed: Promise<void> | undefined = undefined;
   #drained: (() => void) | undefined = undefined;
+  readonly #places: PlaceShare | undefined;
+  /** What the source said when it had no place for one more; until there is one nothing is made for those who wait. */
+  #noPlace: KeelsonError | undefined = undefined;
+  #othersLack = false;
 
   constructor(source: PoolSource<T>, options: PoolOptions, deps: PoolDeps) {
     this.#options = parsePoolOptions(options);
@@ -99,6 +111,7 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T> {
     this.#deadlines = deps.deadlines ?? new DeadlineQueue(deps.clock);
     this.#stock = new Stock(source, this);
     this.#reaper = new Reaper(deps.clock, this.#options.maxIdleMs, (staleBefore) => this.#reap(staleBefore));
+    this.#places = source.places?.join(this);
     this.#series = deps.metrics && exposePool(() => this.stats(), deps.metrics, deps.labels ?? {});
   }
 
@@ -128,7 +141,7 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T> {
       this.#closed === undefined && this.#queue.first === undefined && this.#stock.unclaimed() === undefined;
     if (free && this.#hasRoom()) {
       const { failure } = this.#stock.begin();
-      if (failure !== undefined) {
+      if (failure !== undefined && this.#lacksPlace(failure.error) === undefined) {
         this.#checkoutErrors++;
         throw failure.error;
       }
@@ -261,9 +274,11 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T> {
       return;
     }
     const { waiter } = creation;
+    const noPlace = this.#lacksPlace(error);
     if (waiter !== undefined) {
       waiter.creation = undefined;
-      this.#refuse(waiter, error);
+      if (noPlace === undefined) this.#refuse(waiter, error);
+      else if (waiter.waiting) this.#lack(waiter, noPlace);
     }
     this.#warming?.reject(error);
     this.#warming = undefined;
@@ -274,6 +289,36 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T> {
   /** Something is gone for good. For the stock only. */
   ended(): void {
     if (this.#stock.empty) this.#drained?.();
+  }
+
+  get lackingSince(): number | undefined {
+    return this.#noPlace && this.#queue.firstUnprovided()?.since;
+  }
+
+  get spares(): number {
+    return Math.max(0, Math.min(this.#idle.length, this.#stock.slots.size - this.#options.min));
+  }
+
+  keeps(call: Call | undefined): number {
+    let kept = this.#idle.length - this.spares;
+    if (call === undefined) return kept;
+    for (const slot of this.#stock.slots) if (slot.call !== undefined && isWithin(call, slot.call)) kept++;
+    return kept;
+  }
+
+  spare(): void {
+    const slot = this.spares > 0 ? this.#idle.shift() : undefined;
+    if (slot !== undefined) this.#stock.end(slot, "idle");
+  }
+
+  retry(): void {
+    this.#noPlace = undefined;
+    this.#provide();
+  }
+
+  wanted(is: boolean): void {
+    this.#othersLack = is;
+    this.#watchful = is || this.#closed !== undefined || this.#options.maxMemoryBytes < Infinity;
   }
 
   #wait(options: CheckoutOptions = {}): Promise<Lease<T>> {
@@ -292,8 +337,12 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T> {
       this.#provide();
       // A source that makes its instances at once has served or refused it by now.
       if (!waiter.waiting) return;
-      if (call !== undefined && this.#waitsForItself(call)) this.#refuse(waiter, callCycle(this.#name, call));
-      else if (this.#queue.size > this.#options.maxWaiting) {
+      // Short of places it is no cycle of this pool's own, which may have no instance at all.
+      if (this.#noPlace !== undefined && this.#hasSize()) this.#lack(waiter, this.#noPlace);
+      else if (call !== undefined && this.#waitsForItself(call))
+        this.#refuse(waiter, callCycle(this.#name, call));
+      if (!waiter.waiting) return;
+      if (this.#queue.size > this.#options.maxWaiting) {
         this.#refuse(waiter, poolExhausted(this.#name, this.#occupation()));
       } else if (timeoutMs === 0) this.#timeOut(waiter, timeoutMs);
       else {
@@ -337,16 +386,22 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T> {
   }
 
   #timeOut(waiter: Waiter<T>, timeoutMs: number): void {
-    this.#refuse(waiter, checkoutTimedOut(this.#name, timeoutMs, this.#occupation()));
+    this.#refuse(
+      waiter,
+      this.#noPlace !== undefined && this.#hasSize()
+        ? noPlace(this.#name, this.#noPlace, timeoutMs)
+        : checkoutTimedOut(this.#name, timeoutMs, this.#occupation()),
+    );
   }
 
   /** Takes a waiter out of the queue; an empty queue has no timer. */
   #dequeue(waiter: Waiter<T>): void {
     this.#queue.remove(waiter);
-    if (this.#queue.first === undefined && this.#patience !== undefined) {
-      this.#deadlines.cancel(this.#patience);
-      this.#patience = undefined;
-    }
+    if (this.#queue.first !== undefined) return;
+    this.#noPlace = undefined;
+    if (this.#patience === undefined) return;
+    this.#deadlines.cancel(this.#patience);
+    this.#patience = undefined;
   }
 
   #refuse(waiter: Waiter<T>, error: unknown): void {
@@ -363,6 +418,7 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T> {
     if (waiter === undefined) {
       slot.idleSince = this.#reaper.now;
       this.#idle.push(slot);
+      if (this.#othersLack) this.#places?.offer();
       return;
     }
     this.#dequeue(waiter);
@@ -370,6 +426,16 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T> {
     slot.call = waiter.call;
     if (this.#series !== undefined) this.#series.waited((this.#clock.now() - waiter.since) / 1000);
     waiter.resolve(new SlotLease(slot));
+  }
+
+  /** Lets a waiter wait for a place, unless that would be in vain. */
+  #lack(waiter: Waiter<T>, error: KeelsonError): void {
+    if (this.#places?.hopeful(waiter.call) === false) {
+      this.#refuse(waiter, noPlace(this.#name, error, undefined));
+      return;
+    }
+    this.#noPlace = error;
+    this.#places?.lack();
   }
 
   /**
@@ -396,7 +462,16 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T> {
   }
 
   #hasRoom(): boolean {
+    return this.#noPlace === undefined && this.#hasSize();
+  }
+
+  #hasSize(): boolean {
     return this.#stock.size < this.#options.max;
+  }
+
+  /** The error, if it says that the places shared with others are taken. */
+  #lacksPlace(error: unknown): KeelsonError | undefined {
+    return this.#places !== undefined && isKeelsonError(error, "INSTANCE_LIMIT") ? error : undefined;
   }
 
   /** Whether all instances are held by the very chain of calls that now wants one more. */
@@ -414,7 +489,15 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T> {
     else if (slot.uses >= this.#maxUses) this.discard(slot, "max_uses");
     else if (maxMemoryBytes < Infinity && this.#stock.memoryBytes(slot) > maxMemoryBytes)
       this.discard(slot, "memory");
+    else if (this.#othersLack && this.#yields()) this.discard(slot, "idle");
     else this.#offer(slot);
+  }
+
+  /** Whether what is given back goes to a caller of another pool, who has waited longer than those of this one. */
+  #yields(): boolean {
+    const { first } = this.#queue;
+    if (first === undefined || this.#stock.slots.size <= this.#options.min) return false;
+    return this.#places?.behind(first.since) === true;
   }
 
   /** Makes anew what is needed, after something ended. */
@@ -467,6 +550,7 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T> {
       timer?.[Symbol.dispose]();
     }
     for (const slot of this.#stock.slots) this.#stock.end(slot, "close");
+    this.#places?.[Symbol.dispose]();
     if (this.#ownDeadlines) this.#deadlines.close();
     this.#series?.[Symbol.dispose]();
   }

@@ -67,6 +67,7 @@ class PooledModule implements Module {
         create: () => this.#source.instantiate(context),
         destroy: (instance) => instance[Symbol.dispose](),
         memoryBytes: (instance) => instance.memoryBytes,
+        places: this.#source.places?.(context),
       },
       this.#options,
       { clock, metrics, name: `pool of "${context.id}"` },

@@ -28,6 +28,18 @@ export function poolExhausted(pool: string, occupation: string): KeelsonError {
   });
 }
 
+/** @param timeoutMs undefined when waiting would be in vain */
+export function noPlace(pool: string, error: KeelsonError, timeoutMs: number | undefined): KeelsonError {
+  const why =
+    timeoutMs === undefined
+      ? "and all that could make room are kept warm or held by this very chain of calls"
+      : `and none of them ended within ${timeoutMs} ms`;
+  return new KeelsonError("INSTANCE_LIMIT", `No instance for the ${pool}: ${plainMessage(error)}, ${why}`, {
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+    ...(error.details === undefined ? {} : { details: error.details }),
+  });
+}
+
 export function callCycle(pool: string, call: Call): KeelsonError {
   const chain: string[] = [];
   for (let link: Call | undefined = call; link !== undefined; link = link.parent) {
@@ -38,4 +50,9 @@ export function callCycle(pool: string, call: Call): KeelsonError {
     `${chain.join(" → ")} would wait for an instance of the ${pool} that this chain of calls holds itself`,
     { hint: "Raise the pool's max above the depth of the chain, or do not call back.", details: { chain } },
   );
+}
+
+/** Without the hint, which a message ends with. */
+function plainMessage({ message }: KeelsonError): string {
+  return message.split("\n", 1)[0] as string;
 }

@@ -57,6 +57,13 @@ export function settleIsolation(
       "takes no `imports`: they are functions of the host's own thread",
       'use isolation: "inline"',
     );
+  if (options.interrupt !== undefined)
+    refuse(
+      id,
+      level,
+      "takes no `interrupt`: nothing of its guest runs in the host's own thread, which is free to abort calls",
+      'abort the signals of the calls, or use isolation: "inline"',
+    );
   if (options.scheduling === "sliced")
     refuse(
       id,

@@ -5,6 +5,8 @@ import {
   type MaybePromise,
   type ModuleContext,
   type Platform,
+  type PlaceUser,
+  type PoolPlaces,
   type Value,
   type WasmModule,
 } from "@keelson/core";
@@ -71,6 +73,27 @@ export class CoreModule implements WasmModule {
         ? this.#make(this.#blueprint, context)
         : await this.#makeIsolated(isolated, context);
     context.scope.defer(() => this.#takeFirst()?.[Symbol.dispose]());
+    context.scope.add(liveInstances(context.platform).join(this.#unusedFirst(), Infinity));
+  }
+
+  places(context: ModuleContext): PoolPlaces {
+    const { maxInstances } = this.#settings;
+    return { join: (user) => liveInstances(context.platform).join(user, maxInstances) };
+  }
+
+  /** The first instance makes room for others as one that is idle does: it has shown that it can be made. */
+  #unusedFirst(): PlaceUser {
+    const count = (): number => (this.#first === undefined ? 0 : 1);
+    return {
+      lackingSince: undefined,
+      get spares() {
+        return count();
+      },
+      keeps: () => 0,
+      spare: () => this.#takeFirst()?.[Symbol.dispose](),
+      retry: () => {},
+      wanted: () => {},
+    };
   }
 
   instantiate(context: ModuleContext): MaybePromise<Instance> {
@@ -80,7 +103,9 @@ export class CoreModule implements WasmModule {
     if (this.#isolated !== undefined) return first ?? this.#makeIsolated(this.#isolated, context);
     const instance = first ?? this.#make(blueprint, context);
     if (this.#settings.state === "keep") return instance;
-    return new FreshInstance(instance, () => this.#make(blueprint, context), context.clock);
+    const live = liveInstances(context.platform);
+    const replace = (end: () => void): Instance => live.exchange(end, () => this.#make(blueprint, context));
+    return new FreshInstance(instance, replace, context.clock);
   }
 
   #takeFirst(): Instance | undefined {

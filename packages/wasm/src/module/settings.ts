@@ -86,7 +86,7 @@ export interface WasmModuleOptions {
   /** Default "keep". Choose "fresh" where calls come on behalf of different tenants. */
   readonly state?: GuestState;
   /**
-   * Where the guest runs: see {@link Isolation}. Default "inline". The others answer by promise always, and take neither `imports`, a compiled module nor
+   * Where the guest runs: see {@link Isolation}. Default "inline". The others answer by promise always, and take neither `imports`, `interrupt`, a compiled module nor
    * an ABI profile of your own; "worker" takes no metering "off".
    */
   readonly isolation?: Isolation;
@@ -100,7 +100,7 @@ export interface WasmModuleOptions {
   readonly deadlines?: Deadlines;
   /**
    * A flag over shared memory: while its first element is not 0, guests of this module are stopped with `ABORTED`, and no call of it begins. Another thread
-   * can raise it while a guest holds this one. Guests that run in the host's own thread look at it: between slices, and after each call of the host.
+   * can raise it while a guest holds this one. Guests that run in the host's own thread look at it: between slices, and after each call of the host; the other levels of isolation take no flag.
    */
   readonly interrupt?: Int32Array;
   /** When the module is refused because its guest was stopped too often; false for never. Default: the kernel's. */

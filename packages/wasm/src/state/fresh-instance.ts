@@ -12,16 +12,17 @@ export interface RenewableInstance extends Instance {
  */
 export class FreshInstance implements Instance {
   #guest: RenewableInstance | undefined;
-  readonly #make: () => RenewableInstance;
+  readonly #replace: (end: () => void) => RenewableInstance;
   readonly #clock: Clock;
   #used = false;
   #busy = false;
   #dead = false;
   #preparing = false;
 
-  constructor(first: RenewableInstance, make: () => RenewableInstance, clock: Clock) {
+  /** @param replace makes another guest, after calling `end` */
+  constructor(first: RenewableInstance, replace: (end: () => void) => RenewableInstance, clock: Clock) {
     this.#guest = first;
-    this.#make = make;
+    this.#replace = replace;
     this.#clock = clock;
   }
 
@@ -76,11 +77,10 @@ export class FreshInstance implements Instance {
   #renew(): RenewableInstance {
     const guest = this.#guest;
     if (guest === undefined || guest.renew?.() !== true) {
-      guest?.[Symbol.dispose]();
-      this.#guest = undefined;
       // What cannot be made leaves nothing to be used.
       this.#dead = true;
-      this.#guest = this.#make();
+      this.#guest = undefined;
+      this.#guest = this.#replace(() => guest?.[Symbol.dispose]());
       this.#dead = false;
     }
     this.#used = false;

@@ -74,6 +74,8 @@ describe.each(away)("a guest at isolation %s", (isolation) => {
     expect(() => wasmModule({ ...base, imports: { env: { f: () => {} } } })).toThrow(refused);
     expect(() => wasmModule({ ...base, source: new WebAssembly.Module(GUEST) })).toThrow(refused);
     expect(() => wasmModule({ ...base, abi: { name: "own" } as never })).toThrow(refused);
+    const interrupt = new Int32Array(new SharedArrayBuffer(4));
+    expect(() => wasmModule({ ...base, interrupt })).toThrow(refused);
   });
 
   test("is refused where the platform has none of it, with the reason", async () => {
