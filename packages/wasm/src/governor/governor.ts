@@ -6,6 +6,7 @@ import { RefillKind, STOP } from "../meter/layout.ts";
 import type { MeterMeta } from "../meter/options.ts";
 import { attach, type Attached, unpark } from "../meter/runtime.ts";
 import { type Refusals, type Stop, stopError } from "./stop.ts";
+import { isStackOverflow } from "./overflow.ts";
 
 /** Options of {@link Governor}. */
 export interface GovernorOptions {
@@ -278,8 +279,8 @@ export class Governor {
 
   /** Ends a run out of which `thrown` came; returns what to throw instead. */
   fail(thrown: unknown): unknown {
-    const overflow = thrown instanceof RangeError && /call stack/i.test(thrown.message);
-    if (overflow && this.#stop === undefined) this.#stopFor("STACK_EXHAUSTED", "stackBytes", undefined);
+    if (this.#stop === undefined && isStackOverflow(thrown))
+      this.#stopFor("STACK_EXHAUSTED", "stackBytes", undefined);
     if (this.#stop !== undefined || thrown instanceof WebAssembly.RuntimeError) this.dead = true;
     this.#depthIsFull = false;
     if (this.#outer.length > 0) this.#leaveInner();

@@ -3,7 +3,8 @@ import type { AbiProfile, ModuleShape } from "../abi/profile.ts";
 import { type HostFunction, watchAnswers } from "../suspension/host-functions.ts";
 import { isSuspending } from "../suspension/suspending.ts";
 import type { GuestHost } from "./guest-host.ts";
-import { isStackOverflow, trapError } from "./trap.ts";
+import { isStackOverflow } from "../governor/overflow.ts";
+import { trapError } from "./trap.ts";
 
 /** What a host gives a guest besides what its profile provides: module → name → value, or a function that makes it for each instance. */
 export type HostImports = WebAssembly.Imports | ((host: GuestHost) => WebAssembly.Imports);

@@ -1,5 +1,6 @@
 import type { Usage } from "@keelson/core";
 import { describeThrown, isKeelsonError, KeelsonError } from "@keelson/core/plain";
+import { isStackOverflow } from "../governor/overflow.ts";
 import { refusalDetails, type Refusals } from "../governor/stop.ts";
 import type { TrapPosition } from "./trap-position.ts";
 
@@ -95,11 +96,6 @@ export function panicError(module: string, text: string): KeelsonError {
     hint: "this is the plugin's own message; its instance is discarded",
     details: { kind: "panic" satisfies TrapKind, module, text },
   });
-}
-
-/** Whether the engine ran out of stack; a RangeError on all of them. */
-export function isStackOverflow(thrown: unknown): boolean {
-  return thrown instanceof RangeError && /call stack/i.test(thrown.message);
 }
 
 function trap(kind: TrapKind, where: string, cause: unknown, place: TrapPlace): KeelsonError {

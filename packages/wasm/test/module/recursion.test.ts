@@ -51,10 +51,14 @@ function below<T>(frames: number, run: () => T, depth = 0): T {
   return results[0] as T;
 }
 
-/** Frames that this thread's stack has room for, from here. */
+/** Frames that this thread's stack has room for, from here: the fewest of some tries, since frames shrink once they are compiled. */
 function roomForFrames(): number {
-  expect(() => below(Number.POSITIVE_INFINITY, () => 0)).toThrow(RangeError);
-  return deepest;
+  let fewest = Number.POSITIVE_INFINITY;
+  for (let tries = 0; tries < 5; tries++) {
+    expect(() => below(Number.POSITIVE_INFINITY, () => 0)).toThrow(RangeError);
+    fewest = Math.min(fewest, deepest);
+  }
+  return fewest;
 }
 
 describe("endless recursion is STACK_EXHAUSTED, by the guest's own stack", () => {
@@ -87,7 +91,7 @@ describe("when the host has used most of the thread's stack itself, it is STACK_
   for (const [name, text] of Object.entries(SHAPES)) {
     test(name, async () => {
       const frames = roomForFrames();
-      for (const share of [0.3, 0.6]) {
+      for (const share of [0.3, 0.6, 0.8]) {
         const { call, instance } = await recursing(text);
         let thrown: unknown;
         try {
