@@ -24,6 +24,7 @@ export {
   type AdapterModule,
   type ChildRunner,
   type HostFunction,
+  type ReplayedCall,
   type Subject,
   type WasmSubjectOptions,
 } from "./subject.ts";

@@ -18,6 +18,8 @@ export const promises: readonly Promised[] = [
       "wasm.sliced",
       "wasm.fuel",
       "wasm.recursion-stopped",
+      "wasm.slow-host-function",
+      "wasm.interrupt",
       "quarantine.",
       "wasm.start-limited",
       "wasm.worker.runaway-stopped",

@@ -39,6 +39,7 @@ const brought: Readonly<Record<string, (subject: Subject) => string | undefined>
     wasmModule === undefined ? "the adapter brings no wasmModule()" : undefined,
   suspending: ({ suspending }) =>
     suspending === undefined ? "the adapter brings no suspending()" : undefined,
+  replay: (subject) => (subject.replay === undefined ? "the adapter brings no replay()" : undefined),
 };
 
 /** The checks that `only` names, by id or by the beginning of ids that ends in a dot; all without it. */

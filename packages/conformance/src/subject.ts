@@ -6,6 +6,8 @@ import {
   pooled,
   type BusOptions,
   type Bytes,
+  type CallRecord,
+  type Clock,
   type Kernel,
   type KernelBus,
   type KernelOptions,
@@ -18,6 +20,7 @@ import {
   type PoolSource,
   type Supervisor,
   type SupervisorOptions,
+  type Value,
   type WasmModule,
 } from "@keelson/core";
 
@@ -39,8 +42,15 @@ export interface WasmSubjectOptions {
   /** A call's method names an exported function, its payload is the list of its arguments. */
   readonly abi: "raw";
   readonly pool?: PoolOptions;
-  /** `memory`: linear memory of one instance at most, bytes; `fuel`: units of work in one call at most; `cpuMs`: its own running time in one call, ms. */
-  readonly limits?: { readonly memory?: number; readonly fuel?: number; readonly cpuMs?: number };
+  /** `memory`: linear memory of one instance at most, bytes; `fuel`: units of work in one call at most; `cpuMs`: its own running time in one call, ms; `instances`: live instances in the kernel. */
+  readonly limits?: {
+    readonly memory?: number;
+    readonly fuel?: number;
+    readonly cpuMs?: number;
+    readonly instances?: number;
+  };
+  /** A flag over shared memory: guests are stopped while its first element is not 0. */
+  readonly interrupt?: Int32Array;
   /** Host functions that the module imports: module → name → function. */
   readonly imports?: Readonly<Record<string, Record<string, HostFunction>>>;
   /** "sliced": a guest gives up the thread after each slice of time. */
@@ -49,6 +59,14 @@ export interface WasmSubjectOptions {
   readonly isolation?: "inline" | "worker" | "process";
   /** "fresh": each call meets a guest as new. */
   readonly state?: "keep" | "fresh";
+}
+
+/** What running a recorded call again found. */
+export interface ReplayedCall {
+  readonly value: Value;
+  readonly fuel: number;
+  /** Whether it ended as the record says. */
+  readonly equal: boolean;
 }
 
 /**
@@ -68,6 +86,12 @@ export interface Subject {
   readonly wasmModule: ((options: WasmSubjectOptions) => ModuleDefinition) | undefined;
   /** Marks a host function as asynchronous, as `suspending` of `@keelson/wasm` does. Absent: the checks of such functions are skipped. */
   readonly suspending: ((run: HostFunction) => HostFunction) | undefined;
+  /** Runs a recorded call again, as `replay` of `@keelson/wasm` does; differences are `REPLAY_DIVERGED` unless `strict` is false. Absent: its checks are skipped. */
+  replay?(
+    record: CallRecord,
+    source: Bytes,
+    options: { readonly clock: Clock; readonly strict?: boolean },
+  ): Promise<ReplayedCall>;
   /** Absent: checks that need a child process program are skipped. */
   readonly child: ChildRunner | undefined;
   /** Where checks may make folders of their own. */
@@ -91,6 +115,7 @@ export function createSubject(adapter: AdapterModule): Subject {
     pooled: adapter.pooled ?? pooled,
     wasmModule: adapter.wasmModule,
     suspending: adapter.suspending,
+    ...(adapter.replay && { replay: adapter.replay.bind(adapter) }),
     child: adapter.child,
     scratch: adapter.scratch,
   };

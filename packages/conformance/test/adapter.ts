@@ -1,4 +1,4 @@
-import { suspending, wasmModule } from "@keelson/wasm";
+import { replay, suspending, wasmModule } from "@keelson/wasm";
 import { tmpdir } from "node:os";
 import { execPath } from "node:process";
 import { pathToFileURL } from "node:url";
@@ -14,6 +14,7 @@ export const adapter: AdapterModule = {
   scratch: pathToFileURL(`${tmpdir()}/`),
   wasmModule,
   suspending,
+  replay,
 };
 
 async function currentAdapter(): Promise<AdapterModule> {

@@ -2,7 +2,7 @@ import { tmpdir } from "node:os";
 import process from "node:process";
 import { pathToFileURL } from "node:url";
 import { runConformance, type AdapterModule } from "@keelson/conformance";
-import { suspending, wasmModule } from "@keelson/wasm";
+import { replay, suspending, wasmModule } from "@keelson/wasm";
 import { platform } from "#runtime";
 import type { Command } from "../arguments.ts";
 import { useColor } from "../display.ts";
@@ -57,6 +57,7 @@ function ownAdapter(): AdapterModule {
     platform: () => platform({ log: { level: "silent" } }),
     wasmModule,
     suspending,
+    replay,
     scratch: pathToFileURL(`${tmpdir()}/`),
     child: { command: process.execPath, args: CHILD_ARGS[name] ?? [] },
   };

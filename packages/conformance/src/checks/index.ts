@@ -2,6 +2,7 @@ import type { Check } from "../check.ts";
 import { boundaryChecks } from "./boundary.checks.ts";
 import { busChecks } from "./bus.checks.ts";
 import { filesChecks } from "./files.checks.ts";
+import { hostFunctionChecks } from "./host-functions.checks.ts";
 import { isolationChecks } from "./isolation.checks.ts";
 import { kernelChecks } from "./kernel.checks.ts";
 import { lifecycleChecks } from "./lifecycle.checks.ts";
@@ -27,6 +28,7 @@ export const allChecks: readonly Check[] = [
   ...poolChecks,
   ...pooledChecks,
   ...wasmChecks,
+  ...hostFunctionChecks,
   ...isolationChecks,
   ...suspensionChecks,
   ...measureChecks,

@@ -251,4 +251,31 @@ export const wasmChecks: readonly Check[] = [
       ensureEqual(await refusals(guest, "boom"), undefined, "refusals told after none");
     },
   },
+  {
+    id: "wasm.instances-capped",
+    title:
+      "modules share the cap on live instances: an idle one makes room for a call, one that is kept warm does not",
+    requires,
+    async run(subject, context) {
+      const limits = { instances: 1 };
+      const kernel = await openWasm(subject, context, { limits });
+      const define = subject.wasmModule as NonNullable<Subject["wasmModule"]>;
+      const plain = { source: guest, abi: "raw", limits } as const;
+      await kernel.register(define({ id: "other", ...plain }));
+      await kernel.register(define({ id: "warm", ...plain, pool: { min: 1 } }));
+      await kernel.start("guest");
+      await kernel.start("other");
+      for (const id of ["guest", "other", "guest"])
+        ensureEqual(await kernel.invoke(id, "count", []), 1, `calls counted by a new instance of ${id}`);
+      await kernel.start("warm");
+      await ensureCode(
+        kernel.invoke("guest", "count", []),
+        "INSTANCE_LIMIT",
+        "a call that nobody makes room for",
+      );
+      ensureEqual(await kernel.invoke("warm", "count", []), 1, "calls counted by the one that is kept");
+      await kernel.stop("warm");
+      ensureEqual(await kernel.invoke("guest", "count", []), 1, "a call once there is room");
+    },
+  },
 ];

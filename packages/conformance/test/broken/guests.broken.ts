@@ -1,4 +1,5 @@
 import { KeelsonError, pooled, type ModuleDefinition, type WasmModule } from "@keelson/core";
+import type { Subject } from "../../src/index.ts";
 import { breakInstances, breakKernel, breakPooled, breakWasm, overlay, type Breaking } from "./breaking.ts";
 
 export const brokenPooled: Readonly<Record<string, Breaking>> = {
@@ -122,6 +123,7 @@ export const brokenWasm: Readonly<Record<string, Breaking>> = {
     }),
   ),
   "wasm.table-cap": breakWasm((options) => options, inHostsThread({ elements: () => 1 as never })),
+  "wasm.instances-capped": breakWasm(({ limits: _, ...options }) => options),
   // a trap is a trap
   "wasm.refusal-told": breakKernel((kernel) => ({
     invoke: (id, method, payload, options) =>
@@ -130,6 +132,28 @@ export const brokenWasm: Readonly<Record<string, Breaking>> = {
       }),
   })),
 };
+
+export const brokenHostFunctions: Readonly<Record<string, Breaking>> = {
+  // only the call's own time ends it
+  "wasm.slow-host-function": breakWasm(({ limits: _, ...options }) => options),
+  "wasm.interrupt": breakWasm(({ interrupt: _, ...options }) => options),
+  // nobody waits
+  "wasm.instances-waited-for": breakWasm((options) => ({ ...options, pool: { timeoutMs: 0 } })),
+  // does not know what the host answered
+  "measure.replay": breakReplay(
+    (replay) => (record, source, options) => replay({ ...record, hostCalls: [] }, source, options),
+  ),
+  // takes what comes
+  "measure.replay-diverges": breakReplay(
+    (replay) => (record, source, options) => replay(record, source, { ...options, strict: false }),
+  ),
+};
+
+type Replay = NonNullable<Subject["replay"]>;
+
+function breakReplay(change: (replay: Replay) => Replay): Breaking {
+  return (subject) => ({ ...subject, replay: change(subject.replay as Replay) });
+}
 
 /** What the guest would do, done by the host: nothing stops it there. */
 function inHostsThread(

@@ -1,7 +1,7 @@
 import { brokenBoundaries } from "./boundary.broken.ts";
 import type { Breaking } from "./breaking.ts";
 import { brokenBuses, brokenSupervisors } from "./bus.broken.ts";
-import { brokenPooled, brokenWasm } from "./guests.broken.ts";
+import { brokenHostFunctions, brokenPooled, brokenWasm } from "./guests.broken.ts";
 import { brokenIsolations } from "./isolation.broken.ts";
 import { brokenKernels, brokenLifecycles, brokenReloads } from "./kernel.broken.ts";
 import { brokenMeasures } from "./measure.broken.ts";
@@ -21,6 +21,7 @@ export const broken: Readonly<Record<string, Breaking>> = {
   ...brokenPools,
   ...brokenPooled,
   ...brokenWasm,
+  ...brokenHostFunctions,
   ...brokenIsolations,
   ...brokenSuspensions,
   ...brokenMeasures,
