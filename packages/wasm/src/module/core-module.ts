@@ -12,6 +12,7 @@ import {
 } from "@keelson/core";
 import type { CompileCache } from "../cache/compile-cache.ts";
 import { Governor, type GuestThread } from "../governor/index.ts";
+import { exposeTally, type Tally } from "../governor/tally.ts";
 import { verifyIntegrity } from "../cache/digest.ts";
 import { createGuestInstance, type Blueprint } from "../instance/guest-instance.ts";
 import type { ImportTap } from "../instance/import-tap.ts";
@@ -35,6 +36,8 @@ export class CoreModule implements WasmModule {
   #first: Instance | undefined;
   /** Set when the instances are not to be in this thread. */
   #isolated: IsolatedModule | undefined;
+  /** Set when guests are governed in this thread. */
+  #tally: Tally | undefined;
 
   constructor(settings: WasmSettings, cache: CompileCache) {
     this.#settings = settings;
@@ -68,6 +71,8 @@ export class CoreModule implements WasmModule {
       this.#isolated = new IsolatedModule(isolation, { plan, module, outline, bytes }, context);
     }
     const isolated = this.#isolated;
+    if (isolated === undefined && this.#blueprint.metered !== undefined)
+      this.#tally = exposeTally(context.metrics);
     this.#first =
       isolated === undefined
         ? this.#make(this.#blueprint, context)
@@ -157,6 +162,7 @@ export class CoreModule implements WasmModule {
       clock,
       thread: threadOf(platform),
       ...(interrupt === undefined ? {} : { interrupt }),
+      ...(this.#tally === undefined ? {} : { tally: this.#tally }),
     });
   }
 

@@ -1,4 +1,12 @@
-import type { Bus, Call, HookRegistry, Instance, Metrics, ModuleContext, Value } from "@keelson/core";
+import {
+  createMetrics,
+  type Bus,
+  type Call,
+  type HookRegistry,
+  type Instance,
+  type ModuleContext,
+  type Value,
+} from "@keelson/core";
 import { createTestPlatform, type TestPlatform } from "@keelson/core/testing";
 import { compileCacheOf } from "../../src/cache/compile-cache.ts";
 import { CoreModule } from "../../src/module/core-module.ts";
@@ -17,7 +25,7 @@ export function testContext(platform: TestPlatform = createTestPlatform(), id = 
     clock: platform.clock,
     random: platform.random,
     log: platform.log,
-    metrics: {} as Metrics,
+    metrics: createMetrics(),
     bus: {} as Bus,
     hooks: {} as HookRegistry,
     platform,
