@@ -40,6 +40,9 @@ export function recordCall(
     const { stopped, stoppedAtReturn } = governor;
     instance[Symbol.dispose]();
     if (recorder.gap !== undefined || call.measurement === undefined) return;
+    // Too late for its guest, or given up before: nothing has run that could run again.
+    const late = outcome.code === "DEADLINE_EXCEEDED" || outcome.code === "ABORTED";
+    if (late && stopped === undefined && fuel === 0 && recorder.hostCalls.length === 0) return;
     call.measurement.recorded = hashMemories(recorder.memories).then((memorySha256) =>
       recordingOf(call.method, payload, subject, recorder, {
         ...outcome,

@@ -21,6 +21,9 @@ import { Replayer } from "./replayer.ts";
 import type { CallRecording, Replayed, ReplayOptions } from "./recording.ts";
 import { requireRecord } from "./text.ts";
 
+/** Units that a call run again may use beyond what the record says before it is given up. */
+const MARGIN_FUEL = 1_000_000;
+
 /** Limits of time: what stopped a call by them is found again by other means. */
 const timed: ReadonlySet<string | undefined> = new Set(["cpuMs", "deadline", "signal"]);
 
@@ -84,7 +87,8 @@ async function run(
   const byTime = timed.has(outcome.limit);
   // Stopped at the first test past this: where it was stopped in the record, if that was at a test.
   const atTest = byTime && outcome.stoppedAtReturn === undefined;
-  const fuel = atTest ? Math.max(0, outcome.fuel - 1) : (metering.fuel ?? undefined);
+  // Any other ends by itself; what goes another way, and perhaps for ever, is ended not far behind.
+  const fuel = atTest ? Math.max(0, outcome.fuel - 1) : (metering.fuel ?? outcome.fuel + MARGIN_FUEL);
   const governor = new Governor({ clock });
   const replayer = new Replayer(record.hostCalls, () => (governor.stopAtReturn = 0));
   const measurement: Measurement = { record: false, usage: undefined, recorded: undefined };

@@ -170,7 +170,7 @@ describe("a recorded call is run again without its host, and ends the same", () 
   test.each(["exact", "deadline"] as const)("stopped at its deadline, metering %s", async (metering) => {
     const kernel = await open({ metering });
     for (const method of ["spin", "spin-host"]) {
-      const recorded = await recordOf(kernel, method, undefined, 15);
+      const recorded = await recordOf(kernel, method, undefined, 150);
       expect(recorded.code).toBe("DEADLINE_EXCEEDED");
       expect(await again(recorded.record)).toMatchObject({ outcome: "DEADLINE_EXCEEDED", equal: true });
     }
@@ -276,6 +276,13 @@ describe("a record", () => {
 });
 
 describe("a replay that goes another way is REPLAY_DIVERGED", () => {
+  test("also when it would never end", async () => {
+    const { record } = await recordOf(await open(), "state");
+    const error = await failure(again({ ...record, method: "spin" }));
+    expect(error.code).toBe("REPLAY_DIVERGED");
+    expect(error.message).toContain("FUEL_EXHAUSTED");
+  });
+
   const other = wat(`(module (import "host" "roll" (func $roll (param i32) (result i32)))
     (func (export "sum") (param i32) (result i32) (call $roll (i32.const 3))))`);
 
