@@ -83,6 +83,10 @@ export class Emitter {
   #wrapped = false;
   /** Where the function begins in earnest, or 0: see {@link Scan.boundary}. */
   #boundary = 0;
+  /** Where the function first calls or loops, if it may end without, or 0: see {@link Scan.commit}. */
+  #commit = 0;
+  /** Up to the commit the scratch local equals the counter's global. */
+  #mirrors = false;
   /** What is paid for a return before the boundary. */
   #earlyCost = 0;
   #hot: Int32Array = new Int32Array(64);
@@ -151,16 +155,24 @@ export class Emitter {
     out.u32(own);
     out.byte(I32);
 
+    this.#mirrors = false;
     this.#entry(functionIndex);
     const wrapper = (): void => this.#openWrapper(type.results, type.resultBytes);
     if (this.#boundary === 0) wrapper();
-    this.#actions(reader.at, wrapper);
+    this.#actions(reader.at, wrapper, functionIndex);
     if (this.#wrapped) {
       out.byte(END);
       if (scan.functionLanding) this.#landing();
     }
     this.#toGlobal();
-    this.#leaveDepth();
+    if (this.#commit > 0 && this.#frame > 0 && (this.#local || scan.commitJoins)) {
+      // some ways to the end have not taken the frame
+      out.op(localGet, this.#depthLocal);
+      out.byte(IF);
+      out.byte(EMPTY);
+      this.#leaveDepth();
+      out.byte(END);
+    } else this.#leaveDepth();
     out.byte(END);
     return this.#hints;
   }
@@ -193,7 +205,10 @@ export class Emitter {
       if (scan.hasCalls || frame > FREE_FRAME_BYTES) this.#frame = Math.min(frame, 2 ** 28);
     }
     this.#wrapped = this.#local || this.#frame > 0 || scan.functionLanding;
-    this.#boundary = this.#local ? 0 : scan.boundary;
+    // a frame that not every way through the function pays for has to be a small one
+    const late = this.#frame <= FREE_FRAME_BYTES;
+    this.#boundary = this.#local || !late ? 0 : scan.boundary;
+    this.#commit = late ? scan.commit : 0;
   }
 
   #isHot(loop: number): boolean {
@@ -208,6 +223,13 @@ export class Emitter {
   #entry(functionIndex: number): void {
     const scan = this.#scan;
     const cost = Math.max(1, segmentCost(scan, 0));
+    if (this.#commit > 0) {
+      // a counter in a local has to be fetched, and might as well be lowered
+      const paysFirst = this.#paysFirst(functionIndex);
+      this.#mirrors = paysFirst && !this.#local;
+      if (paysFirst) this.#pay(cost, false);
+      return;
+    }
     if (this.#boundary === 0) {
       const tested = scan.hasCalls || scan.loops > 0 || cost > UNTESTED_COST || this.#frame > 0;
       this.#pay(cost, tested);
@@ -221,26 +243,57 @@ export class Emitter {
   /** Takes `cost` from the counter in its global, and, when `tested`, the frame from the depth. */
   #pay(cost: number, tested: boolean): void {
     const out = this.#out;
-    const { fuel, depth } = this.#layout;
+    const { fuel } = this.#layout;
     out.op(globalGet, fuel);
     out.i32(cost);
     out.byte(i32Sub);
     if (this.#local) out.op(localSet, this.#counter);
     else {
-      if (tested) out.op(localTee, this.#scratch);
+      if (tested || this.#mirrors) out.op(localTee, this.#scratch);
       out.op(globalSet, fuel);
     }
-    if (!tested) return;
-    if (this.#frame > 0) {
-      out.op(globalGet, depth);
+    if (tested) this.#takeAndTest();
+  }
+
+  /** In a deadline's code a function that ends before its commit is free; not one that has to show that it ran. */
+  #paysFirst(functionIndex: number): boolean {
+    return this.#local || this.#exact || this.#tabled.has(functionIndex);
+  }
+
+  /** Pays `cost`, takes the frame and tests both, where the function commits itself to calls or loops. */
+  #payAtCommit(cost: number): void {
+    const out = this.#out;
+    if (!this.#local && !this.#mirrors) {
+      out.op(globalGet, this.#layout.fuel);
+      out.op(localSet, this.#scratch);
+      this.#mirrors = true;
+    }
+    this.#charge(cost, false);
+    this.#mirrors = false;
+    this.#takeAndTest();
+  }
+
+  /** Takes the frame from the depth, and tests it and the counter. */
+  #takeAndTest(): void {
+    const out = this.#out;
+    const { depth } = this.#layout;
+    // behind a commit the local keeps what the depth was, which is never 0: so it tells whether the frame was taken
+    const keeps = this.#commit > 0;
+    const frame = (): void => {
       out.i32(this.#frame);
       out.byte(i32Sub);
-      out.op(localTee, this.#depthLocal);
+    };
+    if (this.#frame > 0) {
+      out.op(globalGet, depth);
+      if (keeps) out.op(localTee, this.#depthLocal);
+      frame();
+      if (!keeps) out.op(localTee, this.#depthLocal);
       out.op(globalSet, depth);
     }
     out.op(localGet, this.#scratch);
     if (this.#frame > 0) {
       out.op(localGet, this.#depthLocal);
+      if (keeps) frame();
       out.byte(i32Or);
     }
     out.i32(0);
@@ -270,8 +323,10 @@ export class Emitter {
     if (this.#frame === 0) return;
     const out = this.#out;
     out.op(localGet, this.#depthLocal);
-    out.i32(this.#frame);
-    out.byte(i32Add);
+    if (this.#commit === 0) {
+      out.i32(this.#frame);
+      out.byte(i32Add);
+    }
     out.op(globalSet, this.#layout.depth);
   }
 
@@ -284,12 +339,13 @@ export class Emitter {
     out.op(globalSet, depth);
   }
 
-  #actions(start: number, openWrapper: () => void): void {
+  #actions(start: number, openWrapper: () => void, functionIndex: number): void {
     const scan = this.#scan;
     const out = this.#out;
     const { actions } = scan;
     let cursor = start;
     let boundary = this.#boundary === 0 ? -1 : scan.boundaryAction * 4;
+    const commit = this.#commit === 0 ? -1 : scan.commitAction * 4;
     for (let index = 0; index < scan.actionCount * 4; index += 4) {
       if (index === boundary) {
         boundary = -1;
@@ -300,6 +356,14 @@ export class Emitter {
         const cost = this.#exact ? scan.boundaryCost : Math.max(1, segmentCost(scan, 0));
         this.#pay(cost + (charges ? segmentCost(scan, actions[index + 2]!) : 0), true);
         openWrapper();
+        if (charges) continue;
+      }
+      if (index === commit) {
+        this.#copy(cursor, this.#commit);
+        cursor = this.#commit;
+        const charges = actions[index] === cursor && actions[index + 1] === Action.charge;
+        const cost = this.#paysFirst(functionIndex) ? 0 : Math.max(1, segmentCost(scan, 0));
+        this.#payAtCommit(cost + (charges ? segmentCost(scan, actions[index + 2]!) : 0));
         if (charges) continue;
       }
       const at = actions[index]!;
@@ -354,7 +418,7 @@ export class Emitter {
             this.#charge(this.#earlyCost, false);
             break;
           }
-          if (!this.#wrapped) break;
+          if (!this.#wrapped || (at < this.#commit && !this.#local)) break;
           out.op(BR, a + HOT_LEVELS * this.#hotAround(b));
           cursor = at + 1;
           break;
@@ -432,11 +496,14 @@ export class Emitter {
     out.byte(i32Sub);
     if (tested) this.#storeAndTest();
     else if (this.#local) out.op(localSet, this.#counter);
-    else out.op(globalSet, this.#layout.fuel);
+    else {
+      if (this.#mirrors) out.op(localTee, this.#scratch);
+      out.op(globalSet, this.#layout.fuel);
+    }
   }
 
   #pushCounter(): void {
-    if (this.#local) this.#out.op(localGet, this.#counter);
+    if (this.#local || this.#mirrors) this.#out.op(localGet, this.#scratch);
     else this.#out.op(globalGet, this.#layout.fuel);
   }
 

@@ -71,6 +71,10 @@ const SMALL_BLOCK = 8;
 const SMALL_BLOCKS = 12;
 /** What may be executed before a function's boundary, see {@link Scan.boundary}. */
 const PRELUDE_COST = 48;
+/** More places than this are not remembered, see {@link Scan.commit}. */
+const MAX_COMMITS = 32;
+/** No place is passed by. */
+const NONE = 2 ** 30;
 /** What a call of an import costs beyond a call. */
 const IMPORT_COST = 100;
 /** A literal length up to which a bulk operation is charged with its block. */
@@ -144,8 +148,31 @@ export class Scan {
   boundaryAction = 0;
   /** What all code before the boundary costs, whether executed or not. */
   boundaryCost = 0;
+  /**
+   * Where there is no such boundary: the last position that all calls, loops and operations of unknown length lie behind,
+   * on every way through the function, and that some way to its end passes by; 0 when there is none. Blocks may be open
+   * there, and operands on the stack. What a way past it executes costs little, and calls nothing.
+   */
+  commit = 0;
+  /** The first action behind it. */
+  commitAction = 0;
+  /** Code that ends the function normally is reached past it as well as through it, other than by `return`. */
+  commitJoins = false;
   /** Leaves the function by something else than `return`. */
   #branchesOut = false;
+  /** Places that may become {@link commit}: each lies behind those before it. */
+  #commits = 0;
+  readonly #commitAt = new Int32Array(MAX_COMMITS);
+  readonly #commitActions = new Int32Array(MAX_COMMITS);
+  readonly #commitSerials = new Int32Array(MAX_COMMITS);
+  /** How many places there were, forgotten ones too. */
+  #serial = 0;
+  /** Something that counts was met: there are no further places. */
+  #committed = false;
+  /** The code at the cursor is reached past all places from this one on. */
+  #passed = NONE;
+  /** The cost of all code up to where that began. */
+  #passedFrom = 0;
   /** Has a tail call whose target is not known. */
   hasUnknownTailCall = false;
 
@@ -167,6 +194,8 @@ export class Scan {
   #landing: Uint8Array = new Uint8Array(64);
   #armAlive: Uint8Array = new Uint8Array(64);
   #lastTest: Float64Array = new Float64Array(64);
+  /** Branches to the block's label pass by all places for {@link commit} from this one on. */
+  #passes: Int32Array = new Int32Array(64);
 
   // the block type read last
   #typeParams = 0;
@@ -270,8 +299,11 @@ export class Scan {
                   ? Frame.try
                   : Frame.tryTable;
           this.#open(depth, kind, base, this.#typeParams, this.#typeResults, current, loop, lastTest);
-          if (role === Role.if) conditional = true;
-          else if (role !== Role.block) {
+          if (role === Role.if) {
+            conditional = true;
+            this.#passes[depth] = this.#passing();
+          } else if (role !== Role.block) {
+            this.#commitNow();
             if (loop !== NO_LOOP) this.loopCalls[loop] = 1;
             if (role === Role.tryTable) this.#catchClauses(depth);
           }
@@ -279,6 +311,7 @@ export class Scan {
         }
         case Role.loop: {
           this.#blockType();
+          this.#commitNow();
           if (++depth > maxNesting) throw tooLarge("maxNesting", depth, maxNesting);
           this.segmentCost[current]! += total - segmentStart;
           segmentStart = total;
@@ -309,6 +342,11 @@ export class Scan {
           alive = true;
           if (role === Role.else) {
             this.#kind[depth] = Frame.else;
+            this.#passBy(this.#passes[depth]!, total);
+            // at the block's end both arms meet
+            if (!this.#armAlive[depth])
+              this.#passes[depth] = this.#targeted[depth] ? this.#passes[depth]! : NONE;
+            this.#markCommit(total);
             height += this.#params[depth]!;
           } else {
             this.#kind[depth] = Frame.catch;
@@ -336,6 +374,7 @@ export class Scan {
             this.#act(start, Action.dead, this.#at, 0);
             if (this.#at !== to) throw truncated(this.#at);
             if (exact) this.#chargeSmallBlocks();
+            this.#decideCommit(total);
             this.maxHeight = maxHeight;
             this.functionLanding = this.#landing[0] === 1;
             return;
@@ -356,6 +395,7 @@ export class Scan {
           if (this.#landing[depth] === 1) this.#act(this.#at, Action.landing, 0, 0);
           lastTest = this.#lastTest[depth]!;
           const fallsThrough = alive && !targeted && (kind === Frame.block || kind === Frame.loop);
+          this.#passBy(this.#passes[depth]!, total);
           depth--;
           if (escape < this.#escape[depth]!) this.#escape[depth] = escape;
           if (!reachable) {
@@ -363,6 +403,7 @@ export class Scan {
             break;
           }
           alive = true;
+          if (escapes && kind !== Frame.loop) this.#markCommit(total);
           if (escapes && depth === 0 && height === 0 && this.#markBoundary(total)) {
             if (exact) current = this.#charge(this.#at, -1);
           } else if (!exact || !escapes) current = outer;
@@ -440,6 +481,7 @@ export class Scan {
           alive = false;
           break;
         case Role.throw: {
+          this.#commitNow();
           const type = types[tags[this.#u32()]!]!;
           if (capped && type.hasReferences)
             this.#act(start, Action.allocate, granulesOf(type.params * 8 + 64), 0);
@@ -450,10 +492,12 @@ export class Scan {
         case Role.rethrow:
           this.#skipLeb();
           if (loop !== NO_LOOP) this.loopCalls[loop] = 1;
+          this.#commitNow();
           this.#act(start, Action.throw, 0, 0);
           alive = false;
           break;
         case Role.throwRef:
+          this.#commitNow();
           this.#act(start, Action.throw, 0, 0);
           alive = false;
           break;
@@ -462,6 +506,7 @@ export class Scan {
           break;
         case Role.memoryGrow: {
           const memory = this.#u32();
+          this.#commitNow();
           if (capped) {
             this.#act(start, Action.memoryGrow, memory, this.#at);
             this.#noteHelper(loop);
@@ -470,6 +515,7 @@ export class Scan {
         }
         case Role.tableGrow: {
           const table = this.#u32();
+          this.#commitNow();
           if (tableCapped) {
             this.#act(start, Action.tableGrow, table, this.#at);
             this.#noteHelper(loop);
@@ -539,6 +585,7 @@ export class Scan {
         continue;
       }
       if (conditional) {
+        this.#markCommit(total);
         if (exact) {
           this.segmentCost[current]! += total - segmentStart;
           segmentStart = total;
@@ -562,7 +609,9 @@ export class Scan {
     this.usesVectors = false;
     this.hasDynamicLength = this.hasUnknownTailCall = false;
     this.boundary = this.boundaryAction = this.boundaryCost = 0;
-    this.#branchesOut = false;
+    this.#branchesOut = this.#committed = this.commitJoins = false;
+    this.commit = this.commitAction = this.#commits = this.#serial = 0;
+    this.#passed = NONE;
   }
 
   #open(
@@ -585,6 +634,7 @@ export class Scan {
     this.#loop[depth] = loop;
     this.#targeted[depth] = this.#landing[depth] = this.#armAlive[depth] = 0;
     this.#lastTest[depth] = lastTest;
+    this.#passes[depth] = NONE;
   }
 
   #growFrames(): void {
@@ -599,6 +649,7 @@ export class Scan {
     this.#landing = grown(this.#landing);
     this.#armAlive = grown(this.#armAlive);
     this.#lastTest = grown(this.#lastTest);
+    this.#passes = grown(this.#passes);
   }
 
   #act(at: number, action: number, a: number, b: number): void {
@@ -654,6 +705,54 @@ export class Scan {
     return true;
   }
 
+  /** Notes that the code at the cursor, which costly things may follow, is not reached on every way. */
+  #markCommit(total: number): void {
+    if (this.#committed || total > PRELUDE_COST || this.#commits === MAX_COMMITS) return;
+    this.#commitAt[this.#commits] = this.#at;
+    this.#commitActions[this.#commits] = this.actionCount;
+    this.#commitSerials[this.#commits++] = this.#serial++;
+  }
+
+  /** Something stands at the cursor that no way past the commit may meet. */
+  #commitNow(): void {
+    this.#committed = true;
+    this.#forgetFrom(this.#passed);
+    this.#passed = NONE;
+  }
+
+  #forgetFrom(first: number): void {
+    while (this.#lastCommit() >= first) this.#commits--;
+  }
+
+  #lastCommit(): number {
+    return this.#commits === 0 ? -1 : this.#commitSerials[this.#commits - 1]!;
+  }
+
+  /** The first place that whoever leaves the code at the cursor has not gone through. */
+  #passing(): number {
+    return Math.min(this.#passed, this.#serial);
+  }
+
+  /** The code at the cursor is reached past all places from `first` on. */
+  #passBy(first: number, total: number): void {
+    // before anything counts, the places that were passed by are of no use
+    if (!this.#committed) this.#forgetFrom(first);
+    else if (first <= this.#lastCommit() && first < this.#passed) {
+      if (this.#passed === NONE) this.#passedFrom = total;
+      this.#passed = first;
+    }
+  }
+
+  #decideCommit(total: number): void {
+    const joins = Math.min(this.#passed, this.#passes[0]!);
+    if (this.#passed !== NONE && total - this.#passedFrom > PRELUDE_COST) this.#commitNow();
+    if (this.#commits === 0 || this.boundary > 0 || this.hasLanding) return;
+    if (!this.hasCalls && this.loops === 0) return;
+    this.commit = this.#commitAt[this.#commits - 1]!;
+    this.commitAction = this.#commitActions[this.#commits - 1]!;
+    this.commitJoins = joins <= this.#lastCommit();
+  }
+
   #newLoop(parent: number, segment: number, params: boolean): number {
     if (this.loops === this.loopParent.length) {
       this.loopParent = grown(this.loopParent);
@@ -677,6 +776,7 @@ export class Scan {
 
   /** A call that does not nest: it ends in the engine or the host. */
   #noteHelper(loop: number): void {
+    this.#commitNow();
     if (loop !== NO_LOOP) this.loopCalls[loop] = 1;
   }
 
@@ -707,6 +807,7 @@ export class Scan {
     const target = depth - this.#u32();
     this.#targeted[target] = 1;
     if (target === 0) this.#branchesOut = true;
+    this.#passTo(target);
     if (target < this.#escape[depth]!) this.#escape[depth] = target;
     const targetLoop = this.#loop[target]!;
     if (targetLoop !== loop) this.#act(at, Action.branch, loop, targetLoop);
@@ -720,12 +821,18 @@ export class Scan {
       const target = depth - this.#u32();
       this.#targeted[target] = 1;
       if (target === 0) this.#branchesOut = true;
+      this.#passTo(target);
       if (target < this.#escape[depth]!) this.#escape[depth] = target;
       const targetLoop = this.#loop[target]!;
       if (loop !== NO_LOOP) this.tableLoops.push(targetLoop);
       if (targetLoop !== loop) leavesLoop = true;
     }
     if (leavesLoop) this.#act(at, Action.branchTable, loop, list);
+  }
+
+  #passTo(target: number): void {
+    const passing = this.#passing();
+    if (passing < this.#passes[target]!) this.#passes[target] = passing;
   }
 
   #leaveFunction(depth: number): void {

@@ -180,6 +180,24 @@ describe("recursion", () => {
     expect(error.details).toMatchObject({ limit: "stackBytes", value: 512 * 1024 });
   });
 
+  it("in functions that end early when they do not call is STACK_EXHAUSTED too, and leaves none of the depth taken", () => {
+    const { governor, exports } = guest(`(module
+      (func $f (export "f") (param i32) (result i32)
+        (block $out
+          (br_if $out (i32.eqz (local.get 0)))
+          (local.set 0 (call $f (i32.sub (local.get 0) (i32.const 1)))))
+        (local.get 0))
+      (func (export "often") (param i32)
+        (loop $l
+          (drop (call $f (i32.const 5)))
+          (drop (call $f (i32.const 0)))
+          (br_if $l (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))))`);
+    governor.run({}, () => exports["often"]!(100_000));
+    expect(governor.run({}, () => exports["f"]!(2000))).toBe(0);
+    const error = failure(() => governor.run({}, () => exports["f"]!(-1)));
+    expect(error.code).toBe("STACK_EXHAUSTED");
+  });
+
   it("through the host is STACK_EXHAUSTED, with runs inside runs, and never the engine's RangeError", () => {
     let levels = 0;
     const { governor, exports } = guest(

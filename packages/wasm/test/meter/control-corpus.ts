@@ -99,6 +99,106 @@ export const corpus: readonly CorpusCase[] = [
     calls: [...each("fib", [0, 1, 5, 15]), ["ack", 2, 3], ["ack", 1, 50]],
   },
   {
+    name: "ways out of a function before it calls or loops, and ways past the place where it does",
+    text: `(module (memory (export "m") 1) (table funcref (elem $br $arm))
+      (type $f (func (param i32) (result i32)))
+      (func $note (param i32) (loop (i32.store (i32.const 8) (i32.add (i32.load (i32.const 8)) (local.get 0)))))
+      (func $br (export "br") (param i32) (result i32)
+        (block $out
+          (br_if $out (i32.eqz (local.get 0)))
+          (br_if $out (i32.eq (local.get 0) (i32.const 2)))
+          (call $note (local.get 0))
+          (local.set 0 (call $br (i32.sub (local.get 0) (i32.const 1)))))
+        (i32.add (local.get 0) (i32.const 1)))
+      (func $arm (export "arm") (param i32) (result i32)
+        (if (result i32) (i32.lt_s (local.get 0) (i32.const 3))
+          (then (i32.mul (local.get 0) (i32.const 5)))
+          (else (i32.add (call $arm (i32.sub (local.get 0) (i32.const 1))) (i32.const 1)))))
+      (func $then (export "then") (param i32) (result i32)
+        (if (local.get 0) (then (call $note (i32.const 1)) (return (call $then (i32.sub (local.get 0) (i32.const 1))))))
+        (if (i32.load (i32.const 8)) (then (return (i32.const 4))))
+        (i32.const 9))
+      (func (export "operands") (param i32) (result i32 i64)
+        (i32.const 3) (i64.const 4)
+        (br_if 0 (i32.eqz (local.get 0)))
+        (if (param i32 i64) (result i32 i64) (i32.eq (local.get 0) (i32.const 1))
+          (then) (else (call $note (local.get 0)) (drop) (drop) (i32.const 8) (i64.const 9))))
+      (func (export "stale") (param i32) (result i32)
+        (block $x
+          (block $b
+            (br_if $b (i32.eq (local.get 0) (i32.const 1)))
+            (br_if $x (i32.eq (local.get 0) (i32.const 2))))
+          (br_if $x (i32.eq (local.get 0) (i32.const 3)))
+          (call $note (local.get 0)))
+        (i32.load (i32.const 8)))
+      (func (export "both") (param i32) (result i32)
+        (block $x
+          (block $b
+            (br_if $b (i32.eq (local.get 0) (i32.const 1)))
+            (call $note (local.get 0))
+            (br $x))
+          (br_if $x (i32.load (i32.const 8)))
+          (call $note (i32.const 100)))
+        (i32.load (i32.const 8)))
+      (func (export "table") (param i32) (result i32)
+        (block $a (block $b (block $c
+          (br_table $a $b $c 0 (local.get 0)))
+          (call $note (i32.const 2)) (br $a))
+          (local.set 0 (i32.const 31)))
+        (local.get 0))
+      (func (export "loops") (param i32) (result i32) (local i32)
+        (block $out
+          (br_if $out (i32.eqz (local.get 0)))
+          (if (i32.eq (local.get 0) (i32.const 1)) (then (return (i32.const 17))))
+          (loop $l
+            (br_if $out (i32.gt_s (local.get 1) (i32.const 50)))
+            (local.set 1 (i32.add (local.get 1) (local.get 0)))
+            (br_if $l (i32.lt_s (local.get 1) (i32.const 40))))
+          (call $note (local.get 1)))
+        (local.get 1))
+      (func $tail (export "tail") (param i32) (result i32)
+        (block $out
+          (br_if $out (i32.eqz (local.get 0)))
+          (return_call $tail (i32.sub (local.get 0) (i32.const 1))))
+        (i32.const 6))
+      (func (export "indirect") (param i32) (result i32)
+        (call_indirect (type $f) (local.get 0) (i32.and (local.get 0) (i32.const 1)))))`,
+    calls: [
+      ...["br", "arm", "then", "operands", "stale", "both", "table", "loops", "tail", "indirect"].flatMap(
+        (name) => each(name, [0, 1, 2, 3, 4, 5, 10]),
+      ),
+    ],
+  },
+  {
+    name: "exceptions thrown through functions that have a way out before they call",
+    text: `(module (memory (export "m") 1) (tag $t (param i32))
+      (func $note (param i32) (loop (i32.store (i32.const 8) (i32.add (i32.load (i32.const 8)) (local.get 0)))))
+      (func $thrower (export "thrower") (param i32) (result i32)
+        (block $out
+          (br_if $out (i32.eqz (local.get 0)))
+          (call $note (i32.const 3))
+          (if (i32.eq (local.get 0) (i32.const 5)) (then (throw $t (local.get 0))))
+          (local.set 0 (call $thrower (i32.sub (local.get 0) (i32.const 1)))))
+        (local.get 0))
+      (func (export "caught") (param i32) (result i32)
+        (block $out
+          (br_if $out (i32.eqz (local.get 0)))
+          (local.set 0 (try (result i32) (do (call $thrower (local.get 0))) (catch $t) (catch_all (i32.const 1)))))
+        (local.get 0))
+      (func (export "early") (param i32) (result i32)
+        (block $out
+          (br_if $out (i32.eqz (local.get 0)))
+          (if (i32.eq (local.get 0) (i32.const 1)) (then (throw $t (local.get 0))))
+          (call $note (i32.const 3)))
+        (local.get 0)))`,
+    calls: [
+      ...each("thrower", [0, 1, 4, 5, 10]),
+      ...each("caught", [0, 1, 4, 5, 10]),
+      ...each("early", [0, 1, 2]),
+      ...each("caught", [5, 4, 0]),
+    ],
+  },
+  {
     name: "loops with exits in the middle, nested, with continue",
     text: `(module (memory (export "m") 1)
       (func (export "sum") (param i32) (result i32) (local i32 i32)
