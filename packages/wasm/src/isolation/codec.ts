@@ -4,6 +4,9 @@ import { KeelsonError } from "@keelson/core/plain";
 /** Nesting of a value at most: the same as in JSON, which is what most guests get of it. */
 const MAX_DEPTH = 500;
 
+/** Bytes of a message at most: an object may claim to be of any length. */
+const MAX_BYTES = 2 ** 28;
+
 const UNDEFINED = 0;
 const NULL = 1;
 const FALSE = 2;
@@ -135,6 +138,8 @@ export class Writer {
     }
     if (Array.isArray(value)) {
       this.byte(ARRAY);
+      // Each of them takes a byte or more.
+      if (value.length > MAX_BYTES) throw tooLarge();
       this.word(value.length);
       for (let index = 0; index < value.length; index++) this.#value(value[index], depth + 1);
       return;
@@ -152,11 +157,23 @@ export class Writer {
   #reserve(length: number): void {
     const needed = this.#at + length;
     if (needed <= this.#bytes.length) return;
+    if (needed > MAX_BYTES) throw tooLarge();
     const larger = new Uint8Array(Math.max(needed, this.#bytes.length * 2));
     larger.set(this.#bytes.subarray(0, this.#at));
     this.#bytes = larger;
     this.#view = new DataView(larger.buffer);
   }
+}
+
+function tooLarge(): KeelsonError {
+  return new KeelsonError(
+    "INVALID_PAYLOAD",
+    `The payload takes more than ${MAX_BYTES} bytes on its way to the guest`,
+    {
+      hint: "send less at once",
+      details: { maxBytes: MAX_BYTES },
+    },
+  );
 }
 
 function requirePlain(value: object): void {

@@ -79,6 +79,23 @@ describe("values that go over", () => {
   });
 });
 
+test("an array that claims to be endless is refused before it has filled the memory", () => {
+  const endless = new Proxy([], {
+    get: (target, key) => (key === "length" ? 4e9 : key === "0" ? 1 : Reflect.get(target, key)),
+  });
+  const error = thrownBy(() => new Writer().value(endless));
+  expect((error as KeelsonError).code).toBe("INVALID_PAYLOAD");
+});
+
+function thrownBy(run: () => void): unknown {
+  try {
+    run();
+  } catch (error) {
+    return error;
+  }
+  return undefined;
+}
+
 test("frames are found however the pipe cuts them", () => {
   fc.assert(
     fc.property(
