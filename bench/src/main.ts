@@ -51,7 +51,7 @@ async function measureOn(runtime: Runtime): Promise<RuntimeResult> {
   } finally {
     rmSync(folder, { recursive: true });
   }
-  return { runtime: runtime.name, version, machine: machine(), groups: found };
+  return { runtime: runtime.name, version, groups: found };
 }
 
 const results: RuntimeResult[] = [];

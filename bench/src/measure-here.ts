@@ -8,7 +8,7 @@ import { loadavg } from "node:os";
 import process from "node:process";
 import { groups } from "./groups.ts";
 import { progress } from "./measure.ts";
-import type { GroupResult } from "./results.ts";
+import { type GroupResult, machine } from "./results.ts";
 
 const [file = "", rounds = "41", ...chosen] = process.argv.slice(2);
 const results: Record<string, GroupResult> = {};
@@ -17,7 +17,13 @@ for (const name of chosen) {
   if (group === undefined) throw new RangeError(`there is no group "${name}"`);
   const load = loadavg()[0] ?? 0;
   const tasks = await group.run(Math.max(3, Math.round(Number(rounds) * group.share)));
-  results[name] = { measured: new Date().toISOString(), rounds: Number(rounds), load, tasks };
+  results[name] = {
+    measured: new Date().toISOString(),
+    machine: machine(),
+    rounds: Number(rounds),
+    load,
+    tasks,
+  };
   progress("");
 }
 writeFileSync(file, JSON.stringify(results));

@@ -15,10 +15,10 @@ export function writePage(): void {
 }
 
 function section(result: RuntimeResult): string {
-  const tables = Object.entries(result.groups).map(([name, { tasks, measured, load, rounds }]) => {
-    const when = `${measured.slice(0, 10)}, load ${load.toFixed(1)}, ${rounds} rounds`;
+  const tables = Object.entries(result.groups).map(([name, { tasks, measured, machine, load, rounds }]) => {
+    const when = `${machine}, ${measured.slice(0, 10)}, load ${load.toFixed(1)}, ${rounds} rounds`;
     return `### ${name}\n\n${when}.\n\n${markdownTable(tasks.flatMap(linesOf))}\n`;
   });
   const name = result.runtime.charAt(0).toUpperCase() + result.runtime.slice(1);
-  return `## ${name} ${result.version}\n\n${result.machine}.\n\n${tables.join("\n")}`;
+  return `## ${name} ${result.version}\n\n${tables.join("\n")}`;
 }

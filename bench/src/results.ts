@@ -21,6 +21,7 @@ export const groupNames: readonly string[] = [
 /** What one group of tasks gave. */
 export interface GroupResult {
   readonly measured: string;
+  readonly machine: string;
   readonly rounds: number;
   /** The machine's load average of one minute when the group began; 0 is a quiet machine. */
   readonly load: number;
@@ -31,7 +32,6 @@ export interface GroupResult {
 export interface RuntimeResult {
   readonly runtime: string;
   readonly version: string;
-  readonly machine: string;
   readonly groups: Readonly<Record<string, GroupResult>>;
 }
 
@@ -50,11 +50,10 @@ export function readResult(runtime: string): RuntimeResult | undefined {
   return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as RuntimeResult) : undefined;
 }
 
-/** Keeps what was measured; groups that were not keep their last result. */
+/** Keeps what was measured; groups that were not keep their last result, with the machine it was measured on. */
 export function writeResult(result: RuntimeResult): RuntimeResult {
   const before = readResult(result.runtime);
-  const same = before?.version === result.version && before.machine === result.machine;
-  const all = { ...(same ? before.groups : {}), ...result.groups };
+  const all = { ...(before?.version === result.version ? before.groups : {}), ...result.groups };
   const groups = Object.fromEntries(
     Object.entries(all).sort(([one], [other]) => groupNames.indexOf(one) - groupNames.indexOf(other)),
   );
