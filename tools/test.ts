@@ -20,7 +20,7 @@ interface Outcome {
   readonly unstable: readonly string[];
 }
 
-const LIMIT_MS = 7 * 60_000;
+const LIMIT_MS = 9 * 60_000;
 
 async function testOn(runtime: Runtime, filters: readonly string[], folder: string): Promise<Outcome> {
   const name = `${runtime.name} ${await versionOf(runtime)}`;
