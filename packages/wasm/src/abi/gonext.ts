@@ -3,7 +3,7 @@ import { KeelsonError } from "@keelson/core/plain";
 import { logFromGuest, type GuestHost } from "../instance/guest-host.ts";
 import { encodeText, type GuestMemory } from "../instance/guest-memory.ts";
 import { panicImport } from "./abort.ts";
-import { allocate, allocateLater } from "./allocate.ts";
+import { Buffers, LaterBuffers, unpack } from "./buffers.ts";
 import { fromJson, toJson } from "./plain-json.ts";
 import {
   functionType,
@@ -73,94 +73,54 @@ type HandleHook = (namePtr: number, nameLen: number, payloadPtr: number, payload
 
 class GonextBinding implements Binding {
   readonly #host: GuestHost;
-  readonly #memory: GuestMemory;
-  readonly #alloc: (size: number) => number;
-  readonly #free: (pointer: number, size: number) => void;
+  readonly #buffers: Buffers;
   readonly #handle: HandleHook;
 
-  constructor({ exports, host }: Guest) {
-    this.#host = host;
-    this.#memory = host.memory as GuestMemory;
-    this.#alloc = exports["gn_alloc"] as (size: number) => number;
-    this.#free = exports["gn_free"] as (pointer: number, size: number) => void;
-    this.#handle = exports["gn_handle_hook"] as HandleHook;
+  constructor(guest: Guest) {
+    this.#host = guest.host;
+    this.#buffers = new Buffers(guest, "gn_alloc", "gn_free");
+    this.#handle = guest.exports["gn_handle_hook"] as HandleHook;
   }
 
   call(method: string, payload: Value): Value {
     const host = this.#host;
     const { request, name, input } = readRequest(host.id, method, payload);
-    const namePointer = this.#put(name);
-    const inputPointer = this.#put(input);
+    const namePointer = this.#buffers.put(name);
+    const inputPointer = this.#buffers.put(input);
     host.entered = true;
     const packed = this.#handle(namePointer, name.length, inputPointer, input.length);
     host.entered = false;
     const { pointer, length } = unpack(packed);
     if (pointer === 0) return withoutBody(host, method, request, length);
     const what = checkBody(host, method, pointer, length);
-    return bodyOf(request, this.#take(pointer, length, what), what);
-  }
-
-  #take(pointer: number, length: number, what: string): string {
-    try {
-      return this.#memory.text(pointer, length, what);
-    } finally {
-      this.#host.entered = true;
-      this.#free(pointer, length);
-      this.#host.entered = false;
-    }
-  }
-
-  #put(bytes: Uint8Array): number {
-    const pointer = allocate(this.#host, this.#alloc, bytes.length, "gn_alloc");
-    this.#memory.write(pointer, bytes, "the input");
-    return pointer;
+    return bodyOf(request, this.#buffers.take(pointer, length, what), what);
   }
 }
 
 /** The same for a guest that may be suspended. */
 class GonextLaterBinding implements LaterBinding {
   readonly #host: GuestHost;
-  readonly #memory: GuestMemory;
-  readonly #alloc: (size: number) => Promise<number>;
-  readonly #free: (pointer: number, size: number) => Promise<void>;
+  readonly #buffers: LaterBuffers;
   readonly #handle: (...args: Parameters<HandleHook>) => Promise<bigint>;
 
-  constructor({ exports, host, later }: LaterGuest) {
-    this.#host = host;
-    this.#memory = host.memory as GuestMemory;
-    this.#alloc = later(exports["gn_alloc"] as (size: number) => number);
-    this.#free = later(exports["gn_free"] as (pointer: number, size: number) => void);
-    this.#handle = later(exports["gn_handle_hook"] as HandleHook);
+  constructor(guest: LaterGuest) {
+    this.#host = guest.host;
+    this.#buffers = new LaterBuffers(guest, "gn_alloc", "gn_free");
+    this.#handle = guest.later(guest.exports["gn_handle_hook"] as HandleHook);
   }
 
   async call(method: string, payload: Value): Promise<Value> {
     const host = this.#host;
     const { request, name, input } = readRequest(host.id, method, payload);
-    const namePointer = await this.#put(name);
-    const inputPointer = await this.#put(input);
+    const namePointer = await this.#buffers.put(name);
+    const inputPointer = await this.#buffers.put(input);
     host.entered = true;
     const packed = await this.#handle(namePointer, name.length, inputPointer, input.length);
     host.entered = false;
     const { pointer, length } = unpack(packed);
     if (pointer === 0) return withoutBody(host, method, request, length);
     const what = checkBody(host, method, pointer, length);
-    return bodyOf(request, await this.#take(pointer, length, what), what);
-  }
-
-  async #take(pointer: number, length: number, what: string): Promise<string> {
-    try {
-      return this.#memory.text(pointer, length, what);
-    } finally {
-      this.#host.entered = true;
-      await this.#free(pointer, length);
-      this.#host.entered = false;
-    }
-  }
-
-  async #put(bytes: Uint8Array): Promise<number> {
-    const pointer = await allocateLater(this.#host, this.#alloc, bytes.length, "gn_alloc");
-    this.#memory.write(pointer, bytes, "the input");
-    return pointer;
+    return bodyOf(request, await this.#buffers.take(pointer, length, what), what);
   }
 }
 
@@ -175,10 +135,6 @@ function readRequest(
   const name = sized(encodeText(method), MAX_NAME_BYTES, `${id}: the hook's name`);
   const input = sized(encodeText(toJson(request)), MAX_PAYLOAD_BYTES, `${id}: the payload of ${method}`);
   return { request, name, input };
-}
-
-function unpack(packed: bigint): { readonly pointer: number; readonly length: number } {
-  return { pointer: Number((packed >> 32n) & 0xffffffffn), length: Number(packed & 0xffffffffn) };
 }
 
 /** What an answer without a body means; `length` holds a status. */

@@ -1,7 +1,7 @@
 import type { Value } from "@keelson/core";
 import type { GuestHost } from "../instance/guest-host.ts";
 import { encodeText, type GuestMemory } from "../instance/guest-memory.ts";
-import { allocateLater } from "./allocate.ts";
+import { LaterBuffers } from "./buffers.ts";
 import {
   type InputKind,
   type InternedName,
@@ -20,19 +20,18 @@ import { unknownMethod, type LaterBinding, type LaterGuest } from "./profile.ts"
 export class KeelsonLaterBinding implements LaterBinding {
   readonly #host: GuestHost;
   readonly #memory: GuestMemory;
-  readonly #alloc: (size: number) => Promise<number>;
-  readonly #free: (pointer: number, size: number) => Promise<void>;
+  readonly #buffers: LaterBuffers;
   readonly #call: (...args: number[]) => Promise<number>;
   readonly #methods: (() => Promise<number>) | undefined;
   readonly #names = new Map<string, InternedName>();
   #input = 0;
   #inputSize = 0;
 
-  constructor({ exports, host, later }: LaterGuest) {
+  constructor(guest: LaterGuest) {
+    const { exports, host, later } = guest;
     this.#host = host;
     this.#memory = host.memory as GuestMemory;
-    this.#alloc = later(exports["keelson_alloc"] as (size: number) => number);
-    this.#free = later(exports["keelson_free"] as (pointer: number, size: number) => void);
+    this.#buffers = new LaterBuffers(guest, "keelson_alloc", "keelson_free");
     this.#call = later(exports["keelson_call"] as (...args: number[]) => number);
     const methods = exports["keelson_methods"];
     this.#methods = typeof methods === "function" ? later(methods as () => number) : undefined;
@@ -65,11 +64,11 @@ export class KeelsonLaterBinding implements LaterBinding {
     const bytes = encodeText(method);
     if (this.#names.size >= MAX_INTERNED) {
       for (const { pointer, length } of this.#names.values())
-        await this.#release(pointer, Math.max(1, length));
+        await this.#buffers.free(pointer, Math.max(1, length));
       this.#names.clear();
     }
     const size = Math.max(1, bytes.length);
-    const pointer = await allocateLater(this.#host, this.#alloc, size, "keelson_alloc");
+    const pointer = await this.#buffers.allocate(size);
     const name = { pointer, length: bytes.length };
     this.#memory.write(pointer, bytes, "a method name");
     this.#names.set(method, name);
@@ -79,20 +78,14 @@ export class KeelsonLaterBinding implements LaterBinding {
   async #growInput(size: number): Promise<void> {
     if (this.#inputSize > 0) await this.#dropInput();
     const rounded = inputSize(size);
-    this.#input = await allocateLater(this.#host, this.#alloc, rounded, "keelson_alloc");
+    this.#input = await this.#buffers.allocate(rounded);
     this.#inputSize = rounded;
   }
 
   async #dropInput(): Promise<void> {
-    await this.#release(this.#input, this.#inputSize);
+    await this.#buffers.free(this.#input, this.#inputSize);
     this.#input = 0;
     this.#inputSize = 0;
-  }
-
-  async #release(pointer: number, size: number): Promise<void> {
-    this.#host.entered = true;
-    await this.#free(pointer, size);
-    this.#host.entered = false;
   }
 }
 

@@ -2,7 +2,7 @@ import type { Value } from "@keelson/core";
 import { logFromGuest, type GuestHost } from "../instance/guest-host.ts";
 import { encodeText, type GuestMemory } from "../instance/guest-memory.ts";
 import { abortImport, panicImport } from "./abort.ts";
-import { allocate } from "./allocate.ts";
+import { Buffers } from "./buffers.ts";
 import {
   inputSize,
   type InternedName,
@@ -76,19 +76,18 @@ export const keelson: AbiProfile = {
 class KeelsonBinding implements Binding {
   readonly #host: GuestHost;
   readonly #memory: GuestMemory;
-  readonly #alloc: (size: number) => number;
-  readonly #free: (pointer: number, size: number) => void;
+  readonly #buffers: Buffers;
   readonly #call: Call;
   readonly #methods: (() => number) | undefined;
   readonly #names = new Map<string, InternedName>();
   #input = 0;
   #inputSize = 0;
 
-  constructor({ exports, host }: Guest) {
+  constructor(guest: Guest) {
+    const { exports, host } = guest;
     this.#host = host;
     this.#memory = host.memory as GuestMemory;
-    this.#alloc = exports["keelson_alloc"] as (size: number) => number;
-    this.#free = exports["keelson_free"] as (pointer: number, size: number) => void;
+    this.#buffers = new Buffers(guest, "keelson_alloc", "keelson_free");
     this.#call = exports["keelson_call"] as Call;
     const methods = exports["keelson_methods"];
     this.#methods = typeof methods === "function" ? (methods as () => number) : undefined;
@@ -145,7 +144,7 @@ class KeelsonBinding implements Binding {
     const bytes = encodeText(method);
     if (this.#names.size >= MAX_INTERNED) this.#forgetNames();
     const name = {
-      pointer: allocate(this.#host, this.#alloc, Math.max(1, bytes.length), "keelson_alloc"),
+      pointer: this.#buffers.allocate(Math.max(1, bytes.length)),
       length: bytes.length,
     };
     this.#memory.write(name.pointer, bytes, "a method name");
@@ -154,26 +153,20 @@ class KeelsonBinding implements Binding {
   }
 
   #forgetNames(): void {
-    for (const { pointer, length } of this.#names.values()) this.#release(pointer, Math.max(1, length));
+    for (const { pointer, length } of this.#names.values()) this.#buffers.free(pointer, Math.max(1, length));
     this.#names.clear();
   }
 
   #growInput(size: number): void {
     if (this.#inputSize > 0) this.#dropInput();
     const rounded = inputSize(size);
-    this.#input = allocate(this.#host, this.#alloc, rounded, "keelson_alloc");
+    this.#input = this.#buffers.allocate(rounded);
     this.#inputSize = rounded;
   }
 
   #dropInput(): void {
-    this.#release(this.#input, this.#inputSize);
+    this.#buffers.free(this.#input, this.#inputSize);
     this.#input = 0;
     this.#inputSize = 0;
-  }
-
-  #release(pointer: number, size: number): void {
-    this.#host.entered = true;
-    this.#free(pointer, size);
-    this.#host.entered = false;
   }
 }

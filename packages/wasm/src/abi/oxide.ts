@@ -1,7 +1,7 @@
 import type { Value } from "@keelson/core";
 import type { GuestHost } from "../instance/guest-host.ts";
 import { encodeText, type GuestMemory } from "../instance/guest-memory.ts";
-import { allocate, allocateLater } from "./allocate.ts";
+import { Buffers, LaterBuffers, unpack } from "./buffers.ts";
 import { fromJson, toJson } from "./plain-json.ts";
 import {
   functionType,
@@ -36,102 +36,67 @@ type Invoke = (methodPtr: number, methodLen: number, inputPtr: number, inputLen:
 
 class OxideBinding implements Binding {
   readonly #host: GuestHost;
-  readonly #memory: GuestMemory;
-  readonly #alloc: (size: number) => number;
-  readonly #free: (pointer: number, size: number) => void;
+  readonly #buffers: Buffers;
   readonly #invoke: Invoke;
 
-  constructor({ exports, host }: Guest) {
-    this.#host = host;
-    this.#memory = host.memory as GuestMemory;
-    this.#alloc = exports["alloc"] as (size: number) => number;
-    this.#free = exports["free"] as (pointer: number, size: number) => void;
-    this.#invoke = exports["oxide_invoke"] as Invoke;
+  constructor(guest: Guest) {
+    this.#host = guest.host;
+    this.#buffers = new Buffers(guest, "alloc", "free");
+    this.#invoke = guest.exports["oxide_invoke"] as Invoke;
   }
 
   call(method: string, payload: Value): Value {
     const host = this.#host;
+    const buffers = this.#buffers;
     const name = encodeText(method);
     const input = encodeText(toJson(payload ?? null));
-    const namePointer = this.#put(name);
-    const inputPointer = this.#put(input);
+    const namePointer = buffers.put(name);
+    const inputPointer = buffers.put(input);
     host.entered = true;
     const packed = this.#invoke(namePointer, name.length, inputPointer, input.length);
-    this.#free(namePointer, name.length);
-    this.#free(inputPointer, input.length);
-    host.entered = false;
-    const pointer = Number((packed >> 32n) & 0xffffffffn);
-    const length = Number(packed & 0xffffffffn);
-    const what = `${host.id}: the answer of ${method}`;
-    this.#memory.check(pointer, length, what);
-    return fromJson(this.#take(pointer, length, what), what);
-  }
-
-  /** Reads the answer and gives it back, whatever it turns out to be. */
-  #take(pointer: number, length: number, what: string): string {
-    try {
-      return this.#memory.text(pointer, length, what);
-    } finally {
-      this.#host.entered = true;
-      if (length > 0) this.#free(pointer, length);
-      this.#host.entered = false;
-    }
-  }
-
-  #put(bytes: Uint8Array): number {
-    const pointer = allocate(this.#host, this.#alloc, bytes.length, "alloc");
-    this.#memory.write(pointer, bytes, "the input");
-    return pointer;
+    buffers.free(namePointer, name.length);
+    buffers.free(inputPointer, input.length);
+    const { pointer, length, what } = answerAt(host, method, packed);
+    return fromJson(length > 0 ? buffers.take(pointer, length, what) : "", what);
   }
 }
 
 /** The same for a guest that may be suspended. */
 class OxideLaterBinding implements LaterBinding {
   readonly #host: GuestHost;
-  readonly #memory: GuestMemory;
-  readonly #alloc: (size: number) => Promise<number>;
-  readonly #free: (pointer: number, size: number) => Promise<void>;
+  readonly #buffers: LaterBuffers;
   readonly #invoke: (...args: Parameters<Invoke>) => Promise<bigint>;
 
-  constructor({ exports, host, later }: LaterGuest) {
-    this.#host = host;
-    this.#memory = host.memory as GuestMemory;
-    this.#alloc = later(exports["alloc"] as (size: number) => number);
-    this.#free = later(exports["free"] as (pointer: number, size: number) => void);
-    this.#invoke = later(exports["oxide_invoke"] as Invoke);
+  constructor(guest: LaterGuest) {
+    this.#host = guest.host;
+    this.#buffers = new LaterBuffers(guest, "alloc", "free");
+    this.#invoke = guest.later(guest.exports["oxide_invoke"] as Invoke);
   }
 
   async call(method: string, payload: Value): Promise<Value> {
     const host = this.#host;
+    const buffers = this.#buffers;
     const name = encodeText(method);
     const input = encodeText(toJson(payload ?? null));
-    const namePointer = await this.#put(name);
-    const inputPointer = await this.#put(input);
+    const namePointer = await buffers.put(name);
+    const inputPointer = await buffers.put(input);
     host.entered = true;
     const packed = await this.#invoke(namePointer, name.length, inputPointer, input.length);
-    await this.#free(namePointer, name.length);
-    await this.#free(inputPointer, input.length);
-    host.entered = false;
-    const pointer = Number((packed >> 32n) & 0xffffffffn);
-    const length = Number(packed & 0xffffffffn);
-    const what = `${host.id}: the answer of ${method}`;
-    this.#memory.check(pointer, length, what);
-    return fromJson(await this.#take(pointer, length, what), what);
+    await buffers.free(namePointer, name.length);
+    await buffers.free(inputPointer, input.length);
+    const { pointer, length, what } = answerAt(host, method, packed);
+    return fromJson(length > 0 ? await buffers.take(pointer, length, what) : "", what);
   }
+}
 
-  async #take(pointer: number, length: number, what: string): Promise<string> {
-    try {
-      return this.#memory.text(pointer, length, what);
-    } finally {
-      this.#host.entered = true;
-      if (length > 0) await this.#free(pointer, length);
-      this.#host.entered = false;
-    }
-  }
-
-  async #put(bytes: Uint8Array): Promise<number> {
-    const pointer = await allocateLater(this.#host, this.#alloc, bytes.length, "alloc");
-    this.#memory.write(pointer, bytes, "the input");
-    return pointer;
-  }
+/** Believes nothing of where an answer is said to lie; `what` is its name in messages. */
+function answerAt(
+  host: GuestHost,
+  method: string,
+  packed: bigint,
+): { readonly pointer: number; readonly length: number; readonly what: string } {
+  const { pointer, length } = unpack(packed);
+  const what = `${host.id}: the answer of ${method}`;
+  (host.memory as GuestMemory).check(pointer, length, what);
+  return { pointer, length, what };
 }
