@@ -1,6 +1,5 @@
-import { Immediate, immediateOf, nameOf, prefixBase, prefixRoom, relaxedSimd } from "../meter/opcodes.ts";
-import { Reader } from "../meter/reader.ts";
-import { readValueType, skipHeapType } from "../meter/types.ts";
+import { instructionsIn } from "../meter/instructions.ts";
+import { nameOf, prefixBase, relaxedSimd, simdEnd } from "../meter/opcodes.ts";
 import type { Surface } from "./surface.ts";
 
 /** Which instructions belong to a proposal, by their names; those of the first version of the format to none. */
@@ -16,6 +15,8 @@ const INSTRUCTIONS: readonly (readonly [proposal: string, names: RegExp])[] = [
   ["threads", /atomic/],
   ["garbage collection", /^(struct\.|array\.|ref\.(eq|test|cast|i31)|i31\.|br_on_cast|any\.|extern\.)/],
 ];
+
+const FIRST_VECTOR = prefixBase[0xfd - 0xfb] ?? 0;
 
 /** The proposals beyond the first version of the format that a module uses, as far as its sections tell. */
 export function proposalsOf(surface: Surface): Set<string> {
@@ -59,103 +60,16 @@ export function proposalsOf(surface: Surface): Set<string> {
  * @returns false when an instruction is unknown: what comes behind it was not looked at
  */
 export function addCodeProposals(bytes: Uint8Array, from: number, to: number, found: Set<string>): boolean {
-  const seen = new Uint8Array(immediateOf.length);
-  const known = walk(new Reader(bytes, from, to), seen);
-  for (const [slot, used] of seen.entries()) {
-    if (used === 0) continue;
+  const { slots, known } = instructionsIn(bytes, from, to);
+  const used: string[] = [];
+  for (const slot of slots) {
     const name = nameOf[slot] ?? "";
-    const isVector = slot >= (prefixBase[2] ?? 0) && slot < (prefixBase[3] ?? 0);
-    if (isVector) found.add(slot >= relaxedSimd ? "relaxed SIMD" : "SIMD");
+    used.push(name);
+    if (slot >= FIRST_VECTOR && slot < simdEnd) found.add(slot >= relaxedSimd ? "relaxed SIMD" : "SIMD");
     else for (const [proposal, names] of INSTRUCTIONS) if (names.test(name)) found.add(proposal);
   }
   // The first form and the second share `throw`.
-  if (found.has("exceptions, first form") && !uses(seen, /^(throw_ref|try_table)$/))
+  if (found.has("exceptions, first form") && !used.includes("throw_ref") && !used.includes("try_table"))
     found.delete("exceptions");
   return known;
-}
-
-function uses(seen: Uint8Array, names: RegExp): boolean {
-  return seen.some((used, slot) => used === 1 && names.test(nameOf[slot] ?? ""));
-}
-
-function walk(reader: Reader, seen: Uint8Array): boolean {
-  for (let count = reader.u32(); count > 0; count--) {
-    const size = reader.u32();
-    const end = reader.at + size;
-    for (let groups = reader.u32(); groups > 0; groups--) {
-      reader.u32();
-      readValueType(reader);
-    }
-    while (reader.at < end) {
-      let slot = reader.byte();
-      if (slot >= 0xfb && slot <= 0xfe) {
-        const code = reader.u32();
-        if (code >= (prefixRoom[slot - 0xfb] ?? 0)) return false;
-        slot = (prefixBase[slot - 0xfb] ?? 0) + code;
-      }
-      if ((nameOf[slot] ?? "") === "") return false;
-      seen[slot] = 1;
-      skipImmediates(reader, immediateOf[slot] ?? 0);
-    }
-  }
-  return true;
-}
-
-function skipImmediates(reader: Reader, kind: number): void {
-  switch (kind) {
-    case Immediate.leb:
-      return reader.skipLeb();
-    case Immediate.leb2:
-      reader.skipLeb();
-      return reader.skipLeb();
-    case Immediate.memory:
-      return skipMemoryArgument(reader);
-    case Immediate.memoryLane:
-      skipMemoryArgument(reader);
-      return reader.skip(1);
-    case Immediate.byte:
-      return reader.skip(1);
-    case Immediate.bytes4:
-      return reader.skip(4);
-    case Immediate.bytes8:
-      return reader.skip(8);
-    case Immediate.bytes16:
-      return reader.skip(16);
-    case Immediate.blockType:
-      return skipBlockType(reader);
-    case Immediate.branchTable:
-      for (let labels = reader.u32() + 1; labels > 0; labels--) reader.skipLeb();
-      return;
-    case Immediate.tryTable:
-      skipBlockType(reader);
-      for (let clauses = reader.u32(); clauses > 0; clauses--) {
-        // catch and catch_ref name a tag
-        if (reader.byte() < 2) reader.skipLeb();
-        reader.skipLeb();
-      }
-      return;
-    case Immediate.types:
-      for (let count = reader.u32(); count > 0; count--) readValueType(reader);
-      return;
-    case Immediate.heapType:
-      return skipHeapType(reader);
-    case Immediate.castBranch:
-      reader.skip(1);
-      reader.skipLeb();
-      skipHeapType(reader);
-      return skipHeapType(reader);
-  }
-}
-
-function skipMemoryArgument(reader: Reader): void {
-  // bit 6 of the alignment: a memory's index follows
-  if (reader.u32() & 0x40) reader.skipLeb();
-  reader.skipLeb();
-}
-
-function skipBlockType(reader: Reader): void {
-  const byte = reader.bytes[reader.at] ?? 0;
-  if (byte === 0x40) reader.skip(1);
-  else if (byte > 0x40 && byte < 0x80) readValueType(reader);
-  else reader.skipLeb();
 }
