@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import process from "node:process";
 import { errorCodes } from "@keelson/core";
+import { platform } from "keelson";
 import { expect, test } from "vitest";
 import { COMMANDS } from "../src/main.ts";
 
@@ -43,4 +44,12 @@ test("docs/command-line.md names every command and every option, as their help d
     const missing = options.map(([option]) => `\`--${option}\``).filter((option) => !text.includes(option));
     expect([name, ...missing]).toEqual([name]);
   }
+});
+
+test("README.md says of every feature in platform.supports what it means", () => {
+  const page = readFileSync(new URL("../../../README.md", import.meta.url), "utf8");
+  const [, section = ""] = page.split("## The runtimes\n");
+  const [text = ""] = section.split("\n## ");
+  const rows = [...text.matchAll(/^\| `(\w+)` *\| (?:yes|no)/gm)].map(([, feature]) => feature);
+  expect(rows.sort()).toEqual(Object.keys(platform().supports).sort());
 });
