@@ -131,6 +131,32 @@ describe("at the cap on live instances of a kernel", () => {
     expect(warm.alive()).toBe(1);
   });
 
+  test("invokeSync waits for no place: WOULD_BLOCK, also inside the chain that holds all of them, and neither call is made later", async () => {
+    const a = caller();
+    const { kernel, alive } = await start(1, { a: a.options, b: {} });
+    const codes: string[] = [];
+    const synchronously = (ask: () => unknown): void => {
+      try {
+        ask();
+      } catch (error) {
+        codes.push((error as { code: string }).code);
+      }
+    };
+    a.meanwhile = (call) => {
+      synchronously(() => kernel.invokeSync("b", "count", []));
+      synchronously(() => call.invokeSync("b", "count", []));
+    };
+    expect(await kernel.invoke("a", "run", [])).toBe(7);
+    expect(codes).toEqual(["WOULD_BLOCK", "WOULD_BLOCK"]);
+    // Nobody waits any more: the place is free for whoever comes.
+    expect(kernel.invokeSync("b", "count", [])).toBe(1);
+    expect(await kernel.invoke("b", "count", [])).toBe(2);
+    a.meanwhile = () => {};
+    expect(kernel.invokeSync("a", "run", [])).toBe(7);
+    expect(alive()).toBe(1);
+    expect(kernel.list().map(({ inFlight }) => inFlight)).toEqual([0, 0]);
+  });
+
   test("a module that answers by worker threads waits and makes room as any other", async () => {
     const { kernel } = await openKernel();
     for (const id of ["a", "b"]) {
