@@ -53,9 +53,32 @@ async function statOf(path: string): Promise<FileStat | undefined> {
   }
 }
 
+/** Not by mkdir's own `recursive`: below /proc and its like Node goes on trying for ever, on a thread that nobody can stop. */
+async function makeFolder(path: string): Promise<void> {
+  const parent = dirname(path);
+  try {
+    await mkdir(path);
+  } catch (error) {
+    if (!isNotFound(error) || parent === path) return acceptFolder(path, error);
+    await makeFolder(parent);
+    // Another program may have made it meanwhile.
+    await mkdir(path).catch((again: unknown) => acceptFolder(path, again));
+  }
+}
+
+/** Throws why a folder could not be made, unless it is there; where it may not be looked at, what was said has to do. */
+async function acceptFolder(path: string, error: unknown): Promise<void> {
+  const exists = (error as { readonly code?: unknown }).code === "EEXIST";
+  const isFolder = await stat(path).then(
+    (found) => found.isDirectory(),
+    () => exists,
+  );
+  if (!isFolder) throw error;
+}
+
 /** Aside in the same folder, to the disk, then renamed: a reader sees the old bytes or the new ones, never a part. */
 async function writeWhole(path: string, bytes: Bytes): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
+  await makeFolder(dirname(path));
   const aside = `${path}.${randomUUID()}.tmp`;
   try {
     // A file that is replaced keeps its mode.

@@ -2,6 +2,7 @@ import { isKeelsonError, type Files } from "@keelson/core";
 import { chmod, mkdtemp, readdir, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import process from "node:process";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { adapter, bytes } from "./adapter.ts";
@@ -28,6 +29,19 @@ describe("files", () => {
     expect([...read]).toEqual([...data]);
     expect(Object.getPrototypeOf(read)).toBe(Uint8Array.prototype);
     expect((await files.read(at("deep", "down", "a b%.bin"))).buffer).toBeInstanceOf(ArrayBuffer);
+  });
+
+  it("says at once that a folder cannot be made, below /proc and below a file", async (context) => {
+    await files.write(at("in the way"), bytes("x"));
+    expect(await codeOf(files.write(at("in the way", "deep", "x"), bytes("y")))).toBe("IO");
+    if (process.platform !== "linux") return context.skip("only Linux has a /proc");
+    expect(await codeOf(files.write(new URL("file:///proc/keelson/deep/x"), bytes("y")))).toBe("NOT_FOUND");
+  });
+
+  it("makes the same folders for many who write at once", async () => {
+    const names = Array.from({ length: 20 }, (_, n) => `${n}`);
+    await Promise.all(names.map((name) => files.write(at("at once", "a", "b", name), bytes(name))));
+    expect(await files.list(at("at once", "a", "b"))).toEqual([...names].sort());
   });
 
   it("replaces a file whole, keeps its mode and leaves nothing beside it", async () => {

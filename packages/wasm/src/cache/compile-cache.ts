@@ -3,14 +3,14 @@ import {
   isKeelsonError,
   KeelsonError,
   type Bytes,
-  type Files,
   type MaybePromise,
+  type Platform,
 } from "@keelson/core";
 import { readOutline, type Outline } from "../binary/outline.ts";
 import { MalformedBinary, readSections } from "../binary/reader.ts";
 import { requireCoreModule } from "../binary/sniff.ts";
 import { sha256, toHex } from "./digest.ts";
-import { ModuleStore, type StoreCounts } from "./module-store.ts";
+import { ModuleStore, type StoreCounts, type StorePlatform } from "./module-store.ts";
 
 /** A module that the engine has accepted. */
 export interface CompiledModule {
@@ -48,14 +48,14 @@ export interface CompileCache {
   /**
    * Compiles, or finds what was compiled before. Compilations of the same bytes at the same time are joined; failures are not kept.
    *
-   * @param files the platform's, for the folder; without them nothing is kept on disk
+   * @param platform has the folder's files, and the clock they are waited for by; without files nothing is kept on disk
    * @throws KeelsonError `INVALID_WASM`, `UNSUPPORTED_WASM`, or what a step throws
    */
   compile(
     bytes: Bytes,
     origin: string,
     steps?: readonly BinaryStep[],
-    files?: Files,
+    platform?: Pick<Platform, "clock" | "files">,
   ): Promise<CompiledModule>;
   /** Modules held in memory. */
   readonly size: number;
@@ -70,7 +70,8 @@ export interface CompileCacheOptions {
   /**
    * Where rewritten modules are kept for the next start, and for other processes: a path or a `file:` URL; made when it is first
    * needed. Each file is checked when it is read, against damage and not against malice: who may write here decides what code runs,
-   * so let nobody but the host do so. A folder that cannot be used costs nothing but the time to rewrite.
+   * so let nobody but the host do so. A folder that cannot be used costs nothing but the time to rewrite, and two seconds where its file
+   * system does not answer.
    */
   readonly folder?: string | URL;
   /** Bytes that the folder may hold; what was written first goes first. Default 256 MiB. */
@@ -90,12 +91,13 @@ export function createCompileCache(options: CompileCacheOptions = {}): CompileCa
     get disk() {
       return store?.counts;
     },
-    async compile(bytes, origin, steps = [], files) {
+    async compile(bytes, origin, steps = [], platform) {
       requireCoreModule(bytes, origin);
       const hash = toHex(await sha256(bytes));
       const key = [hash, ...steps.map((step) => step.key)].join(" ");
       const found = kept.get(key);
-      const compiled = found ?? compile(bytes, origin, steps, key, files && store, files);
+      const disk = store && platform?.files && { store, files: platform.files, clock: platform.clock };
+      const compiled = found ?? compile(bytes, origin, steps, key, disk);
       if (found !== undefined) kept.delete(key);
       kept.set(key, compiled);
       if (kept.size > maxModules) kept.delete(kept.keys().next().value as string);
@@ -109,27 +111,31 @@ export function createCompileCache(options: CompileCacheOptions = {}): CompileCa
   };
 }
 
+/** The store, and where it is. */
+interface Disk extends StorePlatform {
+  readonly store: ModuleStore;
+}
+
 async function compile(
   bytes: Bytes,
   origin: string,
   steps: readonly BinaryStep[],
   key: string,
-  store: ModuleStore | undefined,
-  files: Files | undefined,
+  disk: Disk | undefined,
 ): Promise<CompiledModule> {
   try {
-    if (store === undefined || files === undefined || steps.length === 0) {
+    if (disk === undefined || steps.length === 0) {
       const { bytes: changed, notes } = await applySteps(bytes, origin, steps);
       return { module: await WebAssembly.compile(changed), outline: readOutline(bytes), notes };
     }
-    const found = await store.get(key, files);
+    const found = await disk.store.get(key, disk);
     if (found !== undefined) {
       const module = await WebAssembly.compile(found.bytes).catch(() => undefined);
       if (module !== undefined) return { module, outline: readOutline(bytes), notes: found.notes };
     }
     const made = await applySteps(bytes, origin, steps);
     const module = await WebAssembly.compile(made.bytes);
-    await store.put(key, made, files);
+    await disk.store.put(key, made, disk);
     return { module, outline: readOutline(bytes), notes: made.notes };
   } catch (error) {
     throw isKeelsonError(error) ? error : invalid(error, bytes, origin);

@@ -1,4 +1,4 @@
-import type { Bytes, Files, FileStat } from "@keelson/core";
+import type { Bytes, Clock, Files, FileStat } from "@keelson/core";
 import { sha256, toHex } from "./digest.ts";
 import { decodeEntry, encodeEntry, type StoredModule } from "./entry.ts";
 
@@ -12,21 +12,32 @@ export interface StoreCounts {
   readonly ignored: number;
   readonly written: number;
   readonly evicted: number;
-  /** Reads and writes that failed; the module was made again, or not kept. */
+  /** Reads and writes that failed or took too long; the module was made again, or not kept. */
   readonly failed: number;
 }
 
 const SUFFIX = ".keelson-module";
 /** What is left after an eviction, as a share of the bound: so that not every write evicts. */
 const KEEP = 0.9;
+/** How long a file system may take over one module, ms: to make it again seldom takes half as long. */
+const PATIENCE_MS = 2000;
+
+/** Where the folder is, and the clock that its answers are waited for by. */
+export interface StorePlatform {
+  readonly files: Files;
+  readonly clock: Clock;
+}
 
 /**
  * Modules in a folder, made once for all programs that use it. Files are written whole or not at all and never changed, so that
- * several processes may share a folder. Nothing in it is needed: whatever fails, the module is made again.
+ * several processes may share a folder. Nothing in it is needed: whatever fails, or does not answer within two seconds, the module is
+ * made again. While a question is without an answer no other is put.
  */
 export class ModuleStore {
   readonly #folder: string | URL;
   readonly #maxBytes: number;
+  /** Questions that were given up and may still be answered. */
+  #unanswered = 0;
   readonly #counts = { hits: 0, misses: 0, ignored: 0, written: 0, evicted: 0, failed: 0 };
 
   constructor(folder: string | URL, maxBytes: number) {
@@ -39,14 +50,14 @@ export class ModuleStore {
   }
 
   /** What was kept under `key`, or undefined; never fails. */
-  async get(key: string, files: Files): Promise<StoredModule | undefined> {
+  async get(key: string, platform: StorePlatform): Promise<StoredModule | undefined> {
     try {
-      const file = await this.#fileOf(key, files);
-      if ((await files.stat(file)) === undefined) {
+      const file = await this.#within(platform, (files) => this.#read(key, files));
+      if (file === undefined) {
         this.#counts.misses++;
         return undefined;
       }
-      const found = await decodeEntry(key, await files.read(file)).catch(() => undefined);
+      const found = await decodeEntry(key, file).catch(() => undefined);
       this.#counts[found === undefined ? "ignored" : "hits"]++;
       return found;
     } catch {
@@ -56,15 +67,38 @@ export class ModuleStore {
   }
 
   /** Keeps a module, and lets go of the oldest when there is too much; never fails. */
-  async put(key: string, module: StoredModule, files: Files): Promise<void> {
+  async put(key: string, module: StoredModule, platform: StorePlatform): Promise<void> {
     try {
       const entry = await encodeEntry(key, module);
       if (entry.length > this.#maxBytes) return;
-      await files.write(await this.#fileOf(key, files), entry);
+      await this.#within(platform, async (files) => files.write(await this.#fileOf(key, files), entry));
       this.#counts.written++;
-      await this.#evict(files);
+      await this.#within(platform, (files) => this.#evict(files));
     } catch {
       this.#counts.failed++;
+    }
+  }
+
+  async #read(key: string, files: Files): Promise<Bytes | undefined> {
+    const file = await this.#fileOf(key, files);
+    return (await files.stat(file)) === undefined ? undefined : files.read(file);
+  }
+
+  /** The answer of the file system, if it comes in time; it cannot be made to give up what it does not answer. */
+  async #within<T>({ files, clock }: StorePlatform, ask: (files: Files) => Promise<T>): Promise<T> {
+    if (this.#unanswered > 0) throw new Error("the file system does not answer");
+    const late = Promise.withResolvers<never>();
+    const answer = ask(files);
+    const timer = clock.after(PATIENCE_MS, () => {
+      this.#unanswered++;
+      const answered = (): void => void this.#unanswered--;
+      answer.then(answered, answered);
+      late.reject(new Error("the file system took too long"));
+    });
+    try {
+      return await Promise.race([answer, late.promise]);
+    } finally {
+      timer[Symbol.dispose]();
     }
   }
 

@@ -1,4 +1,4 @@
-import type { Bytes, Clock, Files } from "@keelson/core";
+import type { Bytes, Platform } from "@keelson/core";
 import { chooseProfile } from "../abi/profiles.ts";
 import { shapeOf } from "../abi/profile.ts";
 import type { BinaryStep, CompileCache, CompiledModule } from "../cache/compile-cache.ts";
@@ -25,11 +25,10 @@ export async function compileBytes(
   origin: string,
   settings: WasmSettings,
   cache: CompileCache,
-  clock: Clock,
-  files?: Files,
+  platform: Pick<Platform, "clock" | "files">,
 ): Promise<Prepared> {
   const kept = settings.isolation.level === "process" ? [KEEP] : [];
-  const made = await cache.compile(bytes, origin, [...stepsFor(settings, clock), ...kept], files);
+  const made = await cache.compile(bytes, origin, [...stepsFor(settings, platform.clock), ...kept], platform);
   return { ...made, capped: true, note: meterNote(made) };
 }
 

@@ -189,8 +189,7 @@ export class CoreModule implements WasmModule {
       return { module: compiled, outline: undefined, notes: new Map(), capped: false, note: undefined };
     const { bytes, origin } = await readSource(source as BinarySource, context.platform, within);
     if (integrity !== undefined) await verifyIntegrity(bytes, integrity, origin);
-    const { clock, platform } = context;
-    return compileBytes(bytes, origin, this.#settings, this.#cache, clock, platform.files);
+    return compileBytes(bytes, origin, this.#settings, this.#cache, context.platform);
   }
 }
 

@@ -82,7 +82,7 @@ async function run(
   });
   const context = replayContext(module.id, clock);
   const cache = createCompileCache({ maxModules: 1 });
-  const prepared = await compileBytes(source, module.id, settings, cache, context.clock);
+  const prepared = await compileBytes(source, module.id, settings, cache, context);
   const blueprint = makeBlueprint(settings, module.id, prepared);
   const byTime = timed.has(outcome.limit);
   // Stopped at the first test past this: where it was stopped in the record, if that was at a test.

@@ -1,4 +1,4 @@
-import { createTestPlatform, type TestPlatform } from "@keelson/core/testing";
+import { createTestPlatform, settle, type TestPlatform } from "@keelson/core/testing";
 import { beforeEach, describe, expect, test } from "vitest";
 import { createCompileCache, type BinaryStep, type CompileCache } from "../../src/cache/compile-cache.ts";
 import { decodeEntry, encodeEntry } from "../../src/cache/entry.ts";
@@ -39,10 +39,10 @@ describe("modules kept on disk", () => {
   test("are found by another cache with their notes, and no step runs again", async () => {
     const step = counting();
     const first = cache();
-    const made = await first.compile(ONE, "one", [step], platform.files);
+    const made = await first.compile(ONE, "one", [step], platform);
     expect(first.disk).toMatchObject({ misses: 1, written: 1, hits: 0 });
     const second = cache();
-    const found = await second.compile(ONE, "one", [step], platform.files);
+    const found = await second.compile(ONE, "one", [step], platform);
     expect(step.count).toBe(1);
     expect(second.disk).toMatchObject({ hits: 1, written: 0 });
     expect([...found.notes]).toEqual([...made.notes]);
@@ -53,23 +53,23 @@ describe("modules kept on disk", () => {
   test("are found with the bytes that a step kept of them", async () => {
     const keep: BinaryStep = { key: "bytes", apply: (bytes) => ({ bytes, note: bytes }) };
     for (let round = 0; round < 2; round++) {
-      const { notes } = await cache().compile(ONE, "one", [counting(), keep], platform.files);
+      const { notes } = await cache().compile(ONE, "one", [counting(), keep], platform);
       expect(notes.get("bytes")).toEqual(ONE);
     }
   });
 
   test("are kept apart by the bytes and by every option of the steps", async () => {
     const step = counting("one");
-    await cache().compile(ONE, "one", [step], platform.files);
-    await cache().compile(ONE, "one", [counting("two")], platform.files);
+    await cache().compile(ONE, "one", [step], platform);
+    await cache().compile(ONE, "one", [counting("two")], platform);
     const other = wat(`(module (func (export "n") (result i32) i32.const 2))`);
-    await cache().compile(other, "other", [step], platform.files);
+    await cache().compile(other, "other", [step], platform);
     expect(step.count).toBe(2);
     expect(await platform.files.list(platform.files.resolve(FOLDER))).toHaveLength(3);
   });
 
   test("are never trusted when the file was cut off, changed in any byte, or is not the cache's own: it is written anew", async () => {
-    await cache().compile(ONE, "one", [counting()], platform.files);
+    await cache().compile(ONE, "one", [counting()], platform);
     const file = await onlyFile();
     const whole = await platform.files.read(file);
     const broken = [
@@ -87,7 +87,7 @@ describe("modules kept on disk", () => {
       await platform.files.write(file, bytes);
       const again = cache();
       const step = counting();
-      await again.compile(ONE, "one", [step], platform.files);
+      await again.compile(ONE, "one", [step], platform);
       expect(step.count).toBe(1);
       expect(again.disk).toMatchObject({ hits: 0, ignored: 1, written: 1 });
       expect(await platform.files.read(file)).toEqual(whole);
@@ -105,17 +105,17 @@ describe("modules kept on disk", () => {
     const bounded = cache(size * 4);
     for (let round = 0; round < 12; round++) {
       await platform.clock.advance(1000);
-      await bounded.compile(ONE, "one", [counting(`step ${round}`)], platform.files);
+      await bounded.compile(ONE, "one", [counting(`step ${round}`)], platform);
     }
     const left = await platform.files.list(platform.files.resolve(FOLDER));
     expect(left.length).toBeLessThan(5);
     expect(left.length).toBeGreaterThan(0);
     expect(bounded.disk).toMatchObject({ written: 12, evicted: 12 - left.length });
     const last = counting("step 11");
-    await cache(size * 4).compile(ONE, "one", [last], platform.files);
+    await cache(size * 4).compile(ONE, "one", [last], platform);
     expect(last.count).toBe(0);
     const tiny = cache(10);
-    await tiny.compile(ONE, "one", [counting("tiny")], platform.files);
+    await tiny.compile(ONE, "one", [counting("tiny")], platform);
     expect(tiny.disk).toMatchObject({ written: 0, failed: 0 });
   });
 
@@ -132,9 +132,38 @@ describe("modules kept on disk", () => {
     };
     const step = counting();
     const kept = cache();
-    await kept.compile(ONE, "one", [step], failing as never);
+    await kept.compile(ONE, "one", [step], { ...platform, files: failing as never });
     expect(kept.disk).toMatchObject({ failed: 2, hits: 0, written: 0 });
     expect(step.count).toBe(1);
+  });
+
+  test("fail no start on a file system that never answers: two seconds and the module is made, the next ones at once until it answers", async () => {
+    const asked = Promise.withResolvers<void>();
+    const answer = Promise.withResolvers<undefined>();
+    const silent = {
+      resolve: platform.files.resolve.bind(platform.files),
+      stat: () => (asked.resolve(), answer.promise),
+      read: () => new Promise(() => {}),
+      write: () => new Promise(() => {}),
+    };
+    const deaf = { ...platform, files: silent as never };
+    const kept = cache();
+    let made = 0;
+    const make = (key: string): Promise<unknown> =>
+      kept.compile(ONE, "one", [counting(key)], deaf).then(() => made++);
+    const first = make("first");
+    await asked.promise;
+    expect(made).toBe(0);
+    await platform.clock.advance(2000);
+    await first;
+    // The write of the first was not even tried, and the second did not wait.
+    await make("second");
+    expect(kept.disk).toEqual({ hits: 0, misses: 0, ignored: 0, written: 0, evicted: 0, failed: 4 });
+    expect(platform.clock.pending).toBe(0);
+    answer.resolve(undefined);
+    await settle();
+    await kept.compile(ONE, "one", [counting("third")], platform);
+    expect(kept.disk).toMatchObject({ misses: 1, written: 1, failed: 4 });
   });
 
   test("need a folder: without one, or without files, nothing is written", async () => {
