@@ -12,6 +12,7 @@ import { type ParsedQuarantine, parseQuarantine } from "../primitives/quarantine
 import type { Life, LifeContext } from "../lifecycle/life.ts";
 import { Lifecycle, type LifecycleHost } from "../lifecycle/lifecycle.ts";
 import type { Phases } from "../lifecycle/phases.ts";
+import { stoppedEarly } from "../lifecycle/states.ts";
 import { isPromise } from "../primitives/deferred.ts";
 import type { DeadlineQueue } from "../primitives/deadline.ts";
 import { CallFrame, type CallMeter, type CallRouter } from "./call.ts";
@@ -19,6 +20,7 @@ import { StopGuard, type Trial } from "./stop-guard.ts";
 import { addManifestHooks } from "./manifest-hooks.ts";
 import { GenerationContext, type ContextSource } from "./context.ts";
 import type { ParkedCalls } from "./parked.ts";
+import { summaryOf } from "./error-summary.ts";
 
 /** What all entries of a kernel share. */
 export interface EntryHost extends Omit<ContextSource, "mayActivate" | "onFailure"> {
@@ -211,11 +213,7 @@ export class Entry implements CallMeter {
   async #afterReload(then: (active: Lifecycle) => Promise<void>): Promise<void> {
     for (let reload = this.reloading; reload !== undefined; reload = this.reloading) {
       await reload.done;
-      if (!reload.stopped) continue;
-      throw new KeelsonError("ABORTED", `Module "${this.id}" was stopped before it was up`, {
-        hint: `somebody called stop("${this.id}") meanwhile; start it again if that was not meant`,
-        details: { id: this.id },
-      });
+      if (reload.stopped) throw stoppedEarly(this.id);
     }
     if (this.refusal !== undefined) throw this.refusal;
     return then(this.#active);
@@ -328,7 +326,7 @@ export class Entry implements CallMeter {
       generation,
       version: lifecycle.definition.metadata.version,
     };
-    if (error !== undefined) data["error"] = { code: error.code, message: error.message };
+    if (error !== undefined) data["error"] = summaryOf(error);
     if (to === "initializing" && lifecycle === this.#active) this.#beginAnew();
     this.#host.publish(topics[to], data);
     if (lifecycle !== this.#active || this.reloading !== undefined) return;
@@ -371,7 +369,7 @@ export class Entry implements CallMeter {
       this.#errors.set(error.code, counter);
     }
     counter.add();
-    this.#host.publish("module.call_failed", { id: this.id, code: error.code, message: error.message });
+    this.#host.publish("module.call_failed", { id: this.id, ...summaryOf(error) });
     this.#countStop(error, this.#host.clock.now() - ms);
   }
 

@@ -24,7 +24,6 @@ import type { Measured, MeasureOptions } from "../contract/usage.ts";
 import type { Value } from "../contract/value.ts";
 import { createHooks, type KernelHooks } from "../hooks/index.ts";
 import { Phases } from "../lifecycle/phases.ts";
-import { transitions } from "../lifecycle/states.ts";
 import { createMetrics, type MetricsRegistry } from "../metrics/index.ts";
 import { DeadlineQueue } from "../primitives/deadline.ts";
 import { parseQuarantine } from "../primitives/quarantine.ts";
@@ -37,8 +36,10 @@ import { nativeLoader } from "./native.ts";
 import { reconcile } from "./reconcile.ts";
 import { reload, type ReloadHost } from "./reload.ts";
 import { Router } from "./router.ts";
+import { exposeModules } from "./series.ts";
 import { shutDown, type ShutdownHost } from "./shutdown.ts";
 import { allOf, definitionsOf, stopAll } from "./stopping.ts";
+import { summaryOf } from "./error-summary.ts";
 
 const DEFAULTS = { callTimeoutMs: 30_000, logCapacity: 10_000, maxParked: 1_000, drainMs: 30_000 } as const;
 
@@ -111,7 +112,7 @@ class KeelsonKernel implements Kernel {
     const onFailure = (id: string, error: KeelsonError): void => {
       if (this.#failures.length < MAX_FAILURES) this.#failures.push({ id, error });
       log.write("warn", error.message, { module: id, code: error.code });
-      publish("module.warning", { id, code: error.code, message: error.message });
+      publish("module.warning", { id, ...summaryOf(error) });
     };
     this.#phases = new Phases((phase, { id }, error) => {
       this.metrics
@@ -121,7 +122,7 @@ class KeelsonKernel implements Kernel {
           { phase },
         )
         .add();
-      publish("module.phase_failed", { id, phase, code: error.code, message: error.message });
+      publish("module.phase_failed", { id, phase, ...summaryOf(error) });
     });
     this.#supervisor = createSupervisor({
       clock,
@@ -133,7 +134,7 @@ class KeelsonKernel implements Kernel {
           from,
           to,
           attempt,
-          ...(error === undefined ? {} : { error: { code: error.code, message: error.message } }),
+          ...(error === undefined ? {} : { error: summaryOf(error) }),
         });
       },
     });
@@ -159,7 +160,7 @@ class KeelsonKernel implements Kernel {
       onFailure,
       onSwap: (entry) => this.#supervise(entry),
     };
-    this.#observe();
+    exposeModules(this.#entries, this.metrics);
     if (options.reclaimed !== undefined) this.#tellReclaimed(options.reclaimed);
   }
 
@@ -223,11 +224,10 @@ class KeelsonKernel implements Kernel {
     };
   }
 
-  init(id: string): Promise<void> {
-    const entry = this.#entries.get(id);
-    if (entry === undefined) return Promise.reject(unknownModule(id));
-    if (this.#shutdown !== undefined) return Promise.reject(closed());
-    return entry.init();
+  async init(id: string): Promise<void> {
+    const entry = this.#entry(id);
+    this.#checkOpen();
+    await entry.init();
   }
 
   async start(...ids: readonly string[]): Promise<void> {
@@ -275,14 +275,13 @@ class KeelsonKernel implements Kernel {
   }
 
   async stop(...ids: readonly string[]): Promise<void> {
-    for (const id of ids) if (!this.#entries.has(id)) throw unknownModule(id);
+    for (const id of ids) this.#entry(id);
     await allOf(stopAll(this.#entries, ids.length === 0 ? [...this.#entries.keys()] : ids));
   }
 
   async reload(id: string, definition?: ModuleDefinition): Promise<void> {
     this.#checkOpen();
-    const entry = this.#entries.get(id);
-    if (entry === undefined) throw unknownModule(id);
+    const entry = this.#entry(id);
     const next = definition ?? entry.definition;
     checkDefinition(next);
     if (next.metadata.id !== id) {
@@ -298,8 +297,7 @@ class KeelsonKernel implements Kernel {
   }
 
   async unload(id: string): Promise<readonly KeelsonError[]> {
-    const entry = this.#entries.get(id);
-    if (entry === undefined) throw unknownModule(id);
+    const entry = this.#entry(id);
     const { metadata } = entry.definition;
     const errors: KeelsonError[] = [];
     const take = (error: unknown): void =>
@@ -340,8 +338,7 @@ class KeelsonKernel implements Kernel {
   }
 
   async health(id: string): Promise<Health> {
-    const entry = this.#entries.get(id);
-    if (entry === undefined) throw unknownModule(id);
+    const entry = this.#entry(id);
     try {
       return await entry.health();
     } catch (error) {
@@ -422,6 +419,12 @@ class KeelsonKernel implements Kernel {
     entry.view = () => this.#supervisor.view(entry.id);
   }
 
+  #entry(id: string): Entry {
+    const entry = this.#entries.get(id);
+    if (entry === undefined) throw unknownModule(id);
+    return entry;
+  }
+
   #checkOpen(): void {
     if (this.#shutdown !== undefined) throw closed();
   }
@@ -441,33 +444,6 @@ class KeelsonKernel implements Kernel {
         wanted === next.metadata.id ? next : this.#entries.get(wanted)?.definition,
       );
     }
-  }
-
-  #observe(): void {
-    for (const state of Object.keys(transitions)) {
-      this.metrics.observe("gauge", "keelson_modules", { help: "Modules by state." }, { state }, () => {
-        let count = 0;
-        for (const entry of this.#entries.values()) if (entry.state === state) count++;
-        return count;
-      });
-    }
-    const quarantined = { help: "Modules that are refused since their guests were stopped too often." };
-    this.metrics.observe("gauge", "keelson_modules_quarantined", quarantined, {}, () => {
-      let count = 0;
-      for (const entry of this.#entries.values()) if (entry.quarantined) count++;
-      return count;
-    });
-    this.metrics.observe(
-      "counter",
-      "keelson_restarts_total",
-      { help: "Restarts by supervisors, of the modules registered now." },
-      {},
-      () => {
-        let count = 0;
-        for (const entry of this.#entries.values()) count += entry.view?.()?.restarts ?? 0;
-        return count;
-      },
-    );
   }
 }
 

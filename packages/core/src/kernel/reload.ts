@@ -5,6 +5,7 @@ import type { Lifecycle } from "../lifecycle/lifecycle.ts";
 import type { DeadlineQueue } from "../primitives/deadline.ts";
 import type { Clock } from "../contract/platform.ts";
 import type { Entry } from "./entry.ts";
+import { summaryOf } from "./error-summary.ts";
 import { ParkedCalls } from "./parked.ts";
 
 /** What a reload needs of the kernel. */
@@ -33,7 +34,7 @@ export async function reload(entry: Entry, definition: ModuleDefinition, host: R
     const old = entry.swap(candidate);
     if (old.state === "initialized") await old.stop();
     host.onSwap(entry);
-    told(entry, old, host);
+    tellReloaded(entry, old, host);
     return;
   }
   const overlap = (definition.overlap ?? true) && (entry.definition.overlap ?? true);
@@ -122,7 +123,7 @@ function takeOver(entry: Entry, candidate: Lifecycle, host: ReloadHost): Lifecyc
   }
   const old = entry.swap(candidate);
   host.onSwap(entry);
-  told(entry, old, host);
+  tellReloaded(entry, old, host);
   return old;
 }
 
@@ -140,7 +141,7 @@ function failed(
   const cause = asKeelsonError(thrown, "MODULE_FAILED", `The new version of "${entry.id}" did not come up`);
   const { version } = candidate.definition.metadata;
   const details = { id: entry.id, version, serving, cause: cause.code };
-  host.publish("module.reload_failed", { ...details, error: { code: cause.code, message: cause.message } });
+  host.publish("module.reload_failed", { ...details, error: summaryOf(cause) });
   const then = serving
     ? `version ${entry.definition.metadata.version} serves on`
     : "the old version does not serve either";
@@ -155,7 +156,7 @@ function failed(
   );
 }
 
-function told(entry: Entry, old: Lifecycle, host: ReloadHost): void {
+function tellReloaded(entry: Entry, old: Lifecycle, host: ReloadHost): void {
   host.publish("module.reloaded", {
     id: entry.id,
     from: old.definition.metadata.version,

@@ -7,7 +7,7 @@ import { Deferred, isPromise } from "../primitives/deferred.ts";
 import { Outcome } from "../primitives/outcome.ts";
 import type { DeadlineQueue, PendingDeadline } from "../primitives/deadline.ts";
 import { Life, type LifeContext } from "./life.ts";
-import { illegalTransition, transitions, type Trigger } from "./states.ts";
+import { illegalTransition, stoppedEarly, transitions, type Trigger } from "./states.ts";
 
 /** What a lifecycle needs from the kernel around it. */
 export interface LifecycleHost {
@@ -325,14 +325,7 @@ export class Lifecycle {
     this.#forgetDeadline();
     const interrupted = this.#state === "initializing" || this.#state === "starting";
     this.#enter("stop");
-    if (interrupted) {
-      this.#settleUp(
-        new KeelsonError("ABORTED", `Module "${this.#id}" was stopped before it was up`, {
-          hint: `somebody called stop("${this.#id}") meanwhile; start it again if that was not meant`,
-          details: { id: this.#id },
-        }),
-      );
-    }
+    if (interrupted) this.#settleUp(stoppedEarly(this.#id));
     const before = attempt(() => this.#host.phase("pre-stop"));
     if (isPromise(before)) void before.then((failure) => this.#stopModule(life, done, failure));
     else this.#stopModule(life, done, before);

@@ -116,3 +116,11 @@ export function illegalTransition(id: string, state: ModuleState, trigger: Trigg
     details: { id, state, trigger, allowed },
   });
 }
+
+/** The error of a start that a stop cut short. */
+export function stoppedEarly(id: string): KeelsonError {
+  return new KeelsonError("ABORTED", `Module "${id}" was stopped before it was up`, {
+    hint: `somebody called stop("${id}") meanwhile; start it again if that was not meant`,
+    details: { id },
+  });
+}
