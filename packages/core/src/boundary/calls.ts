@@ -52,7 +52,7 @@ export class PendingCalls {
     if (line.length > this.#writer.maxQueued) {
       throw new KeelsonError(
         "INVALID_PAYLOAD",
-        `The call of "${method}" on ${this.#name} is too large to be sent.`,
+        `The call of "${method}" on ${this.#name} is too large to be sent`,
         {
           hint: "send less at once, or raise maxQueuedBytes",
           details: { length: line.length, maxQueuedBytes: this.#writer.maxQueued },
@@ -62,7 +62,7 @@ export class PendingCalls {
     if (!this.#writer.write(line)) {
       if (!this.#writer.closed) throw this.#full("does not read its standard input fast enough");
       // It has died, or closed the pipe: which of the two is known in a moment.
-      throw new KeelsonError("IO", `${this.#name} no longer reads its standard input.`);
+      throw new KeelsonError("IO", `${this.#name} no longer reads its standard input`);
     }
     return new Promise((resolve, reject) => {
       const pending: Pending = { id, call, resolve, reject, abort: undefined };
@@ -148,7 +148,7 @@ export class PendingCalls {
   #late(call: Call): KeelsonError {
     return new KeelsonError(
       "DEADLINE_EXCEEDED",
-      `${this.#name} did not answer "${call.method}" within its time.`,
+      `${this.#name} did not answer "${call.method}" within its time`,
     );
   }
 
@@ -161,7 +161,7 @@ export class PendingCalls {
   }
 
   #full(why: string): KeelsonError {
-    return new KeelsonError("QUEUE_FULL", `${this.#name} ${why}: ${this.#pending.size} requests wait.`, {
+    return new KeelsonError("QUEUE_FULL", `${this.#name} ${why}: ${this.#pending.size} requests wait`, {
       hint: "call it less, or raise maxPending or maxQueuedBytes",
       details: { pending: this.#pending.size },
     });

@@ -1,4 +1,4 @@
-import { asKeelsonError, KeelsonError } from "../contract/errors.ts";
+import { asKeelsonError, KeelsonError, withDetails } from "../contract/errors.ts";
 import type { EventEnvelope } from "../contract/message.ts";
 import type { Clock, Log, Process, ProcessExit } from "../contract/platform.ts";
 import type { Bytes } from "../contract/value.ts";
@@ -50,7 +50,7 @@ export class Child {
     const { name, clock, log, maxLineBytes } = options;
     // A platform of somebody else's may break its promise.
     if ((process.stdout as unknown) === undefined) {
-      throw new KeelsonError("MISSING_STDOUT", `${name} has no standard output to read.`, {
+      throw new KeelsonError("MISSING_STDOUT", `${name} has no standard output to read`, {
         hint: "the platform's spawn must give one: run the conformance checks on it",
       });
     }
@@ -81,7 +81,7 @@ export class Child {
       this.#settleFirst(
         new KeelsonError(
           "HANDSHAKE_TIMEOUT",
-          `${name} printed no event within ${timeoutMs} ms.${this.#lastWords()}`,
+          `${name} printed no event within ${timeoutMs} ms${this.#lastWords()}`,
           {
             hint: "print a first event on standard output, flush it, or allow more time with handshakeMs",
             details: { timeoutMs, stderr: this.#stderr.tail() },
@@ -108,7 +108,7 @@ export class Child {
     const how = exit.signal === undefined ? `exit code ${exit.code ?? "unknown"}` : exit.signal;
     return new KeelsonError(
       "PROCESS_EXITED",
-      `${this.#options.name} ended with ${how} ${when}.${this.#lastWords()}`,
+      `${this.#options.name} ended with ${how} ${when}${this.#lastWords()}`,
       {
         hint: "its own log, and its last lines on standard error if there are any, say why; run the command by hand to see more",
         details: { ...exit, stderr: this.#stderr.tail() },
@@ -135,7 +135,7 @@ export class Child {
     const lines = this.#stderr.tail().slice(-5);
     return lines.length === 0
       ? ""
-      : ` Its last lines on standard error:\n${lines.map((line) => `    ${line}`).join("\n")}`;
+      : `. Its last lines on standard error:\n${lines.map((line) => `    ${line}`).join("\n")}`;
   }
 
   async #watch(pipes: Promise<unknown>): Promise<ProcessExit> {
@@ -151,7 +151,7 @@ export class Child {
     if (exit !== undefined && exit.code !== 0) return this.exitError(exit, "before its first event");
     return new KeelsonError(
       "EMPTY_OUTPUT",
-      `${this.#options.name} closed its output before its first event.${this.#lastWords()}`,
+      `${this.#options.name} closed its output before its first event${this.#lastWords()}`,
       { hint: "print a first event on standard output", details: { ...exit, stderr: this.#stderr.tail() } },
     );
   }
@@ -194,9 +194,9 @@ export class Child {
     try {
       this.#settleFirst(normalizeEventLine(line));
     } catch (error) {
-      this.#settleFirst(
-        asKeelsonError(error, "INVALID_SCHEMA", `The first line of ${this.#options.name} is no event`),
-      );
+      const { name } = this.#options;
+      const wrong = asKeelsonError(error, "INVALID_SCHEMA", "The first line is no event");
+      this.#settleFirst(withDetails(wrong, {}, name));
     }
   }
 
@@ -206,8 +206,8 @@ export class Child {
     const error = new KeelsonError(
       fault,
       fault === "LINE_TOO_LONG"
-        ? `A line of ${name} passes the limit of ${maxLineBytes} bytes.`
-        : `A line of ${name} is not UTF-8.`,
+        ? `A line of ${name} passes the limit of ${maxLineBytes} bytes`
+        : `A line of ${name} is not UTF-8`,
       {
         hint: fault === "LINE_TOO_LONG" ? "send less at once, or raise maxLineBytes" : "write UTF-8",
         details: {

@@ -19,7 +19,7 @@ export function survivedError(name: string, orphans: readonly ProcessInfo[]): Ke
   const list = orphans
     .map(({ pid, command }) => (command === "" ? `${pid}` : `${pid} (${command})`))
     .join(", ");
-  return new KeelsonError("PROCESS_SURVIVED", `Processes of ${name} could not be ended: ${list}.`, {
+  return new KeelsonError("PROCESS_SURVIVED", `Processes of ${name} could not be ended: ${list}`, {
     hint: "look at them with ps and end them by hand",
     details: { orphans },
   });

@@ -11,7 +11,7 @@ export const processLoader: ModuleLoader = {
   async load(manifest, base) {
     const [command, ...args] = manifest.command ?? [];
     if (command === undefined) {
-      throw new KeelsonError("INVALID_MANIFEST", `The manifest of ${manifest.id} names no command.`, {
+      throw new KeelsonError("INVALID_MANIFEST", `The manifest of ${manifest.id} names no command`, {
         hint: 'a manifest of kind "process" needs "command": ["program", "argument", …]',
         details: { field: "command" },
       });
@@ -38,7 +38,7 @@ function resolveCommand(command: string, base: URL): string {
   if (!command.startsWith("./") && !command.startsWith("../")) return command;
   const file = new URL(command.replaceAll("%", "%25").replaceAll("?", "%3F").replaceAll("#", "%23"), base);
   if (file.href.startsWith(new URL(".", base).href)) return decodeURIComponent(file.pathname);
-  throw new KeelsonError("INVALID_MANIFEST", `The command ${command} leaves the manifest's folder.`, {
+  throw new KeelsonError("INVALID_MANIFEST", `The command ${command} leaves the manifest's folder`, {
     hint: "name a program inside the folder, or one that is found in PATH",
     details: { field: "command" },
   });

@@ -35,7 +35,7 @@ export function normalizeEvent(value: unknown): EventEnvelope {
   if (!isObject(value)) {
     throw new KeelsonError(
       "INVALID_SCHEMA",
-      `A line is JSON but no event: ${describe(value)} instead of an object.`,
+      `A line is JSON but no event: ${describe(value)} instead of an object`,
     );
   }
   return matchSource(strictForm(value) ?? flatForm(value));
@@ -84,7 +84,7 @@ function matchSource(envelope: EventEnvelope): EventEnvelope {
   if (source === event.kind) return envelope;
   throw new KeelsonError(
     "SOURCE_MISMATCH",
-    `An event of kind ${event.kind} says that its source is "${excerpt(source)}".`,
+    `An event of kind ${event.kind} says that its source is "${excerpt(source)}"`,
     {
       hint: 'source is the kind of the event, "module" or "agent", not an id',
       details: { expected: event.kind, got: excerpt(source) },
@@ -94,7 +94,7 @@ function matchSource(envelope: EventEnvelope): EventEnvelope {
 
 function field(value: Fields, name: string): unknown {
   if (Object.hasOwn(value, name)) return value[name];
-  throw new KeelsonError("MISSING_FIELD", `An event lacks the field ${name}.`, {
+  throw new KeelsonError("MISSING_FIELD", `An event lacks the field ${name}`, {
     hint: "an event has event_id, source, timestamp_ms, and module, event_type and payload, or agent_id and event_type",
     details: { field: name },
   });
@@ -109,7 +109,7 @@ function text(value: Fields, name: string): string {
 function wrongType(value: Fields, name: string, wanted: string): KeelsonError {
   return new KeelsonError(
     "INVALID_FIELD_TYPE",
-    `The field ${name} of an event is ${describe(value[name])} instead of ${wanted}.`,
+    `The field ${name} of an event is ${describe(value[name])} instead of ${wanted}`,
     {
       hint: `write ${name} as ${wanted}`,
       details: { field: name },

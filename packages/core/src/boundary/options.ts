@@ -81,7 +81,7 @@ export function checkChildOptions(options: ChildProcessOptions): void {
     if (typeof word === "string" && !word.includes("\0") && (index > 0 || word !== "")) continue;
     throw new KeelsonError(
       "INVALID_OPTIONS",
-      `${index === 0 ? "command" : `args[${index - 1}]`} is no usable text.`,
+      `${index === 0 ? "command" : `args[${index - 1}]`} is no usable text`,
       {
         hint: "command is one program, args its arguments, each a string without NUL",
         details: { option: index === 0 ? "command" : "args" },
@@ -90,7 +90,7 @@ export function checkChildOptions(options: ChildProcessOptions): void {
   }
   for (const [name, value] of Object.entries(options.env ?? {})) {
     if (isVariable(name, value)) continue;
-    throw new KeelsonError("INVALID_OPTIONS", `env.${name} is no variable.`, {
+    throw new KeelsonError("INVALID_OPTIONS", `env.${name} is no variable`, {
       hint: "names and values are texts without NUL, a name has no = and is not empty",
       details: { option: "env" },
     });

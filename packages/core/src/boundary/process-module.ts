@@ -103,7 +103,7 @@ class ProcessModule implements Module {
     // In a scope that has ended already, this runs at once.
     scope.defer(() => {
       this.#stopping = true;
-      const gone = new KeelsonError("PROCESS_EXITED", `${id} was stopped.`);
+      const gone = new KeelsonError("PROCESS_EXITED", `${id} was stopped`);
       calls.close(gone);
       requests.close(gone);
       writer.close();
@@ -113,7 +113,7 @@ class ProcessModule implements Module {
     dialogue.event(first);
     void child.output.then(() => this.#cutOff("output"));
     void child.ended.then((exit) => {
-      requests.close(new KeelsonError("PROCESS_EXITED", `${id} ended.`));
+      requests.close(new KeelsonError("PROCESS_EXITED", `${id} ended`));
       writer.close();
       this.#ended(exit, context);
     });
@@ -144,7 +144,7 @@ class ProcessModule implements Module {
   #request(call: Call, method: string): Promise<Value> {
     const child = this.#child;
     if (child === undefined || this.#calls === undefined) {
-      throw new KeelsonError("MODULE_NOT_RUNNING", `${this.#options.id} has no process yet.`);
+      throw new KeelsonError("MODULE_NOT_RUNNING", `${this.#options.id} has no process yet`);
     }
     if (child.exit !== undefined) throw child.exitError(child.exit, `before "${call.method}" was sent`);
     return this.#calls.request(call, method);
@@ -167,7 +167,7 @@ class ProcessModule implements Module {
     this.#calls?.close(
       new KeelsonError(
         "IO",
-        `${this.#options.id} closed its standard ${pipe}; it cannot be called any more.`,
+        `${this.#options.id} closed its standard ${pipe}; it cannot be called any more`,
         {
           hint: `a child that takes calls must keep its standard ${pipe} open`,
           ...(cause === undefined ? {} : { cause }),
@@ -193,7 +193,7 @@ function requestHandler(context: ModuleContext, own: RequestHandler | undefined)
   return (module, method, payload, options) => {
     if (module !== undefined) return context.invoke(module, method, payload, options);
     if (own !== undefined) return own(module, method, payload, options);
-    throw new KeelsonError("UNKNOWN_METHOD", `The host does not answer "${method}".`, {
+    throw new KeelsonError("UNKNOWN_METHOD", `The host does not answer "${method}"`, {
       hint: "name a module in the request, or give processModule an onRequest function",
     });
   };

@@ -42,7 +42,7 @@ export class ChildRequests {
   /** The child no longer waits for the answer. */
   cancel(id: unknown): void {
     if (typeof id !== "string") throw wrongField("cancel_id", "a string");
-    this.#running.get(id)?.abort(new KeelsonError("ABORTED", "The child no longer waits for the answer."));
+    this.#running.get(id)?.abort(new KeelsonError("ABORTED", "The child no longer waits for the answer"));
     this.#running.delete(id);
   }
 
@@ -60,12 +60,12 @@ export class ChildRequests {
       throw wrongField("timeout_ms", "a positive number");
     }
     if (this.#running.has(id)) {
-      throw new KeelsonError("INVALID_SCHEMA", `A request with the id ${id} is being answered already.`, {
+      throw new KeelsonError("INVALID_SCHEMA", `A request with the id ${id} is being answered already`, {
         hint: "give each request an id of its own",
       });
     }
     if (this.#running.size >= this.#maxPending) {
-      throw new KeelsonError("QUEUE_FULL", `${this.#running.size} requests are being answered already.`);
+      throw new KeelsonError("QUEUE_FULL", `${this.#running.size} requests are being answered already`);
     }
     const payload = marked ? decodeValue(request["payload"]) : (request["payload"] as Value);
     const controller = new AbortController();
@@ -96,7 +96,7 @@ export class ChildRequests {
     if (this.#writer.write(`${head}${part}}\n`)) return;
     // An answer too large for the queue is worth a word at least; if not even that fits, the child is not reading.
     this.#writer.write(
-      `${head}${errorPart(new KeelsonError("QUEUE_FULL", "The answer does not fit the queue."))}}\n`,
+      `${head}${errorPart(new KeelsonError("QUEUE_FULL", "The answer does not fit the queue"))}}\n`,
     );
   }
 }
@@ -114,7 +114,7 @@ function errorPart(thrown: unknown): string {
 }
 
 function wrongField(name: string, wanted: string): KeelsonError {
-  return new KeelsonError("INVALID_FIELD_TYPE", `The field ${name} of a request must be ${wanted}.`, {
+  return new KeelsonError("INVALID_FIELD_TYPE", `The field ${name} of a request must be ${wanted}`, {
     details: { field: name },
   });
 }

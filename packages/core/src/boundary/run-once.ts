@@ -67,20 +67,16 @@ export function runDiscoveredOnce(
   return Promise.try(() => {
     const module = config.modules.find((candidate) => candidate.id === id);
     if (module === undefined) {
-      throw new KeelsonError("MODULE_NOT_CONFIGURED", `No module "${id}" is configured.`, {
+      throw new KeelsonError("MODULE_NOT_CONFIGURED", `No module "${id}" is configured`, {
         hint: `configured are: ${config.modules.map((known) => known.id).join(", ") || "none"}`,
         details: { id },
       });
     }
     if (!config.discovery.modules.includes(id)) {
-      throw new KeelsonError(
-        "MODULE_NOT_DISCOVERED",
-        `The module "${id}" is configured, but not to be run.`,
-        {
-          hint: "add its id to discovery.modules",
-          details: { id },
-        },
-      );
+      throw new KeelsonError("MODULE_NOT_DISCOVERED", `The module "${id}" is configured, but not to be run`, {
+        hint: "add its id to discovery.modules",
+        details: { id },
+      });
     }
     const extra = config.preSpawn?.find(({ moduleId }) => moduleId === id)?.env;
     return runOnce(platform, { ...module, ...(extra === undefined ? {} : { preSpawn: extra }), ...options });

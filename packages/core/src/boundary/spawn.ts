@@ -26,7 +26,7 @@ export async function spawnChild(
 
 function requireProcesses(platform: Platform, id: string): Processes {
   if (platform.processes !== undefined) return platform.processes;
-  const reason = platform.reasons["processes"] ?? `The platform ${platform.name} starts no processes.`;
+  const reason = platform.reasons["processes"] ?? `The platform ${platform.name} starts no processes`;
   throw new KeelsonError(
     "UNSUPPORTED",
     `${id} needs a child process, which is not to be had here. ${reason}`,
@@ -62,7 +62,7 @@ async function preSpawnEnvironment(
 function requireEnvironment(given: unknown, id: string): Environment {
   const variables = typeof given === "object" && given !== null ? Object.entries(given) : undefined;
   if (variables?.every(([name, value]) => isVariable(name, value)) === true) return given as Environment;
-  throw new KeelsonError("INVALID_OPTIONS", `The preSpawn of ${id} gives no environment.`, {
+  throw new KeelsonError("INVALID_OPTIONS", `The preSpawn of ${id} gives no environment`, {
     hint: "give an object of names and texts, neither with NUL, no name with =",
     details: { option: "preSpawn" },
   });

@@ -26,7 +26,7 @@ export function encodeValue(value: Value): string | undefined {
     return JSON.stringify(toJson(value, 0));
   } catch (error) {
     if (error instanceof KeelsonError) throw error;
-    throw new KeelsonError("INVALID_PAYLOAD", "A value cannot be sent as JSON.", {
+    throw new KeelsonError("INVALID_PAYLOAD", "A value cannot be sent as JSON", {
       hint: "send plain data and bytes",
       cause: error,
     });
@@ -64,7 +64,7 @@ function decode(value: unknown, depth: number): Value {
   if (mark === "$bigint" && typeof inner === "string" && BIGINT.test(inner)) return BigInt(inner);
   const bytes = mark === "$bytes" && typeof inner === "string" ? fromBase64(inner) : undefined;
   if (bytes !== undefined) return bytes;
-  throw new KeelsonError("INVALID_PAYLOAD", `A value marked ${mark} does not hold what the mark says.`, {
+  throw new KeelsonError("INVALID_PAYLOAD", `A value marked ${mark} does not hold what the mark says`, {
     hint: `write ${mark === "$bytes" ? "base64 with padding" : mark === "$bigint" ? "a decimal number as a string" : "an object"} behind ${mark}`,
   });
 }
@@ -167,7 +167,7 @@ function recordToJson(value: object, depth: number): Json {
 }
 
 function tooDeep(): KeelsonError {
-  return new KeelsonError("INVALID_PAYLOAD", `A value that was sent is nested more than ${MAX_DEPTH} deep.`, {
+  return new KeelsonError("INVALID_PAYLOAD", `A value that was sent is nested more than ${MAX_DEPTH} deep`, {
     hint: "send flatter data",
   });
 }
@@ -175,7 +175,7 @@ function tooDeep(): KeelsonError {
 function unsendable(what: string): KeelsonError {
   return new KeelsonError(
     "INVALID_PAYLOAD",
-    `A value holds ${what}, which cannot be sent to another process.`,
+    `A value holds ${what}, which cannot be sent to another process`,
     {
       hint: "send plain data and bytes",
     },

@@ -168,12 +168,16 @@ export function asKeelsonError(
   return new KeelsonError(code, `${what}: ${describeThrown(error)}`, { ...options, cause: error });
 }
 
-/** The same error with more facts in its details, those that are there already going first; a new one, since an error may be thrown to several. */
-export function withDetails(error: KeelsonError, details: ErrorDetails): KeelsonError {
+/**
+ * The same error with more facts in its details, those that are there already going first; a new one, since an error may be thrown to several.
+ *
+ * @param whose put in front of the message, which may not say whom it concerns
+ */
+export function withDetails(error: KeelsonError, details: ErrorDetails, whose?: string): KeelsonError {
   const { code, message, hint, stack } = error;
   // The hint stands at the end of a message, and is put there again.
   const bare = hint === undefined ? message : message.replace(`\n  hint: ${hint}`, "");
-  const more = new KeelsonError(code, bare, {
+  const more = new KeelsonError(code, whose === undefined ? bare : `${whose}: ${bare}`, {
     ...(hint === undefined ? {} : { hint }),
     details: { ...details, ...error.details },
     ...("cause" in error ? { cause: error.cause } : {}),

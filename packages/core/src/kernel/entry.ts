@@ -1,4 +1,4 @@
-import { KeelsonError } from "../contract/errors.ts";
+import type { KeelsonError } from "../contract/errors.ts";
 import type { KernelBus } from "../bus/index.ts";
 import type { KernelHooks } from "../hooks/index.ts";
 import type { Counter, Histogram, Metrics } from "../contract/metrics.ts";

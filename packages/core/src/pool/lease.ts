@@ -41,9 +41,9 @@ export class SlotLease<T> implements Lease<T> {
 function leaseOver(closed: boolean): KeelsonError {
   return closed
     ? new KeelsonError("LEASE_RELEASED", "The pool was closed and has ended this lease's instance", {
-        hint: "Give the pool's close more time, or end the work when the module stops.",
+        hint: "give the pool's close more time, or end the work when the module stops",
       })
     : new KeelsonError("LEASE_RELEASED", "This lease was released or discarded before", {
-        hint: "Use a lease only between its checkout and its release, and release it once.",
+        hint: "use a lease only between its checkout and its release, and release it once",
       });
 }

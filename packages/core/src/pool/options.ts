@@ -47,7 +47,7 @@ function invalid(name: string, value: unknown, wanted: string): KeelsonError {
     "INVALID_OPTIONS",
     `The pool's option ${name} is ${String(value)}; it must be ${wanted}`,
     {
-      hint: `Correct ${name}, or leave it out for its default.`,
+      hint: `correct ${name}, or leave it out for its default`,
       details: { option: name },
     },
   );

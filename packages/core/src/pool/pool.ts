@@ -101,7 +101,7 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T>, PlaceUser {
         "INVALID_OPTIONS",
         "maxMemoryBytes is set, but the source has no memoryBytes()",
         {
-          hint: "Give the source a memoryBytes(value), or leave maxMemoryBytes out.",
+          hint: "give the source a memoryBytes(value), or leave maxMemoryBytes out",
         },
       );
     }

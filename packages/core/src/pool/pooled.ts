@@ -102,7 +102,7 @@ class PooledModule implements Module {
     try {
       if (instance.stream === undefined) {
         throw new KeelsonError("UNKNOWN_METHOD", `"${call.module}".${call.method} does not stream`, {
-          hint: "Call it instead.",
+          hint: "call it instead",
           details: { id: call.module, method: call.method },
         });
       }
@@ -118,7 +118,7 @@ class PooledModule implements Module {
   #running(call: Call): SlotPool<Instance> {
     if (this.#pool !== undefined) return this.#pool;
     throw new KeelsonError("MODULE_NOT_RUNNING", `"${call.module}" has not been started`, {
-      hint: "Start it first.",
+      hint: "start it first",
     });
   }
 

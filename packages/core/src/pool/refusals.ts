@@ -4,7 +4,7 @@ import { KeelsonError } from "../contract/errors.ts";
 /** Why a pool refuses a checkout. `pool` names it: "pool of markdown". */
 export function poolClosed(pool: string): KeelsonError {
   return new KeelsonError("POOL_CLOSED", `The ${pool} is closed`, {
-    hint: "Start the module again, or check out before the pool is closed.",
+    hint: "start the module again, or check out before the pool is closed",
   });
 }
 
@@ -18,13 +18,13 @@ export function checkoutTimedOut(pool: string, timeoutMs: number, occupation: st
   return new KeelsonError(
     "CHECKOUT_TIMEOUT",
     `No instance of the ${pool} became free within ${timeoutMs} ms; ${occupation}`,
-    { hint: "Raise the pool's max, make the calls shorter, or allow a longer timeoutMs." },
+    { hint: "raise the pool's max, make the calls shorter, or allow a longer timeoutMs" },
   );
 }
 
 export function poolExhausted(pool: string, occupation: string): KeelsonError {
   return new KeelsonError("POOL_EXHAUSTED", `Too many wait for the ${pool}; ${occupation}`, {
-    hint: "Slow the callers down, or raise the pool's max or maxWaiting.",
+    hint: "slow the callers down, or raise the pool's max or maxWaiting",
   });
 }
 
@@ -48,7 +48,7 @@ export function callCycle(pool: string, call: Call): KeelsonError {
   return new KeelsonError(
     "CALL_CYCLE",
     `${chain.join(" → ")} would wait for an instance of the ${pool} that this chain of calls holds itself`,
-    { hint: "Raise the pool's max above the depth of the chain, or do not call back.", details: { chain } },
+    { hint: "raise the pool's max above the depth of the chain, or do not call back", details: { chain } },
   );
 }
 

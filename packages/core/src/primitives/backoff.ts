@@ -35,7 +35,7 @@ export function requireRange(
 ): void {
   if (typeof value === "number" && value >= min && value <= max) return;
   const bounds = max === Number.MAX_VALUE ? `at least ${min}` : `between ${min} and ${max}`;
-  throw new KeelsonError("INVALID_OPTIONS", `${name} must be a number ${bounds}, not ${String(value)}.`, {
+  throw new KeelsonError("INVALID_OPTIONS", `${name} must be a number ${bounds}, not ${String(value)}`, {
     hint: `leave ${name} out for its default`,
     details: { option: name },
   });

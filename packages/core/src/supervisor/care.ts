@@ -59,7 +59,7 @@ export class Care {
   constructor(child: Supervised, options: RestartOptions, context: CareContext) {
     const { policy = "never" } = options;
     if (!POLICIES.includes(policy)) {
-      throw new KeelsonError("INVALID_OPTIONS", `"${String(policy)}" is no restart policy.`, {
+      throw new KeelsonError("INVALID_OPTIONS", `"${String(policy)}" is no restart policy`, {
         hint: `use one of ${POLICIES.join(", ")}`,
         details: { option: "restart.policy" },
       });
@@ -190,7 +190,7 @@ export class Care {
       const turn = this.#entered + 1;
       this.#enter(
         "failed",
-        exit.error ?? new KeelsonError("MODULE_FAILED", `${this.#child.id} ended unexpectedly.`),
+        exit.error ?? new KeelsonError("MODULE_FAILED", `${this.#child.id} ended unexpectedly`),
       );
       if (this.#entered !== turn) return;
     }
@@ -210,7 +210,7 @@ export class Care {
       this.#gaveUp = true;
       const error = new KeelsonError(
         "RESTART_LIMIT",
-        `${this.#child.id} needed more than ${max} restarts in ${withinMs} ms; it is left stopped.`,
+        `${this.#child.id} needed more than ${max} restarts in ${withinMs} ms; it is left stopped`,
         {
           hint: "see what made it end (the cause), then start it by hand",
           details: { id: this.#child.id, max, withinMs, restarts: this.#restarts },

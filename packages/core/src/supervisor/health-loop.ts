@@ -41,7 +41,7 @@ export class HealthLoop {
     this.#timer = undefined;
     const asking = this.#asking;
     this.#asking = undefined;
-    asking?.abort(new KeelsonError("ABORTED", `The health check of ${this.#child.id} was given up.`));
+    asking?.abort(new KeelsonError("ABORTED", `The health check of ${this.#child.id} was given up`));
   }
 
   #wait(): void {
@@ -58,7 +58,7 @@ export class HealthLoop {
       () => {
         const late = new KeelsonError(
           "UNHEALTHY",
-          `${id} did not answer its health check within ${timeoutMs} ms.`,
+          `${id} did not answer its health check within ${timeoutMs} ms`,
         );
         this.#answered(asking, late);
         asking.abort(late);

@@ -47,7 +47,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   return {
     adopt(child: Supervised, restart: RestartOptions = {}): Disposable {
       if (cared.has(child.id)) {
-        throw new KeelsonError("DUPLICATE_MODULE", `The supervisor looks after ${child.id} already.`, {
+        throw new KeelsonError("DUPLICATE_MODULE", `The supervisor looks after ${child.id} already`, {
           hint: "dispose the handle of its earlier adoption first",
           details: { id: child.id },
         });

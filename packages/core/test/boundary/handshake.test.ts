@@ -123,12 +123,14 @@ describe("start", () => {
     [Uint8Array.of(0xff, 10), "INVALID_UTF8"],
     [`${"x".repeat(200)}\n`, "LINE_TOO_LONG"],
     ["x".repeat(200), "LINE_TOO_LONG"],
-  ])("a first line of %j is %s", async (line, code) => {
+  ])("a first line of %j is %s, and the error says whose", async (line, code) => {
     const { module, context, published } = scene({ maxLineBytes: 150 }, (child) => {
       child.say(line);
       child.say(ready);
     });
-    expect((await failure(module.start(context) as Promise<void>)).code).toBe(code);
+    const error = await failure(module.start(context) as Promise<void>);
+    expect(error.code).toBe(code);
+    expect(error.message).toMatch(/^child: |of child/);
     expect(published).toEqual([]);
   });
 

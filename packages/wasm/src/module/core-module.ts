@@ -184,10 +184,10 @@ export class CoreModule implements WasmModule {
 
   /** From source to compiled module: read, verify, cap, meter, compile. */
   async #compile(context: ModuleContext): Promise<Prepared> {
-    const { source, compiled, within, integrity } = this.#settings;
+    const { id, source, compiled, within, integrity } = this.#settings;
     if (compiled !== undefined)
       return { module: compiled, outline: undefined, notes: new Map(), capped: false, note: undefined };
-    const { bytes, origin } = await readSource(source as BinarySource, context.platform, within);
+    const { bytes, origin } = await readSource(source as BinarySource, context.platform, within, id);
     if (integrity !== undefined) await verifyIntegrity(bytes, integrity, origin);
     return compileBytes(bytes, origin, this.#settings, this.#cache, context.platform);
   }

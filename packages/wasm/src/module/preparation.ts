@@ -1,4 +1,4 @@
-import type { Clock } from "@keelson/core";
+import { isKeelsonError, withDetails, type Clock } from "@keelson/core";
 import { capMemory } from "../binary/cap-memory.ts";
 import type { BinaryStep, CompiledModule } from "../cache/compile-cache.ts";
 import { readSections } from "../binary/reader.ts";
@@ -36,10 +36,10 @@ export function stepsFor(settings: WasmSettings, clock: Clock): readonly BinaryS
     ...exposing,
     {
       key: `${METER_KEY}${METER_VERSION} ${JSON.stringify(options)}`,
-      apply(original) {
+      apply(original, origin) {
         // says where a damaged file breaks off, which an engine's validation does not
         readSections(original);
-        const made = meter(original, { ...options, now: () => clock.now() });
+        const made = naming(origin, () => meter(original, { ...options, now: () => clock.now() }));
         const note: MeterNote = {
           meta: made.meta,
           ...(made.offsets === undefined ? {} : { offsets: made.offsets }),
@@ -48,6 +48,15 @@ export function stepsFor(settings: WasmSettings, clock: Clock): readonly BinaryS
       },
     },
   ];
+}
+
+/** The meter knows bytes alone: its errors get the module's name here. */
+function naming<T>(origin: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw isKeelsonError(error) ? withDetails(error, {}, origin) : error;
+  }
 }
 
 /** Whether guests are to be put back in this thread. Positions in the module must stay what they are where they are kept. */

@@ -11,14 +11,16 @@ export interface SourceBytes {
  * Reads a module through the platform's files.
  *
  * @param within folder that the file must lie in once symbolic links are resolved, with a `/` at the end
+ * @param id the module's, for messages about bytes
  * @throws KeelsonError `NOT_FOUND`, `PERMISSION_DENIED`, `IO`, `UNSUPPORTED`, or `INVALID_MANIFEST` when it lies elsewhere
  */
 export async function readSource(
   source: BinarySource,
   platform: Platform,
   within: URL | undefined,
+  id: string,
 ): Promise<SourceBytes> {
-  if (source instanceof Uint8Array) return { bytes: source, origin: "the given binary" };
+  if (source instanceof Uint8Array) return { bytes: source, origin: `the binary of ${id}` };
   return readFile(source, platform, within);
 }
 

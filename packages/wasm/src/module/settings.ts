@@ -169,7 +169,9 @@ export function settle(options: WasmModuleOptions): WasmSettings {
   const stackBytes = limits.stack ?? DEFAULT_STACK_BYTES;
   if (fuel !== undefined) requireNumber(fuel, 0, "limits.fuel", id);
   if (asked !== undefined && !(asked > 0)) {
-    throw new KeelsonError("INVALID_OPTIONS", `${id}: limits.cpuMs must be more than 0, not ${asked}`);
+    throw new KeelsonError("INVALID_OPTIONS", `${id}: limits.cpuMs must be more than 0, not ${asked}`, {
+      hint: "give milliseconds, or leave it out for its default",
+    });
   }
   requireNumber(stackBytes, 1024, "limits.stack", id);
   const maxTableElements = limits.tableElements ?? DEFAULT_TABLE_ELEMENTS;
@@ -304,5 +306,6 @@ function requireNumber(value: number, min: number, name: string, id: string): vo
   throw new KeelsonError(
     "INVALID_OPTIONS",
     `${id}: ${name} must be a whole number of at least ${min}, not ${value}`,
+    { hint: "correct it, or leave it out for its default" },
   );
 }

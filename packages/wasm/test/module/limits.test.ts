@@ -98,13 +98,14 @@ describe("limits on the code itself", () => {
   );
 
   test.each(["maxBytes", "maxMeteredBytes", "maxFunctions", "maxFunctionBytes", "maxLocals", "maxNesting"])(
-    "%s: past it the start fails, and the error names the limit, the value and what was found",
+    "%s: past it the start fails, and the error names the module, the limit, the value and what was found",
     async (option) => {
       const { details, message, hint } = await failure("WASM_TOO_LARGE", () =>
         open({ source, limits: { code: { [option]: 2 } } }),
       );
       expect(details).toMatchObject({ option, limit: 2 });
       expect(details?.["found"]).toBeGreaterThan(2);
+      expect(message).toContain("the binary of guest: ");
       expect(message).toContain("the limit is 2");
       expect(hint).toContain(option);
     },
