@@ -1,7 +1,18 @@
 import type { Bytes, CallRecord } from "@keelson/core";
 import { ensure, ensureCode, ensureEqual, handled, type Check, type CheckContext } from "../check.ts";
 import type { Subject } from "../subject.ts";
-import { body, I32, MAGIC, name, openWasm, section, type } from "./wasm-setup.ts";
+import {
+  body,
+  functions,
+  I32,
+  MAGIC,
+  name,
+  openWasm,
+  section,
+  startWasm,
+  type,
+  wasmModuleOf,
+} from "./wasm-setup.ts";
 
 const requires = ["wasm", "wasmModule"] as const;
 
@@ -11,10 +22,7 @@ const asking: Bytes = Uint8Array.from([
   ...section(1, [type([], [I32]), type([], [])]),
   ...section(2, [[...name("env"), ...name("ask"), 0x00, 0]]),
   ...section(3, [[1], [0], [0]]),
-  ...section(
-    7,
-    ["often", "once", "fine"].map((function_, index) => [...name(function_), 0x00, index + 1]),
-  ),
+  ...section(7, functions(1, "often", "once", "fine")),
   ...section(10, [body(0x03, 0x40, 0x10, 0, 0x1a, 0x0c, 0, 0x0b), body(0x10, 0), body(0x41, 42)]),
 ]);
 
@@ -28,8 +36,7 @@ async function recorded(
 ): Promise<{ readonly value: unknown; readonly record: CallRecord }> {
   let answer = 700;
   const imports = { env: { ask: () => ++answer } };
-  const kernel = await openWasm(subject, context, { source: asking, imports });
-  await kernel.start("guest");
+  const kernel = await startWasm(subject, context, { source: asking, imports });
   const { value, record } = await kernel.measure("guest", "once", [], { record: true });
   ensure(record !== undefined, "there is no record");
   return { value, record };
@@ -51,8 +58,7 @@ export const hostFunctionChecks: readonly Check[] = [
         return ++asked;
       };
       const imports = { env: { ask } };
-      const kernel = await openWasm(subject, context, { source: asking, imports, limits: { cpuMs: 50 } });
-      await kernel.start("guest");
+      const kernel = await startWasm(subject, context, { source: asking, imports, limits: { cpuMs: 50 } });
       await ensureCode(
         kernel.invoke("guest", "often", [], { timeoutMs: 1_000 }),
         "DEADLINE_EXCEEDED",
@@ -75,8 +81,7 @@ export const hostFunctionChecks: readonly Check[] = [
         return asked;
       };
       const options = { source: asking, imports: { env: { ask } }, limits: { cpuMs: 500 }, interrupt };
-      const kernel = await openWasm(subject, context, options);
-      await kernel.start("guest");
+      const kernel = await startWasm(subject, context, options);
       await ensureCode(kernel.invoke("guest", "often", []), "ABORTED", "a guest whose flag was raised");
       ensureEqual(asked, 3, "calls of the host until the guest was stopped");
       await ensureCode(kernel.invoke("guest", "fine", []), "ABORTED", "a call while the flag is up");
@@ -90,7 +95,6 @@ export const hostFunctionChecks: readonly Check[] = [
       "at the cap on live instances a call waits for one of another module to end, whoever came first first",
     requires,
     async run(subject, context) {
-      const { wasmModule } = subject;
       const limits = { instances: 1 };
       const waiting: Promise<unknown>[] = [];
       const order: string[] = [];
@@ -105,13 +109,7 @@ export const hostFunctionChecks: readonly Check[] = [
       const idle = { env: { ask: () => 0 } };
       for (const id of ["one", "two"])
         await kernel.register(
-          (wasmModule as NonNullable<typeof wasmModule>)({
-            id,
-            source: asking,
-            abi: "raw",
-            imports: idle,
-            limits,
-          }),
+          wasmModuleOf(subject)({ id, source: asking, abi: "raw", imports: idle, limits }),
         );
       await kernel.start();
       ensureEqual(await kernel.invoke("guest", "once", []), 7, "the call that held the only place");

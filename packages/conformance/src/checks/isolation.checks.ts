@@ -1,7 +1,7 @@
 import type { Clock, Platform, Process, WorkerThread } from "@keelson/core";
 import { ensure, ensureCode, ensureEqual, handled, type Check } from "../check.ts";
 import type { Subject } from "../subject.ts";
-import { openWasm, restless } from "./wasm-setup.ts";
+import { restless, startWasm } from "./wasm-setup.ts";
 import { wasmChecks } from "./wasm.checks.ts";
 
 type Level = "worker" | "process";
@@ -85,8 +85,7 @@ function checksAt(level: Level): readonly Check[] {
       title: `while a guest ${place} loops for ever, the host's thread goes on`,
       requires,
       async run(subject, context) {
-        const kernel = await openWasm(at(level, subject), context, { source: restless });
-        await kernel.start("guest");
+        const kernel = await startWasm(at(level, subject), context, { source: restless });
         const { clock } = subject.platform();
         const until = clock.now() + 300;
         const call = handled(kernel.invoke("guest", "spin", [], { timeoutMs: 400 }));
@@ -101,8 +100,7 @@ function checksAt(level: Level): readonly Check[] {
       title: `a guest that loops ${place} is stopped at once when its caller aborts`,
       requires,
       async run(subject, context) {
-        const kernel = await openWasm(at(level, subject), context, { source: restless });
-        await kernel.start("guest");
+        const kernel = await startWasm(at(level, subject), context, { source: restless });
         const { clock } = subject.platform();
         for (let round = 0; round < 2; round++) {
           const abort = new AbortController();
@@ -126,8 +124,7 @@ function checksAt(level: Level): readonly Check[] {
       requires,
       async run(given, context) {
         const { subject, threads, children } = watch(given);
-        const kernel = await openWasm(at(level, subject), context, { source: restless, pool: { max: 2 } });
-        await kernel.start("guest");
+        const kernel = await startWasm(at(level, subject), context, { source: restless, pool: { max: 2 } });
         await Promise.all([kernel.invoke("guest", "fine", []), kernel.invoke("guest", "fine", [])]);
         const { orphans, errors } = await kernel.shutdown();
         ensureEqual([orphans.length, errors.length], [0, 0], "orphans and errors of the shutdown");
@@ -154,11 +151,10 @@ export const isolationChecks: readonly Check[] = [
     requires: needs.process,
     async run(given, context) {
       const { subject, children } = watch(given);
-      const kernel = await openWasm(at("process", subject), context, {
+      const kernel = await startWasm(at("process", subject), context, {
         source: restless,
         pool: { min: 2, max: 2 },
       });
-      await kernel.start("guest");
       const { clock } = subject.platform();
       const calls = [1, 2].map(() => handled(kernel.invoke("guest", "spin", [], { timeoutMs: 600 })));
       await pause(clock, 30);

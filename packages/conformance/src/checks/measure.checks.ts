@@ -1,19 +1,16 @@
-import type { Kernel, KeelsonError, KernelOptions, Usage } from "@keelson/core";
+import type { Kernel, KeelsonError, Usage } from "@keelson/core";
 import { ensure, ensureCode, ensureEqual, type Check, type CheckContext } from "../check.ts";
 import type { Subject } from "../subject.ts";
 import { openKernel } from "./kernel-setup.ts";
-import { openWasm, restless } from "./wasm-setup.ts";
+import { restless, startWasm, wasmModuleOf } from "./wasm-setup.ts";
 
 const requires = ["wasm", "wasmModule"] as const;
 const PAGE = 65_536;
 
 /** A kernel with a restless guest that is stopped after 20 ms, and a short quarantine. */
 async function openRestless(subject: Subject, context: CheckContext): Promise<Kernel> {
-  const options: Partial<KernelOptions> = { quarantine: { initialMs: 50 } };
-  const kernel = await openKernel(subject, context, options);
-  const { wasmModule } = subject;
-  if (wasmModule === undefined)
-    throw new TypeError('a check of WebAssembly modules must require "wasmModule"');
+  const kernel = await openKernel(subject, context, { quarantine: { initialMs: 50 } });
+  const wasmModule = wasmModuleOf(subject);
   for (const id of ["guest", "other"])
     await kernel.register(wasmModule({ id, source: restless, abi: "raw", limits: { cpuMs: 20 } }));
   await kernel.start();
@@ -34,8 +31,7 @@ export const measureChecks: readonly Check[] = [
       "measure() tells fuel, the same for the same work, and the memory a guest takes, also when the call fails",
     requires,
     async run(subject, context) {
-      const kernel = await openWasm(subject, context);
-      await kernel.start("guest");
+      const kernel = await startWasm(subject, context);
       const used: Usage[] = [];
       for (let time = 0; time < 2; time++) {
         const { value, usage } = await kernel.measure("guest", "add", [2, 40]);
@@ -63,8 +59,7 @@ export const measureChecks: readonly Check[] = [
       "a call is recorded on an instance never used before, and the record comes with the answer or the error",
     requires,
     async run(subject, context) {
-      const kernel = await openWasm(subject, context);
-      await kernel.start("guest");
+      const kernel = await startWasm(subject, context);
       for (const expected of [1, 2])
         ensureEqual(await kernel.invoke("guest", "count", []), expected, "calls counted");
       const { value, record } = await kernel.measure("guest", "count", [], { record: true });

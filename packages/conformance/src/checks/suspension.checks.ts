@@ -1,7 +1,7 @@
 import type { Bytes, Kernel } from "@keelson/core";
 import { ensure, ensureCode, ensureEqual, handled, type Check, type CheckContext } from "../check.ts";
 import type { HostFunction, Subject } from "../subject.ts";
-import { body, I32, MAGIC, name, openWasm, restless, section, type } from "./wasm-setup.ts";
+import { body, I32, MAGIC, name, openWasm, restless, section, startWasm, type } from "./wasm-setup.ts";
 
 /** ask(i32) → i32 calls the host's load(i32) → i32, then its note(i32) with the answer, and answers it; add(i32, i32) → i32 adds. */
 const asking: Bytes = Uint8Array.from([
@@ -118,13 +118,12 @@ export const suspensionChecks: readonly Check[] = [
       "guests that loop for ever in slices are each stopped at their own running time, while the event loop lives",
     requires: ["wasm", "wasmModule", "jspi"],
     async run(subject, context) {
-      const kernel = await openWasm(subject, context, {
+      const kernel = await startWasm(subject, context, {
         source: restless,
         scheduling: "sliced",
         limits: { cpuMs: 20 },
         pool: { max: 4 },
       });
-      await kernel.start("guest");
       const stopped = Promise.all(
         Array.from({ length: 4 }, () =>
           ensureCode(kernel.invoke("guest", "spin", []), "DEADLINE_EXCEEDED", "an endless loop"),
@@ -141,8 +140,7 @@ export const suspensionChecks: readonly Check[] = [
     title: 'with state "fresh", nothing that a call left in its guest is there for the next',
     requires: ["wasm", "wasmModule"],
     async run(subject, context) {
-      const kernel = await openWasm(subject, context, { state: "fresh" });
-      await kernel.start("guest");
+      const kernel = await startWasm(subject, context, { state: "fresh" });
       for (let round = 0; round < 3; round++) {
         ensureEqual(await kernel.invoke("guest", "count", []), 1, "calls counted");
         ensureEqual(await kernel.invoke("guest", "grow", [1]), 1, "pages before growing");

@@ -17,10 +17,7 @@ export const guest: Bytes = Uint8Array.from([
   ...section(5, [[0x00, 0x01]]),
   // a mutable i32 that begins at 0
   ...section(6, [[I32, 0x01, 0x41, 0x00, 0x0b]]),
-  ...section(7, [
-    [...name("memory"), 0x02, 0],
-    ...["add", "count", "boom", "grow", "peek"].map((function_, index) => [...name(function_), 0x00, index]),
-  ]),
+  ...section(7, [[...name("memory"), 0x02, 0], ...functions(0, "add", "count", "boom", "grow", "peek")]),
   ...section(10, [
     body(0x20, 0, 0x20, 1, 0x6a),
     body(0x23, 0, 0x41, 1, 0x6a, 0x24, 0, 0x23, 0),
@@ -35,10 +32,7 @@ export const restless: Bytes = Uint8Array.from([
   ...MAGIC,
   ...section(1, [type([], [I32]), type([], [])]),
   ...section(3, [[0], [1], [1]]),
-  ...section(
-    7,
-    ["fine", "spin", "recurse"].map((function_, index) => [...name(function_), 0x00, index]),
-  ),
+  ...section(7, functions(0, "fine", "spin", "recurse")),
   ...section(10, [body(0x41, 42), body(0x03, 0x40, 0x0c, 0, 0x0b), body(0x10, 2)]),
 ]);
 
@@ -56,8 +50,19 @@ export function name(text: string): readonly number[] {
   return [text.length, ...new TextEncoder().encode(text)];
 }
 
+/** Exports of functions with consecutive numbers. */
+export function functions(first: number, ...names: readonly string[]): readonly (readonly number[])[] {
+  return names.map((text, index) => [...name(text), 0x00, first + index]);
+}
+
 export function body(...code: readonly number[]): readonly number[] {
   return [code.length + 2, 0, ...code, 0x0b];
+}
+
+/** What makes modules; the check must require "wasmModule". */
+export function wasmModuleOf({ wasmModule }: Subject): NonNullable<Subject["wasmModule"]> {
+  if (wasmModule !== undefined) return wasmModule;
+  throw new TypeError('a check of WebAssembly modules must require "wasmModule"');
 }
 
 /** A kernel with the module `guest`, registered and not started. */
@@ -66,11 +71,20 @@ export async function openWasm(
   context: CheckContext,
   options: Partial<WasmSubjectOptions> = {},
 ): Promise<Kernel> {
-  const { wasmModule } = subject;
-  if (wasmModule === undefined)
-    throw new TypeError('a check of WebAssembly modules must require "wasmModule"');
   // Guests are stopped again and again here: what comes of that has checks of its own.
   const kernel = await openKernel(subject, context, { quarantine: false });
-  await kernel.register(wasmModule({ id: "guest", source: guest, abi: "raw", pool: { max: 1 }, ...options }));
+  const usual = { id: "guest", source: guest, abi: "raw", pool: { max: 1 } } as const;
+  await kernel.register(wasmModuleOf(subject)({ ...usual, ...options }));
+  return kernel;
+}
+
+/** A kernel whose module `guest` runs. */
+export async function startWasm(
+  subject: Subject,
+  context: CheckContext,
+  options: Partial<WasmSubjectOptions> = {},
+): Promise<Kernel> {
+  const kernel = await openWasm(subject, context, options);
+  await kernel.start("guest");
   return kernel;
 }

@@ -1,7 +1,19 @@
 import type { Bytes } from "@keelson/core";
 import { ensure, ensureCode, ensureEqual, type Check } from "../check.ts";
-import type { Subject } from "../subject.ts";
-import { body, guest, I32, MAGIC, name, openWasm, restless, section, type } from "./wasm-setup.ts";
+import {
+  body,
+  functions,
+  guest,
+  I32,
+  MAGIC,
+  name,
+  openWasm,
+  restless,
+  section,
+  startWasm,
+  type,
+  wasmModuleOf,
+} from "./wasm-setup.ts";
 
 const requires = ["wasm", "wasmModule"] as const;
 
@@ -22,10 +34,7 @@ const greedy: Bytes = Uint8Array.from([
   ...section(3, [[0], [1]]),
   ...section(4, [[0x70, 0x00, 1]]),
   ...section(5, [[0x00, 1]]),
-  ...section(
-    7,
-    ["elements", "starve"].map((function_, index) => [...name(function_), 0x00, index]),
-  ),
+  ...section(7, functions(0, "elements", "starve")),
   ...section(10, [
     body(0xd0, 0x70, 0x20, 0, 0xfc, 0x0f, 0),
     body(0x03, 0x40, 0x41, 1, 0x40, 0, 0x41, 0x7f, 0x47, 0x0d, 0, 0x0b, 0x00),
@@ -54,8 +63,7 @@ export const wasmChecks: readonly Check[] = [
     title: "an exported function is called by its name, and its state is that of its instance",
     requires,
     async run(subject, context) {
-      const kernel = await openWasm(subject, context);
-      await kernel.start("guest");
+      const kernel = await startWasm(subject, context);
       ensureEqual(await kernel.invoke("guest", "add", [2, 40]), 42, "2 + 40");
       ensureEqual(
         [await kernel.invoke("guest", "count", []), await kernel.invoke("guest", "count", [])],
@@ -77,8 +85,7 @@ export const wasmChecks: readonly Check[] = [
     title: "a guest in the host's own thread answers at once, with no promise between",
     requires,
     async run(subject, context) {
-      const kernel = await openWasm(subject, context);
-      await kernel.start("guest");
+      const kernel = await startWasm(subject, context);
       ensureEqual(kernel.invokeSync("guest", "add", [-1, 1]), 0, "-1 + 1 at once");
     },
   },
@@ -87,8 +94,7 @@ export const wasmChecks: readonly Check[] = [
     title: "a trap is WASM_TRAP, takes its instance with it and nothing else",
     requires,
     async run(subject, context) {
-      const kernel = await openWasm(subject, context);
-      await kernel.start("guest");
+      const kernel = await startWasm(subject, context);
       await kernel.invoke("guest", "count", []);
       await ensureCode(kernel.invoke("guest", "boom", []), "WASM_TRAP", "unreachable");
       ensureEqual(kernel.state("guest"), "running", "state");
@@ -106,8 +112,7 @@ export const wasmChecks: readonly Check[] = [
     title: "a guest cannot pass its memory cap: memory.grow answers -1 there, and the module serves on",
     requires,
     async run(subject, context) {
-      const kernel = await openWasm(subject, context, { limits: { memory: 4 * 65_536 } });
-      await kernel.start("guest");
+      const kernel = await startWasm(subject, context, { limits: { memory: 4 * 65_536 } });
       ensureEqual(await kernel.invoke("guest", "grow", [3]), 1, "pages before growing by three");
       ensureEqual(await kernel.invoke("guest", "grow", [1]), -1, "the answer past the cap");
       ensureEqual(await kernel.invoke("guest", "add", [1, 1]), 2, "1 + 1 afterwards");
@@ -127,9 +132,7 @@ export const wasmChecks: readonly Check[] = [
         flipped: Uint8Array.from(guest, (byte, index) => (index === 11 ? byte ^ 0xff : byte)),
       };
       for (const [id, source] of Object.entries(bad)) {
-        await kernel.register(
-          (subject.wasmModule as NonNullable<Subject["wasmModule"]>)({ id, source, abi: "raw" }),
-        );
+        await kernel.register(wasmModuleOf(subject)({ id, source, abi: "raw" }));
         await ensureCode(kernel.start(id), "INVALID_WASM", `the ${id} module`);
         ensureEqual(kernel.state(id), "failed", `state of the ${id} module`);
       }
@@ -156,8 +159,7 @@ export const wasmChecks: readonly Check[] = [
     title: "a guest that loops for ever is stopped at its call's deadline, and the module serves on",
     requires,
     async run(subject, context) {
-      const kernel = await openWasm(subject, context, { source: restless });
-      await kernel.start("guest");
+      const kernel = await startWasm(subject, context, { source: restless });
       const { clock } = subject.platform();
       for (let round = 0; round < 3; round++) {
         const started = clock.now();
@@ -179,8 +181,7 @@ export const wasmChecks: readonly Check[] = [
     title: "a guest that used up its fuel is FUEL_EXHAUSTED, after the same amount each time",
     requires,
     async run(subject, context) {
-      const kernel = await openWasm(subject, context, { source: restless, limits: { fuel: 100_000 } });
-      await kernel.start("guest");
+      const kernel = await startWasm(subject, context, { source: restless, limits: { fuel: 100_000 } });
       const used: unknown[] = [];
       for (let round = 0; round < 3; round++) {
         const error = await ensureCode(
@@ -201,8 +202,7 @@ export const wasmChecks: readonly Check[] = [
     title: "a guest that recurses for ever is STACK_EXHAUSTED, and the host's own stack is not touched",
     requires,
     async run(subject, context) {
-      const kernel = await openWasm(subject, context, { source: restless });
-      await kernel.start("guest");
+      const kernel = await startWasm(subject, context, { source: restless });
       await ensureCode(kernel.invoke("guest", "recurse", []), "STACK_EXHAUSTED", "endless recursion");
       ensureEqual(await kernel.invoke("guest", "fine", []), 42, "the next call");
     },
@@ -229,8 +229,7 @@ export const wasmChecks: readonly Check[] = [
     title: "a guest's tables cannot pass their cap: table.grow past it answers -1",
     requires,
     async run(subject, context) {
-      const kernel = await openWasm(subject, context, { source: greedy });
-      await kernel.start("guest");
+      const kernel = await startWasm(subject, context, { source: greedy });
       ensureEqual(await kernel.invoke("guest", "elements", [TABLE_ELEMENTS]), -1, "growth past the cap");
       ensureEqual(await kernel.invoke("guest", "elements", [100]), 1, "growth within the cap");
     },
@@ -242,8 +241,7 @@ export const wasmChecks: readonly Check[] = [
     async run(subject, context) {
       const limits = { memory: 4 * 65_536 };
       const refusals = async (source: Bytes, method: string): Promise<unknown> => {
-        const kernel = await openWasm(subject, context, { source, limits });
-        await kernel.start("guest");
+        const kernel = await startWasm(subject, context, { source, limits });
         const error = await ensureCode(kernel.invoke("guest", method, []), "WASM_TRAP", method);
         return ((error as { details?: Record<string, unknown> }).details ?? {})["refusedMemoryGrowths"];
       };
@@ -259,7 +257,7 @@ export const wasmChecks: readonly Check[] = [
     async run(subject, context) {
       const limits = { instances: 1 };
       const kernel = await openWasm(subject, context, { limits });
-      const define = subject.wasmModule as NonNullable<Subject["wasmModule"]>;
+      const define = wasmModuleOf(subject);
       const plain = { source: guest, abi: "raw", limits } as const;
       await kernel.register(define({ id: "other", ...plain }));
       await kernel.register(define({ id: "warm", ...plain, pool: { min: 1 } }));
