@@ -1,134 +1,16 @@
 import type { Call, Clock, Instance, Measurement, Usage, Value } from "@keelson/core";
 import { asKeelsonError, isKeelsonError, KeelsonError, withDetails } from "@keelson/core/plain";
-import type { AbiProfile, Binding, LaterBinding, LaterGuest, ModuleShape } from "../abi/profile.ts";
-import { Footprint } from "./footprint.ts";
-import type { GuestContext } from "./guest-context.ts";
-import type { GuestHost } from "./guest-host.ts";
-import { GuestMemory } from "./guest-memory.ts";
-import type { ImportTap } from "./import-tap.ts";
-import { instantiate, resolveImports, type HostImports } from "./link.ts";
+import type { Binding } from "../abi/profile.ts";
 import type { Abortable, Governor, RunLimits } from "../governor/index.ts";
-import type { MeterMeta, OffsetMap } from "../meter/index.ts";
-import { createSuspension, suspendableImports, whySuspendable } from "../suspension/link.ts";
-import type { Exposed } from "../state/expose.ts";
-import { Snapshot } from "../state/snapshot.ts";
-import { SuspendableInstance } from "../suspension/suspendable-instance.ts";
+import type { Snapshot } from "../state/snapshot.ts";
+import type { Footprint } from "./footprint.ts";
+import type { GuestHost } from "./guest-host.ts";
+import type { GuestMemory } from "./guest-memory.ts";
 import { trapError, placeDetails, type TrapKind, type TrapPlace } from "./trap.ts";
 import { trapPosition, type Positions } from "./trap-position.ts";
 
-/** All that instances of one generation have in common. */
-export interface Blueprint {
-  readonly module: WebAssembly.Module;
-  readonly shape: ModuleShape;
-  readonly profile: AbiProfile;
-  readonly imports: HostImports | undefined;
-  /** Cap on memory, bytes. */
-  readonly maxMemoryBytes: number;
-  /** True when the engine itself refuses growth past the cap; else it is looked at after each call. */
-  readonly capped: boolean;
-  /** Whether its guests share the thread in slices. */
-  readonly sliced: boolean;
-  /** Where a guest's state is found, when guests are to be made new and all of it is within reach. */
-  readonly exposed: Exposed | undefined;
-  /** Set when the module was metered. */
-  readonly metered: Metered | undefined;
-}
-
-/** What a metered module's governor needs, and what one call may take. */
-export interface Metered {
-  readonly meta: MeterMeta;
-  /** Set when the module keeps its positions. */
-  readonly offsets?: OffsetMap | undefined;
-  /** Units; undefined for no limit. */
-  readonly fuel: number | undefined;
-  /** ms; undefined for no limit but the call's own. */
-  readonly cpuMs: number | undefined;
-}
-
 /** What starting may take when nothing else is said, ms: its start function, `_initialize` and the profile's own calls. */
 const START_MS = 1_000;
-
-/**
- * Makes one instance and runs its start function, then `_initialize` if it exports one, as reactors of C, Rust and Go expect.
- *
- * @param release called once, when the instance is disposed
- * @param tap for calls that are recorded or run again; the guest must not be one that is suspended then
- */
-export function createGuestInstance(
-  blueprint: Blueprint,
-  context: GuestContext,
-  governor: Governor | undefined,
-  release: () => void,
-  tap?: ImportTap,
-): Instance {
-  const { module, shape, profile, metered } = blueprint;
-  const host: GuestHost = {
-    id: context.id,
-    log: context.log,
-    wall: () => context.clock.wall(),
-    memory: undefined,
-    call: undefined,
-    entered: false,
-    broken: false,
-    panic: undefined,
-  };
-  const linked = tap?.replaces === true ? {} : resolveImports(shape, profile, host, blueprint.imports);
-  const why = whySuspendable(linked, blueprint.sliced);
-  const suspension =
-    why === undefined ? undefined : createSuspension(why, profile, context, governor, blueprint.sliced);
-  if (why !== undefined && tap !== undefined) throw cannotBeTapped(context.id, why);
-  const plain = tap === undefined ? linked : tap.link(linked, shape, host);
-  const imports = suspension === undefined ? plain : suspendableImports(plain, shape, suspension);
-  const made = instantiate(module, imports, context.id);
-  const { exports } = made;
-  tap?.opened(exports);
-  if (governor !== undefined && metered !== undefined) governor.adopt(made, metered.meta);
-  const memories = Object.values(exports).filter((one) => one instanceof WebAssembly.Memory);
-  const main = exports["memory"] instanceof WebAssembly.Memory ? exports["memory"] : memories[0];
-  if (main !== undefined) host.memory = new GuestMemory(main);
-  const others = memories.filter((memory) => memory !== main).map((memory) => new GuestMemory(memory));
-  const watchBytes = blueprint.capped ? Infinity : blueprint.maxMemoryBytes;
-  const limits: CallLimits = {
-    fuel: metered?.fuel,
-    cpuMs: metered?.cpuMs,
-    deadline: undefined,
-    signal: undefined,
-    measure: false,
-  };
-  // A host function of the host's own may abort the caller's signal; without one nothing can, while the guest holds the thread.
-  if (blueprint.imports !== undefined) {
-    limits.signal = {
-      get aborted() {
-        return host.call?.signal.aborted === true;
-      },
-    };
-  }
-  const footprint = new Footprint(exports, imports);
-  const { clock } = context;
-  const instance = new GuestInstance(host, others, watchBytes, release, governor, limits, clock, footprint, {
-    functions: metered?.meta.functions ?? Infinity,
-    offsets: metered?.offsets,
-  });
-  const bind = (): Binding => profile.bind({ exports, host, shape });
-  // What the host keeps for each instance is made new with the instance alone.
-  const exposed = typeof blueprint.imports === "function" ? undefined : blueprint.exposed;
-  let snapshot: Snapshot | undefined;
-  instance.open(context.clock.now(), () => {
-    const initialize = exports["_initialize"];
-    if (typeof initialize === "function") {
-      host.entered = true;
-      (initialize as () => void)();
-      host.entered = false;
-    }
-    snapshot = exposed && Snapshot.take(exports, exposed);
-    return bind();
-  });
-  if (snapshot !== undefined) instance.renewal = { snapshot, bind };
-  if (suspension === undefined) return instance;
-  const later = { exports, host, shape, later: suspension.later.bind(suspension) } satisfies LaterGuest;
-  const bindLater = (): LaterBinding => profile.bindLater?.(later) as LaterBinding;
-  return new SuspendableInstance(instance, bindLater, suspension, governor, limits, () => clock.now());
-}
 
 /** What puts a guest back to where it was when it had run nothing but its start. */
 interface Renewal {
@@ -136,19 +18,28 @@ interface Renewal {
   readonly bind: () => Binding;
 }
 
-function cannotBeTapped(module: string, why: string): KeelsonError {
-  return new KeelsonError("UNSUPPORTED", `${module}: ${why}, so its calls cannot be recorded`, {
-    hint: "what happens between its turns would have to be recorded as well; record it without that",
-    details: { module },
-  });
-}
-
 /** {@link RunLimits} of an instance's calls: one object, changed for each. */
-interface CallLimits extends RunLimits {
+export interface CallLimits extends RunLimits {
   deadline: number | undefined;
   signal: Abortable | undefined;
   /** While a call is measured. */
   measure: boolean;
+}
+
+/** What a {@link GuestInstance} is made of. */
+export interface GuestParts {
+  readonly host: GuestHost;
+  /** Exported memories besides the main one. */
+  readonly others: readonly GuestMemory[];
+  /** Bytes of memory past which a call has failed; `Infinity` when the engine keeps the cap. */
+  readonly watchBytes: number;
+  /** Called once, when the instance is disposed. */
+  readonly release: () => void;
+  readonly governor: Governor | undefined;
+  readonly limits: CallLimits;
+  readonly clock: Clock;
+  readonly footprint: Footprint;
+  readonly positions: Positions;
 }
 
 /** An instance whose guest runs to its end in each call. */
@@ -158,9 +49,7 @@ export class GuestInstance implements Instance {
   renewal: Renewal | undefined;
   #binding: Binding | undefined;
   readonly #host: GuestHost;
-  /** Exported memories besides the main one. */
   #others: readonly GuestMemory[];
-  /** `Infinity` when the engine keeps the cap. */
   readonly #watchBytes: number;
   #release: (() => void) | undefined;
   readonly #governor: Governor | undefined;
@@ -169,26 +58,16 @@ export class GuestInstance implements Instance {
   #footprint: Footprint | undefined;
   readonly #positions: Positions;
 
-  constructor(
-    host: GuestHost,
-    others: readonly GuestMemory[],
-    watchBytes: number,
-    release: () => void,
-    governor: Governor | undefined,
-    limits: CallLimits,
-    clock: Clock,
-    footprint: Footprint,
-    positions: Positions,
-  ) {
-    this.#positions = positions;
-    this.#clock = clock;
-    this.#footprint = footprint;
-    this.#governor = governor;
-    this.#limits = limits;
-    this.#host = host;
-    this.#others = others;
-    this.#watchBytes = watchBytes;
-    this.#release = release;
+  constructor(parts: GuestParts) {
+    this.#positions = parts.positions;
+    this.#clock = parts.clock;
+    this.#footprint = parts.footprint;
+    this.#governor = parts.governor;
+    this.#limits = parts.limits;
+    this.#host = parts.host;
+    this.#others = parts.others;
+    this.#watchBytes = parts.watchBytes;
+    this.#release = parts.release;
   }
 
   /** Ends what belongs to instantiation; a failure here is the failure to instantiate. */

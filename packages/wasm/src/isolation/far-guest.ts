@@ -6,7 +6,7 @@ import { readOutline, type Outline } from "../binary/outline.ts";
 import { Governor, type GuestThread } from "../governor/index.ts";
 import type { GuestContext } from "../instance/guest-context.ts";
 import type { RenewableInstance } from "../state/fresh-instance.ts";
-import { createGuestInstance, type Blueprint } from "../instance/guest-instance.ts";
+import { createGuestInstance, type Blueprint } from "../instance/create-guest.ts";
 import {
   Ask,
   kindOf,

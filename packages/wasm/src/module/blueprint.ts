@@ -2,7 +2,7 @@ import type { Bytes, Platform } from "@keelson/core";
 import { chooseProfile } from "../abi/profiles.ts";
 import { shapeOf } from "../abi/profile.ts";
 import type { BinaryStep, CompileCache, CompiledModule } from "../cache/compile-cache.ts";
-import type { Blueprint } from "../instance/guest-instance.ts";
+import type { Blueprint } from "../instance/create-guest.ts";
 import type { MeterMeta } from "../meter/index.ts";
 import { type Exposed, exposedIn } from "../state/expose.ts";
 import { meterNote, stepsFor, type MeterNote } from "./preparation.ts";

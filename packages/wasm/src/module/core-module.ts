@@ -14,7 +14,7 @@ import type { CompileCache } from "../cache/compile-cache.ts";
 import { Governor, type GuestThread } from "../governor/index.ts";
 import { exposeTally, type Tally } from "../governor/tally.ts";
 import { verifyIntegrity } from "../cache/digest.ts";
-import { createGuestInstance, type Blueprint } from "../instance/guest-instance.ts";
+import { createGuestInstance, type Blueprint } from "../instance/create-guest.ts";
 import type { ImportTap } from "../instance/import-tap.ts";
 import { liveInstances } from "../instance/live-instances.ts";
 import { IsolatedModule, type IsolatedCode } from "../isolation/isolated-module.ts";

@@ -12,7 +12,7 @@ import { Governor } from "../governor/index.ts";
 import { METER_VERSION } from "../meter/index.ts";
 import { compileBytes, makeBlueprint } from "../module/blueprint.ts";
 import { settle } from "../module/settings.ts";
-import { createGuestInstance } from "../instance/guest-instance.ts";
+import { createGuestInstance } from "../instance/create-guest.ts";
 import { replayContext } from "./replay-context.ts";
 import { codeOf } from "./record-call.ts";
 import { hashMemories } from "./memory-hash.ts";
