@@ -1,9 +1,10 @@
-import { createKernel, KeelsonError, type Kernel } from "@keelson/core";
-import { createTestPlatform } from "@keelson/core/testing";
-import { afterEach, describe, expect, test } from "vitest";
+import type { Kernel } from "@keelson/core";
+import type { TestPlatform } from "@keelson/core/testing";
+import { describe, expect, test } from "vitest";
 import { createWasmLoader } from "../../src/module/loader.ts";
 import { wasmModule, type WasmModuleOptions } from "../../src/index.ts";
-import { realClock } from "../support/real-clock.ts";
+import { rejection } from "../support/errors.ts";
+import { openKernel, startGuest } from "../support/kernels.ts";
 import { wat } from "../support/wat.ts";
 
 /** Guests that would hold the thread for ever, or take all there is. */
@@ -26,27 +27,8 @@ const HOSTILE = wat(`(module
     (local.get $grown))
   (func (export "table-bomb") (loop $more (br_if $more (i32.ne (table.grow $t (ref.null func) (i32.const 1000)) (i32.const -1))))))`);
 
-const kernels: Kernel[] = [];
-
-afterEach(async () => {
-  for (const kernel of kernels.splice(0)) await kernel.shutdown();
-});
-
 async function open(options: WasmModuleOptions, loaders = [createWasmLoader()]): Promise<Kernel> {
-  const kernel = createKernel({ platform: { ...createTestPlatform(), clock: realClock }, loaders });
-  kernels.push(kernel);
-  await kernel.register(wasmModule({ id: "guest", abi: "raw", ...options }));
-  await kernel.start("guest");
-  return kernel;
-}
-
-async function stopped(work: Promise<unknown>): Promise<KeelsonError> {
-  const error = await work.then(
-    (value) => new Error(`answered ${String(value)}`),
-    (thrown: unknown) => thrown,
-  );
-  if (error instanceof KeelsonError) return error;
-  throw error;
+  return startGuest(options, { loaders });
 }
 
 describe("a guest that loops for ever is stopped in the host's own thread", () => {
@@ -54,7 +36,7 @@ describe("a guest that loops for ever is stopped in the host's own thread", () =
     "%s, at its call's deadline",
     async (method) => {
       const kernel = await open({ source: HOSTILE });
-      const error = await stopped(kernel.invoke("guest", method, undefined, { timeoutMs: 30 }));
+      const error = await rejection(kernel.invoke("guest", method, undefined, { timeoutMs: 30 }));
       expect(error).toMatchObject({ code: "DEADLINE_EXCEEDED", details: { module: "guest", method } });
       expect(await kernel.invoke("guest", "fine")).toBe(42);
     },
@@ -64,7 +46,7 @@ describe("a guest that loops for ever is stopped in the host's own thread", () =
     "at its cpuMs, metering %s, and the error carries what it used",
     async (metering) => {
       const kernel = await open({ source: HOSTILE, metering, limits: { cpuMs: 20 } });
-      const error = await stopped(kernel.invoke("guest", "spin"));
+      const error = await rejection(kernel.invoke("guest", "spin"));
       expect(error).toMatchObject({ code: "DEADLINE_EXCEEDED", details: { limit: "cpuMs", value: 20 } });
       const { usage } = error.details as { usage: { cpuMs: number; fuel: number } };
       expect(usage.cpuMs).toBeGreaterThanOrEqual(20);
@@ -76,7 +58,7 @@ describe("a guest that loops for ever is stopped in the host's own thread", () =
     const kernel = await open({ source: HOSTILE, limits: { fuel: 100_000 } });
     const used: unknown[] = [];
     for (let run = 0; run < 3; run++) {
-      const error = await stopped(kernel.invoke("guest", "spin-calls"));
+      const error = await rejection(kernel.invoke("guest", "spin-calls"));
       expect(error.code).toBe("FUEL_EXHAUSTED");
       used.push((error.details as { usage: { fuel: number } }).usage.fuel);
     }
@@ -88,8 +70,7 @@ describe("a guest that loops for ever is stopped in the host's own thread", () =
       "(module (func $s (loop br 0)) (start $s))",
       `(module (func (export "_initialize") (loop br 0)))`,
     ]) {
-      const kernel = createKernel({ platform: { ...createTestPlatform(), clock: realClock } });
-      kernels.push(kernel);
+      const kernel = openKernel();
       await kernel.register(
         wasmModule({
           id: "guest",
@@ -99,17 +80,17 @@ describe("a guest that loops for ever is stopped in the host's own thread", () =
           pool: { min: 1 },
         }),
       );
-      expect((await stopped(kernel.start("guest"))).code).toBe("DEADLINE_EXCEEDED");
+      expect((await rejection(kernel.start("guest"))).code).toBe("DEADLINE_EXCEEDED");
       expect(kernel.state("guest")).toBe("failed");
     }
   });
 
   test("a plugin with a manifest has 50 ms by default; a bare file too", async () => {
     const kernel = await open({ source: HOSTILE });
-    const { files } = kernel.platform as ReturnType<typeof createTestPlatform>;
+    const { files } = kernel.platform as TestPlatform;
     files.put("/plugins/hostile.wasm", HOSTILE);
     const plugin = await kernel.load("/plugins/hostile.wasm");
-    expect((await stopped(plugin.call("spin"))).details).toMatchObject({ limit: "cpuMs", value: 50 });
+    expect((await rejection(plugin.call("spin"))).details).toMatchObject({ limit: "cpuMs", value: 50 });
   });
 });
 
@@ -119,7 +100,7 @@ describe("a guest that takes too much", () => {
     async (method) => {
       const kernel = await open({ source: HOSTILE });
       const payload = method === "recurse" ? undefined : Array.from({ length: 8 }, () => 1n);
-      const error = await stopped(kernel.invoke("guest", method, payload));
+      const error = await rejection(kernel.invoke("guest", method, payload));
       expect(error).toMatchObject({
         code: "STACK_EXHAUSTED",
         details: { kind: "stack", limit: "stackBytes", value: 524_288 },
@@ -153,7 +134,7 @@ test("a stopped instance is never used again, and others go on meanwhile", async
 
 test("what metering adds is no method of the guest", async () => {
   const kernel = await open({ source: HOSTILE });
-  const error = await stopped(kernel.invoke("guest", "nothing"));
+  const error = await rejection(kernel.invoke("guest", "nothing"));
   expect(error.code).toBe("UNKNOWN_METHOD");
   expect(error.hint).not.toMatch(/keelson/i);
 });
@@ -175,13 +156,12 @@ test("a guest that is trusted is not changed, and a compiled one cannot be", asy
 
 test("guests inside one another, through a host function, share one stack", async () => {
   const text = `(module (import "host" "again" (func $again)) (func (export "go") (call $again)))`;
-  const kernel = createKernel({ platform: { ...createTestPlatform(), clock: realClock } });
-  kernels.push(kernel);
+  const kernel = openKernel();
   const imports = { host: { again: () => void kernel.invokeSync("guest", "go") } };
   await kernel.register(
     wasmModule({ id: "guest", abi: "raw", source: wat(text), imports, pool: { max: 1000 } }),
   );
   await kernel.start("guest");
-  const error = await stopped(kernel.invoke("guest", "go"));
+  const error = await rejection(kernel.invoke("guest", "go"));
   expect(error.code).toBe("STACK_EXHAUSTED");
 });

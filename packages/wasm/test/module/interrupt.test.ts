@@ -1,8 +1,9 @@
 import { Worker } from "node:worker_threads";
-import { createKernel, KeelsonError, type Kernel, type Usage } from "@keelson/core";
-import { createTestPlatform } from "@keelson/core/testing";
-import { afterEach, expect, test } from "vitest";
-import { wasmModule, type WasmModuleOptions } from "../../src/index.ts";
+import type { Kernel, Usage } from "@keelson/core";
+import { expect, test } from "vitest";
+import type { WasmModuleOptions } from "../../src/index.ts";
+import { rejection } from "../support/errors.ts";
+import { startGuest } from "../support/kernels.ts";
 import { realClock } from "../support/real-clock.ts";
 import { wat } from "../support/wat.ts";
 
@@ -12,32 +13,12 @@ const GUEST = wat(`(module
   (func (export "often") (loop (call $run) (br 0)))
   (func (export "fine") (result i32) (i32.const 42)))`);
 
-const kernels: Kernel[] = [];
-
-afterEach(async () => {
-  for (const kernel of kernels.splice(0)) await kernel.shutdown();
-});
-
 async function open(
   run: () => void,
   options: Partial<WasmModuleOptions> = {},
   now: () => number = realClock.now,
 ): Promise<Kernel> {
-  const kernel = createKernel({ platform: { ...createTestPlatform(), clock: { ...realClock, now } } });
-  kernels.push(kernel);
-  const imports = { host: { run } };
-  await kernel.register(wasmModule({ id: "guest", abi: "raw", source: GUEST, imports, ...options }));
-  await kernel.start("guest");
-  return kernel;
-}
-
-async function failure(work: Promise<unknown>): Promise<KeelsonError> {
-  const error = await work.then(
-    () => new Error("it answered"),
-    (thrown: unknown) => thrown,
-  );
-  if (error instanceof KeelsonError) return error;
-  throw error;
+  return startGuest({ source: GUEST, imports: { host: { run } }, ...options }, {}, { now });
 }
 
 test("another thread stops a guest that holds this one, by raising the module's flag", async () => {
@@ -50,10 +31,10 @@ test("another thread stops a guest that holds this one, by raising the module's 
     Atomics.notify(shared, 1);
   };
   const kernel = await open(run, { interrupt: shared.subarray(0, 1) });
-  const error = await failure(kernel.invoke("guest", "once"));
+  const error = await rejection(kernel.invoke("guest", "once"));
   expect(error).toMatchObject({ code: "ABORTED", details: { module: "guest", limit: "signal" } });
   await worker.terminate();
-  expect((await failure(kernel.invoke("guest", "fine"))).code).toBe("ABORTED");
+  expect((await rejection(kernel.invoke("guest", "fine"))).code).toBe("ABORTED");
   Atomics.store(shared, 0, 0);
   expect(await kernel.invoke("guest", "fine")).toBe(42);
 });
@@ -66,7 +47,7 @@ test("after each call of the host the clock is read: one of 20 ms in a loop pass
     time += 20;
   };
   const kernel = await open(run, { limits: { cpuMs: 50 } }, () => time);
-  const error = await failure(kernel.invoke("guest", "often"));
+  const error = await rejection(kernel.invoke("guest", "often"));
   expect(error).toMatchObject({ code: "DEADLINE_EXCEEDED", details: { limit: "cpuMs" } });
   expect(calls).toBe(3);
   expect((error.details as { usage: Usage }).usage.cpuMs).toBe(60);
@@ -79,7 +60,7 @@ test("the same by the real clock, and by the call's deadline", async () => {
     for (const end = performance.now() + 20; performance.now() < end;);
   };
   const kernel = await open(run);
-  const error = await failure(kernel.invoke("guest", "often", undefined, { timeoutMs: 50 }));
+  const error = await rejection(kernel.invoke("guest", "often", undefined, { timeoutMs: 50 }));
   expect(error).toMatchObject({ code: "DEADLINE_EXCEEDED", details: { limit: "deadline" } });
   expect(calls).toBeGreaterThan(0);
   expect(calls).toBeLessThanOrEqual(3);
@@ -91,7 +72,7 @@ test("a host function that aborts its own call ends the guest as it comes back",
   const kernel = await open(() => {
     if (++calls === 4) controller.abort();
   });
-  const error = await failure(
+  const error = await rejection(
     kernel.invoke("guest", "often", undefined, { signal: controller.signal, timeoutMs: 5_000 }),
   );
   expect(error.code).toBe("ABORTED");

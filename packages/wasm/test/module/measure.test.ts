@@ -1,8 +1,8 @@
-import { createKernel, KeelsonError, type Call, type Kernel, type Usage } from "@keelson/core";
-import { createTestPlatform } from "@keelson/core/testing";
-import { afterEach, describe, expect, test } from "vitest";
-import { wasmModule, type GuestHost, type WasmModuleOptions } from "../../src/index.ts";
-import { realClock } from "../support/real-clock.ts";
+import type { Call, Kernel, Usage } from "@keelson/core";
+import { describe, expect, test } from "vitest";
+import type { GuestHost, WasmModuleOptions } from "../../src/index.ts";
+import { rejection } from "../support/errors.ts";
+import { startGuest } from "../support/kernels.ts";
 import { wat } from "../support/wat.ts";
 
 const GUEST = wat(`(module
@@ -16,34 +16,15 @@ const GUEST = wat(`(module
   (func (export "spin") (loop br 0))
   (func (export "look") (call $look)))`);
 
-const kernels: Kernel[] = [];
-
-afterEach(async () => {
-  for (const kernel of kernels.splice(0)) await kernel.shutdown();
-});
-
 async function open(options: Partial<WasmModuleOptions> = {}): Promise<Kernel> {
-  const kernel = createKernel({ platform: { ...createTestPlatform(), clock: realClock } });
-  kernels.push(kernel);
   const imports = { host: { look() {} } };
-  await kernel.register(wasmModule({ id: "guest", abi: "raw", source: GUEST, imports, ...options }));
-  await kernel.start("guest");
-  return kernel;
+  return startGuest({ source: GUEST, imports, ...options });
 }
 
 async function usageOf(kernel: Kernel, method: string, payload?: number): Promise<Usage> {
   const { usage } = await kernel.measure("guest", method, payload);
   if (usage === undefined) throw new Error("nothing was measured");
   return usage;
-}
-
-async function failure(work: Promise<unknown>): Promise<KeelsonError> {
-  const error = await work.then(
-    () => new Error("it answered"),
-    (thrown: unknown) => thrown,
-  );
-  if (error instanceof KeelsonError) return error;
-  throw error;
 }
 
 const PAGE = 65_536;
@@ -102,21 +83,21 @@ describe("measuring a guest", () => {
 
   test("a call that fails is measured too: a trap, a stop, a payload that does not fit", async () => {
     const kernel = await open({ limits: { fuel: 10_000 } });
-    const trap = await failure(kernel.measure("guest", "trap"));
+    const trap = await rejection(kernel.measure("guest", "trap"));
     expect(trap).toMatchObject({ code: "WASM_TRAP", details: { usage: { memoryPeakBytes: 4 * PAGE } } });
     expect((trap.details as { usage: Usage }).usage.fuel).toBeGreaterThan(0);
-    const stop = await failure(kernel.measure("guest", "spin"));
+    const stop = await rejection(kernel.measure("guest", "spin"));
     expect(stop).toMatchObject({
       code: "FUEL_EXHAUSTED",
       details: { limit: "fuel", usage: { fuel: 10_001 } },
     });
-    const misfit = await failure(kernel.measure("guest", "work", "no"));
+    const misfit = await rejection(kernel.measure("guest", "work", "no"));
     expect(misfit).toMatchObject({ code: "INVALID_PAYLOAD", details: { usage: { fuel: 0 } } });
   });
 
   test("a trap of a plain call carries its usage as well", async () => {
     const kernel = await open();
-    const { details } = await failure(kernel.invoke("guest", "trap"));
+    const { details } = await rejection(kernel.invoke("guest", "trap"));
     expect((details as { usage: Usage }).usage.memoryPeakBytes).toBe(4 * PAGE);
     expect((details as { usage: Usage }).usage.fuel).toBeGreaterThan(0);
   });

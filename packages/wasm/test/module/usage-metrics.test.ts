@@ -1,8 +1,7 @@
-import { createKernel, type Kernel, type KeelsonError, type Usage } from "@keelson/core";
-import { createTestPlatform } from "@keelson/core/testing";
-import { afterEach, expect, test } from "vitest";
-import { wasmModule, type WasmModuleOptions } from "../../src/index.ts";
-import { realClock } from "../support/real-clock.ts";
+import type { Kernel, KeelsonError, Usage } from "@keelson/core";
+import { expect, test } from "vitest";
+import type { WasmModuleOptions } from "../../src/index.ts";
+import { startGuest } from "../support/kernels.ts";
 import { wat } from "../support/wat.ts";
 
 const GUEST = wat(`(module (import "host" "wait" (func $wait))
@@ -12,11 +11,6 @@ const GUEST = wat(`(module (import "host" "wait" (func $wait))
   (func (export "trap") unreachable)
   (func (export "spin") (loop br 0)))`);
 
-const kernels: Kernel[] = [];
-afterEach(async () => {
-  for (const kernel of kernels.splice(0)) await kernel.shutdown();
-});
-
 interface Opened {
   readonly kernel: Kernel;
   /** The value of a series of the guest; undefined when there is none. */
@@ -25,12 +19,8 @@ interface Opened {
 
 async function open(options: Partial<WasmModuleOptions> = {}, passMs = 0): Promise<Opened> {
   let now = 0;
-  const platform = { ...createTestPlatform(), clock: { ...realClock, now: () => now } };
-  const kernel = createKernel({ platform });
-  kernels.push(kernel);
   const imports = { host: { wait: () => void (now += passMs) } };
-  await kernel.register(wasmModule({ id: "guest", abi: "raw", source: GUEST, imports, ...options }));
-  await kernel.start("guest");
+  const kernel = await startGuest({ source: GUEST, imports, ...options }, {}, { now: () => now });
   const read = (name: string): number | undefined => {
     const line = kernel.metrics
       .text()

@@ -1,18 +1,18 @@
-import { createKernel, KeelsonError, type Kernel } from "@keelson/core";
-import { createTestPlatform } from "@keelson/core/testing";
+import { KeelsonError, type Kernel } from "@keelson/core";
 import fc from "fast-check";
-import { afterEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import {
   parseRecord,
   printRecord,
   replay,
   suspending,
-  wasmModule,
   type CallRecording,
   type GuestHost,
   type Replayed,
   type WasmModuleOptions,
 } from "../../src/index.ts";
+import { rejection } from "../support/errors.ts";
+import { startGuest } from "../support/kernels.ts";
 import { realClock } from "../support/real-clock.ts";
 import { wat } from "../support/wat.ts";
 
@@ -46,12 +46,6 @@ const GUEST = wat(`(module
   (func $deep (export "recurse") (i32.store (i32.const 0) (i32.add (i32.load (i32.const 0)) (i32.const 1))) (call $deep) (i32.store (i32.const 4) (i32.const 1)))
   (func (export "bomb") (result i32) (loop (br_if 0 (i32.ne (memory.grow (i32.const 1)) (i32.const -1)))) (memory.size)))`);
 
-const kernels: Kernel[] = [];
-
-afterEach(async () => {
-  for (const kernel of kernels.splice(0)) await kernel.shutdown();
-});
-
 /** Host functions that answer differently each time. */
 function imports(host: GuestHost): WebAssembly.Imports {
   let rolls = 1_000;
@@ -72,17 +66,9 @@ function imports(host: GuestHost): WebAssembly.Imports {
 }
 
 async function open(options: Partial<WasmModuleOptions> = {}): Promise<Kernel> {
-  const platform = createTestPlatform();
-  const kernel = createKernel({
-    platform: { ...platform, clock: realClock, supports: { ...platform.supports, jspi: true } },
-    quarantine: false,
-  });
-  kernels.push(kernel);
   const abi = { ...(await import("../../src/abi/raw.ts")).raw, name: "raw" };
   const profile = { ...abi, imports: withPanic(abi) };
-  await kernel.register(wasmModule({ id: "guest", abi: profile, source: GUEST, imports, ...options }));
-  await kernel.start("guest");
-  return kernel;
+  return startGuest({ abi: profile, source: GUEST, imports, ...options }, { quarantine: false });
 }
 
 function withPanic(abi: { imports(host: GuestHost): WebAssembly.Imports }) {
@@ -121,15 +107,6 @@ async function recordOf(
 /** As a file: what is not plain data would be lost. */
 async function again(record: CallRecording, source = GUEST, strict = true): Promise<Replayed> {
   return replay(parseRecord(printRecord(record)), source, { clock: realClock, strict });
-}
-
-async function failure(work: Promise<unknown>): Promise<KeelsonError> {
-  const error = await work.then(
-    () => new Error("it answered"),
-    (thrown: unknown) => thrown,
-  );
-  if (error instanceof KeelsonError) return error;
-  throw error;
 }
 
 describe("a recorded call is run again without its host, and ends the same", () => {
@@ -243,7 +220,7 @@ describe("a record", () => {
     ],
   ])("of a module that %s is UNSUPPORTED", async (_, options) => {
     const kernel = await open(options);
-    const error = await failure(kernel.measure("guest", "state", undefined, { record: true }));
+    const error = await rejection(kernel.measure("guest", "state", undefined, { record: true }));
     expect(error.code).toBe("UNSUPPORTED");
     expect(await kernel.invoke("guest", "state")).not.toBe(null);
   });
@@ -251,7 +228,7 @@ describe("a record", () => {
   test("of a module whose host functions suspend it is UNSUPPORTED", async () => {
     const source = wat(`(module (import "h" "f" (func $f)) (func (export "go") (call $f)))`);
     const kernel = await open({ source, imports: { h: { f: suspending(async () => {}) } } as never });
-    const error = await failure(kernel.measure("guest", "go", undefined, { record: true }));
+    const error = await rejection(kernel.measure("guest", "go", undefined, { record: true }));
     expect(error.code).toBe("UNSUPPORTED");
   });
 
@@ -278,7 +255,7 @@ describe("a record", () => {
 describe("a replay that goes another way is REPLAY_DIVERGED", () => {
   test("also when it would never end", async () => {
     const { record } = await recordOf(await open(), "state");
-    const error = await failure(again({ ...record, method: "spin" }));
+    const error = await rejection(again({ ...record, method: "spin" }));
     expect(error.code).toBe("REPLAY_DIVERGED");
     expect(error.message).toContain("FUEL_EXHAUSTED");
   });
@@ -288,7 +265,7 @@ describe("a replay that goes another way is REPLAY_DIVERGED", () => {
 
   test("another module is refused before it runs, or compared when that is wanted", async () => {
     const { record } = await recordOf(await open(), "sum", 3 as never);
-    const error = await failure(again(record, other));
+    const error = await rejection(again(record, other));
     expect(error).toMatchObject({ code: "REPLAY_DIVERGED", details: { method: "sum" } });
     expect(error.message).toContain("another one");
     const found = await again(record, other, false);
@@ -333,7 +310,7 @@ describe("a replay that goes another way is REPLAY_DIVERGED", () => {
   ])("when %s", async (_, change) => {
     const { record } = await recordOf(await open(), "sum", 3 as never);
     expect((await again(record)).equal).toBe(true);
-    const error = await failure(again(change(record)));
+    const error = await rejection(again(change(record)));
     expect(error.code).toBe("REPLAY_DIVERGED");
     expect((await again(change(record), GUEST, false)).equal).toBe(false);
   });

@@ -1,17 +1,10 @@
-import { createKernel, type Kernel } from "@keelson/core";
-import { createTestPlatform } from "@keelson/core/testing";
-import { afterEach, describe, expect, test } from "vitest";
+import type { Kernel } from "@keelson/core";
+import { describe, expect, test } from "vitest";
 import { suspending, wasmModule, type WasmModuleOptions } from "../../src/index.ts";
 import { failure } from "../support/errors.ts";
 import { answer, keelsonGuest, on } from "../support/guests.ts";
-import { realClock } from "../support/real-clock.ts";
+import { startGuest } from "../support/kernels.ts";
 import { wat } from "../support/wat.ts";
-
-const kernels: Kernel[] = [];
-
-afterEach(async () => {
-  for (const kernel of kernels.splice(0)) await kernel.shutdown();
-});
 
 /** Keeps what it was given in every place that a guest has; `grow` and `drop` change what cannot be changed back. */
 const KEEPER = `(module
@@ -80,23 +73,7 @@ const STORES = [
 const PLAIN_STORES = ["memory-set", "global-set", "table-set", "table-grow", "grow"];
 
 async function start(options: Partial<WasmModuleOptions>): Promise<Kernel> {
-  const platform = createTestPlatform();
-  const kernel = createKernel({
-    platform: { ...platform, clock: realClock, supports: { ...platform.supports, jspi: true } },
-  });
-  kernels.push(kernel);
-  await kernel.register(
-    wasmModule({
-      id: "guest",
-      source: wat(KEEPER),
-      abi: "raw",
-      state: "fresh",
-      pool: { max: 1 },
-      ...options,
-    }),
-  );
-  await kernel.start("guest");
-  return kernel;
+  return startGuest({ source: wat(KEEPER), state: "fresh", pool: { max: 1 }, ...options });
 }
 
 /** Lets the event loop turn, in which a guest is renewed. */

@@ -13,3 +13,13 @@ export async function failure(code: ErrorCode, run: () => unknown): Promise<Keel
   expect((thrown as KeelsonError).code, String(thrown)).toBe(code);
   return thrown as KeelsonError;
 }
+
+/** The KeelsonError with which `work` fails, whatever its code. */
+export async function rejection(work: Promise<unknown>): Promise<KeelsonError> {
+  const error = await work.then(
+    (value) => new Error(`answered ${String(value)}`),
+    (thrown: unknown) => thrown,
+  );
+  if (isKeelsonError(error)) return error;
+  throw error;
+}
