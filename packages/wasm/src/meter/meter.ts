@@ -1,9 +1,9 @@
 import { KeelsonError } from "@keelson/core/plain";
 
+import { type BranchHints, encodeHints } from "./branch-hints.ts";
 import { CompileBudget } from "./budget.ts";
-import { GRANULE } from "./constants.ts";
+import { type Caps, countLowered, planCaps } from "./caps.ts";
 import { Emitter } from "./emit.ts";
-import * as helpers from "./helpers.ts";
 import { Layout } from "./layout.ts";
 import { leafCost } from "./leaf.ts";
 import { type ModuleInfo, readModule, SectionId } from "./module.ts";
@@ -16,6 +16,7 @@ import {
   type MeterOptions,
   type MeterReport,
 } from "./options.ts";
+import { type PrivateNames, privateNames } from "./private-names.ts";
 import { Reader, tooLarge, truncated } from "./reader.ts";
 import { Scan } from "./scan.ts";
 import { writeSections } from "./sections.ts";
@@ -30,10 +31,6 @@ export interface MeteredModule {
   /** Where the original's code went, when asked for. */
   readonly offsets?: OffsetMap;
 }
-
-const PAGE_GRANULES = 65_536 / GRANULE;
-/** The room counter is an i32: 32 GiB. */
-const MAX_GRANULES = 2 ** 31 - 1;
 
 /**
  * Rewrites a WebAssembly module so that a host can stop its guest, count what it executes and cap what it takes.
@@ -63,10 +60,10 @@ export function meter(input: Uint8Array, options: MeterOptions): MeteredModule {
   const caps = planCaps(module, options);
   const leafCosts = findLeaves(module, bodies);
 
-  let code = writeBodies(module, bodies, options, limits, budget, caps, leafCosts, false);
+  const work: Work = { module, bodies, options, limits, budget, caps, leafCosts };
+  let code = writeBodies(work, false);
   // a tail call into the unknown makes the calls of its function's callers uncertain too: they are written once more
-  if (code.hasUnknownTailCall)
-    code = writeBodies(module, bodies, options, limits, budget, caps, leafCosts, true);
+  if (code.hasUnknownTailCall) code = writeBodies(work, true);
 
   const { layout, names, out, hints } = code;
   const section = module.sections.find(({ id }) => id === SectionId.code);
@@ -163,27 +160,30 @@ function findLeaves(module: ModuleInfo, bodies: readonly Body[]): Int32Array {
   return costs;
 }
 
+/** What the writing of bodies begins with. */
+interface Work {
+  readonly module: ModuleInfo;
+  readonly bodies: readonly Body[];
+  readonly options: MeterOptions;
+  readonly limits: MeterLimits;
+  readonly budget: CompileBudget;
+  readonly caps: Caps;
+  readonly leafCosts: Int32Array;
+}
+
 interface Code {
   readonly layout: Layout;
   readonly names: PrivateNames;
   readonly out: Writer;
-  readonly hints: [functionIndex: number, offsets: number[]][];
+  readonly hints: readonly BranchHints[];
   readonly map: OffsetMapBuilder | undefined;
   readonly loops: number;
   readonly hotLoops: number;
   readonly hasUnknownTailCall: boolean;
 }
 
-function writeBodies(
-  module: ModuleInfo,
-  bodies: readonly Body[],
-  options: MeterOptions,
-  limits: MeterLimits,
-  budget: CompileBudget,
-  caps: Caps,
-  leafCosts: Int32Array,
-  foreignTailCalls: boolean,
-): Code {
+function writeBodies(work: Work, foreignTailCalls: boolean): Code {
+  const { module, bodies, options, limits, budget, caps, leafCosts } = work;
   const layout = new Layout(module, options, caps.room, caps.tableRoom);
   const scan = new Scan(module, {
     exact: options.mode === "exact",
@@ -197,7 +197,7 @@ function writeBodies(
   const out = new Writer(section ? (section.to - section.from) * 2 + 1024 : 1024);
   const map = options.offsetMap ? new OffsetMapBuilder() : undefined;
   const emitter = new Emitter(module, layout, options, scan, out, foreignTailCalls, limits.maxLocals, map);
-  const hints: [number, number[]][] = [];
+  const hints: BranchHints[] = [];
   let loops = 0;
   let hasUnknownTailCall = false;
   for (const [index, { from, to }] of bodies.entries()) {
@@ -233,118 +233,4 @@ function writeBodies(
     out.raw(body);
   }
   return { layout, names, out, hints, map, loops, hotLoops: emitter.hotLoops, hasUnknownTailCall };
-}
-
-interface Caps {
-  readonly memoryMax: (number | undefined)[];
-  readonly tableMax: (number | undefined)[];
-  /** What is left beyond the declared minimums, in granules and in elements. */
-  readonly room: number;
-  readonly tableRoom: number;
-}
-
-/** What each memory and table may grow to, so that all of them together stay within the caps. */
-function planCaps(module: ModuleInfo, options: MeterOptions): Caps {
-  let room = 0;
-  let tableRoom = 0;
-  let memoryMax: (number | undefined)[] = [];
-  let tableMax: (number | undefined)[] = [];
-  if (options.memoryBytes !== undefined) {
-    const pages = declaredMinimum(module.memories);
-    const constants = module.constants.granules;
-    const cap = Math.min(Math.floor(options.memoryBytes / GRANULE), MAX_GRANULES);
-    room = cap - pages * PAGE_GRANULES - constants;
-    if (room < 0) {
-      const declared = (pages * PAGE_GRANULES + constants) * GRANULE;
-      throw overCap("bytes of memory", "Bytes", declared, options.memoryBytes);
-    }
-    const spare = Math.floor(room / PAGE_GRANULES);
-    memoryMax = module.memories.map(({ limits }) => limits.min + spare);
-  }
-  if (options.tableElements !== undefined) {
-    const elements = declaredMinimum(module.tables);
-    tableRoom = Math.min(options.tableElements, MAX_GRANULES) - elements;
-    if (tableRoom < 0) throw overCap("elements in tables", "Elements", elements, options.tableElements);
-    const spare = tableRoom;
-    tableMax = module.tables.map(({ limits }) => limits.min + spare);
-  }
-  return { memoryMax, tableMax, room, tableRoom };
-}
-
-interface Growable {
-  readonly imported: boolean;
-  readonly limits: { readonly min: number; readonly max: number | undefined };
-}
-
-/** Imported ones are made, and capped, by somebody else. */
-function declaredMinimum(items: readonly Growable[]): number {
-  return items.reduce((sum, { imported, limits }) => sum + (imported ? 0 : limits.min), 0);
-}
-
-function countLowered(items: readonly Growable[], max: readonly (number | undefined)[]): number {
-  return items.filter(({ imported, limits }, index) => {
-    const cap = max[index];
-    return !imported && cap !== undefined && (limits.max === undefined || limits.max > cap);
-  }).length;
-}
-
-function overCap(what: string, unit: "Bytes" | "Elements", declared: number, cap: number): KeelsonError {
-  return new KeelsonError("OUT_OF_MEMORY", `the module declares ${declared} ${what}, its cap is ${cap}`, {
-    hint: `raise the cap to at least ${declared}, or build the module with less`,
-    details: { [`min${unit}`]: declared, [`limit${unit}`]: cap },
-  });
-}
-
-const FUNCTION = 0;
-const TABLE = 1;
-
-interface PrivateNames {
-  readonly exports: MeterMeta["exports"];
-  readonly list: readonly { readonly name: string; readonly kind: number; readonly index: number }[];
-}
-
-/** Names for the private exports, which no export of the module has. What they lead to is appended to the layout. */
-function privateNames(module: ModuleInfo, layout: Layout): PrivateNames {
-  let prefix = "keelson:";
-  while ([...module.exports].some((name) => name.startsWith(prefix))) prefix += "'";
-  const list: { name: string; kind: number; index: number }[] = [];
-  const add = (name: string, kind: number, index: number): string => {
-    list.push({ name: prefix + name, kind, index });
-    return prefix + name;
-  };
-  const read = (name: string, global: number): string =>
-    add(name, FUNCTION, helpers.readGlobal(layout, global));
-  const write = (name: string, global: number): string =>
-    add(name, FUNCTION, helpers.writeGlobal(layout, global));
-  const { fuel, depth, room } = layout;
-  const exports = {
-    fuel: read("fuel", fuel),
-    setFuel: write("set-fuel", fuel),
-    refill: add("refill", TABLE, layout.refillTable),
-    ...(depth < 0 ? {} : { depth: read("depth", depth), setDepth: write("set-depth", depth) }),
-    ...(room < 0 ? {} : { room: read("room", room) }),
-    ...(module.start === undefined ? {} : { start: add("start", FUNCTION, module.start) }),
-  };
-  return { exports, list };
-}
-
-/** The section that tells the engine which branches are unlikely: see the branch hinting proposal. */
-function encodeHints(hints: readonly [number, number[]][]): Uint8Array | undefined {
-  if (hints.length === 0) return undefined;
-  const writer = new Writer(1024);
-  writer.byte(SectionId.custom);
-  writer.sized(() => {
-    writer.name("metadata.code.branch_hint");
-    writer.u32(hints.length);
-    for (const [index, offsets] of hints) {
-      writer.u32(index);
-      writer.u32(offsets.length);
-      for (const offset of offsets) {
-        writer.u32(offset);
-        writer.u32(1);
-        writer.byte(0);
-      }
-    }
-  });
-  return writer.finish();
 }
