@@ -23,6 +23,14 @@ export const runtimes: readonly Runtime[] = [
   { name: "bun", command: bin("bun"), args: ["--bun"] },
 ];
 
+/** The runtimes of these names, all when none is given; what is no runtime is a RangeError. */
+export function chooseRuntimes(names: readonly string[] | undefined): readonly Runtime[] {
+  const known = runtimes.map(({ name }) => name as string);
+  if (names?.every((name) => known.includes(name)) === false)
+    throw new RangeError(`--runtime takes ${known.join(", ")}`);
+  return runtimes.filter(({ name }) => names === undefined || names.includes(name));
+}
+
 /** The runtime's version, such as "26.10.0". */
 export async function versionOf(runtime: Runtime): Promise<string> {
   return /\d+\.\d+\.\d+/.exec(await runOrThrow(runtime.command, ["--version"]))?.[0] ?? "unknown";

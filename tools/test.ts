@@ -9,7 +9,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { root, run } from "./command.ts";
-import { type Runtime, runtimes, versionOf } from "./runtimes.ts";
+import { chooseRuntimes, type Runtime, versionOf } from "./runtimes.ts";
 import type { TestRecord } from "./vitest/record.ts";
 
 interface Outcome {
@@ -137,10 +137,7 @@ const { values, positionals } = parseArgs({
   options: { runtime: { type: "string", multiple: true } },
   allowPositionals: true,
 });
-const chosen = runtimes.filter(({ name }) => values.runtime === undefined || values.runtime.includes(name));
-if (chosen.length === 0 || chosen.length < (values.runtime?.length ?? 0)) {
-  throw new RangeError(`--runtime takes ${runtimes.map(({ name }) => name).join(", ")}`);
-}
+const chosen = chooseRuntimes(values.runtime);
 
 const folder = mkdtempSync(join(tmpdir(), "keelson-test-"));
 const outcomes: Outcome[] = [];

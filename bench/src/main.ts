@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { sizeCheck } from "../../tools/checks/size.ts";
 import { run, runOrThrow } from "../../tools/command.ts";
-import { type Runtime, runtimes, versionOf } from "../../tools/runtimes.ts";
+import { chooseRuntimes, type Runtime, versionOf } from "../../tools/runtimes.ts";
 import { writePage } from "./page.ts";
 import { type GroupResult, groupNames, machine, type RuntimeResult, writeResult } from "./results.ts";
 import { allLines, plainTable } from "./tables.ts";
@@ -24,10 +24,7 @@ const { values } = parseArgs({
     dry: { type: "boolean", default: false },
   },
 });
-const chosen = runtimes.filter(({ name }) => values.runtime === undefined || values.runtime.includes(name));
-if (chosen.length === 0 || chosen.length < (values.runtime?.length ?? 0)) {
-  throw new RangeError(`--runtime takes ${runtimes.map(({ name }) => name).join(", ")}`);
-}
+const chosen = chooseRuntimes(values.runtime);
 const groups = values.only ?? groupNames;
 for (const name of groups) {
   if (!groupNames.includes(name)) throw new RangeError(`--only takes ${groupNames.join(", ")}`);

@@ -3,7 +3,7 @@ import { dirname, join, relative } from "node:path";
 import { root, run, runOrThrow } from "../command.ts";
 import { type Runtime, runtimes } from "../runtimes.ts";
 import { type Check, settle } from "./check.ts";
-import { type Example, examplesIn } from "./markdown.ts";
+import { type Example, examplesIn, headingsIn, linksIn } from "./markdown.ts";
 
 // Inside the documentation's own package, so that an example resolves its imports as a reader's project would.
 const WORKPLACE = "docs/extracted";
@@ -23,14 +23,15 @@ function markdownFiles(): string[] {
   );
 }
 
-/** Links to files of this repository that do not exist. */
-function brokenLinks(file: string, text: string): string[] {
-  const prose = text.replaceAll(/```[\s\S]*?```/g, "");
-  return [...prose.matchAll(/\]\(([^)\s]+)\)/g)]
-    .map(([, target = ""]) => target.split("#")[0] ?? "")
-    .filter((target) => target !== "" && !/^[a-z]+:/.test(target))
-    .filter((target) => !existsSync(join(root, dirname(file), target)))
-    .map((target) => `${file} links to ${target}, which does not exist`);
+/** Links to files of this repository, or to headings in them, that do not exist. */
+function brokenLinks(page: string, text: string): string[] {
+  return linksIn(text).flatMap(({ file, heading }) => {
+    const target = file === "" ? page : join(dirname(page), file);
+    if (!existsSync(join(root, target))) return [`${page} links to ${target}, which does not exist`];
+    if (heading === "" || !target.endsWith(".md")) return [];
+    const known = headingsIn(readFileSync(join(root, target), "utf8"));
+    return known.has(heading) ? [] : [`${page} links to ${target}#${heading}, a heading that does not exist`];
+  });
 }
 
 function writeExample(example: Example, index: number): string {

@@ -56,3 +56,29 @@ export function examplesIn(file: string, markdown: string): Example[] {
   }
   return examples;
 }
+
+const withoutBlocks = (markdown: string): string => markdown.replaceAll(/^```[\s\S]*?^```/gm, "");
+
+/** Where a Markdown text leads to within the repository: a file, a heading of one, or a heading of its own. */
+export function linksIn(markdown: string): { readonly file: string; readonly heading: string }[] {
+  return [...withoutBlocks(markdown).matchAll(/\]\(([^)\s]+)\)/g)]
+    .map(([, target = ""]) => target)
+    .filter((target) => !/^[a-z]+:/.test(target))
+    .map((target) => {
+      const [file = "", heading = ""] = target.split("#");
+      return { file, heading };
+    });
+}
+
+/** The names by which links find the headings of a Markdown text. */
+export function headingsIn(markdown: string): ReadonlySet<string> {
+  const titles = [...withoutBlocks(markdown).matchAll(/^#+ (.+)$/gm)].map(([, title = ""]) => title);
+  return new Set(
+    titles.map((title) =>
+      title
+        .toLowerCase()
+        .replaceAll(/[^\w\- ]/g, "")
+        .replaceAll(" ", "-"),
+    ),
+  );
+}

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { examplesIn } from "../checks/markdown.ts";
+import { examplesIn, headingsIn, linksIn } from "../checks/markdown.ts";
 
 const fence = "```";
 
@@ -26,4 +26,17 @@ test("an example names its runtimes, and a block between it and a text block kee
 test("a block with a file name stands beside every example of its text", () => {
   const text = `${fence}json file=a/b.json\n{}\n${fence}\n${fence}ts run\n1;\n${fence}\n${fence}ts\n2;\n${fence}\n`;
   expect(examplesIn("a.md", text)).toMatchObject([{ code: "1;\n", files: [["a/b.json", "{}\n"]] }]);
+});
+
+test("links to files and headings are found, those in code and to elsewhere are not", () => {
+  const text = `[a](a.md#the-b) [c](#c) [d](https://d.example)\n${fence}ts\n[e](e.md)\n${fence}\n`;
+  expect(linksIn(text)).toEqual([
+    { file: "a.md", heading: "the-b" },
+    { file: "", heading: "c" },
+  ]);
+});
+
+test("headings go by the names that links use", () => {
+  const text = `# The \`b\`, and c\n\n${fence}sh\n# no heading\n${fence}\n\n### "Surely ended"\n`;
+  expect([...headingsIn(text)]).toEqual(["the-b-and-c", "surely-ended"]);
 });

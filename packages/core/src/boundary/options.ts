@@ -23,7 +23,9 @@ export interface PreSpawnContext {
 export interface ChildProcessOptions {
   /** Program: a name looked up in PATH, or a path. No shell is involved. */
   readonly command: string;
+  /** Its arguments, each as it is. Default: none. */
   readonly args?: readonly string[];
+  /** A `file:` URL. Default: the host's own working directory. */
   readonly cwd?: URL;
   /** The child's environment; besides it, only what the platform always passes on. */
   readonly env?: Environment;
@@ -51,6 +53,7 @@ export interface ProcessModuleOptions extends ChildProcessOptions {
   readonly restart?: RestartOptions;
   /** Default: `startMs` 10,000 more than the handshake, `stopMs` 2,000 more than the ending of the tree may take. */
   readonly deadlines?: Deadlines;
+  /** What must run before it: ids and ranges of versions. */
   readonly depends?: Readonly<Record<string, string>>;
   /** Whether a reload may run two of the process side by side. Default false. */
   readonly overlap?: boolean;

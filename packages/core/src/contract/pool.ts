@@ -36,6 +36,7 @@ export interface PoolOptions {
 
 /** Options of one checkout. */
 export interface CheckoutOptions {
+  /** Gives the wait up; the checkout rejects with `ABORTED`. */
   readonly signal?: AbortSignal;
   /** How long to wait, ms. Default: the pool's. */
   readonly timeoutMs?: number;

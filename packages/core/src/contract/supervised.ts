@@ -10,6 +10,7 @@ export interface RestartOptions {
   readonly policy?: RestartPolicy;
   /** Restarts allowed in a sliding window; one more and the supervisor gives up. Default 5 in 60,000 ms. */
   readonly intensity?: { readonly max: number; readonly withinMs: number };
+  /** How long it waits before each restart. */
   readonly backoff?: BackoffOptions;
   /** Looks at the child's health while it runs. Default: not at all. */
   readonly health?: HealthCheckOptions;

@@ -13,6 +13,7 @@ export interface NativeModuleOptions extends Omit<ModuleDefinition, "metadata" |
   readonly description?: string;
   /** One handler a method. A call of any other method is `UNKNOWN_METHOD`. */
   readonly methods?: Readonly<Record<string, CallHandler>>;
+  /** The module's own functions, as in {@link Module}; all generations share them. */
   readonly init?: Module["init"];
   readonly start?: Module["start"];
   readonly stop?: Module["stop"];
