@@ -1,4 +1,4 @@
-import type { Bytes, CallRecord } from "@keelson/core";
+import { KeelsonError, type Bytes, type CallRecord } from "@keelson/core";
 import { ensure, ensureCode, ensureEqual, handled, type Check, type CheckContext } from "../check.ts";
 import type { Subject } from "../subject.ts";
 import {
@@ -42,8 +42,50 @@ async function recorded(
   return { value, record };
 }
 
-/** Checks of guests that call their host, which only those in its own thread can. */
+/** Checks of guests that call their host. */
 export const hostFunctionChecks: readonly Check[] = [
+  {
+    id: "wasm.host-function-fails",
+    title:
+      "what a host function throws is what its call fails with: an error of Keelson as it is, any other as the cause",
+    requires,
+    async run(subject, context) {
+      const broken = new RangeError("no such article");
+      const refused = new KeelsonError("NOT_FOUND", "nothing there");
+      let thrown: Error = broken;
+      const ask = (): number => {
+        throw thrown;
+      };
+      const kernel = await openWasm(subject, context, { source: asking, imports: { env: { ask } } });
+      await kernel.start("guest");
+      const failed = await ensureCode(kernel.invoke("guest", "once", []), "CALL_FAILED", "a RangeError");
+      ensure(failed.cause === broken, "the cause is not what the host function threw");
+      thrown = refused;
+      const passed = await ensureCode(kernel.invoke("guest", "once", []), "NOT_FOUND", "an error of Keelson");
+      ensure((passed as unknown) === refused, "the error is not the one that the host function threw");
+      ensureEqual(await kernel.invoke("guest", "fine", []), 42, "the next call");
+    },
+  },
+  {
+    id: "wasm.host-function-aborts",
+    title: "a guest whose caller gives up while it is in a host function goes no further",
+    requires,
+    async run(subject, context) {
+      const abort = new AbortController();
+      let asked = 0;
+      const ask = (): number => {
+        if (++asked === 3) abort.abort();
+        return asked;
+      };
+      const kernel = await openWasm(subject, context, { source: asking, imports: { env: { ask } } });
+      await kernel.start("guest");
+      const { signal } = abort;
+      const call = kernel.invoke("guest", "often", [], { signal, timeoutMs: 1_000 });
+      await ensureCode(call, "ABORTED", "a call that was given up");
+      ensureEqual(await kernel.invoke("guest", "fine", []), 42, "the next call");
+      ensureEqual(asked, 3, "calls of the host until the guest was stopped");
+    },
+  },
   {
     id: "wasm.slow-host-function",
     title:

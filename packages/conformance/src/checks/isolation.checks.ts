@@ -1,6 +1,8 @@
 import type { Clock, Platform, Process, WorkerThread } from "@keelson/core";
 import { ensure, ensureCode, ensureEqual, handled, type Check } from "../check.ts";
 import type { Subject } from "../subject.ts";
+import { hostFunctionChecks } from "./host-functions.checks.ts";
+import { suspensionChecks } from "./suspension.checks.ts";
 import { restless, startWasm } from "./wasm-setup.ts";
 import { wasmChecks } from "./wasm.checks.ts";
 
@@ -15,8 +17,23 @@ const places: Readonly<Record<Level, string>> = {
   process: "in a process of its own",
 };
 
-/** Checks of what only the host's own thread can: answers at once. */
-const inlineOnly: ReadonlySet<string> = new Set(["wasm.at-once"]);
+/**
+ * Checks of what only the host's own thread can: answers at once, a flag that is looked at beside the host, slices of one thread, and records. The
+ * last is of what a platform lacks that others need no more.
+ */
+const inlineOnly: ReadonlySet<string> = new Set([
+  "wasm.at-once",
+  "wasm.interrupt",
+  "wasm.sliced",
+  "measure.replay",
+  "measure.replay-diverges",
+  "wasm.async-refused",
+]);
+
+/** Checks of guests, which hold wherever they run. */
+const guestChecks: readonly Check[] = [...wasmChecks, ...hostFunctionChecks, ...suspensionChecks].filter(
+  ({ id }) => !inlineOnly.has(id),
+);
 
 /** How long what was ended may take to be seen as ended, ms. */
 const ENDED_MS = 3_000;
@@ -70,14 +87,13 @@ function pause(clock: Clock, ms: number): Promise<void> {
 function checksAt(level: Level): readonly Check[] {
   const requires = needs[level];
   const place = places[level];
-  const derived = wasmChecks
-    .filter(({ id }) => !inlineOnly.has(id))
-    .map(({ id, title, run }): Check => ({
-      id: id.replace(/^wasm\./, `wasm.${level}.`),
-      title: `${place}: ${title}`,
-      requires,
-      run: (subject, context) => run(at(level, subject), context),
-    }));
+  const derived = guestChecks.map((check): Check => ({
+    id: check.id.replace(/^wasm\./, `wasm.${level}.`),
+    title: `${place}: ${check.title}`,
+    // A guest elsewhere waits for its host without being suspended.
+    requires: [...new Set([...requires, ...(check.requires ?? [])])].filter((one) => one !== "jspi"),
+    run: (subject, context) => check.run(at(level, subject), context),
+  }));
   return [
     ...derived,
     {

@@ -134,6 +134,26 @@ export const brokenWasm: Readonly<Record<string, Breaking>> = {
 };
 
 export const brokenHostFunctions: Readonly<Record<string, Breaking>> = {
+  // says that something failed, not what
+  "wasm.host-function-fails": breakKernel((kernel) => ({
+    invoke: (id, method, payload, options) =>
+      kernel.invoke(id, method, payload, options).catch((error: unknown) => {
+        throw new KeelsonError((error as KeelsonError).code, "a host function failed");
+      }),
+  })),
+  // the guest does not hear of it: it has an end of its own
+  "wasm.host-function-aborts": breakWasm(
+    (options) => options,
+    (definition) => ({
+      ...definition,
+      create: async () => {
+        const module = await definition.create();
+        return overlay(module, {
+          call: (call) => module.call?.(overlay(call, { signal: new AbortController().signal })),
+        });
+      },
+    }),
+  ),
   // only the call's own time ends it
   "wasm.slow-host-function": breakWasm(({ limits: _, ...options }) => options),
   "wasm.interrupt": breakWasm(({ interrupt: _, ...options }) => options),

@@ -1,8 +1,19 @@
 import { KeelsonError, type Platform } from "@keelson/core";
 import { breakKernel, breakPlatform, breakWasm, overlay, type Breaking } from "./breaking.ts";
-import { brokenWasm } from "./guests.broken.ts";
+import { brokenHostFunctions, brokenWasm } from "./guests.broken.ts";
+import { brokenSuspensions } from "./suspension.broken.ts";
 
 const levels = ["worker", "process"] as const;
+
+/** What is no check of guests elsewhere. */
+const inlineOnly = new Set([
+  "wasm.at-once",
+  "wasm.interrupt",
+  "wasm.sliced",
+  "wasm.async-refused",
+  "measure.replay",
+  "measure.replay-diverges",
+]);
 
 /** An error that says nothing. */
 const anonymous = breakKernel((kernel) => ({
@@ -45,8 +56,8 @@ const immortal = breakPlatform(({ workers, processes }: Platform) => ({
 
 /** What breaks a guest in the host's thread breaks one elsewhere; but errors that crossed have no cause any more. */
 function brokenAt(level: (typeof levels)[number]): Readonly<Record<string, Breaking>> {
-  const derived = Object.entries(brokenWasm)
-    .filter(([id]) => id !== "wasm.at-once")
+  const derived = Object.entries({ ...brokenWasm, ...brokenHostFunctions, ...brokenSuspensions })
+    .filter(([id]) => !inlineOnly.has(id))
     .map(([id, breaking]) => [id.replace(/^wasm\./, `wasm.${level}.`), breaking] as const);
   return {
     ...Object.fromEntries(derived),

@@ -182,8 +182,8 @@ export interface ProcessInfo {
 
 /** What a program started by {@link Processes.fork} finds: its standard input and output. What it writes elsewhere goes to standard error. */
 export interface ChildEnd {
-  /** Begins to listen: chunks as they come, then the end, when the host closes its side or dies. To be called once. */
-  listen(receive: (bytes: Bytes) => void, ended: () => void): void;
+  /** Waits for the next chunk, and keeps the program from all else meanwhile; undefined at the end, when the host closed its side or died. */
+  read(): Bytes | undefined;
   /** Writes all of it before it returns. */
   write(bytes: Bytes): void;
 }

@@ -1,8 +1,8 @@
 // Loaded in a child before the program itself: gives it its end of the line, as ChildEnd of the contract says. Needs no permission.
-import type { Bytes, ChildEnd } from "@keelson/core";
+import type { ChildEnd } from "@keelson/core";
 
 interface DenoStdio {
-  readonly stdin: { read(buffer: Uint8Array): Promise<number | null> };
+  readonly stdin: { readSync(buffer: Uint8Array): number | null };
   readonly stdout: { writeSync(bytes: Uint8Array): number };
   exit(code: number): never;
 }
@@ -10,18 +10,16 @@ interface DenoStdio {
 const { Deno: deno } = globalThis as unknown as { readonly Deno: DenoStdio };
 const CHUNK_BYTES = 64 * 1024;
 
-async function pump(receive: (bytes: Bytes) => void): Promise<void> {
-  const buffer = new Uint8Array(CHUNK_BYTES);
-  for (;;) {
-    const length = await deno.stdin.read(buffer);
-    if (length === null) return;
-    receive(buffer.slice(0, length));
-  }
-}
+const buffer = new Uint8Array(CHUNK_BYTES);
 
 const end: ChildEnd = {
-  listen(receive, ended) {
-    pump(receive).then(ended, ended);
+  read() {
+    try {
+      const length = deno.stdin.readSync(buffer);
+      return length === null ? undefined : buffer.slice(0, length);
+    } catch {
+      return undefined;
+    }
   },
   write(bytes) {
     try {

@@ -13,18 +13,19 @@ const attempt = (work: () => unknown): boolean => {
     return false;
   }
 };
-end.listen(
-  (bytes) => {
-    if (new TextDecoder().decode(bytes) !== "?") return end.write(bytes);
-    const may = {
-      read: attempt(() => readFileSync("/etc/hostname")),
-      write: attempt(() => writeFileSync("/dev/null", "x")),
-      spawn: attempt(() => {
-        const { error } = spawnSync("true");
-        if (error) throw error;
-      }),
-    };
-    end.write(new TextEncoder().encode(JSON.stringify(may)));
-  },
-  () => end.write(new TextEncoder().encode("bye")),
-);
+for (let bytes = end.read(); bytes !== undefined; bytes = end.read()) {
+  if (new TextDecoder().decode(bytes) !== "?") {
+    end.write(bytes);
+    continue;
+  }
+  const may = {
+    read: attempt(() => readFileSync("/etc/hostname")),
+    write: attempt(() => writeFileSync("/dev/null", "x")),
+    spawn: attempt(() => {
+      const { error } = spawnSync("true");
+      if (error) throw error;
+    }),
+  };
+  end.write(new TextEncoder().encode(JSON.stringify(may)));
+}
+end.write(new TextEncoder().encode("bye"));

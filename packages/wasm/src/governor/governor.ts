@@ -235,8 +235,18 @@ export class Governor {
 
   /** Ends a detached run from outside, whatever its guest does or waits for: when it comes back it is stopped. Returns what to throw. */
   abandon(code: "DEADLINE_EXCEEDED" | "ABORTED", limit: "deadline" | "signal"): unknown {
-    if (this.#stop === undefined) this.#stopFor(code, limit, undefined);
+    this.end(code, limit);
     return this.fail(undefined);
+  }
+
+  /** Stops the guest while it is in a host function: when it comes back nothing of it runs, whatever it catches. */
+  end(code: "DEADLINE_EXCEEDED" | "ABORTED", limit: "deadline" | "signal"): void {
+    if (this.#stop === undefined) this.#stopFor(code, limit, undefined);
+  }
+
+  /** Time of the run in progress was not the guest's own, ms. */
+  excuse(ms: number): void {
+    if (ms > 0) this.#giveBack(ms);
   }
 
   /** What all runs begin with; answers the governor inside whose guest this one begins. */

@@ -22,16 +22,30 @@ export function resolveImports(
   const out: WebAssembly.Imports = {};
   const missing: WebAssembly.ModuleImportDescriptor[] = [];
   for (const wanted of shape.imports) {
-    const value = watch(lookUp(own, wanted), wanted, shape, host.id) ?? lookUp(provided, wanted);
+    const value = hostImport(own, wanted, shape, host.id) ?? profileImport(provided, wanted, host.id);
     if (value === undefined) missing.push(wanted);
     else {
-      requireKind(wanted, value, host.id);
       (out[wanted.module] ??= Object.create(null) as Record<string, WebAssembly.ImportValue>)[wanted.name] =
         value;
     }
   }
   if (missing.length > 0) throw missingImports(missing, profile, host.id);
   return out;
+}
+
+/**
+ * What the host itself gives for an import: a function is watched for promises, unless it was marked for them.
+ * @throws KeelsonError `WASM_LINK` for another kind than is wanted
+ */
+export function hostImport(
+  own: WebAssembly.Imports,
+  wanted: WebAssembly.ModuleImportDescriptor,
+  shape: ModuleShape,
+  id: string,
+): WebAssembly.ImportValue | undefined {
+  const value = watch(lookUp(own, wanted), wanted, shape, id);
+  if (value !== undefined) requireKind(wanted, value, id);
+  return value;
 }
 
 /** The host's own function, which must answer at once unless it was marked for it. */
@@ -44,6 +58,16 @@ function watch(
   if (typeof value !== "function" || kind !== "function" || isSuspending(value)) return value;
   const place = `${module}.${name}`;
   return watchAnswers(value as HostFunction, shape.outline?.imports.get(place), { id, name: place });
+}
+
+function profileImport(
+  provided: WebAssembly.Imports,
+  wanted: WebAssembly.ModuleImportDescriptor,
+  id: string,
+): WebAssembly.ImportValue | undefined {
+  const value = lookUp(provided, wanted);
+  if (value !== undefined) requireKind(wanted, value, id);
+  return value;
 }
 
 function lookUp(

@@ -8,6 +8,8 @@ import {
 } from "@keelson/core";
 import { BrokenMessage } from "./codec.ts";
 import { FrameReader, HEAD_BYTES, sealFrame } from "./frames.ts";
+import type { HostCalls } from "./host-calls.ts";
+import { writeOver } from "./host-messages.ts";
 import type { Line, LineEnd } from "./line.ts";
 import { kindOf, readLog, Tell, type LogMessage } from "./messages.ts";
 import { Question } from "./question.ts";
@@ -34,6 +36,7 @@ export interface ChildLineOptions {
 export class ChildLine implements Line {
   readonly head: number = HEAD_BYTES;
   uses = 0;
+  host: HostCalls | undefined;
   failure: KeelsonError | undefined;
   readonly #process: Process;
   readonly #options: ChildLineOptions;
@@ -64,6 +67,10 @@ export class ChildLine implements Line {
     this.#worked = true;
     this.#watch ??= this.#arm();
     return this.#question.put(() => this.#send(message));
+  }
+
+  answer(message: Bytes): void {
+    this.tell(message);
   }
 
   stop(): void {
@@ -98,19 +105,31 @@ export class ChildLine implements Line {
   }
 
   async #listen(): Promise<void> {
-    const frames = new FrameReader(this.#options.maxMessageBytes, (frame) => this.#receive(frame));
+    const frames = new FrameReader(this.#options.maxMessageBytes);
     try {
-      for await (const chunk of this.#process.stdout) frames.push(chunk);
+      for await (const chunk of this.#process.stdout) {
+        frames.add(chunk);
+        for (let frame = frames.next(); frame !== undefined; frame = frames.next()) this.#receive(frame);
+      }
     } catch (error) {
       this.#distrust(error);
     }
   }
 
   #receive(frame: Bytes): void {
-    if (kindOf(frame, HEAD_BYTES) === Tell.log) {
-      this.#options.log(readLog(frame, HEAD_BYTES));
+    const kind = kindOf(frame, HEAD_BYTES);
+    if (kind === Tell.log) this.#options.log(readLog(frame, HEAD_BYTES));
+    else if (kind === Tell.hostCall) this.#serve(frame);
+    else {
+      this.host?.answered();
       // The frame is only lent.
-    } else if (!this.#question.answer(frame.slice())) throw new BrokenMessage("an answer to no question");
+      if (!this.#question.answer(frame.slice())) throw new BrokenMessage("an answer to no question");
+    }
+  }
+
+  #serve(frame: Bytes): void {
+    if (this.host === undefined) this.answer(writeOver("ABORTED", HEAD_BYTES));
+    else this.host.serve(frame, this);
   }
 
   /** What breaks the protocol is no program of ours any more. */

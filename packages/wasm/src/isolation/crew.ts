@@ -6,6 +6,8 @@ import {
   type MaybePromise,
   type ProcessInfo,
 } from "@keelson/core";
+import type { HostCalls } from "./host-calls.ts";
+import { writeMake } from "./host-messages.ts";
 import type { Line } from "./line.ts";
 import { Ask, readAnswer, writeKind } from "./messages.ts";
 
@@ -39,15 +41,17 @@ export class Crew implements AsyncDisposable {
     this.#options = options;
   }
 
-  /** A line with an instance on it, and the instance's size, bytes. */
-  async open(): Promise<{ readonly line: Line; readonly memoryBytes: number }> {
+  /** A line with an instance on it, and the instance's size, bytes. @param host who serves it, if it may call its host */
+  async open(host?: HostCalls): Promise<{ readonly line: Line; readonly memoryBytes: number }> {
     const line = await this.#take();
     line.uses++;
+    line.host = host;
     const { id, clock } = this.#options;
     using _limit = clock.after(START_MS, () => this.end(line, tooSlow(id)), true);
     try {
-      const answer = readAnswer(await line.ask(writeKind(Ask.make, line.head)), line.head);
-      if (answer.kind === "error") throw answer.error;
+      const answer = readAnswer(await line.ask(writeMake(host?.provided ?? [], line.head)), line.head);
+      if (answer.kind === "error")
+        throw answer.hostThrew && host ? host.original(answer.error) : answer.error;
       return { line, memoryBytes: answer.memoryBytes };
     } catch (error) {
       this.end(line);
@@ -57,6 +61,7 @@ export class Crew implements AsyncDisposable {
 
   /** Takes back a line whose instance is not needed any more. It must be idle, or ended. */
   giveBack(line: Line, reuse: boolean): void {
+    line.host = undefined;
     if (!reuse || this.#closed || line.uses >= MAX_USES || this.#spares.length >= MAX_SPARES || !line.fit())
       return this.end(line);
     line.tell(writeKind(Ask.drop, line.head));

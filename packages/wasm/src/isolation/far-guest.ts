@@ -7,6 +7,8 @@ import { Governor, type GuestThread } from "../governor/index.ts";
 import type { GuestContext } from "../instance/guest-context.ts";
 import type { RenewableInstance } from "../state/fresh-instance.ts";
 import { createGuestInstance, type Blueprint } from "../instance/create-guest.ts";
+import { farImports } from "./far-imports.ts";
+import { readHostAnswer, readMake, writeHostCall, type Provided } from "./host-messages.ts";
 import {
   Ask,
   kindOf,
@@ -29,28 +31,35 @@ export interface LoadedCode {
   readonly outline: Outline | undefined;
 }
 
+/** The far end of a line, as its guest uses it. */
+export interface FarLine {
+  /** Bytes that are left free at the beginning of each message for whoever carries it. */
+  readonly head: number;
+  send(message: Bytes): void;
+  /** Sends a call of the host, and waits for its answer: nothing else happens on this side meanwhile. */
+  ask(message: Bytes): Bytes;
+  /** A flag that the host may raise. */
+  readonly interrupt?: Int32Array;
+}
+
 /**
  * The guest's side of an isolated module: in a thread or a child of its own it makes one instance at a time and calls it, the same one that
  * would stand in the host's thread.
  */
 export class FarGuest {
-  readonly #send: (message: Bytes) => void;
-  readonly #head: number;
-  readonly #interrupt: Int32Array | undefined;
+  readonly #line: FarLine;
   readonly #thread: GuestThread = { current: undefined };
   #blueprint: Blueprint | undefined;
   #id = "";
   #instance: RenewableInstance | undefined;
+  #governor: Governor | undefined;
   #fresh = false;
+  #provided: readonly Provided[] = [];
+  /** What the last host function that failed threw into the guest. */
+  #hostThrew: unknown;
 
-  /**
-   * @param head bytes that are left free at the beginning of each message for whoever carries it
-   * @param interrupt a flag that the host may raise
-   */
-  constructor(send: (message: Bytes) => void, head: number, interrupt?: Int32Array) {
-    this.#send = send;
-    this.#head = head;
-    this.#interrupt = interrupt;
+  constructor(line: FarLine) {
+    this.#line = line;
   }
 
   /** Takes the plan and the code of a generation. */
@@ -77,7 +86,7 @@ export class FarGuest {
 
   /** Deals with one message of the host. */
   receive(message: Bytes): void {
-    const head = this.#head;
+    const { head } = this.#line;
     switch (kindOf(message, head)) {
       case Ask.load: {
         const { plan, code } = readLoad(message, head);
@@ -87,6 +96,7 @@ export class FarGuest {
         return;
       }
       case Ask.make:
+        this.#provided = readMake(message, head);
         return this.#make();
       case Ask.call:
         return this.#call(readCall(message, head));
@@ -96,28 +106,31 @@ export class FarGuest {
   }
 
   #make(): void {
+    const { head } = this.#line;
     let message: Bytes;
     try {
       const { memoryBytes } = this.#instantiate();
-      message = writeMade(memoryBytes, this.#head);
+      message = writeMade(memoryBytes, head);
     } catch (error) {
-      message = writeError(0, undefined, true, error, this.#head);
+      message = writeError(0, undefined, true, error, head, this.#cameFromHost(error));
     }
-    this.#send(message);
+    this.#line.send(message);
   }
 
   #call(asked: FarCallMessage): void {
+    const { head } = this.#line;
     let message: Bytes;
     const call = new FarCall(this.#id, asked);
     try {
       const instance = this.#instance ?? this.#instantiate();
       const value = instance.call(call) as Value;
-      message = writeAnswer(instance.memoryBytes, call.measurement?.usage, value, this.#head);
+      message = writeAnswer(instance.memoryBytes, call.measurement?.usage, value, head);
     } catch (error) {
       const { memoryBytes, dead } = this.#instance ?? { memoryBytes: 0, dead: true };
-      message = writeError(memoryBytes, call.measurement?.usage, dead, error, this.#head);
+      const { usage } = call.measurement ?? {};
+      message = writeError(memoryBytes, usage, dead, error, head, this.#cameFromHost(error));
     }
-    this.#send(message);
+    this.#line.send(message);
     if (this.#fresh) this.#renew();
   }
 
@@ -134,19 +147,47 @@ export class FarGuest {
   }
 
   #instantiate(): RenewableInstance {
-    const blueprint = this.#blueprint;
-    if (blueprint === undefined) throw new TypeError("nothing was loaded");
+    if (this.#blueprint === undefined) throw new TypeError("nothing was loaded");
     this.#drop();
-    const governor =
+    const { interrupt } = this.#line;
+    const { imports: wanted } = this.#blueprint.shape;
+    const blueprint: Blueprint = {
+      ...this.#blueprint,
+      imports: farImports(wanted, this.#provided, (index, args) => this.#askHost(index, args)),
+    };
+    this.#governor =
       blueprint.metered &&
       new Governor({
         clock: performance,
         thread: this.#thread,
-        ...(this.#interrupt === undefined ? {} : { interrupt: this.#interrupt }),
+        ...(interrupt === undefined ? {} : { interrupt }),
       });
-    const instance = createGuestInstance(blueprint, this.#context(), governor, () => undefined);
-    this.#instance = instance;
-    return instance;
+    this.#instance = createGuestInstance(blueprint, this.#context(), this.#governor, () => undefined);
+    return this.#instance;
+  }
+
+  /** Calls a host function. What it took of time on its way, and waiting, is not the guest's own. */
+  #askHost(index: number, args: readonly unknown[]): unknown {
+    const { head } = this.#line;
+    const governor = this.#governor;
+    const asked = performance.now();
+    const answer = readHostAnswer(this.#line.ask(writeHostCall(index, args, head)), head);
+    if (answer.kind === "over") {
+      governor?.excuse(performance.now() - asked);
+      governor?.end(answer.code, answer.code === "ABORTED" ? "signal" : "deadline");
+      throw new KeelsonError(answer.code, `${this.#id}: the call ended while the guest waited for its host`);
+    }
+    governor?.excuse(performance.now() - asked - answer.hostMs);
+    if (answer.kind === "value") return answer.value;
+    this.#hostThrew = answer.thrown;
+    throw answer.thrown;
+  }
+
+  #cameFromHost(error: unknown): boolean {
+    const thrown = this.#hostThrew;
+    return (
+      thrown !== undefined && (error === thrown || (error as { readonly cause?: unknown }).cause === thrown)
+    );
   }
 
   #drop(): void {
@@ -156,7 +197,8 @@ export class FarGuest {
 
   #context(): GuestContext {
     const log: Log = {
-      write: (level, message, fields) => this.#send(writeLog({ level, message, fields }, this.#head)),
+      write: (level, message, fields) =>
+        this.#line.send(writeLog({ level, message, fields }, this.#line.head)),
     };
     return { id: this.#id, clock, log, platform: { ...bare, log } };
   }
@@ -178,6 +220,8 @@ function unreachable(): never {
   throw new TypeError("the guest of an isolated module has neither timers nor chance");
 }
 
+const NEVER = new AbortController().signal;
+
 /** A call on this side: it calls nobody else, and what ends it is its deadline and the host's flag. */
 class FarCall implements Call {
   readonly module: string;
@@ -195,9 +239,8 @@ class FarCall implements Call {
     this.measurement = measure ? { record: false, usage: undefined, recorded: undefined } : undefined;
   }
 
-  get signal(): AbortSignal {
-    return new AbortController().signal;
-  }
+  /** The host raises its flag instead. */
+  readonly signal: AbortSignal = NEVER;
 
   invoke(): Promise<Value> {
     return Promise.reject(this.#alone());

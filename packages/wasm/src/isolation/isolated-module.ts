@@ -8,11 +8,14 @@ import {
   type Platform,
 } from "@keelson/core";
 import { childProgram } from "../programs.ts";
+import type { ModuleShape } from "../abi/profile.ts";
 import type { Outline } from "../binary/outline.ts";
+import type { HostImports } from "../instance/link.ts";
 import { ChildLine } from "./child-line.ts";
 import { Crew } from "./crew.ts";
+import { HostCalls } from "./host-calls.ts";
 import type { IsolationSettings } from "./isolation.ts";
-import { IsolatedInstance, type StopManners } from "./isolated-instance.ts";
+import { IsolatedInstance, type Opened, type StopManners } from "./isolated-instance.ts";
 import type { Line } from "./line.ts";
 import { writeLoad, type LogMessage, type Plan } from "./messages.ts";
 import { HEAD_BYTES } from "./frames.ts";
@@ -25,13 +28,16 @@ export interface IsolatedCode {
   readonly outline: Outline | undefined;
   /** What was compiled; needed by "process" alone. */
   readonly bytes: Uint8Array<ArrayBuffer> | undefined;
+  readonly shape: ModuleShape;
+  /** What the host itself provides. */
+  readonly imports: HostImports | undefined;
 }
 
 // A thread cannot be ended but by its flag. A child can, and what it was in the midst of is lost with it: a guest that looks at the time itself gets
 // a moment to do so.
-const WORKER: StopManners = { deadlineGraceMs: 0, lostMs: 1_000 };
-const METERED_CHILD: StopManners = { deadlineGraceMs: 20, lostMs: 5_000 };
-const CHILD: StopManners = { deadlineGraceMs: 0, lostMs: 5_000 };
+const WORKER: StopManners = { metered: true, deadlineGraceMs: 0, lostMs: 1_000 };
+const METERED_CHILD: StopManners = { metered: true, deadlineGraceMs: 20, lostMs: 5_000 };
+const CHILD: StopManners = { metered: false, deadlineGraceMs: 0, lostMs: 5_000 };
 
 /** Messages of a child that are longer than its memory can be are not its own: its values, and what JSON and their frames add. */
 const MESSAGE_MARGIN_BYTES = 16 * 2 ** 20;
@@ -41,11 +47,13 @@ export class IsolatedModule {
   readonly #crew: Crew;
   readonly #context: { readonly id: string; readonly clock: Clock; readonly log: Log };
   readonly #manners: StopManners;
+  readonly #code: IsolatedCode;
 
   /** @throws KeelsonError `UNSUPPORTED` when the platform lacks what the level needs */
   constructor(settings: IsolationSettings, code: IsolatedCode, context: ModuleContext) {
     const { id, clock, log, platform } = context;
     this.#context = { id, clock, log };
+    this.#code = code;
     const metered = code.plan.metered !== undefined;
     this.#manners = settings.level === "worker" ? WORKER : metered ? METERED_CHILD : CHILD;
     const forward = ({ level, message, fields }: LogMessage): void => log.write(level, message, fields);
@@ -58,12 +66,15 @@ export class IsolatedModule {
 
   /** @param release called once, when the instance is disposed; not when it cannot be made */
   async make(release: () => void): Promise<Instance> {
-    const opened = await this.#crew.open();
-    return new IsolatedInstance(
-      { ...this.#context, crew: this.#crew, manners: this.#manners },
-      opened,
-      release,
-    );
+    const open = (): Promise<Opened> => this.#open();
+    const options = { ...this.#context, crew: this.#crew, manners: this.#manners, open };
+    return new IsolatedInstance(options, await open(), release);
+  }
+
+  async #open(): Promise<Opened> {
+    const { imports, shape, plan } = this.#code;
+    const host = imports && new HostCalls({ ...this.#context, shape, imports, fresh: plan.fresh });
+    return { ...(await this.#crew.open(host)), host };
   }
 }
 

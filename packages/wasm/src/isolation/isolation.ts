@@ -50,13 +50,6 @@ export function settleIsolation(
       "takes bytes: a module that was given compiled cannot be metered",
       "give its bytes as `source`",
     );
-  if (options.imports !== undefined)
-    refuse(
-      id,
-      level,
-      "takes no `imports`: they are functions of the host's own thread",
-      'use isolation: "inline"',
-    );
   if (options.interrupt !== undefined)
     refuse(
       id,

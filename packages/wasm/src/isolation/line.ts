@@ -1,4 +1,5 @@
 import type { Bytes, KeelsonError } from "@keelson/core";
+import type { HostCalls } from "./host-calls.ts";
 
 /**
  * The host's end of the line to one guest's side, a thread or a child. One question at a time.
@@ -10,10 +11,14 @@ export interface Line {
   readonly failure: KeelsonError | undefined;
   /** How often an instance was made on it. */
   uses: number;
+  /** Who serves the guest that calls its host; without one it is told to stop. */
+  host: HostCalls | undefined;
   /** Sends what has no answer. */
   tell(message: Bytes): void;
   /** Sends a question; resolves with its answer, or rejects with why the line ended. */
   ask(message: Bytes): Promise<Bytes>;
+  /** Sends what a host function answered to a guest that waits for it. */
+  answer(message: Bytes): void;
   /** Makes whatever runs on it stop as soon as can be; the question is still answered, or the line ends. */
   stop(): void;
   /** Whether the guest's side is small and whole enough to take another instance. To be asked while it is idle. */

@@ -5,10 +5,10 @@ import { Reader, Writer } from "./codec.ts";
 
 /**
  * What host and guest's side say to each other, each message one array of bytes that begins with its kind. The host asks one thing at a time
- * and gets one answer; log records come in between.
+ * and gets one answer; log records and calls of host functions come in between, and the guest's side waits for the answers to these.
  */
-export const Ask = { load: 1, make: 2, call: 3, drop: 4 } as const;
-export const Tell = { made: 1, answer: 2, error: 3, log: 4 } as const;
+export const Ask = { load: 1, make: 2, call: 3, drop: 4, answer: 5 } as const;
+export const Tell = { made: 1, answer: 2, error: 3, log: 4, hostCall: 5, more: 6, alive: 7 } as const;
 
 /** What all instances of one generation are made from, without the code. Plain data. */
 export interface Plan {
@@ -49,6 +49,8 @@ export type Answer =
       readonly memoryBytes: number;
       readonly usage: Usage | undefined;
       readonly dead: boolean;
+      /** Whether it is, or came of, what the last host function threw. */
+      readonly hostThrew: boolean;
       readonly error: KeelsonError;
     };
 
@@ -133,16 +135,21 @@ export function writeError(
   dead: boolean,
   thrown: unknown,
   head: number,
+  hostThrew = false,
 ): Bytes {
-  const { code, hint, message, details } = asKeelsonError(thrown, "CALL_FAILED", "the guest failed");
-  const text = hint === undefined ? message : message.slice(0, -`\n  hint: ${hint}`.length);
   const writer = new Writer(head);
   writer.byte(Tell.error);
   writer.float(memoryBytes);
   writeUsage(writer, usage);
-  writer.byte(dead ? 1 : 0);
-  writer.value({ code, hint, message: text, details: plain(details) });
+  writer.byte((dead ? 1 : 0) + (hostThrew ? 2 : 0));
+  writer.value(errorValue(asKeelsonError(thrown, "CALL_FAILED", "the guest failed")));
   return writer.take();
+}
+
+/** An error as a value that can go over: all but its cause, and details that are no plain data. */
+export function errorValue({ code, hint, message, details }: KeelsonError): Value {
+  const text = hint === undefined ? message : message.slice(0, -`\n  hint: ${hint}`.length);
+  return { code, hint, message: text, details: plain(details) };
 }
 
 export function writeLog({ level, message, fields }: LogMessage, head: number): Bytes {
@@ -186,8 +193,9 @@ export function readAnswer(message: Bytes, head: number): Answer {
   if (kind === Tell.made) return { kind: "made", memoryBytes };
   const usage = readUsage(reader);
   if (kind === Tell.answer) return { kind: "answer", memoryBytes, usage, value: reader.value() };
-  const dead = reader.byte() === 1;
-  return { kind: "error", memoryBytes, usage, dead, error: errorFrom(reader.value()) };
+  const flags = reader.byte();
+  const [dead, hostThrew] = [(flags & 1) !== 0, (flags & 2) !== 0];
+  return { kind: "error", memoryBytes, usage, dead, hostThrew, error: errorFrom(reader.value()) };
 }
 
 const LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
@@ -205,7 +213,8 @@ export function readLog(message: Bytes, head: number): LogMessage {
   };
 }
 
-function errorFrom(wire: Value): KeelsonError {
+/** What {@link errorValue} made, as an error again. */
+export function errorFrom(wire: Value): KeelsonError {
   const error = fromWireError(wire);
   const { hint } = wire as { readonly hint?: unknown };
   if (typeof hint !== "string") return error;

@@ -1,12 +1,15 @@
 import { asKeelsonError, KeelsonError, type Bytes, type Workers, type WorkerThread } from "@keelson/core";
 import { threadProgram } from "../programs.ts";
+import type { HostCalls } from "./host-calls.ts";
+import { writeOver } from "./host-messages.ts";
 import type { Line, LineEnd } from "./line.ts";
 import { kindOf, readLog, Tell, type LogMessage } from "./messages.ts";
 import { Question } from "./question.ts";
+import { SharedAnswer } from "./shared-answer.ts";
 import type { ThreadLoad } from "./thread.ts";
 
 /** What a thread has to know before anything is asked of it. */
-export type ThreadCode = Omit<ThreadLoad, "interrupt">;
+export type ThreadCode = Omit<ThreadLoad, "interrupt" | "answers">;
 
 const NOTHING_LEFT: LineEnd = { orphans: [] };
 
@@ -17,16 +20,19 @@ const NOTHING_LEFT: LineEnd = { orphans: [] };
 export class ThreadLine implements Line {
   readonly head = 0;
   uses = 0;
+  host: HostCalls | undefined;
   failure: KeelsonError | undefined;
   readonly #thread: WorkerThread;
   readonly #interrupt = new Int32Array(new SharedArrayBuffer(4));
+  readonly #answers = new SharedAnswer();
   readonly #question = new Question();
   readonly #log: (record: LogMessage) => void;
 
   constructor(workers: Workers, id: string, code: ThreadCode, log: (record: LogMessage) => void) {
     this.#log = log;
     this.#thread = workers.start(threadProgram, (message) => this.#receive(message as Bytes));
-    this.#thread.post({ ...code, interrupt: this.#interrupt } satisfies ThreadLoad);
+    const shared = { interrupt: this.#interrupt, answers: this.#answers.buffer };
+    this.#thread.post({ ...code, ...shared } satisfies ThreadLoad);
     void this.#thread.exited.then(({ error }) => this.#fail(exited(id, error)));
   }
 
@@ -41,6 +47,10 @@ export class ThreadLine implements Line {
     return this.#question.put(() => this.#thread.post(message, transferable(message)));
   }
 
+  answer(message: Bytes): void {
+    this.#answers.put(message);
+  }
+
   stop(): void {
     Atomics.store(this.#interrupt, 0, 1);
   }
@@ -52,13 +62,26 @@ export class ThreadLine implements Line {
   async end(why: KeelsonError): Promise<LineEnd> {
     this.stop();
     this.#fail(why);
+    // A thread that waits for its host is not idle.
+    this.host?.giveUp("ABORTED");
     await this.#thread.terminate();
     return NOTHING_LEFT;
   }
 
   #receive(message: Bytes): void {
-    if (kindOf(message) === Tell.log) this.#log(readLog(message, 0));
-    else this.#question.answer(message);
+    const kind = kindOf(message);
+    if (kind === Tell.log) this.#log(readLog(message, 0));
+    else if (kind === Tell.hostCall) this.#serve(message);
+    else if (kind === Tell.more) this.#answers.putMore();
+    else {
+      this.host?.answered();
+      this.#question.answer(message);
+    }
+  }
+
+  #serve(message: Bytes): void {
+    if (this.host === undefined || this.failure !== undefined) this.answer(writeOver("ABORTED", 0));
+    else this.host.serve(message, this);
   }
 
   #fail(why: KeelsonError): void {

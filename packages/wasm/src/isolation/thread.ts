@@ -2,7 +2,8 @@
 import type { Bytes, ThreadEnd } from "@keelson/core";
 import type { Outline } from "../binary/outline.ts";
 import { FarGuest } from "./far-guest.ts";
-import type { Plan } from "./messages.ts";
+import { Tell, writeKind, type Plan } from "./messages.ts";
+import { SharedAnswer } from "./shared-answer.ts";
 
 /** The first message of a thread. All others are bytes. */
 export interface ThreadLoad {
@@ -11,6 +12,8 @@ export interface ThreadLoad {
   readonly outline: Outline | undefined;
   /** Shared with the host: other than 0 stops the guest. */
   readonly interrupt: Int32Array;
+  /** Where the host leaves its answers: see {@link SharedAnswer}. */
+  readonly answers: SharedArrayBuffer;
 }
 
 const end = (globalThis as unknown as Record<symbol, ThreadEnd>)[Symbol.for("keelson.end")];
@@ -21,8 +24,18 @@ let guest: FarGuest | undefined;
 
 listen((message) => {
   if (message instanceof Uint8Array) return guest?.receive(message as Bytes);
-  const { plan, module, outline, interrupt } = message as ThreadLoad;
-  guest = new FarGuest((bytes) => post(bytes, transferable(bytes)), 0, interrupt);
+  const { plan, module, outline, interrupt, answers } = message as ThreadLoad;
+  const shared = new SharedAnswer(answers);
+  const send = (bytes: Bytes): void => post(bytes, transferable(bytes));
+  guest = new FarGuest({
+    head: 0,
+    send,
+    ask(question) {
+      send(question);
+      return shared.take(() => send(writeKind(Tell.more, 0)));
+    },
+    interrupt,
+  });
   guest.load(plan, { module, outline });
 });
 

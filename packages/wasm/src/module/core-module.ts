@@ -63,12 +63,16 @@ export class CoreModule implements WasmModule {
     if (isolation.level !== "inline") {
       const fresh = this.#settings.state === "fresh";
       const { module, outline, notes } = prepared;
-      const { profile } = this.#blueprint;
+      const { profile, shape, imports } = this.#blueprint;
       const { fuel, cpuMs } = this.#settings;
       const metered = prepared.note && { meta: prepared.note.meta, fuel, cpuMs };
       const plan = { id: context.id, abi: profile.name, maxMemoryBytes, metered, fresh };
       const bytes = notes.get(KEEP.key) as IsolatedCode["bytes"];
-      this.#isolated = new IsolatedModule(isolation, { plan, module, outline, bytes }, context);
+      this.#isolated = new IsolatedModule(
+        isolation,
+        { plan, module, outline, bytes, shape, imports },
+        context,
+      );
     }
     const isolated = this.#isolated;
     if (isolated === undefined && this.#blueprint.metered !== undefined)

@@ -86,11 +86,11 @@ export interface WasmModuleOptions {
   /** Default "keep". Choose "fresh" where calls come on behalf of different tenants. */
   readonly state?: GuestState;
   /**
-   * Where the guest runs: see {@link Isolation}. Default "inline". The others answer by promise always, and take neither `imports`, `interrupt`, a compiled module nor
+   * Where the guest runs: see {@link Isolation}. Default "inline". The others answer by promise always, and take neither `interrupt`, a compiled module nor
    * an ABI profile of your own; "worker" takes no metering "off".
    */
   readonly isolation?: Isolation;
-  /** What the module may import besides what its profile provides. A function is called for each instance. */
+  /** What the module may import besides what its profile provides. A function is called for each instance. Isolated guests get functions and numbers. */
   readonly imports?: HostImports;
   /** `sha256-<base64>` of the bytes. */
   readonly integrity?: string;

@@ -109,10 +109,12 @@ test("frames are found however the pipe cuts them", () => {
           stream.push(...sealFrame(frame));
         }
         const found: number[][] = [];
-        const reader = new FrameReader(1_000, (frame) => found.push([...frame.subarray(HEAD_BYTES)]));
+        const reader = new FrameReader(1_000);
         for (let at = 0, cut = 0; at < stream.length; cut++) {
           const length = cuts[cut % cuts.length] as number;
-          reader.push(Uint8Array.from(stream.slice(at, at + length)));
+          reader.add(Uint8Array.from(stream.slice(at, at + length)));
+          for (let frame = reader.next(); frame !== undefined; frame = reader.next())
+            found.push([...frame.subarray(HEAD_BYTES)]);
           at += length;
         }
         expect(found).toEqual(messages.map((message) => [...message]));
@@ -127,8 +129,11 @@ test("a frame that is longer than may be is refused before it comes", () => {
     new DataView(bytes.buffer).setUint32(0, length);
     return bytes;
   };
-  for (const length of [0, 4, 1_001, 0xffffffff])
-    expect(() => new FrameReader(1_000, () => {}).push(head(length))).toThrow(BrokenMessage);
+  for (const length of [0, 4, 1_001, 0xffffffff]) {
+    const reader = new FrameReader(1_000);
+    reader.add(head(length));
+    expect(() => reader.next()).toThrow(BrokenMessage);
+  }
 });
 
 test("an error arrives with its code, text, hint and details, and without what cannot go over", () => {
