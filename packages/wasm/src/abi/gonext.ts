@@ -170,8 +170,14 @@ function failure(host: GuestHost, method: string, status: number): KeelsonError 
   if (status === -4) return unknownMethod(host.id, method, []);
   const details = { module: host.id, method, status };
   const text = `${host.id}: ${method} answered ${STATUSES[status] ?? "a status that is not defined"} (${status})`;
-  if (status !== -1 && status !== -3) host.broken = true;
-  return new KeelsonError(status === -2 ? "OUT_OF_MEMORY" : "GUEST_ERROR", text, { details });
+  const goesOn = status === -1 || status === -3;
+  if (!goesOn) host.broken = true;
+  return new KeelsonError(status === -2 ? "OUT_OF_MEMORY" : "GUEST_ERROR", text, {
+    hint: goesOn
+      ? "the convention has no room for a reason; see the plugin's log"
+      : "the instance is discarded",
+    details,
+  });
 }
 
 function parsePayload(payload: Value, module: string, method: string): FilterPayload | ActionPayload {

@@ -21,7 +21,7 @@ const words: Readonly<Record<Stop["limit"], readonly [what: string, hint: string
     "raise timeoutMs, or give the guest less to do in one call",
   ],
   signal: ["was ended by the caller's signal", "nothing is wrong with the guest; its instance is discarded"],
-  stackBytes: ["nested its calls too deep", "look for a recursion without end, or raise limits.stack"],
+  stackBytes: ["used up its stack", "look for a recursion without end, or raise limits.stack"],
   memoryBytes: ["allocated more than its cap", "raise limits.memory"],
 };
 

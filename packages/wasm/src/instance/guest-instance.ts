@@ -6,7 +6,7 @@ import type { Snapshot } from "../state/snapshot.ts";
 import type { Footprint } from "./footprint.ts";
 import type { GuestHost } from "./guest-host.ts";
 import type { GuestMemory } from "./guest-memory.ts";
-import { trapError, placeDetails, type TrapKind, type TrapPlace } from "./trap.ts";
+import { placeDetails, saysWhose, trapError, type TrapKind, type TrapPlace } from "./trap.ts";
 import { trapPosition, type Positions } from "./trap-position.ts";
 
 /** What starting may take when nothing else is said, ms: its start function, `_initialize` and the profile's own calls. */
@@ -253,7 +253,10 @@ export class GuestInstance implements Instance {
     }
     this.dead = true;
     this.#binding = undefined;
-    if (!host.entered) return asKeelsonError(error, "INTERNAL", `${host.id}: ${method}`);
+    if (!host.entered) {
+      const failure = asKeelsonError(error, "INTERNAL", `${host.id}: ${method}`);
+      return saysWhose(failure, host.id, method);
+    }
     const governor = this.#governor;
     const place: TrapPlace = {
       module: host.id,

@@ -1,5 +1,5 @@
 import type { Usage } from "@keelson/core";
-import { describeThrown, isKeelsonError, KeelsonError } from "@keelson/core/plain";
+import { describeThrown, isKeelsonError, KeelsonError, withDetails } from "@keelson/core/plain";
 import { isStackOverflow } from "../governor/overflow.ts";
 import { refusalDetails, type Refusals } from "../governor/stop.ts";
 import type { TrapPosition } from "./trap-position.ts";
@@ -67,7 +67,7 @@ export interface TrapPlace {
 
 /** The error for something that was thrown out of a running guest, by the engine, the guest or a host function. */
 export function trapError(thrown: unknown, place: TrapPlace): KeelsonError {
-  if (isKeelsonError(thrown)) return thrown;
+  if (isKeelsonError(thrown)) return saysWhose(thrown, place.module, place.method);
   const where = `${place.module}: the guest trapped in ${place.method}`;
   if (thrown instanceof WebAssembly.RuntimeError) return trap(trapKind(thrown.message), where, thrown, place);
   if (isStackOverflow(thrown)) return trap("stack", where, thrown, place);
@@ -88,6 +88,12 @@ export function trapError(thrown: unknown, place: TrapPlace): KeelsonError {
       cause: thrown,
     },
   );
+}
+
+/** The same error; one of what reads a guest's memory, which does not know whose it is, gets module and method. */
+export function saysWhose(error: KeelsonError, module: string, method: string): KeelsonError {
+  if (error.code !== "OUT_OF_BOUNDS") return error;
+  return withDetails(error, { module, method }, error.message.startsWith(`${module}:`) ? undefined : module);
 }
 
 /** A trap with the guest's own words. */

@@ -224,14 +224,16 @@ describe("the profile keelson", () => {
     expect(instance.dead).toBe(false);
   });
 
-  test("an allocator that answers outside memory is OUT_OF_BOUNDS", async () => {
+  test("an allocator that answers outside memory is OUT_OF_BOUNDS, of this module and method", async () => {
     const { call, instance } = await open(
       wat(`(module (memory (export "memory") 1)
         (func (export "keelson_alloc") (param i32) (result i32) (i32.const 65530))
         (func (export "keelson_free") (param i32 i32))
         (func (export "keelson_call") (param i32 i32 i32 i32 i32) (result i32) (i32.const 0)))`),
     );
-    await failure("OUT_OF_BOUNDS", () => call("a long method name", "x"));
+    const { message, details } = await failure("OUT_OF_BOUNDS", () => call("a long method name", "x"));
+    expect(message).toContain("guest: what keelson_alloc(");
+    expect(details).toMatchObject({ module: "guest", method: "a long method name" });
     expect(instance.dead).toBe(true);
   });
 });
