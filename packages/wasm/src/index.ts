@@ -62,6 +62,6 @@ export type {
   WasmLimits,
   WasmModuleOptions,
   WasmSource,
-} from "./module/settings.ts";
+} from "./module/options.ts";
 export { readWasmModule, wasmModule } from "./module/wasm-module.ts";
 export { suspending } from "./suspension/suspending.ts";

@@ -1,6 +1,6 @@
 import { KeelsonError } from "@keelson/core";
 import { abiProfiles } from "../abi/profiles.ts";
-import type { Metering, WasmModuleOptions } from "../module/settings.ts";
+import type { Metering, WasmModuleOptions } from "../module/options.ts";
 
 /**
  * Where a guest runs. "inline": in the host's own thread, stopped by its meter; the cheapest. "worker": in a thread of its own, stopped by its meter

@@ -23,7 +23,8 @@ import { Recorder } from "../record/recorder.ts";
 import { FreshInstance } from "../state/fresh-instance.ts";
 import { compileBytes, KEEP, makeBlueprint, type Prepared } from "./blueprint.ts";
 import { readSource } from "./read-source.ts";
-import type { BinarySource, WasmSettings } from "./settings.ts";
+import type { BinarySource } from "./options.ts";
+import type { WasmSettings } from "./settings.ts";
 
 /** One generation of a core module. */
 export class CoreModule implements WasmModule {

@@ -1,6 +1,6 @@
 import { KeelsonError, type ModuleLoader } from "@keelson/core";
 import { compileCacheOf } from "../cache/compile-cache.ts";
-import type { WasmModuleOptions } from "./settings.ts";
+import type { WasmModuleOptions } from "./options.ts";
 import { wasmModule } from "./wasm-module.ts";
 
 /**

@@ -1,5 +1,5 @@
 import { KeelsonError, type Bytes, type Files, type Platform } from "@keelson/core";
-import type { BinarySource } from "./settings.ts";
+import type { BinarySource } from "./options.ts";
 
 /** Bytes of a module, with the name that messages give them. */
 export interface SourceBytes {

@@ -1,122 +1,20 @@
-import {
-  KeelsonError,
-  type Bytes,
-  type Deadlines,
-  type Manifest,
-  type PoolOptions,
-  type QuarantineOptions,
-  type RestartOptions,
-} from "@keelson/core";
+import { KeelsonError } from "@keelson/core";
 import type { AbiProfile } from "../abi/profile.ts";
 import { DEFAULT_MAX_INSTANCES } from "../instance/live-instances.ts";
-import type { CompileCache, CompileCacheOptions } from "../cache/compile-cache.ts";
 import type { HostImports } from "../instance/link.ts";
-import { settleIsolation, type Isolation, type IsolationSettings } from "../isolation/isolation.ts";
+import { settleIsolation, type IsolationSettings } from "../isolation/isolation.ts";
 import { defaultMeterLimits, type MeterLimits } from "../meter/options.ts";
+import type {
+  BinarySource,
+  GuestState,
+  Metering,
+  Scheduling,
+  WasmModuleOptions,
+  WasmSource,
+} from "./options.ts";
 
 /** Memory that a guest may have when nothing else is said: 64 MiB. */
 export const DEFAULT_MEMORY_BYTES = 67_108_864;
-
-/** Where the bytes of a module come from: a path, a `file:` URL, or the bytes themselves. */
-export type BinarySource = string | URL | Bytes;
-
-/** Where the code of a module comes from: its bytes, or what was compiled elsewhere. */
-export type WasmSource = BinarySource | WebAssembly.Module;
-
-/** Limits of a WebAssembly module. */
-export interface WasmLimits {
-  /** Linear memory of one instance, bytes. Default 64 MiB. */
-  readonly memory?: number;
-  /** Live instances in the whole kernel above which no further one of this module is made. Default 1000. */
-  readonly instances?: number;
-  /** Units of fuel for one call. Default: no limit. Needs `metering` "exact". */
-  readonly fuel?: number;
-  /** Time that one call may spend in the guest and its host functions, ms. Default: 50 for a plugin with a manifest, else the call's own deadline alone. */
-  readonly cpuMs?: number;
-  /** Stack that nested calls of the guest may take, bytes. Default 512 KiB. */
-  readonly stack?: number;
-  /** Memory that the process of one instance may hold at isolation "process", bytes. Default: 192 MiB and three times `memory`. */
-  readonly process?: number;
-  /** Elements that the tables of one instance may hold together; each takes some 8 to 16 bytes of the host. Default 1,000,000. */
-  readonly tableElements?: number;
-  /** What the code itself may have: bytes, functions, nesting, …; past one of them the start fails with `WASM_TOO_LARGE`. */
-  readonly code?: Partial<MeterLimits>;
-}
-
-/**
- * How a guest is kept stoppable. "exact" counts fuel and time; "deadline" is cheaper and cannot count fuel; "off" trusts the guest: it
- * runs as it is, and one that loops for ever holds its thread.
- */
-export type Metering = "exact" | "deadline" | "off";
-
-/**
- * How guests share the host's thread. "exclusive": a call holds the thread until it has answered. "sliced": it gives the thread up after each
- * slice of time, so that several guests and the event loop go on beside one another; such a module answers by promise, always.
- */
-export type Scheduling = "exclusive" | "sliced";
-
-/**
- * What a guest keeps between calls. "keep": what it likes, as long as its instance lives; which instance a call gets is not defined. "fresh":
- * nothing; each call meets a guest that has run nothing but its start.
- */
-export type GuestState = "keep" | "fresh";
-
-/** Options of {@link wasmModule}. Exactly one of `source` and `manifest` must be given; options go before what the manifest says. */
-export interface WasmModuleOptions {
-  readonly source?: WasmSource;
-  /** A parsed manifest; its `entry` is resolved against `base`. */
-  readonly manifest?: Manifest;
-  /** What `entry` is relative to: the manifest's own URL or its folder's, ending in `/`. */
-  readonly base?: URL;
-  /** Default: the manifest's, or the name of the file without `.wasm`. */
-  readonly id?: string;
-  /** Default: the id. */
-  readonly name?: string;
-  /** Default "0.0.0". */
-  readonly version?: string;
-  readonly description?: string;
-  /** Name of an ABI profile, or one of your own. Default: found out from the exports. */
-  readonly abi?: string | AbiProfile;
-  readonly pool?: PoolOptions;
-  readonly limits?: WasmLimits;
-  /** Default "exact". A module that was given compiled cannot be metered: "off". */
-  readonly metering?: Metering;
-  /** Default "exclusive". "sliced" needs metering, and a platform that supports `jspi`: else `INVALID_OPTIONS`, and `UNSUPPORTED` at the start. */
-  readonly scheduling?: Scheduling;
-  /** Default "keep". Choose "fresh" where calls come on behalf of different tenants. */
-  readonly state?: GuestState;
-  /**
-   * Where the guest runs: see {@link Isolation}. Default "inline". The others answer by promise always, and take neither `interrupt`, a compiled module nor
-   * an ABI profile of your own; "worker" takes no metering "off".
-   */
-  readonly isolation?: Isolation;
-  /** What the module may import besides what its profile provides. A function is called for each instance. Isolated guests get functions and numbers. */
-  readonly imports?: HostImports;
-  /** `sha256-<base64>` of the bytes. */
-  readonly integrity?: string;
-  readonly depends?: Readonly<Record<string, string>>;
-  readonly restart?: RestartOptions;
-  readonly overlap?: boolean;
-  readonly deadlines?: Deadlines;
-  /**
-   * A flag over shared memory: while its first element is not 0, guests of this module are stopped with `ABORTED`, and no call of it begins. Another thread
-   * can raise it while a guest holds this one. Guests that run in the host's own thread look at it: between slices, and after each call of the host; the other levels of isolation take no flag.
-   */
-  readonly interrupt?: Int32Array;
-  /** When the module is refused because its guest was stopped too often; false for never. Default: the kernel's. */
-  readonly quarantine?: QuarantineOptions | false;
-  /**
-   * Keep where the original's instructions went, so that the details of a trap name the position in the module as it came
-   * (`at.offset`, on V8; JavaScriptCore tells the function alone, and so do threads and processes of isolation). Takes some bytes for each few instructions. Default false.
-   */
-  readonly offsets?: boolean;
-  /**
-   * A cache to be shared with other modules, or the options of one for this module alone, such as `{ folder: "./cache" }`, where
-   * metered modules outlive the program. Default: a cache of the definition's own in memory, so that a reload of the same bytes
-   * compiles nothing.
-   */
-  readonly cache?: CompileCache | CompileCacheOptions;
-}
 
 /** What a generation is made from; options, manifest and defaults in one. */
 export interface WasmSettings {

@@ -8,7 +8,8 @@ import {
 import { compileCacheOf } from "../cache/compile-cache.ts";
 import { CoreModule } from "./core-module.ts";
 import { readFile } from "./read-source.ts";
-import { settle, type WasmModuleOptions } from "./settings.ts";
+import type { WasmModuleOptions } from "./options.ts";
+import { settle } from "./settings.ts";
 
 /**
  * A module of kind `wasm`: a core WebAssembly module behind a pool of instances.

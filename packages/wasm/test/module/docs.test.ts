@@ -11,7 +11,7 @@ function membersOf(text: string, name: string): string[] {
 }
 
 test("docs/wasm.md names every option of wasmModule and every limit", () => {
-  const source = readFileSync(new URL("packages/wasm/src/module/settings.ts", ROOT), "utf8");
+  const source = readFileSync(new URL("packages/wasm/src/module/options.ts", ROOT), "utf8");
   const page = readFileSync(new URL("docs/wasm.md", ROOT), "utf8");
   const options = membersOf(source, "WasmModuleOptions").filter((option) => option !== "limits");
   const limits = membersOf(source, "WasmLimits").map((limit) => `limits.${limit}`);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { WasmLimits } from "../../src/module/settings.ts";
+import type { WasmLimits } from "../../src/module/options.ts";
 import { failure } from "../support/errors.ts";
 import { open } from "../support/instance.ts";
 import { wat } from "../support/wat.ts";

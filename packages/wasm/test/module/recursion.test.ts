@@ -1,6 +1,6 @@
 import type { KeelsonError } from "@keelson/core";
 import { describe, expect, test } from "vitest";
-import type { WasmModuleOptions } from "../../src/module/settings.ts";
+import type { WasmModuleOptions } from "../../src/module/options.ts";
 import { failure } from "../support/errors.ts";
 import { open, type TestInstance } from "../support/instance.ts";
 import { wat } from "../support/wat.ts";

@@ -10,7 +10,8 @@ import {
 import { createTestPlatform, type TestPlatform } from "@keelson/core/testing";
 import { compileCacheOf } from "../../src/cache/compile-cache.ts";
 import { CoreModule } from "../../src/module/core-module.ts";
-import { settle, type WasmModuleOptions } from "../../src/module/settings.ts";
+import type { WasmModuleOptions } from "../../src/module/options.ts";
+import { settle } from "../../src/module/settings.ts";
 
 /** A context as far as instances use it. */
 export function testContext(platform: TestPlatform = createTestPlatform(), id = "guest"): ModuleContext {
