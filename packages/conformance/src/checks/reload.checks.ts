@@ -1,6 +1,6 @@
 import { nativeModule, type NativeModuleOptions } from "@keelson/core";
-import { ensure, ensureCode, ensureEqual, type Check } from "../check.ts";
-import { openKernel, versioned } from "./kernel-setup.ts";
+import { ensure, ensureCode, ensureEqual, handled, type Check } from "../check.ts";
+import { never, openKernel, versioned } from "./kernel-setup.ts";
 
 const broken: readonly Partial<NativeModuleOptions>[] = [
   { start: () => Promise.reject(new Error("on purpose")) },
@@ -107,6 +107,40 @@ export const reloadChecks: readonly Check[] = [
       await kernel.start("m");
       for (let n = 2; n < 6; n++) await kernel.reload("m", counted(`${n}.0.0`));
       ensureEqual(most, 1, "versions alive at the same time");
+    },
+  },
+  {
+    id: "reload.given-up-by-stop",
+    title:
+      "a stop waits for no call that a reload waits for: it fails with ABORTED, and no version is left alive",
+    async run(subject, context) {
+      const kernel = await openKernel(subject, context, { drainMs: 60_000 });
+      for (const overlap of [true, false]) {
+        const id = `m-${overlap}`;
+        let alive = 0;
+        const counted = (version: string) =>
+          nativeModule({
+            id,
+            version,
+            overlap,
+            methods: { hang: never },
+            start: () => void alive++,
+            stop: async () => void alive--,
+          });
+        await kernel.register(counted("1.0.0"));
+        await kernel.start(id);
+        const hung = ensureCode(
+          kernel.invoke(id, "hang", null, { timeoutMs: 60_000 }),
+          "ABORTED",
+          "a call in flight",
+        );
+        const reload = handled(kernel.reload(id, counted("2.0.0")));
+        if (overlap) await reload;
+        await kernel.stop(id);
+        ensureEqual(alive, 0, `versions alive after the stop, ${overlap ? "with" : "without"} overlap`);
+        await hung;
+        if (!overlap) await ensureCode(reload, "RELOAD_FAILED", "the reload");
+      }
     },
   },
   {

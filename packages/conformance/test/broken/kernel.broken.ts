@@ -109,6 +109,7 @@ export const brokenReloads: Readonly<Record<string, Breaking>> = {
     (module) => module,
     (definition) => ({ ...definition, overlap: true }),
   ),
+  "reload.given-up-by-stop": breakKernel(() => ({ stop: nothing })),
   "reload.listens-once": breakKernel((kernel) => ({
     register: (definition) => kernel.register(listeningAtOnce(kernel, definition)),
     reload: (id, definition) => kernel.reload(id, definition && listeningAtOnce(kernel, definition)),

@@ -153,7 +153,12 @@ class ProcessModule implements Module {
   #ended(exit: ProcessExit, context: ModuleContext): void {
     const child = this.#child as Child;
     const normal = exit.code === 0;
-    const error = child.exitError(exit, normal ? "while calls were in flight" : "unexpectedly");
+    const when = this.#stopping
+      ? "when it was stopped"
+      : normal
+        ? "while calls were in flight"
+        : "unexpectedly";
+    const error = child.exitError(exit, when);
     this.#calls?.close(error);
     if (this.#stopping) return;
     context.exited({ reason: normal ? "normal" : "crash", error });

@@ -52,6 +52,8 @@ export class Entry implements CallMeter {
   #listeners: ((event: SupervisedEvent) => void)[] | undefined;
   /** Versions that were replaced and still drain or stop. */
   #retiring: Set<Promise<void>> | undefined;
+  /** End the waits for the calls of a version that is being replaced. */
+  #drains: Set<() => void> | undefined;
   #duration: Histogram | undefined;
   #metrics: (Metrics & Disposable) | undefined;
   #errors: Map<string, Counter> | undefined;
@@ -167,17 +169,25 @@ export class Entry implements CallMeter {
     (this.#retiring ??= new Set()).add(retired);
   }
 
-  /** Resolves when no call is in flight, or after `drainMs`. */
+  /** Resolves when no call is in flight, after `drainMs`, or by {@link endDrains}. */
   drain(lifecycle: Lifecycle, drainMs: number): Promise<void> {
     const life = lifecycle.live;
     if (life === undefined || life.inFlight === 0) return Promise.resolve();
     return new Promise((resolve) => {
-      const timer = this.#host.deadlines.add(this.#host.clock.now() + drainMs, resolve);
-      life.whenIdle(() => {
+      const end = (): void => {
         this.#host.deadlines.cancel(timer);
+        this.#drains?.delete(end);
         resolve();
-      });
+      };
+      const timer = this.#host.deadlines.add(this.#host.clock.now() + drainMs, end);
+      (this.#drains ??= new Set()).add(end);
+      life.whenIdle(end);
     });
+  }
+
+  /** The module is to stop: no version of it waits for its calls any more. */
+  endDrains(): void {
+    for (const end of this.#drains ?? []) end();
   }
 
   /** Resolves when all replaced versions have ended. */
@@ -223,7 +233,8 @@ export class Entry implements CallMeter {
   stop(): Promise<void> {
     this.#stopper = "other";
     this.#emit({ type: "stopped", by: "other" });
-    return this.#active.stop();
+    const stopped = this.#active.stop();
+    return (this.#retiring?.size ?? 0) === 0 ? stopped : stopped.finally(() => this.retired());
   }
 
   /** The entry as its supervisor sees it. */

@@ -2,6 +2,7 @@ import { asKeelsonError, KeelsonError } from "../contract/errors.ts";
 import type { ModuleDefinition } from "../contract/module.ts";
 import type { Value } from "../contract/value.ts";
 import type { Lifecycle } from "../lifecycle/lifecycle.ts";
+import { stoppedEarly } from "../lifecycle/states.ts";
 import type { DeadlineQueue } from "../primitives/deadline.ts";
 import type { Clock } from "../contract/platform.ts";
 import type { Entry } from "./entry.ts";
@@ -38,9 +39,9 @@ export async function reload(entry: Entry, definition: ModuleDefinition, host: R
     return;
   }
   const overlap = (definition.overlap ?? true) && (entry.definition.overlap ?? true);
-  const run = overlap ? beside(entry, candidate, host) : inTurn(entry, candidate, host);
   const reloading = { candidate, done: Promise.resolve(), stopped: false };
   entry.reloading = reloading;
+  const run = overlap ? beside(entry, candidate, host) : inTurn(entry, candidate, host);
   reloading.done = run.then(
     () => entry.endReload(),
     () => entry.endReload(),
@@ -82,6 +83,7 @@ async function inTurn(entry: Entry, candidate: Lifecycle, host: ReloadHost): Pro
     await entry.drain(old, host.drainMs);
     // If the old one may still be alive, the new one must not begin: never two.
     await old.stop();
+    if (entry.reloading?.stopped === true) throw stoppedEarly(entry.id);
     await bringUp(entry, candidate);
     takeOver(entry, candidate, host);
   } catch (error) {

@@ -58,8 +58,9 @@ export function* definitionsOf(entries: ReadonlyMap<string, Entry>): Generator<M
   for (const { definition } of entries.values()) yield definition;
 }
 
-/** Stops an entry, and gives up a reload that is under way. */
+/** Stops an entry, replaced versions with it, and gives up a reload that is under way. */
 function stopEntry(entry: Entry): Promise<void> {
+  entry.endDrains();
   return entry.reloading === undefined ? entry.stop() : stopReloading(entry, entry.reloading);
 }
 

@@ -167,6 +167,17 @@ describe("end", () => {
     expect(await scope.end()).toEqual([]);
   });
 
+  test("calls in flight at a stop are told that it was one, and no exit is told", async () => {
+    const { running, call, module, context, exits } = scene();
+    await running();
+    const pending = failure(call("x"));
+    await (module.stop(context) as Promise<void>);
+    const error = await pending;
+    expect(error.code).toBe("PROCESS_EXITED");
+    expect(error.message).not.toContain("unexpectedly");
+    expect(exits).toEqual([]);
+  });
+
   test("without a stop, the end of the generation ends the tree and tells what survives", async () => {
     const { running, scope } = scene();
     const child = await running();

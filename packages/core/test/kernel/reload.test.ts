@@ -135,6 +135,37 @@ describe.each([
     expect(kernel.state("a")).toBe("stopped");
   });
 
+  test.each(["stop", "unload", "shutdown"] as const)(
+    "%s waits for no call that a reload waits for: it fails, and no version is left alive or begun",
+    async (way) => {
+      const { kernel, platform } = testKernel();
+      let alive = 0;
+      let begun = 0;
+      const counted = (version: string) =>
+        echo("a", {
+          version,
+          overlap,
+          methods: { hang: () => new Promise<never>(() => {}) },
+          start: () => void (alive++, begun++),
+          stop: async () => void alive--,
+        });
+      await kernel.register(counted("1.0.0"));
+      await kernel.start("a");
+      const hung = errorOf(kernel.invoke("a", "hang", null, { timeoutMs: Infinity }));
+      const reload = kernel.reload("a", counted("2.0.0")).then(
+        () => "done",
+        (error: { cause: { code: string } }) => error.cause.code,
+      );
+      await settle();
+      const report = await (way === "shutdown" ? kernel.shutdown() : kernel[way]("a"));
+      if (way === "shutdown") expect(report).toEqual({ terminated: ["a"], orphans: [], errors: [] });
+      expect((await hung).code).toBe("ABORTED");
+      expect(await reload).toBe(overlap ? "done" : "ABORTED");
+      expect({ alive, begun }).toEqual({ alive: 0, begun: overlap ? 2 : 1 });
+      expect(platform.clock.now()).toBe(0);
+    },
+  );
+
   test("subscriptions and filters change over with the swap: each envelope is heard once", async () => {
     const { kernel } = testKernel();
     const heard: string[] = [];
