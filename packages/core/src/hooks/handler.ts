@@ -4,6 +4,7 @@ import type { Clock, Log } from "../contract/platform.ts";
 import type { MaybePromise, Value } from "../contract/value.ts";
 import { Breaker, type BreakerOptions, type BreakerPass } from "../primitives/breaker.ts";
 import type { DeadlineQueue } from "../primitives/deadline.ts";
+import { isPromise } from "../primitives/deferred.ts";
 
 /** What handlers need of the world; one for all handlers of a kernel. */
 export interface HandlerWorld {
@@ -58,7 +59,7 @@ export class HookHandler {
     if (pass === undefined) return SKIPPED;
     try {
       const result = this.#record.run(...args);
-      if (isThenable(result)) return this.#wait(result, pass);
+      if (isPromise(result)) return this.#wait(result, pass);
       this.#breaker.succeeded(pass);
       return result;
     } catch (error) {
@@ -138,11 +139,4 @@ export class HookHandler {
         .add();
     }
   }
-}
-
-/** Whether `value` must be waited for. */
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return (
-    typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function"
-  );
 }

@@ -2,6 +2,7 @@ import { KeelsonError } from "../contract/errors.ts";
 import type { ModuleDefinition } from "../contract/module.ts";
 import type { QuarantineOptions } from "../contract/quarantine.ts";
 import { isModuleId, isRange, isVersion } from "../manifest/index.ts";
+import { MODULE_ID_RULE } from "../manifest/version.ts";
 
 /**
  * Checks what a host registers, so that nothing malformed gets further.
@@ -17,10 +18,7 @@ export function checkDefinition(definition: ModuleDefinition): void {
   }
   const { id, version, kind, name } = metadata;
   if (!isModuleId(id)) {
-    throw invalid(
-      `${quote(id)} is no module id`,
-      "use 1 to 64 of a-z, 0-9, -, _ and ., beginning with a letter or digit",
-    );
+    throw invalid(`${quote(id)} is no module id`, `use ${MODULE_ID_RULE}`);
   }
   if (!isVersion(version))
     throw invalid(`Module "${id}": ${quote(version)} is no semantic version`, 'write it like "1.2.3"');

@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Manifest } from "../contract/manifest.ts";
 import { entryFault } from "./entry.ts";
 import { readSize } from "./size.ts";
-import { isModuleId, isRange, isVersion } from "./version.ts";
+import { isModuleId, isRange, isVersion, MODULE_ID_RULE } from "./version.ts";
 
 // Kept inside this folder: what others see is the interface Manifest. Every check has a text of its own, since zod's are for
 // programmers. The text follows the key: "version: must be …".
@@ -163,7 +163,7 @@ const manifestSchema = z.strictObject(
   {
     apiVersion: z.literal("keelson/v1", `must be "keelson/v1"`),
     id: z.string("must be a text").refine(isModuleId, {
-      error: "must be 1 to 64 of a-z, 0-9, -, _ and ., beginning with a letter or digit",
+      error: `must be ${MODULE_ID_RULE}`,
     }),
     name: text(200).optional(),
     version: z
@@ -212,8 +212,7 @@ const manifestSchema = z.strictObject(
     routes: distinct(route, 1000, "the route", (one) => `${one.method} ${one.path}`).default([]),
     restart: restart.optional(),
     depends: texts("an object: module id → version range", (id, range) => {
-      if (!isModuleId(id))
-        return "is no module id: 1 to 64 of a-z, 0-9, -, _ and ., beginning with a letter or digit";
+      if (!isModuleId(id)) return `is no module id: ${MODULE_ID_RULE}`;
       return isRange(range) ? undefined : `must be a range of versions, such as "^1.2.0" or "*"`;
     }).default({}),
     overlap: z.boolean("must be true or false").optional(),

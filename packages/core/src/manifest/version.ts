@@ -2,6 +2,8 @@ import parse from "semver/functions/parse.js";
 import semverSatisfies from "semver/functions/satisfies.js";
 import validRange from "semver/ranges/valid.js";
 
+/** What a module's id is, in words. */
+export const MODULE_ID_RULE = "1 to 64 of a-z, 0-9, -, _ and ., beginning with a letter or digit";
 const MODULE_ID = /^[a-z0-9][a-z0-9._-]{0,63}$/;
 
 /** Whether `value` can be a module's id: 1 to 64 of a–z, 0–9, `-`, `_` and `.`, beginning with a letter or digit. */

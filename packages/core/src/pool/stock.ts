@@ -1,4 +1,5 @@
 import type { PoolSource, RecycleReason } from "../contract/pool.ts";
+import { isPromise } from "../primitives/deferred.ts";
 import { Slot, type SlotOwner } from "./slot.ts";
 import type { Creation, Waiter } from "./waiters.ts";
 
@@ -116,10 +117,4 @@ export class Stock<T> {
     this.destroyErrors += errors;
     this.#owner.ended();
   }
-}
-
-function isPromise<V>(value: V | Promise<V>): value is Promise<V> {
-  return (
-    typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function"
-  );
 }

@@ -1,3 +1,5 @@
+import { requireCapacity } from "./capacity.ts";
+
 /**
  * A first-in, first-out queue that holds at most `capacity` items. It is a ring whose room doubles as it fills, so that a queue
  * that stays short stays small. What to do when it is full is the caller's choice: {@link BoundedQueue.push} only says so.
@@ -12,10 +14,7 @@ export class BoundedQueue<T> {
 
   /** @param capacity a whole number of at least 1; anything else is a RangeError */
   constructor(capacity: number) {
-    if (!Number.isSafeInteger(capacity) || capacity < 1) {
-      throw new RangeError(`The capacity of a queue must be a whole number of at least 1, not ${capacity}`);
-    }
-    this.capacity = capacity;
+    this.capacity = requireCapacity(capacity, "queue");
   }
 
   /** Items held. */

@@ -1,3 +1,5 @@
+import { requireCapacity } from "./capacity.ts";
+
 /**
  * A log that keeps its last `capacity` items. Each item has a position that never changes: 0 for the first ever pushed, then one
  * more each; positions below {@link RingLog.start} are forgotten.
@@ -9,10 +11,7 @@ export class RingLog<T> {
 
   /** @param capacity a whole number of at least 1; anything else is a RangeError */
   constructor(capacity: number) {
-    if (!Number.isSafeInteger(capacity) || capacity < 1) {
-      throw new RangeError(`The capacity of a log must be a whole number of at least 1, not ${capacity}`);
-    }
-    this.capacity = capacity;
+    this.capacity = requireCapacity(capacity, "log");
   }
 
   /** Position of the oldest item kept; equal to {@link RingLog.end} while the log is empty. */
