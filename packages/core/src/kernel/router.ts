@@ -161,8 +161,26 @@ export class Router implements CallRouter {
     }
     const hold = new StreamHold();
     life.began(hold);
-    let failure: KeelsonError | undefined;
     let iterator: AsyncIterator<Value> | undefined;
+    let over = false;
+    let waitsForReader = false;
+    const end = (failure: KeelsonError | undefined): void => {
+      if (over) return;
+      over = true;
+      if (timer !== undefined) this.deadlines.cancel(timer);
+      life.ended(hold);
+      entry.ended(this.clock.now() - frame.startedAt, failure);
+      admitted?.trial.ended(failure);
+      // Not awaited for ever: a module that hangs in its own clean-up must not hold the caller.
+      void iterator?.return?.()?.then(undefined, () => {});
+    };
+    // A reader that never comes back must not keep the instance, the trial or a drain for longer than a call may take.
+    const onDeadline = (): void => {
+      hold.fail(frame.tooLate());
+      if (waitsForReader) end(hold.error);
+    };
+    const timer = frame.deadline < Infinity ? this.deadlines.add(frame.deadline, onDeadline) : undefined;
+    let failure: KeelsonError | undefined;
     try {
       iterator = life.module.stream(frame)[Symbol.asyncIterator]();
       for (;;) {
@@ -173,17 +191,15 @@ export class Router implements CallRouter {
           uncounted,
         )) as unknown as IteratorResult<Value>;
         if (step.done === true) break;
+        waitsForReader = true;
         yield step.value;
+        waitsForReader = false;
       }
     } catch (thrown) {
       failure = callFailed(frame, thrown);
       throw failure;
     } finally {
-      life.ended(hold);
-      entry.ended(this.clock.now() - frame.startedAt, failure);
-      admitted?.trial.ended(failure);
-      // Not awaited for ever: a module that hangs in its own clean-up must not hold the caller.
-      void iterator?.return?.()?.then(undefined, () => {});
+      end(failure);
     }
   }
 

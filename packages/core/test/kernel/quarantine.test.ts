@@ -300,6 +300,37 @@ describe("quarantine", () => {
     }
   });
 
+  test("a stream on trial whose reader never comes back decides nothing: the next call is the trial when its time is over", async () => {
+    const { kernel, platform } = testKernel();
+    const stopped = guest({ quarantine: { stops: 1 } });
+    let ended = 0;
+    async function* numbers(): AsyncGenerator<Value> {
+      try {
+        for (let number = 0; ; number++) yield number;
+      } finally {
+        ended++;
+      }
+    }
+    await kernel.register({
+      ...stopped,
+      create: async () => Object.assign(await stopped.create(), { stream: numbers }),
+    });
+    await kernel.start("a");
+    await spin(kernel);
+    await platform.clock.advance(1_000);
+    const reader = kernel.stream("a", "numbers", null, { timeoutMs: 200 })[Symbol.asyncIterator]();
+    expect((await reader.next()).value).toBe(0);
+    await platform.clock.advance(199);
+    expect((await errorOf(kernel.invoke("a", "fine"))).code).toBe("MODULE_QUARANTINED");
+    expect({ ended, inFlight: kernel.list()[0]?.inFlight }).toEqual({ ended: 0, inFlight: 1 });
+    await platform.clock.advance(1);
+    expect({ ended, inFlight: kernel.list()[0]?.inFlight }).toEqual({ ended: 1, inFlight: 0 });
+    expect(topics(kernel)).toEqual(["module.quarantined"]);
+    expect(await kernel.invoke("a", "fine")).toBe(1);
+    expect(topics(kernel)).toEqual(["module.quarantined", "module.released"]);
+    expect((await errorOf(reader.next())).code).toBe("DEADLINE_EXCEEDED");
+  });
+
   test("calls that wait for an instance are refused too when it begins; the time that is burnt is bounded", async () => {
     const { kernel } = testKernel();
     let ran = 0;
