@@ -1,14 +1,9 @@
 import { KeelsonError, type Bytes } from "@keelson/core";
+import { readLimits, type Limits } from "./declarations.ts";
 import { encodeUnsigned, Reader, readSections } from "./reader.ts";
 
 /** Bytes of a page of linear memory. */
 export const PAGE_BYTES = 65_536;
-
-interface MemoryLimits {
-  readonly flags: number;
-  readonly min: number;
-  readonly max: number | undefined;
-}
 
 /**
  * The same module with the maximum of each memory that it defines lowered to the cap, so that the engine itself refuses
@@ -46,11 +41,10 @@ export function capMemory(bytes: Bytes, maxBytes: number, origin: string): Bytes
   return splice(bytes, section.from, section.end, [5, ...encodeUnsigned(body.length), ...body]);
 }
 
-function readMemories(reader: Reader, origin: string): readonly MemoryLimits[] {
-  const memories: MemoryLimits[] = [];
+function readMemories(reader: Reader, origin: string): readonly Limits[] {
+  const memories: Limits[] = [];
   for (let left = reader.unsigned(); left > 0; left--) {
-    const flags = reader.byte();
-    // 1: has a maximum, 2: shared, 4: 64-bit addresses; anything else (such as 8, custom page sizes) is not known
+    const flags = reader.done ? 0 : (reader.bytes[reader.offset] as number);
     if (flags > 7) {
       throw new KeelsonError(
         "UNSUPPORTED_WASM",
@@ -60,8 +54,7 @@ function readMemories(reader: Reader, origin: string): readonly MemoryLimits[] {
         },
       );
     }
-    const min = reader.unsigned();
-    memories.push({ flags, min, max: (flags & 1) === 0 ? undefined : reader.unsigned() });
+    memories.push(readLimits(reader));
   }
   return memories;
 }

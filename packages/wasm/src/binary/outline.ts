@@ -1,4 +1,5 @@
 import type { Bytes } from "@keelson/core";
+import { readLimits } from "./declarations.ts";
 import { Reader, readSections } from "./reader.ts";
 
 /** A function's type; value types that JavaScript numbers cannot carry are "other". */
@@ -96,8 +97,8 @@ function readImports(
       if (type !== undefined) imports.set(name, type);
     } else if (kind === 1) {
       readValueType(reader);
-      skipLimits(reader);
-    } else if (kind === 2) skipLimits(reader);
+      readLimits(reader);
+    } else if (kind === 2) readLimits(reader);
     else if (kind === 3) {
       readValueType(reader);
       reader.byte();
@@ -106,12 +107,6 @@ function readImports(
       reader.unsigned();
     } else throw new Error(`import kind ${kind}`);
   }
-}
-
-function skipLimits(reader: Reader): void {
-  const flags = reader.byte();
-  reader.unsigned();
-  if ((flags & 1) !== 0) reader.unsigned();
 }
 
 function readExports(

@@ -1,5 +1,6 @@
 import type { Bytes } from "@keelson/core";
 import { PAGE_BYTES } from "../binary/cap-memory.ts";
+import { readLimits, skipConstant } from "../binary/declarations.ts";
 import { MalformedBinary, Reader, readSections } from "../binary/reader.ts";
 import { readTypeTexts, readValueText, type TypeText } from "./type-text.ts";
 
@@ -55,12 +56,6 @@ export interface Surface {
   readonly sections: ReadonlySet<number>;
 }
 
-interface Limits {
-  readonly min: number;
-  readonly max: number | undefined;
-  readonly flags: number;
-}
-
 /** Reads the outside of a module without looking into its functions; throws {@link MalformedBinary}. */
 export function readSurface(bytes: Bytes): Surface {
   const read = new SurfaceReader();
@@ -102,14 +97,14 @@ class SurfaceReader {
           const initialized = reader.bytes[reader.offset] === 0x40;
           if (initialized) reader.skip(2);
           this.#table(reader, false);
-          if (initialized) skipExpression(reader);
+          if (initialized) skipConstant(reader);
         });
       case 5:
         return each(() => this.#memory(reader, false));
       case 6:
         return each(() => {
           this.#globals.push(readGlobal(reader));
-          skipExpression(reader);
+          skipConstant(reader);
         });
       case 7:
         return each(() => this.#export(reader));
@@ -216,51 +211,9 @@ class SurfaceReader {
   }
 }
 
-function readLimits(reader: Reader): Limits {
-  const at = reader.offset;
-  const flags = reader.byte();
-  if (flags > 7) throw new MalformedBinary(`limits of an unknown form (flags ${flags})`, at);
-  const min = reader.unsigned();
-  return { flags, min, max: (flags & 1) === 0 ? undefined : reader.unsigned() };
-}
-
 function readGlobal(reader: Reader): string {
   const type = readValueText(reader);
   return reader.byte() === 1 ? `mut ${type}` : type;
-}
-
-/** Steps over a constant expression. */
-function skipExpression(reader: Reader): void {
-  for (;;) {
-    const at = reader.offset;
-    const opcode = reader.byte();
-    if (opcode === 0x0b) return;
-    // i32.const, i64.const, global.get, ref.null, ref.func: one number; arithmetic on integers has none
-    if ([0x41, 0x42, 0x23, 0xd0, 0xd2].includes(opcode)) reader.skipNumber();
-    else if (opcode === 0x43) reader.skip(4);
-    else if (opcode === 0x44) reader.skip(8);
-    else if (opcode === 0xfb) skipGarbageCollected(reader);
-    else if (opcode === 0xfd) {
-      // v128.const
-      reader.skipNumber();
-      reader.skip(16);
-    } else if (![0x6a, 0x6b, 0x6c, 0x7c, 0x7d, 0x7e].includes(opcode))
-      throw new MalformedBinary(`an unknown constant instruction 0x${opcode.toString(16)}`, at);
-  }
-}
-
-function skipGarbageCollected(reader: Reader): void {
-  const at = reader.offset;
-  const code = reader.unsigned();
-  // struct.new, struct.new_default, array.new, array.new_default
-  if ([0, 1, 6, 7].includes(code)) reader.skipNumber();
-  // array.new_fixed
-  else if (code === 8) {
-    reader.skipNumber();
-    reader.skipNumber();
-  }
-  // conversions and ref.i31
-  else if (![26, 27, 28].includes(code)) throw new MalformedBinary("an unknown constant instruction", at);
 }
 
 function memoryText(memory: MemoryFacts | undefined): string {

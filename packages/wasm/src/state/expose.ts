@@ -1,5 +1,6 @@
 import type { Bytes } from "@keelson/core";
 import type { BinaryStep, CompiledModule } from "../cache/compile-cache.ts";
+import { readLimits, skipConstant } from "../binary/declarations.ts";
 import { encodeUnsigned, Reader, readSections } from "../binary/reader.ts";
 
 /** Names of the exports through which all that a guest can change is within the host's reach; plain data. */
@@ -172,24 +173,21 @@ function readImports(reader: Reader, found: Found): void {
 function readTables(reader: Reader, found: Found): void {
   for (let left = reader.unsigned(); left > 0; left--) {
     if (reader.byte() !== 0x70) throw new OutOfReach();
-    readLimits(reader);
+    requirePlainLimits(reader);
     found.tables++;
   }
 }
 
 function readMemories(reader: Reader, found: Found): void {
   for (let left = reader.unsigned(); left > 0; left--) {
-    readLimits(reader);
+    requirePlainLimits(reader);
     found.memories++;
   }
 }
 
-/** Limits with or without a maximum: neither shared nor of 64 bits. */
-function readLimits(reader: Reader): void {
-  const flags = reader.byte();
-  if (flags > 1) throw new OutOfReach();
-  reader.unsigned();
-  if (flags === 1) reader.unsigned();
+/** With or without a maximum: neither shared nor of 64 bits. */
+function requirePlainLimits(reader: Reader): void {
+  if (readLimits(reader).flags > 1) throw new OutOfReach();
 }
 
 function readGlobals(reader: Reader, found: Found): void {
@@ -240,18 +238,6 @@ function requireActiveElements(reader: Reader): void {
       if (expressions) skipConstant(reader);
       else reader.unsigned();
     }
-  }
-}
-
-function skipConstant(reader: Reader): void {
-  for (;;) {
-    const code = reader.byte();
-    if (code === 0x0b) return;
-    if (code === 0x41 || code === 0x42 || code === 0x23 || code === 0xd0 || code === 0xd2)
-      reader.skipNumber();
-    else if (code === 0x43) reader.skip(4);
-    else if (code === 0x44) reader.skip(8);
-    else if (!((code >= 0x6a && code <= 0x6c) || (code >= 0x7c && code <= 0x7e))) throw new OutOfReach();
   }
 }
 
