@@ -1,5 +1,5 @@
 import * as helpers from "./helpers.ts";
-import { type Layout, PARKED } from "./layout.ts";
+import { type Layout, PARKED, PREPAID } from "./layout.ts";
 import type { ModuleInfo } from "./module.ts";
 import type { OffsetMapBuilder } from "./offset-map.ts";
 import type { MeterOptions } from "./options.ts";
@@ -89,6 +89,8 @@ export class Emitter {
   #mirrors = false;
   /** What is paid for a return before the boundary. */
   #earlyCost = 0;
+  /** What is paid at the boundary or the commit for what was executed before. */
+  #lateCost = 0;
   #hot: Int32Array = new Int32Array(64);
   #bodyStart = 0;
   #hints: number[] = [];
@@ -159,7 +161,7 @@ export class Emitter {
     this.#entry(functionIndex);
     const wrapper = (): void => this.#openWrapper(type.results, type.resultBytes);
     if (this.#boundary === 0) wrapper();
-    this.#actions(reader.at, wrapper, functionIndex);
+    this.#actions(reader.at, wrapper);
     if (this.#wrapped) {
       out.byte(END);
       if (scan.functionLanding) this.#landing();
@@ -222,22 +224,30 @@ export class Emitter {
    */
   #entry(functionIndex: number): void {
     const scan = this.#scan;
-    const cost = Math.max(1, segmentCost(scan, 0));
+    const first = segmentCost(scan, 0);
+    // a function in a table has to show that it ran
+    const least = this.#tabled.has(functionIndex) ? 1 : 0;
+    this.#lateCost = 0;
     if (this.#commit > 0) {
-      // a counter in a local has to be fetched, and might as well be lowered
-      const paysFirst = this.#paysFirst(functionIndex);
-      this.#mirrors = paysFirst && !this.#local;
-      if (paysFirst) this.#pay(cost, false);
+      // in a deadline's code a function that ends before its commit is free
+      const cost = this.#exact || least > 0 ? Math.max(least, ownCost(first)) : 0;
+      if (cost === 0) this.#lateCost = this.#exact ? 0 : Math.max(1, ownCost(first));
+      this.#mirrors = cost > 0 && !this.#local;
+      // a counter in a local has to be fetched either way
+      if (cost > 0 || this.#local) this.#pay(cost, false);
       return;
     }
     if (this.#boundary === 0) {
-      const tested = scan.hasCalls || scan.loops > 0 || cost > UNTESTED_COST || this.#frame > 0;
-      this.#pay(cost, tested);
+      const tested = scan.hasCalls || scan.loops > 0 || first > UNTESTED_COST || this.#frame > 0;
+      // and so has one that the host can call: what has run is not to be free
+      const shows = tested || this.#module.exposed.has(functionIndex);
+      const cost = Math.max(shows ? 1 : 0, ownCost(first));
+      if (cost > 0) this.#pay(cost, tested);
       return;
     }
-    // in deadline mode a function that returns that early is paid for by its caller's call; not one in a table, which
-    // has to show that it ran
-    this.#earlyCost = this.#exact || this.#tabled.has(functionIndex) ? scan.boundaryCost : 0;
+    const early = this.#exact || least > 0 ? ownCost(scan.boundaryCost) : 0;
+    this.#earlyCost = Math.max(least, early);
+    this.#lateCost = Math.max(1, ownCost(this.#exact ? scan.boundaryCost : first));
   }
 
   /** Takes `cost` from the counter in its global, and, when `tested`, the frame from the depth. */
@@ -245,19 +255,16 @@ export class Emitter {
     const out = this.#out;
     const { fuel } = this.#layout;
     out.op(globalGet, fuel);
-    out.i32(cost);
-    out.byte(i32Sub);
+    if (cost > 0) {
+      out.i32(cost);
+      out.byte(i32Sub);
+    }
     if (this.#local) out.op(localSet, this.#counter);
     else {
       if (tested || this.#mirrors) out.op(localTee, this.#scratch);
       out.op(globalSet, fuel);
     }
     if (tested) this.#takeAndTest();
-  }
-
-  /** In a deadline's code a function that ends before its commit is free; not one that has to show that it ran. */
-  #paysFirst(functionIndex: number): boolean {
-    return this.#local || this.#exact || this.#tabled.has(functionIndex);
   }
 
   /** Pays `cost`, takes the frame and tests both, where the function commits itself to calls or loops. */
@@ -339,7 +346,7 @@ export class Emitter {
     out.op(globalSet, depth);
   }
 
-  #actions(start: number, openWrapper: () => void, functionIndex: number): void {
+  #actions(start: number, openWrapper: () => void): void {
     const scan = this.#scan;
     const out = this.#out;
     const { actions } = scan;
@@ -353,8 +360,7 @@ export class Emitter {
         cursor = this.#boundary;
         // the charge that stands here, if one does, is made with the test
         const charges = actions[index] === cursor && actions[index + 1] === Action.charge;
-        const cost = this.#exact ? scan.boundaryCost : Math.max(1, segmentCost(scan, 0));
-        this.#pay(cost + (charges ? segmentCost(scan, actions[index + 2]!) : 0), true);
+        this.#pay(this.#lateCost + (charges ? segmentCost(scan, actions[index + 2]!) : 0), true);
         openWrapper();
         if (charges) continue;
       }
@@ -362,8 +368,7 @@ export class Emitter {
         this.#copy(cursor, this.#commit);
         cursor = this.#commit;
         const charges = actions[index] === cursor && actions[index + 1] === Action.charge;
-        const cost = this.#paysFirst(functionIndex) ? 0 : Math.max(1, segmentCost(scan, 0));
-        this.#payAtCommit(cost + (charges ? segmentCost(scan, actions[index + 2]!) : 0));
+        this.#payAtCommit(this.#lateCost + (charges ? segmentCost(scan, actions[index + 2]!) : 0));
         if (charges) continue;
       }
       const at = actions[index]!;
@@ -774,6 +779,11 @@ export class Emitter {
     this.#hints.push(this.#out.at - this.#bodyStart);
     this.#out.byte(opcode);
   }
+}
+
+/** What a function pays of `cost`, which is executed first: its caller's call has paid the rest. */
+function ownCost(cost: number): number {
+  return Math.max(0, cost - PREPAID);
 }
 
 function segmentCost(scan: Scan, segment: number): number {

@@ -35,6 +35,12 @@ export const STOP: number = -(2 ** 31);
 /** The largest slice the host may hand out. */
 export const MAX_SLICE: number = 2 ** 27;
 
+/**
+ * What a call costs beyond the instruction: it pays for the first of the called function, which itself pays for what
+ * goes beyond. So functions that end early pay nothing, and touch no counter. The host's calls are not charged it.
+ */
+export const PREPAID: number = 16;
+
 interface HelperFunction {
   readonly type: number;
   readonly body: Uint8Array;

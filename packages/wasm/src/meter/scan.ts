@@ -1,4 +1,5 @@
 import { granulesOf } from "./constants.ts";
+import { PREPAID } from "./layout.ts";
 import type { ModuleInfo } from "./module.ts";
 import {
   costIn,
@@ -444,6 +445,7 @@ export class Scan {
             this.#noteCall(loop);
           } else if (leafCosts[target]! >= 0) total += leafCosts[target]!;
           else {
+            total += PREPAID;
             this.#act(start, Action.call, 0, this.#at);
             this.#noteCall(loop);
           }
@@ -455,6 +457,7 @@ export class Scan {
           if (role === Role.callIndirect) this.#skipLeb();
           height += type.results - type.params - 1;
           if (height > maxHeight) maxHeight = height;
+          total += PREPAID;
           this.#act(start, Action.callUnknown, 0, this.#at);
           this.#noteCall(loop);
           break;
@@ -464,7 +467,10 @@ export class Scan {
           if (target < importedFunctions) {
             total += IMPORT_COST;
             this.#act(start, Action.tailCallImport, target, this.#at);
-          } else this.#act(start, Action.tailCall, 0, this.#at);
+          } else {
+            total += PREPAID;
+            this.#act(start, Action.tailCall, 0, this.#at);
+          }
           this.#noteCall(loop);
           this.#leaveFunction(depth);
           alive = false;
@@ -474,6 +480,7 @@ export class Scan {
         case Role.tailCallRef:
           this.#skipLeb();
           if (role === Role.tailCallIndirect) this.#skipLeb();
+          total += PREPAID;
           this.#act(start, Action.tailCallUnknown, 0, this.#at);
           this.#noteCall(loop);
           this.hasUnknownTailCall = true;
