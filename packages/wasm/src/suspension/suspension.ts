@@ -2,7 +2,8 @@ import type { Call } from "@keelson/core";
 import { isKeelsonError, KeelsonError } from "@keelson/core/plain";
 import type { Governor } from "../governor/index.ts";
 import { type HostFunction, isPromise } from "./host-functions.ts";
-import type { Turns, Waiting } from "./turns.ts";
+import type { Turns } from "./turns.ts";
+import type { Waiting } from "./waiting-line.ts";
 
 /** An export that answers by promise, since its guest may be suspended on the way. */
 export type LaterFunction<A extends readonly unknown[] = readonly unknown[], R = unknown> = (
@@ -27,6 +28,22 @@ export class Suspension {
   #release: (() => void) | undefined;
   #listening: AbortSignal | undefined;
   readonly #abort = (): void => this.#aborted();
+  // One of each for all slices: there are thousands a second.
+  /** Ends the wait for a turn. */
+  #goOn: () => void = () => {};
+  readonly #place: Waiting = {
+    resume: () => {
+      this.#release = undefined;
+      this.#governor?.wake();
+      this.#goOn();
+    },
+    before: undefined,
+    behind: undefined,
+  };
+  readonly #leaveLine = (): void => {
+    this.#turns?.leave(this.#place);
+    this.#goOn();
+  };
 
   /** @param turns set for a guest that shares the thread in slices */
   constructor(id: string, governor: Governor | undefined, now: () => number, turns?: Turns) {
@@ -136,19 +153,10 @@ export class Suspension {
   /** Waits until the other guests on the thread have had theirs; never rejects. */
   #nextTurn(turns: Turns, now: number): Promise<void> {
     return new Promise((resolve) => {
-      const waiting: Waiting = {
-        resume: () => {
-          this.#release = undefined;
-          this.#governor?.wake();
-          resolve();
-        },
-      };
-      this.#waitUntil(() => {
-        turns.leave(waiting);
-        resolve();
-      }, now);
+      this.#goOn = resolve;
+      this.#waitUntil(this.#leaveLine, now);
       // Given up in the same moment, it has its answer already.
-      if (!this.ended) turns.wait(waiting, now);
+      if (!this.ended) turns.wait(this.#place, now);
     });
   }
 

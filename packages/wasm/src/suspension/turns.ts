@@ -1,24 +1,33 @@
 import type { Clock, Platform } from "@keelson/core";
+import { WaitingLine, type Waiting } from "./waiting-line.ts";
 
 /** Guest time in one turn of the event loop, ms: what everybody else on the thread waits for at most, once a turn. */
-const TURN_MS = 1;
-
-/** A guest that waits for its next slice. */
-export interface Waiting {
-  /** Lets it go on; it runs as soon as whoever calls this has returned. */
-  readonly resume: () => void;
-}
+const MOST_MS = 1;
+/** While others have something to do they are let in this often, ms of guest time. */
+const LEAST_MS = 0.25;
+/** What guests have at least of the time that others took in the turn before, within {@link MOST_MS}. */
+const SHARE = 1 / 4;
+/** Who leaves the thread to others and has it back sooner than this, ms, was alone. */
+const ALONE_MS = 0.1;
+/** When a timer of 0 ms comes where nobody has anything to do, ms: what turns are made by where the clock has none. */
+const TIMER_MS = 1.1;
 
 /**
- * Shares one thread between guests, a slice each in turn, and between the guests and everything else: after {@link TURN_MS} of them the event
- * loop turns once. One guest alone goes on without waiting while its turn lasts.
+ * Shares one thread between guests, a slice each in turn, and between the guests and everything else: after some time of them the event
+ * loop turns once. What others have to do mostly takes several turns, so guests take little of each while there is anything, and more
+ * when nobody else wants the thread. One guest alone goes on without waiting while its turn lasts.
  */
 export class Turns {
   readonly #clock: Clock;
-  readonly #waiting = new Set<Waiting>();
+  readonly #line = new WaitingLine();
   /** A turn is under way: it ends with the event loop's. */
   #open = false;
   #end = 0;
+  /** Guest time of the turn, ms. */
+  #lastsMs = LEAST_MS;
+  /** When the guests left the thread to others; undefined while their time lasts. */
+  #left: number | undefined;
+  readonly #next = (): void => this.#turned();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -27,39 +36,43 @@ export class Turns {
   /** Whether a guest may run on at `now` without waiting. */
   mayRun(now: number): boolean {
     if (!this.#open) this.#begin(now);
-    return this.#waiting.size === 0 && now < this.#end;
+    return this.#line.first === undefined && now < this.#end;
   }
 
   /** Puts a guest behind those that wait. While the turn lasts, the first of them is resumed. */
   wait(waiting: Waiting, now: number): void {
-    this.#waiting.add(waiting);
-    if (now < this.#end) this.#resumeFirst();
+    this.#line.add(waiting);
+    if (now < this.#end) this.#line.take()?.resume();
+    else this.#left ??= now;
   }
 
   /** Takes a guest out that waits no longer. */
   leave(waiting: Waiting): void {
-    this.#waiting.delete(waiting);
+    this.#line.remove(waiting);
   }
 
   #begin(now: number): void {
     this.#open = true;
-    this.#end = now + TURN_MS;
-    const next = (): void => {
-      this.#open = false;
-      if (this.#waiting.size === 0) return;
-      this.#begin(this.#clock.now());
-      this.#resumeFirst();
-    };
-    if (this.#clock.turn === undefined) this.#clock.after(0, next);
-    else this.#clock.turn(next);
+    this.#end = now + this.#lastsMs;
+    this.#left = undefined;
+    if (this.#clock.turn === undefined) this.#clock.after(0, this.#next);
+    else this.#clock.turn(this.#next);
   }
 
-  #resumeFirst(): void {
-    for (const first of this.#waiting) {
-      this.#waiting.delete(first);
-      first.resume();
-      return;
-    }
+  #turned(): void {
+    this.#open = false;
+    if (this.#line.first === undefined) return;
+    const now = this.#clock.now();
+    const due = this.#clock.turn === undefined ? this.#end - this.#lastsMs + TIMER_MS : 0;
+    this.#lastsMs = this.#suited(now - Math.max(this.#left ?? now, due));
+    this.#begin(now);
+    this.#line.take()?.resume();
+  }
+
+  /** How long guests may have the thread after others had it for `others` ms. */
+  #suited(others: number): number {
+    const wish = others < ALONE_MS ? this.#lastsMs * 2 : others * SHARE;
+    return Math.max(LEAST_MS, Math.min(wish, MOST_MS));
   }
 }
 
