@@ -6,7 +6,11 @@ import { withLoaders } from "./loaders.ts";
 export * from "./names.ts";
 export { denoPlatform as platform, type DenoKernelOptions as KernelOptions } from "@keelson/deno";
 
-/** Makes a kernel on Deno that loads native, process and WebAssembly plugins. */
+/**
+ * Makes a kernel on Deno that loads native, process and WebAssembly plugins. First ends what hosts that died without a shutdown left behind, once
+ * in a program.
+ * @throws KeelsonError `INVALID_OPTIONS`
+ */
 export function createKernel(options: DenoKernelOptions = {}): Promise<Kernel> {
   return createKernelHere(withLoaders(options));
 }

@@ -6,7 +6,11 @@ import { withLoaders } from "./loaders.ts";
 export * from "./names.ts";
 export { nodePlatform as platform, type NodeKernelOptions as KernelOptions } from "@keelson/node";
 
-/** Makes a kernel on Node that loads native, process and WebAssembly plugins. */
+/**
+ * Makes a kernel on Node that loads native, process and WebAssembly plugins. First ends what hosts that died without a shutdown left behind, once
+ * in a program.
+ * @throws KeelsonError `INVALID_OPTIONS`
+ */
 export function createKernel(options: NodeKernelOptions = {}): Promise<Kernel> {
   return createKernelHere(withLoaders(options));
 }

@@ -32,6 +32,13 @@ async function openChild(
   return kernel;
 }
 
+/** The same, started. */
+async function startModule(...how: Parameters<typeof openChild>): Promise<Kernel> {
+  const kernel = await openChild(...how);
+  await kernel.start("child");
+  return kernel;
+}
+
 /** The next envelope on a topic. */
 function next(kernel: Kernel, topic: string): Promise<Envelope> {
   return new Promise((resolve) => {
@@ -82,8 +89,7 @@ export const boundaryChecks: readonly Check[] = [
     title: "calls in flight are answered each with its own reply, large ones among them",
     requires,
     async run(subject, context) {
-      const kernel = await openChild(subject, context, "good");
-      await kernel.start("child");
+      const kernel = await startModule(subject, context, "good");
       const payloads = Array.from({ length: 300 }, (_, n) => (n % 50 === 0 ? "x".repeat(200_000 + n) : n));
       const answers = await Promise.all(payloads.map((payload) => kernel.invoke("child", "echo", payload)));
       ensure(
@@ -150,10 +156,9 @@ export const boundaryChecks: readonly Check[] = [
       "a crash rejects the calls in flight with PROCESS_EXITED, code and last words, and the child comes back under its policy",
     requires,
     async run(subject, context) {
-      const kernel = await openChild(subject, context, "good", {
+      const kernel = await startModule(subject, context, "good", {
         restart: { policy: "on-failure", backoff: { initialMs: 1 } },
       });
-      await kernel.start("child");
       const again = next(kernel, "module.started");
       const hung = ensureCode(kernel.invoke("child", "hang"), "PROCESS_EXITED", "a call in flight");
       const error = await ensureCode(
@@ -176,8 +181,7 @@ export const boundaryChecks: readonly Check[] = [
     title: "broken UTF-8, garbage and a line over the limit are error events; the next good line is read",
     requires,
     async run(subject, context) {
-      const kernel = await openChild(subject, context, "good", { maxLineBytes: 2_000 });
-      await kernel.start("child");
+      const kernel = await startModule(subject, context, "good", { maxLineBytes: 2_000 });
       const codes: Value[] = [];
       kernel.bus.on(
         "boundary.child.error",
@@ -194,8 +198,7 @@ export const boundaryChecks: readonly Check[] = [
       "the child's own error keeps its code, and a call that is given up or late is cancelled in the child",
     requires,
     async run(subject, context) {
-      const kernel = await openChild(subject, context, "good");
-      await kernel.start("child");
+      const kernel = await startModule(subject, context, "good");
       await ensureCode(kernel.invoke("child", "fail"), "NOT_FOUND", "an error of the child's");
       const controller = new AbortController();
       const aborted = ensureCode(
@@ -243,11 +246,10 @@ export const boundaryChecks: readonly Check[] = [
     title: "the child gets its environment and what was made for this start; the second wins",
     requires,
     async run(subject, context) {
-      const kernel = await openChild(subject, context, "good", {
+      const kernel = await startModule(subject, context, "good", {
         env: { A: "a", BOTH: "env" },
         preSpawn: async ({ id, generation }) => ({ TOKEN: `${id} ${generation}`, BOTH: "preSpawn" }),
       });
-      await kernel.start("child");
       const asked = ["A", "TOKEN", "BOTH"].map((name) => kernel.invoke("child", "env", name));
       ensureEqual(await Promise.all(asked), ["a", "child 1", "preSpawn"], "variables");
     },
@@ -263,14 +265,13 @@ export const boundaryChecks: readonly Check[] = [
           if (message.includes("something to say")) found.resolve(fields?.["module"]);
         },
       };
-      const kernel = await openChild(
+      const kernel = await startModule(
         subject,
         context,
         "good",
         {},
         { platform: { ...subject.platform(), log } },
       );
-      await kernel.start("child");
       await kernel.invoke("child", "complain", "something to say");
       ensureEqual(await found.promise, "child", "the record's module");
     },
@@ -281,8 +282,7 @@ export const boundaryChecks: readonly Check[] = [
       "a child that never reads costs a bounded queue: calls are refused or time out, and the host and the shutdown go on",
     requires,
     async run(subject, context) {
-      const kernel = await openChild(subject, context, "unread", { maxQueuedBytes: 1_000_000 });
-      await kernel.start("child");
+      const kernel = await startModule(subject, context, "unread", { maxQueuedBytes: 1_000_000 });
       const codes = new Set<string>();
       const payload = "x".repeat(200_000);
       const calls = Array.from({ length: 20 }, async () => {
