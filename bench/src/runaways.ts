@@ -23,7 +23,7 @@ const NAMES: Readonly<Record<string, string>> = {
   next: "Extism JS 2.0.0-rc13, in a worker, timeoutMs 200",
 };
 /** What has not ended by then never will, ms. */
-const LIMIT_MS = 2500;
+const LIMIT_MS = 3000;
 /** A process that uses more of a core than this after its guest was stopped has not stopped it. */
 const BUSY_CORES = 0.05;
 
