@@ -82,6 +82,11 @@ export interface Module {
   record?(call: Call): MaybePromise<Value>;
   /** Answers a call with a stream of values. */
   stream?(call: Call): AsyncIterable<Value>;
+  /**
+   * How long after a call's deadline its answer may still come, ms: an error that says how its guest was stopped is what the caller gets then. After that
+   * the guest counts as stopped, so what only waited for its turn must fail at once when the signal fires. Absent: the deadline is the end.
+   */
+  readonly stopReportMs?: number;
   /** The module is refused from now on: calls that wait for their turn are to fail with `error`; those that are being answered go on. */
   refuseWaiting?(error: KeelsonError): void;
   /** Says whether the module is fit to serve. Absent means: healthy while running. */

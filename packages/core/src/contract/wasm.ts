@@ -1,5 +1,5 @@
 import type { Call } from "./call.ts";
-import type { ModuleContext } from "./module.ts";
+import type { Module, ModuleContext } from "./module.ts";
 import type { PoolPlaces } from "./places.ts";
 import type { MaybePromise, Value } from "./value.ts";
 
@@ -11,6 +11,8 @@ export interface WasmModule {
   instantiate(context: ModuleContext): MaybePromise<Instance>;
   /** Answers one call on an instance of its own, which ends with it, and leaves a record in the call's `measurement`. Absent: cannot. */
   record?(call: Call, context: ModuleContext): MaybePromise<Value>;
+  /** See {@link Module.stopReportMs}; instances keep it. */
+  readonly stopReportMs?: number;
   /** Called once a generation before the first instance: compile, link, check. */
   prepare?(context: ModuleContext): MaybePromise<void>;
   /** The places that its instances share with those of other modules; absent when `instantiate` never fails with `INSTANCE_LIMIT`. */

@@ -1,7 +1,7 @@
 import { asKeelsonError, KeelsonError } from "../contract/errors.ts";
 import type { Call, CallOptions } from "../contract/call.ts";
 import type { Clock } from "../contract/platform.ts";
-import type { Measurement } from "../contract/usage.ts";
+import { stopOf, type Measurement, type StopReason } from "../contract/usage.ts";
 import type { Value } from "../contract/value.ts";
 import type { Life, PendingCall } from "../lifecycle/life.ts";
 import type { DeadlineQueue, PendingDeadline } from "../primitives/deadline.ts";
@@ -126,17 +126,31 @@ export class CallFrame implements Call, PendingCall {
       };
       life.began(this);
       if (parent !== undefined) (parent.#children ??= new Set()).add(this);
-      if (this.deadline !== Infinity) timer = deadlines.add(this.deadline, () => this.fail(this.tooLate()));
+      const onDeadline = (): void => {
+        const reportMs = life.module?.stopReportMs;
+        if (reportMs === undefined) return this.fail(this.tooLate());
+        // Its guest is about to say how it was stopped.
+        this.#failure = this.tooLate();
+        timer = deadlines.add(clock.now() + reportMs, () => this.fail(this.tooLate("deadline")));
+        this.#controller?.abort(this.#failure);
+      };
+      if (this.deadline !== Infinity) timer = deadlines.add(this.deadline, onDeadline);
       callerSignal?.addEventListener("abort", onAbort);
       promise.then(
         (value) => {
+          if (this.#failure !== undefined) return this.fail(this.#failure);
           if (!end()) return;
           meter.ended(clock.now() - this.startedAt, undefined);
           resolve(value);
         },
         (thrown: unknown) => {
-          if (!end()) return meter.endedLate?.(this.startedAt, thrown);
-          const error = callFailed(this, thrown);
+          const late = this.#failure;
+          if (!end()) {
+            if (stopOf(late, this.module) === undefined) meter.endedLate?.(this.startedAt, thrown);
+            return;
+          }
+          const error =
+            late !== undefined && stopOf(thrown, this.module) === undefined ? late : callFailed(this, thrown);
           meter.ended(clock.now() - this.startedAt, error);
           reject(error);
         },
@@ -159,15 +173,20 @@ export class CallFrame implements Call, PendingCall {
     );
   }
 
-  /** The error of a call whose time is over. */
-  tooLate(): KeelsonError {
+  /** The error of a call whose time is over. @param limit set when its guest ran, and has to be stopped */
+  tooLate(limit?: StopReason): KeelsonError {
     const timeoutMs = Math.round(this.deadline - this.startedAt);
     return new KeelsonError(
       "DEADLINE_EXCEEDED",
       `"${this.module}".${this.method} did not answer within ${timeoutMs} ms`,
       {
         hint: "give the call more time with timeoutMs, or look at what the module waits for",
-        details: { id: this.module, method: this.method, timeoutMs },
+        details: {
+          id: this.module,
+          method: this.method,
+          timeoutMs,
+          ...(limit === undefined ? {} : { module: this.module, limit }),
+        },
       },
     );
   }

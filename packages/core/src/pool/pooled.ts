@@ -46,12 +46,14 @@ class PooledModule implements Module {
   #refusal: KeelsonError | undefined;
   /** Only where the source can. */
   readonly record?: (call: Call) => MaybePromise<Value>;
+  readonly stopReportMs?: number;
 
   constructor(source: WasmModule, options: PoolOptions) {
     this.#timeoutMs = parsePoolOptions(options).timeoutMs;
     this.#source = source;
     this.#options = options;
-    const { record } = source;
+    const { record, stopReportMs } = source;
+    if (stopReportMs !== undefined) this.stopReportMs = stopReportMs;
     if (record !== undefined) this.record = (call) => this.#record(record.bind(source), call);
   }
 

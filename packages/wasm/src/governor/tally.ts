@@ -21,3 +21,9 @@ export function exposeTally(metrics: Metrics): Tally {
   metrics.observe("counter", "keelson_guest_cpu_seconds_total", cpu, {}, seconds);
   return tally;
 }
+
+/** Adds what was counted elsewhere. */
+export function addTally(to: Tally, counted: Tally): void {
+  to[TALLY_FUEL]! += counted[TALLY_FUEL] as number;
+  to[TALLY_CPU_MS]! += counted[TALLY_CPU_MS] as number;
+}

@@ -120,6 +120,8 @@ export class ChildLine implements Line {
     const kind = kindOf(frame, HEAD_BYTES);
     if (kind === Tell.log) this.#options.log(readLog(frame, HEAD_BYTES));
     else if (kind === Tell.hostCall) this.#serve(frame);
+    // A sign of life, by which the child finds out whether its host lives.
+    else if (kind === Tell.alive) return;
     else {
       this.host?.answered();
       // The frame is only lent.

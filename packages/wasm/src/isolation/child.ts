@@ -3,13 +3,20 @@ import type { Bytes, ChildEnd } from "@keelson/core";
 import { FarGuest } from "./far-guest.ts";
 import { FrameReader, HEAD_BYTES, sealFrame } from "./frames.ts";
 import { writeOver } from "./host-messages.ts";
-import { Ask, kindOf } from "./messages.ts";
+import { Ask, kindOf, Tell, writeKind } from "./messages.ts";
 
 const end = (globalThis as unknown as Record<symbol, ChildEnd>)[Symbol.for("keelson.end")];
 if (end === undefined) throw new TypeError("this program is started by Processes.fork");
 
 const { read, write } = end;
 const frames = new FrameReader(Infinity);
+// Each runtime has it.
+declare const performance: { now(): number };
+
+/** Time between two signs of life while the guest works, ms. */
+const SIGN_MS = 100;
+let nextSign = Infinity;
+
 /** What came while the guest waited for its host, for afterwards. */
 const waiting: Bytes[] = [];
 
@@ -24,8 +31,24 @@ function receive(): Bytes | undefined {
   }
 }
 
+/**
+ * The clock of a guest, which each slice of it reads. What is written now and then is heard by nobody: a host that died has closed the pipe,
+ * and writing ends this program.
+ */
+const clock = {
+  now(): number {
+    const now = performance.now();
+    if (now >= nextSign) {
+      nextSign = now + SIGN_MS;
+      write(sealFrame(writeKind(Tell.alive, HEAD_BYTES)));
+    }
+    return now;
+  },
+};
+
 const guest = new FarGuest({
   head: HEAD_BYTES,
+  clock,
   send: (message) => write(sealFrame(message)),
   ask(message) {
     write(sealFrame(message));
@@ -39,5 +62,7 @@ const guest = new FarGuest({
 });
 
 // Nothing here ever has to wait for anything but the host, so it does so without an event loop.
-for (let message = receive(); message !== undefined; message = waiting.shift() ?? receive())
+for (let message = receive(); message !== undefined; message = waiting.shift() ?? receive()) {
+  nextSign = performance.now() + SIGN_MS;
   guest.receive(message);
+}

@@ -7,6 +7,9 @@ const MAX_DEPTH = 500;
 /** Bytes of a message at most: an object may claim to be of any length. */
 const MAX_BYTES = 2 ** 28;
 
+/** Units of text made at once: one by one each would be a string of its own. */
+const UNITS_AT_ONCE = 4_096;
+
 const UNDEFINED = 0;
 const NULL = 1;
 const FALSE = 2;
@@ -285,10 +288,14 @@ export class Reader {
   }
 
   #units(): string {
-    const units: string[] = [];
-    for (let left = this.word(); left > 0; left--)
-      units.push(String.fromCharCode(this.#view.getUint16(this.#take(2))));
-    return units.join("");
+    const pieces: string[] = [];
+    for (let left = this.word(); left > 0;) {
+      const units = new Array<number>(Math.min(left, UNITS_AT_ONCE));
+      for (let at = 0; at < units.length; at++) units[at] = this.#view.getUint16(this.#take(2));
+      pieces.push(String.fromCharCode(...units));
+      left -= units.length;
+    }
+    return pieces.join("");
   }
 
   #bigint(): bigint {

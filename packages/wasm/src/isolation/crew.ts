@@ -1,15 +1,17 @@
 import {
   asKeelsonError,
   KeelsonError,
+  type Bytes,
   type Clock,
   type Log,
   type MaybePromise,
   type ProcessInfo,
 } from "@keelson/core";
+import { addTally, type Tally } from "../governor/tally.ts";
 import type { HostCalls } from "./host-calls.ts";
 import { writeMake } from "./host-messages.ts";
 import type { Line } from "./line.ts";
-import { Ask, readAnswer, writeKind } from "./messages.ts";
+import { Ask, readAnswer, writeKind, type Answer } from "./messages.ts";
 
 /** Lines without an instance that are kept for the next one: those of guests that were stopped are needed again at once. */
 const MAX_SPARES = 2;
@@ -23,6 +25,8 @@ export interface CrewOptions {
   readonly id: string;
   readonly clock: Pick<Clock, "after">;
   readonly log: Log;
+  /** Counts what guests use, as far as they live to tell it. */
+  readonly tally: Tally | undefined;
   /** Starts a thread or a child, with its code on the way. */
   start(): MaybePromise<Line>;
 }
@@ -49,7 +53,7 @@ export class Crew implements AsyncDisposable {
     const { id, clock } = this.#options;
     using _limit = clock.after(START_MS, () => this.end(line, tooSlow(id)), true);
     try {
-      const answer = readAnswer(await line.ask(writeMake(host?.provided ?? [], line.head)), line.head);
+      const answer = await this.ask(line, writeMake(host?.provided ?? [], line.head));
       if (answer.kind === "error")
         throw answer.hostThrew && host ? host.original(answer.error) : answer.error;
       return { line, memoryBytes: answer.memoryBytes };
@@ -57,6 +61,14 @@ export class Crew implements AsyncDisposable {
       this.end(line);
       throw asKeelsonError(error, "INTERNAL", `${id}: an isolated guest cannot be made`);
     }
+  }
+
+  /** Asks on a line, and counts what the answer says was used. @throws BrokenMessage, and why the line ended */
+  async ask(line: Line, message: Bytes): Promise<Answer> {
+    const answer = readAnswer(await line.ask(message), line.head);
+    const { tally } = this.#options;
+    if (tally !== undefined) addTally(tally, answer.spent);
+    return answer;
   }
 
   /** Takes back a line whose instance is not needed any more. It must be idle, or ended. */

@@ -20,6 +20,7 @@ import {
   writeMade,
   type FarCallMessage,
   type Plan,
+  type Standing,
 } from "./messages.ts";
 
 // Each runtime has it, in threads and children alike.
@@ -40,6 +41,8 @@ export interface FarLine {
   ask(message: Bytes): Bytes;
   /** A flag that the host may raise. */
   readonly interrupt?: Int32Array;
+  /** What a busy guest is timed by, which is looked at at each of its slices. Default: the runtime's own. */
+  readonly clock?: { now(): number };
 }
 
 /**
@@ -49,6 +52,7 @@ export interface FarLine {
 export class FarGuest {
   readonly #line: FarLine;
   readonly #thread: GuestThread = { current: undefined };
+  readonly #tally = new Float64Array(2);
   #blueprint: Blueprint | undefined;
   #id = "";
   #instance: RenewableInstance | undefined;
@@ -109,10 +113,10 @@ export class FarGuest {
     const { head } = this.#line;
     let message: Bytes;
     try {
-      const { memoryBytes } = this.#instantiate();
-      message = writeMade(memoryBytes, head);
+      this.#instantiate();
+      message = writeMade(this.#standing(), head);
     } catch (error) {
-      message = writeError(0, undefined, true, error, head, this.#cameFromHost(error));
+      message = writeError(this.#standing(), undefined, true, error, head, this.#cameFromHost(error));
     }
     this.#line.send(message);
   }
@@ -124,14 +128,20 @@ export class FarGuest {
     try {
       const instance = this.#instance ?? this.#instantiate();
       const value = instance.call(call) as Value;
-      message = writeAnswer(instance.memoryBytes, call.measurement?.usage, value, head);
+      message = writeAnswer(this.#standing(), call.measurement?.usage, value, head);
     } catch (error) {
-      const { memoryBytes, dead } = this.#instance ?? { memoryBytes: 0, dead: true };
+      const { dead } = this.#instance ?? { dead: true };
       const { usage } = call.measurement ?? {};
-      message = writeError(memoryBytes, usage, dead, error, head, this.#cameFromHost(error));
+      message = writeError(this.#standing(), usage, dead, error, head, this.#cameFromHost(error));
     }
     this.#line.send(message);
     if (this.#fresh) this.#renew();
+  }
+
+  #standing(): Standing {
+    const spent = this.#tally.slice();
+    this.#tally.fill(0);
+    return { memoryBytes: this.#instance?.memoryBytes ?? 0, spent };
   }
 
   /** After the answer, while the host has it: the next call finds a guest as new. */
@@ -158,8 +168,9 @@ export class FarGuest {
     this.#governor =
       blueprint.metered &&
       new Governor({
-        clock: performance,
+        clock: this.#line.clock ?? performance,
         thread: this.#thread,
+        tally: this.#tally,
         ...(interrupt === undefined ? {} : { interrupt }),
       });
     this.#instance = createGuestInstance(blueprint, this.#context(), this.#governor, () => undefined);

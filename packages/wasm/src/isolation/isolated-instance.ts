@@ -6,12 +6,14 @@ import {
   type Clock,
   type Instance,
   type Log,
+  type StopReason,
   type Value,
 } from "@keelson/core";
+import { unknownMethod } from "../abi/profile.ts";
 import type { Crew } from "./crew.ts";
 import type { HostCalls } from "./host-calls.ts";
 import type { Line } from "./line.ts";
-import { readAnswer, writeCall, type Answer } from "./messages.ts";
+import { writeCall, type Answer } from "./messages.ts";
 
 /**
  * What of a call's time is kept for the way back, ms: a guest that runs into its deadline is to say so, and what it used, before its caller
@@ -80,32 +82,45 @@ export class IsolatedInstance implements Instance {
     // Before anything is asked: what cannot be sent leaves the instance as it was.
     let line = this.#line;
     const { method, payload, deadline, measurement } = call;
+    // What is no text is no name, and could not be sent.
+    if (typeof method !== "string") throw unknownMethod(this.#options.id, method, []);
     const leftMs = deadline - RETURN_MS - this.#options.clock.now();
     const message = writeCall({ method, payload, leftMs, measure: measurement !== undefined }, line.head);
     this.#busy = true;
     try {
-      if (line.failure !== undefined) line = await this.#replace();
+      if (line.failure !== undefined) line = await this.#replace(call.signal);
       const answer = await this.#ask(line, message, call);
       if (measurement !== undefined && answer.kind !== "made") measurement.usage = answer.usage;
-      return this.#value(answer);
+      return this.#value(answer, call);
     } finally {
       this.#busy = false;
     }
   }
 
   /** It died while nobody used it: what it knew is lost as with any instance that ends, and the call need not fail for it. */
-  async #replace(): Promise<Line> {
+  async #replace(signal: AbortSignal): Promise<Line> {
     const { crew, open } = this.#options;
     crew.giveBack(this.#line, false);
+    const aborted = Promise.withResolvers<never>();
+    const onAbort = (): void => aborted.reject(signal.reason);
+    signal.addEventListener("abort", onAbort);
+    if (signal.aborted) onAbort();
+    const opening = open();
     try {
-      const { line, memoryBytes, host } = await open();
+      const { line, memoryBytes, host } = await Promise.race([opening, aborted.promise]);
       this.#line = line;
       this.#host = host;
       this.memoryBytes = memoryBytes;
       return line;
     } catch (error) {
       this.#dead = true;
+      void opening.then(
+        ({ line }) => crew.giveBack(line, true),
+        () => undefined,
+      );
       throw error;
+    } finally {
+      signal.removeEventListener("abort", onAbort);
     }
   }
 
@@ -126,12 +141,12 @@ export class IsolatedInstance implements Instance {
     if (signal.aborted) onAbort();
     host?.begin(call);
     try {
-      return readAnswer(await line.ask(message), line.head);
+      return await crew.ask(line, message);
     } catch (error) {
       this.#dead = true;
       crew.end(line);
       // Ended to end this call: then the reason is the call's own.
-      if (signal.aborted && isKeelsonError(signal.reason)) throw signal.reason;
+      if (signal.aborted && isKeelsonError(signal.reason)) throw killed(id, call, signal.reason);
       throw asKeelsonError(error, "INTERNAL", `${id}: the guest's side answered nonsense`);
     } finally {
       signal.removeEventListener("abort", onAbort);
@@ -139,12 +154,13 @@ export class IsolatedInstance implements Instance {
     }
   }
 
-  #value(answer: Answer): Value {
+  #value(answer: Answer, { signal }: Call): Value {
     this.memoryBytes = answer.memoryBytes;
     if (answer.kind === "answer") return answer.value;
     if (answer.kind === "made")
       throw new KeelsonError("INTERNAL", `${this.#options.id}: an answer to no question`);
     if (answer.dead) this.#dead = true;
+    if (isKeelsonError(signal.reason, "DEADLINE_EXCEEDED")) throw lateStop(answer.error);
     throw answer.hostThrew && this.#host !== undefined ? this.#host.original(answer.error) : answer.error;
   }
 
@@ -168,6 +184,26 @@ export class IsolatedInstance implements Instance {
       details: { kind: "other", module: id },
     });
   }
+}
+
+/** The error of a call whose guest was killed with its process: what it used is lost. */
+function killed(module: string, { method }: Call, why: KeelsonError): KeelsonError {
+  const limit: StopReason = why.code === "DEADLINE_EXCEEDED" ? "deadline" : "signal";
+  return new KeelsonError(why.code, `${module}: ${method} was ended with the guest's process`, {
+    hint: "the module starts another for its next call",
+    details: { module, method, limit },
+    cause: why,
+  });
+}
+
+/** A guest may see that it is told to stop before it sees that its time is over. */
+function lateStop(error: KeelsonError): KeelsonError {
+  if (error.code !== "ABORTED" || error.details?.["limit"] !== "signal") return error;
+  const { message, details } = error;
+  return new KeelsonError("DEADLINE_EXCEEDED", message.split("\n", 1)[0] ?? message, {
+    hint: "raise timeoutMs, or give the guest less to do in one call",
+    details: { ...details, limit: "deadline" satisfies StopReason },
+  });
 }
 
 /** Stops what runs on a line, politely first where that helps, and gives it up when it does not end. */

@@ -10,6 +10,7 @@ import {
 import { childProgram } from "../programs.ts";
 import type { ModuleShape } from "../abi/profile.ts";
 import type { Outline } from "../binary/outline.ts";
+import type { Tally } from "../governor/tally.ts";
 import type { HostImports } from "../instance/link.ts";
 import { ChildLine } from "./child-line.ts";
 import { Crew } from "./crew.ts";
@@ -33,10 +34,10 @@ export interface IsolatedCode {
   readonly imports: HostImports | undefined;
 }
 
-// A thread cannot be ended but by its flag. A child can, and what it was in the midst of is lost with it: a guest that looks at the time itself gets
-// a moment to do so.
-const WORKER: StopManners = { metered: true, deadlineGraceMs: 0, lostMs: 1_000 };
-const METERED_CHILD: StopManners = { metered: true, deadlineGraceMs: 20, lostMs: 5_000 };
+// A thread cannot be ended but by its flag. A child can, and what it was in the midst of is lost with it. A guest that looks at the time itself gets a
+// moment to do so, and to tell what it used.
+const WORKER: StopManners = { metered: true, deadlineGraceMs: 10, lostMs: 1_000 };
+const METERED_CHILD: StopManners = { metered: true, deadlineGraceMs: 40, lostMs: 5_000 };
 const CHILD: StopManners = { metered: false, deadlineGraceMs: 0, lostMs: 5_000 };
 
 /** Messages of a child that are longer than its memory can be are not its own: its values, and what JSON and their frames add. */
@@ -49,8 +50,16 @@ export class IsolatedModule {
   readonly #manners: StopManners;
   readonly #code: IsolatedCode;
 
-  /** @throws KeelsonError `UNSUPPORTED` when the platform lacks what the level needs */
-  constructor(settings: IsolationSettings, code: IsolatedCode, context: ModuleContext) {
+  /**
+   * @param tally counts what its guests use
+   * @throws KeelsonError `UNSUPPORTED` when the platform lacks what the level needs
+   */
+  constructor(
+    settings: IsolationSettings,
+    code: IsolatedCode,
+    context: ModuleContext,
+    tally: Tally | undefined,
+  ) {
     const { id, clock, log, platform } = context;
     this.#context = { id, clock, log };
     this.#code = code;
@@ -61,7 +70,7 @@ export class IsolatedModule {
       settings.level === "worker"
         ? threadStarter(platform, code, forward)
         : childStarter(settings, code, context, forward);
-    this.#crew = context.scope.add(new Crew({ id, clock, log, start }));
+    this.#crew = context.scope.add(new Crew({ id, clock, log, start, tally }));
   }
 
   /** @param release called once, when the instance is disposed; not when it cannot be made */

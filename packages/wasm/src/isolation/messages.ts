@@ -1,5 +1,6 @@
 import type { Bytes, LogLevel, Usage, Value } from "@keelson/core";
 import { asKeelsonError, fromWireError, KeelsonError, toWireError } from "@keelson/core/plain";
+import { TALLY_CPU_MS, TALLY_FUEL, type Tally } from "../governor/tally.ts";
 import type { MeterMeta } from "../meter/index.ts";
 import { Reader, Writer } from "./codec.ts";
 
@@ -35,18 +36,26 @@ export interface FarCallMessage {
   readonly measure: boolean;
 }
 
+/** How the guest's side stands, told with each answer. */
+export interface Standing {
+  /** Of its instance, bytes. */
+  readonly memoryBytes: number;
+  /** What was used since the last answer: see {@link Tally}. */
+  readonly spent: Tally;
+}
+
 /** What comes back for {@link Ask.make} and {@link Ask.call}. */
-export type Answer =
-  | { readonly kind: "made"; readonly memoryBytes: number }
+export type Answer = Standing & AnswerBody;
+
+type AnswerBody =
+  | { readonly kind: "made" }
   | {
       readonly kind: "answer";
-      readonly memoryBytes: number;
       readonly usage: Usage | undefined;
       readonly value: Value;
     }
   | {
       readonly kind: "error";
-      readonly memoryBytes: number;
       readonly usage: Usage | undefined;
       readonly dead: boolean;
       /** Whether it is, or came of, what the last host function threw. */
@@ -108,29 +117,24 @@ export function readCall(message: Bytes, head: number): FarCallMessage {
   return { method, payload: reader.value(), leftMs, measure };
 }
 
-export function writeMade(memoryBytes: number, head: number): Bytes {
-  const writer = new Writer(head, 16);
+export function writeMade(standing: Standing, head: number): Bytes {
+  const writer = new Writer(head, 32);
   writer.byte(Tell.made);
-  writer.float(memoryBytes);
+  writeStanding(writer, standing);
   return writer.take();
 }
 
-export function writeAnswer(
-  memoryBytes: number,
-  usage: Usage | undefined,
-  value: Value,
-  head: number,
-): Bytes {
+export function writeAnswer(standing: Standing, usage: Usage | undefined, value: Value, head: number): Bytes {
   const writer = new Writer(head, value instanceof Uint8Array ? value.length + 256 : 256);
   writer.byte(Tell.answer);
-  writer.float(memoryBytes);
+  writeStanding(writer, standing);
   writeUsage(writer, usage);
   writer.value(value);
   return writer.take();
 }
 
 export function writeError(
-  memoryBytes: number,
+  standing: Standing,
   usage: Usage | undefined,
   dead: boolean,
   thrown: unknown,
@@ -139,7 +143,7 @@ export function writeError(
 ): Bytes {
   const writer = new Writer(head);
   writer.byte(Tell.error);
-  writer.float(memoryBytes);
+  writeStanding(writer, standing);
   writeUsage(writer, usage);
   writer.byte((dead ? 1 : 0) + (hostThrew ? 2 : 0));
   writer.value(errorValue(asKeelsonError(thrown, "CALL_FAILED", "the guest failed")));
@@ -159,6 +163,20 @@ export function writeLog({ level, message, fields }: LogMessage, head: number): 
   writer.text(message);
   writer.value(plain(fields));
   return writer.take();
+}
+
+function writeStanding(writer: Writer, { memoryBytes, spent }: Standing): void {
+  writer.float(memoryBytes);
+  writer.float(spent[TALLY_FUEL] ?? 0);
+  writer.float(spent[TALLY_CPU_MS] ?? 0);
+}
+
+function readStanding(reader: Reader): Standing {
+  const memoryBytes = reader.float();
+  const spent = new Float64Array(2);
+  spent[TALLY_FUEL] = reader.float();
+  spent[TALLY_CPU_MS] = reader.float();
+  return { memoryBytes, spent };
 }
 
 function writeUsage(writer: Writer, usage: Usage | undefined): void {
@@ -189,13 +207,13 @@ function plain(fields: Readonly<Record<string, unknown>> | undefined): Value {
 export function readAnswer(message: Bytes, head: number): Answer {
   const kind = kindOf(message, head);
   const reader = new Reader(message, head + 1);
-  const memoryBytes = reader.float();
-  if (kind === Tell.made) return { kind: "made", memoryBytes };
+  const standing = readStanding(reader);
+  if (kind === Tell.made) return { ...standing, kind: "made" };
   const usage = readUsage(reader);
-  if (kind === Tell.answer) return { kind: "answer", memoryBytes, usage, value: reader.value() };
+  if (kind === Tell.answer) return { ...standing, kind: "answer", usage, value: reader.value() };
   const flags = reader.byte();
   const [dead, hostThrew] = [(flags & 1) !== 0, (flags & 2) !== 0];
-  return { kind: "error", memoryBytes, usage, dead, hostThrew, error: errorFrom(reader.value()) };
+  return { ...standing, kind: "error", usage, dead, hostThrew, error: errorFrom(reader.value()) };
 }
 
 const LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];

@@ -26,8 +26,12 @@ import { readSource } from "./read-source.ts";
 import type { BinarySource } from "./options.ts";
 import type { WasmSettings } from "./settings.ts";
 
+/** What a guest that is stopped elsewhere, or while it is suspended, takes to say so on a busy machine, ms. */
+const STOP_REPORT_MS = 50;
+
 /** One generation of a core module. */
 export class CoreModule implements WasmModule {
+  readonly stopReportMs: number = STOP_REPORT_MS;
   readonly #settings: WasmSettings;
   readonly #cache: CompileCache;
   #blueprint: Blueprint | undefined;
@@ -37,7 +41,7 @@ export class CoreModule implements WasmModule {
   #first: Instance | undefined;
   /** Set when the instances are not to be in this thread. */
   #isolated: IsolatedModule | undefined;
-  /** Set when guests are governed in this thread. */
+  /** Set when guests are governed. */
   #tally: Tally | undefined;
 
   constructor(settings: WasmSettings, cache: CompileCache) {
@@ -61,6 +65,7 @@ export class CoreModule implements WasmModule {
     const prepared = await this.#compile(context);
     this.#sha256 = prepared.sha256;
     this.#blueprint = makeBlueprint(this.#settings, context.id, prepared);
+    if (this.#blueprint.metered !== undefined) this.#tally = exposeTally(context.metrics);
     if (isolation.level !== "inline") {
       const fresh = this.#settings.state === "fresh";
       const { module, outline, notes } = prepared;
@@ -73,11 +78,10 @@ export class CoreModule implements WasmModule {
         isolation,
         { plan, module, outline, bytes, shape, imports },
         context,
+        this.#tally,
       );
     }
     const isolated = this.#isolated;
-    if (isolated === undefined && this.#blueprint.metered !== undefined)
-      this.#tally = exposeTally(context.metrics);
     this.#first =
       isolated === undefined
         ? this.#make(this.#blueprint, context)

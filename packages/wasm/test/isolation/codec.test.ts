@@ -136,16 +136,18 @@ test("a frame that is longer than may be is refused before it comes", () => {
   }
 });
 
+const standing = { memoryBytes: 1, spent: Float64Array.of(2, 3) };
+
 test("an error arrives with its code, text, hint and details, and without what cannot go over", () => {
   const error = new KeelsonError("WASM_TRAP", "it trapped", {
     hint: "look",
     details: { kind: "other" },
     cause: 1,
   });
-  const answer = readAnswer(writeError(1, undefined, true, error, 0), 0);
+  const answer = readAnswer(writeError(standing, undefined, true, error, 0), 0);
   expect(answer).toMatchObject({ kind: "error", dead: true, error: { code: "WASM_TRAP", hint: "look" } });
   expect(answer.kind === "error" && answer.error.message).toBe(error.message);
   const odd = new KeelsonError("IO", "odd", { details: { run: () => 1 } });
-  const other = readAnswer(writeError(1, undefined, false, odd, 0), 0);
+  const other = readAnswer(writeError(standing, undefined, false, odd, 0), 0);
   expect(other.kind === "error" && other.error.details).toBeUndefined();
 });

@@ -4,7 +4,7 @@ import { wasmModule, type Isolation, type WasmModuleOptions } from "../../src/in
 import { answer, ECHO, keelsonGuest, on, oxideGuest } from "../support/guests.ts";
 import { wat } from "../support/wat.ts";
 import { ENDLESS, GUEST } from "./guests.ts";
-import { codeOf, levels, open, openKernel, outcome } from "./harness.ts";
+import { codeOf, eventually, levels, open, openKernel, outcome } from "./harness.ts";
 
 type CallOf = readonly [method: string, payload?: Value];
 
@@ -209,6 +209,75 @@ describe("the same module, calls and limits give the same answers and errors at 
     expect(fuel[0]).toBeGreaterThan(0);
   });
 });
+
+test("the metrics of guests count the same work at each level", async () => {
+  const found: number[] = [];
+  for (const isolation of levels) {
+    const { kernel } = await open(isolation, { source: GUEST, limits: { fuel: 300_000, cpuMs: 10_000 } });
+    await kernel.invoke("guest", "add", [1, 1]);
+    for (const method of ["spin", "boom", "recurse"]) await codeOf(kernel.invoke("guest", method));
+    const [fuel, cpuSeconds] = ["fuel", "cpu_seconds"].map((name) => {
+      const line = kernel.metrics
+        .text()
+        .split("\n")
+        .find((text) => text.startsWith(`keelson_guest_${name}_total{module="guest"`));
+      return Number(line?.split(" ").at(-1));
+    });
+    found.push(fuel as number);
+    expect([isolation, cpuSeconds]).toEqual([isolation, expect.any(Number)]);
+    expect(cpuSeconds).toBeGreaterThan(0);
+  }
+  expect(found[0]).toBeGreaterThan(300_000);
+  expect(found).toEqual([found[0], found[0], found[0]]);
+});
+
+test.each(levels)(
+  "a stop at the call's own deadline says what it was, and decides a trial (%s)",
+  async (isolation) => {
+    const quarantine = { stops: 2, initialMs: 50, minRunMs: 1 };
+    const { kernel } = await open(isolation, { source: GUEST, quarantine });
+    const stopped = {
+      code: "DEADLINE_EXCEEDED",
+      details: {
+        module: "guest",
+        method: "spin",
+        limit: "deadline",
+        usage: { fuel: expect.any(Number) as number, cpuMs: expect.any(Number) as number },
+      },
+    };
+    const spin = (): Promise<unknown> =>
+      kernel.invoke("guest", "spin", undefined, { timeoutMs: 30 }).catch((error: unknown) => error);
+    expect(await spin()).toMatchObject(stopped);
+    expect(await spin()).toMatchObject(stopped);
+    await eventually(() => kernel.list()[0]?.quarantine?.trialInMs === 0);
+    expect(await spin()).toMatchObject(stopped);
+    expect(kernel.list()[0]?.quarantine).toMatchObject({ failedTrials: 1, onTrial: false });
+  },
+);
+
+test("a guest that is killed at its deadline was stopped, too, and that decides a trial", async () => {
+  const quarantine = { stops: 1, initialMs: 50 };
+  const { kernel } = await open("process", { source: GUEST, metering: "off", quarantine });
+  // Time for another process to start.
+  const spin = (): Promise<unknown> =>
+    kernel.invoke("guest", "spin", undefined, { timeoutMs: 500 }).catch((error: unknown) => error);
+  const stopped = { code: "DEADLINE_EXCEEDED", details: { module: "guest", limit: "deadline" } };
+  expect(await spin()).toMatchObject(stopped);
+  await eventually(() => kernel.list()[0]?.quarantine?.trialInMs === 0);
+  expect(await spin()).toMatchObject(stopped);
+  await eventually(() => kernel.list()[0]?.quarantine?.failedTrials === 1);
+});
+
+test.each(levels)(
+  "what is no name, and a text that is no text, is the same everywhere (%s)",
+  async (isolation) => {
+    const { kernel } = await open(isolation, { source: GUEST });
+    for (const method of [undefined, 5, null, {}])
+      expect(await codeOf(kernel.invoke("guest", method as never))).toBe("UNKNOWN_METHOD");
+    expect(await codeOf(kernel.invoke("guest", "add", "\ud800".repeat(5_000_000)))).toBe("INVALID_PAYLOAD");
+    expect(await kernel.invoke("guest", "count")).toBe(1);
+  },
+);
 
 test.each(levels)("a module whose guest is stopped too often is quarantined (%s)", async (isolation) => {
   const { kernel } = await open(isolation, { source: GUEST, limits: { cpuMs: 5 }, quarantine: {} });

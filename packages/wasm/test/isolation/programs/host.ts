@@ -13,4 +13,4 @@ await kernel.register(
 );
 await kernel.start("busy");
 console.log(JSON.stringify({ idle, all: children() }));
-await kernel.invoke("busy", "spin", undefined, { timeoutMs: 1_000 });
+await kernel.invoke("busy", "spin", undefined, { timeoutMs: 60_000 });
