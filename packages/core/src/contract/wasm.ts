@@ -1,5 +1,5 @@
 import type { Call } from "./call.ts";
-import type { Module, ModuleContext } from "./module.ts";
+import type { ModuleContext } from "./module.ts";
 import type { PoolPlaces } from "./places.ts";
 import type { MaybePromise, Value } from "./value.ts";
 
@@ -11,7 +11,7 @@ export interface WasmModule {
   instantiate(context: ModuleContext): MaybePromise<Instance>;
   /** Answers one call on an instance of its own, which ends with it, and leaves a record in the call's `measurement`. Absent: cannot. */
   record?(call: Call, context: ModuleContext): MaybePromise<Value>;
-  /** See {@link Module.stopReportMs}; instances keep it. */
+  /** See `stopReportMs` of a module; instances keep it. */
   readonly stopReportMs?: number;
   /** Called once a generation before the first instance: compile, link, check. */
   prepare?(context: ModuleContext): MaybePromise<void>;
