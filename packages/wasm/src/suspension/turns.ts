@@ -63,15 +63,18 @@ export class Turns {
     this.#open = false;
     if (this.#line.first === undefined) return;
     const now = this.#clock.now();
-    const due = this.#clock.turn === undefined ? this.#end - this.#lastsMs + TIMER_MS : 0;
-    this.#lastsMs = this.#suited(now - Math.max(this.#left ?? now, due));
+    this.#lastsMs = this.#suited(now);
     this.#begin(now);
     this.#line.take()?.resume();
   }
 
-  /** How long guests may have the thread after others had it for `others` ms. */
-  #suited(others: number): number {
-    const wish = others < ALONE_MS ? this.#lastsMs * 2 : others * SHARE;
+  /** How long guests may have the thread in a turn that begins at `now`. */
+  #suited(now: number): number {
+    const left = this.#left ?? now;
+    // A timer that is not due yet says nothing of others; one that comes late all the same must not cost the guests their share.
+    const due = this.#clock.turn === undefined ? this.#end - this.#lastsMs + TIMER_MS : left;
+    const alone = now - Math.max(left, due) < ALONE_MS;
+    const wish = alone ? this.#lastsMs * 2 : (now - left) * SHARE;
     return Math.max(LEAST_MS, Math.min(wish, MOST_MS));
   }
 }

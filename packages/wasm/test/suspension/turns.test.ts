@@ -84,6 +84,12 @@ describe("turns of guests that share a thread", () => {
     expect(thread.turn(40)).toBeCloseTo(1, 1);
   });
 
+  it("timers that always come late leave guests their share", () => {
+    const thread = new Thread(3, 5);
+    for (let turns = 0; turns < 5; turns++) thread.turn(0);
+    expect(thread.turn(0)).toBeCloseTo(1, 1);
+  });
+
   it("all guests have the same", () => {
     const thread = new Thread(7);
     for (let turns = 0; turns < 200; turns++) thread.turn(turns % 3 === 0 ? 1.5 : 0);
