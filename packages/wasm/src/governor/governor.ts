@@ -425,8 +425,10 @@ export class Governor {
     return STOP;
   }
 
+  /** A flag that was detached is up: to read it would throw, and a guest may catch what is thrown while it asks. */
   #interrupted(): boolean {
-    return this.#interrupt !== undefined && Atomics.load(this.#interrupt, 0) !== 0;
+    const flag = this.#interrupt;
+    return flag !== undefined && (flag.length === 0 || Atomics.load(flag, 0) !== 0);
   }
 
   /** A run that does not begin: the guest was not touched. */
