@@ -41,7 +41,9 @@ function guest(
       later: ({ payload }) => payload as never,
       chain: (call: Call) => call.invoke("b", "spin"),
       nest: (call: Call) =>
-        call.payload === 0 ? call.invoke("a", "spin") : call.invoke("a", "nest", (call.payload as number) - 1),
+        call.payload === 0
+          ? call.invoke("a", "spin")
+          : call.invoke("a", "nest", (call.payload as number) - 1),
     },
     ...options,
   });
