@@ -7,6 +7,7 @@ import { copyInPieces, fillInPieces, PIECE_BYTES } from "./pieces.ts";
 import { Reader, tooLarge } from "./reader.ts";
 import { Action, Bulk, type Scan } from "./scan.ts";
 import { readValueType } from "./types.ts";
+import { addToLocal, planUnrolling, type Unrolling, writeUnrolled } from "./unroll.ts";
 import type { Writer } from "./writer.ts";
 
 const I32 = 0x7f;
@@ -92,6 +93,11 @@ export class Emitter {
   /** What is paid at the boundary or the commit for what was executed before. */
   #lateCost = 0;
   #hot: Int32Array = new Int32Array(64);
+  // of the copy being written of an unrolled loop's body
+  /** Levels of blocks around it beyond those of a hot loop. */
+  #deeper = 0;
+  /** What whoever leaves the loop here has paid for the copies that follow. */
+  #giveBack = 0;
   #bodyStart = 0;
   #hints: number[] = [];
 
@@ -161,7 +167,7 @@ export class Emitter {
     this.#entry(functionIndex);
     const wrapper = (): void => this.#openWrapper(type.results, type.resultBytes);
     if (this.#boundary === 0) wrapper();
-    this.#actions(reader.at, wrapper);
+    this.#actions(reader.at, 0, scan.actionCount, wrapper);
     if (this.#wrapped) {
       out.byte(END);
       if (scan.functionLanding) this.#landing();
@@ -346,14 +352,15 @@ export class Emitter {
     out.op(globalSet, depth);
   }
 
-  #actions(start: number, openWrapper: () => void): void {
+  /** Writes the code from `start` on with what actions `first` to `last` insert; returns where the last left off. */
+  #actions(start: number, first: number, last: number, openWrapper?: () => void): number {
     const scan = this.#scan;
     const out = this.#out;
     const { actions } = scan;
     let cursor = start;
     let boundary = this.#boundary === 0 ? -1 : scan.boundaryAction * 4;
     const commit = this.#commit === 0 ? -1 : scan.commitAction * 4;
-    for (let index = 0; index < scan.actionCount * 4; index += 4) {
+    for (let index = first * 4; index < last * 4; index += 4) {
       if (index === boundary) {
         boundary = -1;
         this.#copy(cursor, this.#boundary);
@@ -361,7 +368,7 @@ export class Emitter {
         // the charge that stands here, if one does, is made with the test
         const charges = actions[index] === cursor && actions[index + 1] === Action.charge;
         this.#pay(this.#lateCost + (charges ? segmentCost(scan, actions[index + 2]!) : 0), true);
-        openWrapper();
+        openWrapper?.();
         if (charges) continue;
       }
       if (index === commit) {
@@ -374,6 +381,11 @@ export class Emitter {
       const at = actions[index]!;
       const a = actions[index + 2]!;
       const b = actions[index + 3]!;
+      if (this.#giveBack > 0 && actions[index + 1] === Action.branch) {
+        this.#copy(cursor, at - 1);
+        cursor = this.#giveBackAndBranch(at, a, b);
+        continue;
+      }
       if (at > cursor) {
         this.#copy(cursor, at);
         cursor = at;
@@ -382,10 +394,17 @@ export class Emitter {
         case Action.charge:
           if (at >= this.#boundary) this.#charge(segmentCost(scan, a), scan.segmentTested[a] === 1);
           break;
-        case Action.loop:
+        case Action.loop: {
+          const unrolling = this.#isHot(a) ? planUnrolling(scan, a, this.#exact) : undefined;
+          if (unrolling) {
+            cursor = this.#unrolled(unrolling, a, at, b);
+            index = scan.loopLast[a]! * 4;
+            break;
+          }
           this.#loop(a, at, b);
           cursor = b;
           break;
+        }
         case Action.loopEnd:
           if (!this.#isHot(a)) break;
           this.#hotLoopEnd(Math.max(1, segmentCost(scan, scan.loopSegment[a]!)));
@@ -424,7 +443,8 @@ export class Emitter {
             break;
           }
           if (!this.#wrapped || (at < this.#commit && !this.#local)) break;
-          out.op(BR, a + HOT_LEVELS * this.#hotAround(b));
+          this.#addBack();
+          out.op(BR, a + HOT_LEVELS * this.#hotAround(b) + this.#deeper);
           cursor = at + 1;
           break;
         case Action.tailCall:
@@ -485,6 +505,7 @@ export class Emitter {
           break;
       }
     }
+    return cursor;
   }
 
   /** Copies original code as it stands. */
@@ -580,6 +601,52 @@ export class Emitter {
     out.byte(END);
   }
 
+  /** A small hot loop, from its header to its end; returns where that is. */
+  #unrolled(unrolling: Unrolling, loop: number, at: number, headerEnd: number): number {
+    const out = this.#out;
+    const first = this.#scan.loopFirst[loop]! + 1;
+    const last = this.#scan.loopLast[loop]!;
+    this.#map?.add(out.at, at);
+    writeUnrolled(unrolling, {
+      out,
+      counter: this.#counter,
+      blockType: this.#module.bytes.subarray(at + 1, headerEnd),
+      refill: helpers.slowLocal(this.#layout),
+      rarely: () => this.#rarely(BR_IF),
+      body: (deeper, giveBack) => {
+        this.#deeper = deeper;
+        this.#giveBack = giveBack;
+        this.#copy(this.#actions(headerEnd, first, last), unrolling.end);
+        this.#deeper = this.#giveBack = 0;
+      },
+    });
+    return unrolling.end + 1;
+  }
+
+  #addBack(): void {
+    if (this.#giveBack > 0) addToLocal(this.#out, this.#counter, this.#giveBack);
+  }
+
+  /** A `br` or `br_if` out of an unrolled loop, whose label stands at `at`; returns where it ended. */
+  #giveBackAndBranch(at: number, loop: number, targetLoop: number): number {
+    const out = this.#out;
+    const conditional = this.#module.bytes[at - 1] === BR_IF;
+    this.#map?.add(out.at, at - 1);
+    if (conditional) {
+      out.byte(IF);
+      out.byte(EMPTY);
+      this.#deeper++;
+    }
+    this.#addBack();
+    out.byte(BR);
+    const end = this.#label(at, loop, targetLoop);
+    if (conditional) {
+      out.byte(END);
+      this.#deeper--;
+    }
+    return end;
+  }
+
   #hotAround(loop: number): number {
     return loop < 0 ? 0 : this.#hot[loop]!;
   }
@@ -588,7 +655,8 @@ export class Emitter {
   #label(at: number, loop: number, targetLoop: number): number {
     const reader = new Reader(this.#module.bytes, at);
     const label = reader.u32();
-    this.#out.u32(label + HOT_LEVELS * (this.#hotAround(loop) - this.#hotAround(targetLoop)));
+    const levels = HOT_LEVELS * (this.#hotAround(loop) - this.#hotAround(targetLoop));
+    this.#out.u32(label + levels + this.#deeper);
     return reader.at;
   }
 

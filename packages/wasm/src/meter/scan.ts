@@ -26,7 +26,7 @@ export const Action = {
   charge: 0,
   /** A loop's header stands here; a: its number, b: where the header ends. */
   loop: 1,
-  /** The `end` of loop a stands here. */
+  /** The `end` of loop a stands here; b: 1 where its body's end is reached. */
   loopEnd: 2,
   /** A label stands here; a, b: the innermost loops around the branch and its target. */
   branch: 3,
@@ -97,6 +97,7 @@ export interface ScanOptions {
 const Frame = { function: 0, block: 1, loop: 2, if: 3, else: 4, try: 5, catch: 6, tryTable: 7 } as const;
 
 const NO_LOOP = -1;
+const BR_IF = 0x0d;
 /** Of the prefix bytes 0xfb to 0xfe, the one of instructions on vectors. */
 const VECTOR_PREFIX = 2;
 
@@ -127,6 +128,11 @@ export class Scan {
   loopParams: Uint8Array = new Uint8Array(64);
   /** 1: an exception handler branches to the loop's header. */
   loopLanding: Uint8Array = new Uint8Array(64);
+  /** 1: the loop holds blocks or loops, or is left by something before which nothing can be done. */
+  loopStays: Uint8Array = new Uint8Array(64);
+  /** The actions of the loop's header and end. */
+  loopFirst: Int32Array = new Int32Array(64);
+  loopLast: Int32Array = new Int32Array(64);
   /** The loops that br_table's targets stand in, one list after another. */
   tableLoops: number[] = [];
   maxHeight = 0;
@@ -300,6 +306,7 @@ export class Scan {
                   ? Frame.try
                   : Frame.tryTable;
           this.#open(depth, kind, base, this.#typeParams, this.#typeResults, current, loop, lastTest);
+          if (loop !== NO_LOOP) this.loopStays[loop] = 1;
           if (role === Role.if) {
             conditional = true;
             this.#passes[depth] = this.#passing();
@@ -330,6 +337,7 @@ export class Scan {
             loop,
             total,
           );
+          this.loopFirst[loop] = this.actionCount;
           this.#act(start, Action.loop, loop, this.#at);
           break;
         }
@@ -386,9 +394,13 @@ export class Scan {
           const reachable = alive || targeted || kind === Frame.if || this.#armAlive[depth] === 1;
           const outer = this.#segment[depth]!;
           if (kind === Frame.loop) {
-            this.#act(start, Action.loopEnd, loop, 0);
+            this.loopLast[loop] = this.actionCount;
+            this.#act(start, Action.loopEnd, loop, alive ? 1 : 0);
             const parent = this.loopParent[loop]!;
-            if (parent !== NO_LOOP && this.loopCalls[loop] === 1) this.loopCalls[parent] = 1;
+            if (parent !== NO_LOOP) {
+              this.loopStays[parent] = 1;
+              if (this.loopCalls[loop] === 1) this.loopCalls[parent] = 1;
+            }
             loop = parent;
           }
           height = this.#base[depth]! + this.#results[depth]!;
@@ -412,12 +424,12 @@ export class Scan {
           break;
         }
         case Role.branch:
-          this.#branch(depth, loop);
+          this.#branch(depth, loop, false);
           alive = false;
           break;
         case Role.branchIf:
           if (immediateOf[slot] === Immediate.castBranch) this.#at++;
-          this.#branch(depth, loop);
+          this.#branch(depth, loop, true);
           if (immediateOf[slot] === Immediate.castBranch) {
             this.#heapType();
             this.#heapType();
@@ -492,6 +504,7 @@ export class Scan {
           const type = types[tags[this.#u32()]!]!;
           if (capped && type.hasReferences)
             this.#act(start, Action.allocate, granulesOf(type.params * 8 + 64), 0);
+          if (loop !== NO_LOOP) this.loopStays[loop] = 1;
           this.#act(start, Action.throw, 0, 0);
           alive = false;
           break;
@@ -504,6 +517,7 @@ export class Scan {
           alive = false;
           break;
         case Role.throwRef:
+          if (loop !== NO_LOOP) this.loopStays[loop] = 1;
           this.#commitNow();
           this.#act(start, Action.throw, 0, 0);
           alive = false;
@@ -767,11 +781,14 @@ export class Scan {
       this.loopCalls = grown(this.loopCalls);
       this.loopParams = grown(this.loopParams);
       this.loopLanding = grown(this.loopLanding);
+      this.loopStays = grown(this.loopStays);
+      this.loopFirst = grown(this.loopFirst);
+      this.loopLast = grown(this.loopLast);
     }
     const loop = this.loops++;
     this.loopParent[loop] = parent;
     this.loopSegment[loop] = segment;
-    this.loopCalls[loop] = this.loopLanding[loop] = 0;
+    this.loopCalls[loop] = this.loopLanding[loop] = this.loopStays[loop] = 0;
     this.loopParams[loop] = params ? 1 : 0;
     return loop;
   }
@@ -809,7 +826,7 @@ export class Scan {
   }
 
   /** Notes that control leaves the block at `depth` for the label that stands at the cursor. */
-  #branch(depth: number, loop: number): void {
+  #branch(depth: number, loop: number, conditional: boolean): void {
     const at = this.#at;
     const target = depth - this.#u32();
     this.#targeted[target] = 1;
@@ -817,7 +834,11 @@ export class Scan {
     this.#passTo(target);
     if (target < this.#escape[depth]!) this.#escape[depth] = target;
     const targetLoop = this.#loop[target]!;
-    if (targetLoop !== loop) this.#act(at, Action.branch, loop, targetLoop);
+    if (targetLoop === loop) return;
+    this.#act(at, Action.branch, loop, targetLoop);
+    // values that a conditional branch takes along, or leaves if it is not taken, are in the way
+    const values = this.#kind[target] === Frame.loop ? this.#params[target]! : this.#results[target]!;
+    if (conditional && (values > 0 || this.#bytes[at - 1] !== BR_IF)) this.loopStays[loop] = 1;
   }
 
   #branchTable(depth: number, loop: number): void {
@@ -834,7 +855,9 @@ export class Scan {
       if (loop !== NO_LOOP) this.tableLoops.push(targetLoop);
       if (targetLoop !== loop) leavesLoop = true;
     }
-    if (leavesLoop) this.#act(at, Action.branchTable, loop, list);
+    if (!leavesLoop) return;
+    this.#act(at, Action.branchTable, loop, list);
+    this.loopStays[loop] = 1;
   }
 
   #passTo(target: number): void {

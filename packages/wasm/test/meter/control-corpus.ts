@@ -245,6 +245,58 @@ export const corpus: readonly CorpusCase[] = [
     ],
   },
   {
+    name: "small loops, left in every way",
+    text: `(module (memory (export "m") 1)
+      (func (export "fill") (param $n i32) (local $i i32)
+        (block $done (loop $l
+          (br_if $done (i32.ge_u (local.get $i) (local.get $n)))
+          (i32.store8 (local.get $i) (local.get $n))
+          (local.set $i (i32.add (local.get $i) (i32.const 1)))
+          (br $l))))
+      (func (export "fall") (param $n i32) (result i32) (local $i i32)
+        (loop $l (result i32)
+          (i32.store (i32.const 128) (local.get $i))
+          (br_if $l (i32.lt_s (local.tee $i (i32.add (local.get $i) (i32.const 1))) (local.get $n)))
+          (i32.mul (local.get $i) (i32.const 3))))
+      (func (export "return") (param $n i32) (result i32) (local $i i32)
+        (loop $l
+          (local.set $i (i32.add (local.get $i) (i32.const 1)))
+          (br_if $l (i32.rem_u (local.get $i) (i32.const 7)))
+          (return (i32.add (local.get $i) (local.get $n))))
+        (unreachable))
+      (func (export "value") (param $n i32) (result i32)
+        (block $out (result i32) (loop $l
+          (local.set $n (i32.sub (local.get $n) (i32.const 1)))
+          (br_if $l (i32.gt_s (local.get $n) (i32.const 4)))
+          (br $out (local.get $n)))
+          (unreachable)))
+      (func (export "two") (param $n i32) (result i32) (local $i i32)
+        (block $b (block $a (loop $l
+          (br_if $a (i32.eq (local.get $i) (local.get $n)))
+          (br_if $b (i32.eq (i32.mul (local.get $i) (local.get $i)) (local.get $n)))
+          (local.set $i (i32.add (local.get $i) (i32.const 1)))
+          (br $l)))
+          (return (i32.const -1)))
+        (local.get $i))
+      (func (export "nested") (param $n i32) (result i32) (local $i i32) (local $j i32) (local $s i32)
+        (loop $outer
+          (local.set $j (local.get $i))
+          (loop $inner
+            (local.set $s (i32.add (i32.mul (local.get $s) (i32.const 31)) (local.get $j)))
+            (local.set $i (i32.add (local.get $i) (i32.const 1)))
+            (br_if $outer (i32.eq (local.get $i) (i32.const 5)))
+            (br_if $inner (i32.gt_s (local.tee $j (i32.sub (local.get $j) (i32.const 1))) (i32.const 0))))
+          (br_if $outer (i32.lt_u (local.get $i) (local.get $n))))
+        (local.get $s))
+      (func (export "trap") (param $n i32) (result i32) (local $i i32)
+        (loop $l
+          (local.set $i (i32.add (local.get $i) (i32.div_u (i32.const 8) (local.get $n))))
+          (local.set $n (i32.sub (local.get $n) (i32.const 1)))
+          (br_if $l (i32.lt_s (local.get $i) (i32.const 30))))
+        (local.get $i)))`,
+    calls: ["fill", "fall", "return", "value", "two", "nested", "trap"].flatMap((name) => each(name)),
+  },
+  {
     name: "loops with parameters and several results",
     text: `(module
       (func (export "f") (param i32) (result i32 i64)
