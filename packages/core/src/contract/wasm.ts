@@ -15,6 +15,11 @@ export interface WasmModule {
   readonly stopReportMs?: number;
   /** Called once a generation before the first instance: compile, link, check. */
   prepare?(context: ModuleContext): MaybePromise<void>;
+  /**
+   * False where no instance can make calls of its own while it works on one: then none can come to wait for itself, and who works for whom
+   * need not be noted at each call. Default true.
+   */
+  readonly callsOut?: boolean;
   /** The places that its instances share with those of other modules; absent when `instantiate` never fails with `INSTANCE_LIMIT`. */
   places?(context: ModuleContext): PoolPlaces;
 }

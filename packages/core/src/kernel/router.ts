@@ -42,22 +42,23 @@ export class Router implements CallRouter {
     parent: Call | undefined,
   ): Promise<Value> {
     const entry = this.#entries.get(id);
-    if (entry === undefined) return Promise.reject(unknownModule(id));
-    if (options !== undefined && !isTime(options.timeoutMs)) return Promise.reject(noTime(options.timeoutMs));
-    const life = entry.open;
-    if (life === undefined) return this.#notLive(entry, method, payload, options, parent);
+    const life = entry?.open;
+    // All that is rare lies apart: engines compile what a call runs through as one piece only while it is small.
+    if (entry === undefined || life === undefined || !isTime(options?.timeoutMs))
+      return this.#aside(id, entry, method, payload, options, parent);
     const frame = this.#frame(entry, method, payload, options, parent);
+    let value: MaybePromise<Value>;
     try {
       const { module } = life;
       if (module?.call === undefined) throw noMethod(id, method);
       this.#refuseLate(frame, options);
-      const value = module.call(frame);
+      value = module.call(frame);
       if (isPromise(value)) return frame.settle(life, value, entry);
-      entry.ended(this.clock.now() - frame.startedAt, undefined);
-      return Promise.resolve(value);
     } catch (thrown) {
       return Promise.reject(this.#failed(entry, frame, thrown));
     }
+    entry.ended(this.clock.now() - frame.startedAt, undefined);
+    return Promise.resolve(value);
   }
 
   invokeSync(id: string, method: string, payload: Value, parent: Call | undefined): Value {
@@ -239,18 +240,22 @@ export class Router implements CallRouter {
     return error;
   }
 
-  async #notLive(
-    entry: Entry,
+  /** A call that may not pass straight on. */
+  async #aside(
+    id: string,
+    entry: Entry | undefined,
     method: string,
     payload: Value,
     options: CallOptions | undefined,
     parent: Call | undefined,
   ): Promise<Value> {
+    if (entry === undefined) throw unknownModule(id);
+    if (!isTime(options?.timeoutMs)) throw noTime(options?.timeoutMs);
     const frame = this.#frame(entry, method, payload, options, parent);
     if (entry.parked === undefined) return this.#enter(entry, frame, options);
     await entry.parked.wait(frame.deadline, options?.signal);
     const timeoutMs = frame.deadline - this.clock.now();
-    return this.invoke(entry.id, method, payload, { ...options, timeoutMs }, parent);
+    return this.invoke(id, method, payload, { ...options, timeoutMs }, parent);
   }
 }
 

@@ -40,8 +40,6 @@ export class StopGuard {
   readonly #minRunMs: number;
   readonly #quarantine: Quarantine | undefined;
   #over = false;
-  /** The stop that was counted last. */
-  #last: KeelsonError | undefined;
 
   /** @param options undefined: stops are counted, and nothing is refused */
   constructor(host: StopGuardHost, options: ParsedQuarantine | undefined) {
@@ -59,10 +57,8 @@ export class StopGuard {
     return this.#quarantine?.status;
   }
 
-  /** A call ended with a stop; one that ends a whole chain of calls of the module is one stop. */
+  /** A call ended with a stop. */
   stopped(stop: StopDetails, error: KeelsonError): void {
-    if (error === this.#last) return;
-    this.#last = error;
     const help = { help: "Guests that were stopped, by the limit they ran into." };
     this.#host.metrics().counter("keelson_guest_stops_total", help, { reason: stop.limit }).add();
     if (this.#over || !this.#counts(stop) || this.#quarantine?.stopped() !== true) return;

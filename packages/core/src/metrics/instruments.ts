@@ -32,15 +32,16 @@ export class BoundGauge implements Gauge {
  * was two to five times slower.
  */
 export class BoundHistogram implements Histogram {
-  /** Ascending, without +Inf. */
+  /** Ascending, +Infinity the last: a search for the bucket ends there without counting. */
   readonly bounds: Float64Array;
-  /** One more than there are bounds; not cumulated. */
+  /** One for each bound; not cumulated. */
   readonly counts: Float64Array;
   readonly #sum = new Float64Array(1);
 
+  /** @param bounds ascending, without +Infinity */
   constructor(bounds: readonly number[]) {
-    this.bounds = Float64Array.from(bounds);
-    this.counts = new Float64Array(bounds.length + 1);
+    this.bounds = Float64Array.of(...bounds, Infinity);
+    this.counts = new Float64Array(this.bounds.length);
   }
 
   get count(): number {
@@ -53,13 +54,18 @@ export class BoundHistogram implements Histogram {
 
   /** @throws RangeError for anything that is not a finite number ≥ 0: the sum of a histogram must only grow */
   observe(value: number, times: number = 1): void {
-    if (!(value >= 0 && value < Infinity)) throw new RangeError(`a histogram cannot observe ${value}`);
-    const bounds = this.bounds;
-    const length = bounds.length;
+    if (!(value >= 0 && value < Infinity)) throw notObservable(value);
+    const { bounds, counts } = this;
     let at = 0;
     // One by one from below: what is measured most lies in the first buckets, where this beats halving.
-    while (at < length && value > (bounds[at] as number)) at++;
-    this.counts[at] = (this.counts[at] as number) + times;
-    this.#sum[0] = (this.#sum[0] as number) + value * times;
+    while (value > (bounds[at] as number)) at++;
+    counts[at] = (counts[at] as number) + times;
+    const sum = this.#sum;
+    sum[0] = (sum[0] as number) + value * times;
   }
+}
+
+// Apart, so that what is called for each call of a module stays small enough to be compiled into its caller.
+function notObservable(value: number): RangeError {
+  return new RangeError(`a histogram cannot observe ${value}`);
 }

@@ -68,7 +68,6 @@ function writeHistogram(name: string, labels: string, histogram: BoundHistogram)
     below += counts[at] as number;
     text += `${name}_bucket{${before}le="${writeBound(bounds[at] as number)}"} ${below}\n`;
   }
-  text += `${name}_bucket{${before}le="+Inf"} ${histogram.count}\n`;
   text += `${name}_count${braces} ${histogram.count}\n`;
   return `${text}${name}_sum${braces} ${writeNumber(histogram.sum)}\n`;
 }
@@ -84,6 +83,7 @@ function writeNumber(value: number): string {
  * digits, from 1e+06 up and below 0.0001 down. Scrapers compare these as text.
  */
 export function writeBound(value: number): string {
+  if (value === Infinity) return "+Inf";
   if (value === 0) return "0.0";
   const [digits = "", exponent = "0"] = value.toExponential().split("e");
   const power = Number(exponent);

@@ -41,10 +41,10 @@ export function readAnswer(
   method: string,
 ): Value | typeof UNKNOWN {
   const from = memory.check(record, 16, "the record of an answer");
-  const status = memory.word(from, "status");
-  const kind = memory.word(from + 4, "kind");
-  const pointer = memory.word(from + 8, "ptr");
-  const length = memory.word(from + 12, "len");
+  const status = memory.wordAt(from);
+  const kind = memory.wordAt(from + 4);
+  const pointer = memory.wordAt(from + 8);
+  const length = memory.wordAt(from + 12);
   if (status === Status.ok) {
     if (kind === Kind.bytes) return memory.copy(pointer, length, "an answer");
     if (kind === Kind.none) return undefined;

@@ -80,6 +80,9 @@ class KeelsonBinding implements Binding {
   readonly #call: Call;
   readonly #methods: (() => number) | undefined;
   readonly #names = new Map<string, InternedName>();
+  /** The method called last, and its name: most callers stay with one. */
+  #method: string | undefined;
+  #name: InternedName | undefined;
   #input = 0;
   #inputSize = 0;
 
@@ -106,7 +109,7 @@ class KeelsonBinding implements Binding {
       kind = Kind.json;
       length = this.#putText(toJson(payload));
     }
-    const name = this.#names.get(method) ?? this.#intern(method);
+    const name = (method === this.#method ? this.#name : undefined) ?? this.#find(method);
     const host = this.#host;
     host.entered = true;
     const record = this.#call(name.pointer, name.length, kind, this.#input, length);
@@ -140,6 +143,13 @@ class KeelsonBinding implements Binding {
     return this.#putBytes(encodeText(text));
   }
 
+  #find(method: string): InternedName {
+    const name = this.#names.get(method) ?? this.#intern(method);
+    this.#method = method;
+    this.#name = name;
+    return name;
+  }
+
   #intern(method: string): InternedName {
     const bytes = encodeText(method);
     if (this.#names.size >= MAX_INTERNED) this.#forgetNames();
@@ -155,6 +165,7 @@ class KeelsonBinding implements Binding {
   #forgetNames(): void {
     for (const { pointer, length } of this.#names.values()) this.#buffers.free(pointer, Math.max(1, length));
     this.#names.clear();
+    this.#method = undefined;
   }
 
   #growInput(size: number): void {

@@ -40,6 +40,9 @@ export const raw: AbiProfile = {
 class RawBinding implements Binding {
   readonly #targets: ReadonlyMap<string, Target>;
   readonly #host: GuestHost;
+  /** The method called last, and what it is: most callers stay with one. */
+  #method: string | undefined;
+  #target: Target | undefined;
 
   constructor(guest: Guest) {
     this.#host = guest.host;
@@ -47,40 +50,40 @@ class RawBinding implements Binding {
   }
 
   call(method: string, payload: Value): Value {
-    const target = this.#targets.get(method);
-    if (target === undefined) throw unknownMethod(this.#host.id, method, [...this.#targets.keys()]);
-    const { run, arity } = target;
     const host = this.#host;
-    let result: unknown;
-    if (payload === undefined) {
-      if (arity !== 0) throw misfit(this.#host, method, target, payload);
-      host.entered = true;
-      result = run();
-    } else if (typeof payload === "object") {
-      if (!Array.isArray(payload) || payload.length !== arity || !fitAll(target.params, payload)) {
-        throw misfit(this.#host, method, target, payload);
-      }
-      host.entered = true;
-      result = this.#run(target, method, payload);
-    } else {
-      if (arity !== 1 || !fits(target.params?.[0], payload))
-        throw misfit(this.#host, method, target, payload);
-      host.entered = true;
-      result =
-        target.params === undefined
-          ? this.#run(target, method, [payload as Numeric])
-          : run(payload as Numeric);
-    }
+    const target = method === this.#method ? this.#target : this.#find(method);
+    if (target === undefined) throw unknownMethod(host.id, method, [...this.#targets.keys()]);
+    // Two small functions of which a caller uses one: so the engine compiles it into this one, and this one into its caller.
+    const result = Array.isArray(payload)
+      ? this.#spread(target, method, payload)
+      : this.#single(target, method, payload);
     host.entered = false;
-    if (typeof result === "number" || result === undefined || typeof result === "bigint") return result;
-    return several(this.#host, method, result);
+    return typeof result === "number" ? result : several(host, method, result);
   }
 
-  #run(target: Target, method: string, args: readonly Numeric[]): unknown {
-    const { run } = target;
-    if (target.params === undefined) return this.#runUntyped(target, method, args);
-    if (args.length === 2) return run(args[0] as Numeric, args[1] as Numeric);
-    return run(...args);
+  #find(method: string): Target | undefined {
+    this.#method = method;
+    this.#target = this.#targets.get(method);
+    return this.#target;
+  }
+
+  #spread(target: Target, method: string, args: readonly Numeric[]): unknown {
+    const { run, params } = target;
+    if (args.length !== target.arity || !fitAll(params, args)) throw misfit(this.#host, method, target, args);
+    this.#host.entered = true;
+    if (params === undefined) return this.#runUntyped(target, method, args);
+    return args.length === 2 ? run(args[0] as Numeric, args[1] as Numeric) : run(...args);
+  }
+
+  #single(target: Target, method: string, payload: Value): unknown {
+    const { run, params, arity } = target;
+    if (arity !== (payload === undefined ? 0 : 1) || (arity === 1 && !fits(params?.[0], payload)))
+      throw misfit(this.#host, method, target, payload);
+    this.#host.entered = true;
+    if (arity === 0) return run();
+    return params === undefined
+      ? this.#runUntyped(target, method, [payload as Numeric])
+      : run(payload as Numeric);
   }
 
   /** Without types the engine finds out that a number should have been a bigint, by a TypeError before anything runs. */

@@ -4,14 +4,52 @@ import { isKeelsonError, KeelsonError } from "@keelson/core/plain";
 // Not by the meter's door: where guests run, nobody meters.
 import { RefillKind, STOP } from "../meter/layout.ts";
 import type { MeterMeta } from "../meter/options.ts";
-import { attach, unpark } from "../meter/runtime.ts";
-import { type Charge, depthLeft, memoryTaken, reclaim, spentBy } from "./charge.ts";
-import type { Abortable, GovernorOptions, GuestThread, RunLimits } from "./limits.ts";
-import { isStackOverflow } from "./overflow.ts";
-import { Slices } from "./slices.ts";
+import { attach, type Attached, unpark } from "../meter/runtime.ts";
 import { type Refusals, type Stop, stopError } from "./stop.ts";
+import { isStackOverflow } from "./overflow.ts";
 import { type Tally, TALLY_CPU_MS, TALLY_FUEL } from "./tally.ts";
 
+/** Options of {@link Governor}. */
+export interface GovernorOptions {
+  /** The platform's monotonic clock, ms. */
+  readonly clock: { now(): number };
+  /** The thread's guests, for those that call one another through the host; see {@link GuestThread}. */
+  readonly thread?: GuestThread;
+  /** A flag that another thread may raise: a value other than 0 at index 0 aborts the guest. */
+  readonly interrupt?: Int32Array;
+  /** Counts what runs use, those of other governors too. */
+  readonly tally?: Tally;
+}
+
+/** What is asked of a signal: an AbortSignal, or something that knows of one. */
+export interface Abortable {
+  readonly aborted: boolean;
+}
+
+/** What one run may take. Absent limits do not hold. */
+export interface RunLimits {
+  /** Units of fuel. */
+  readonly fuel?: number | undefined;
+  /** Time in the guest and the host functions it calls, ms. */
+  readonly cpuMs?: number | undefined;
+  /** When the run must have ended, on the governor's clock, ms. */
+  readonly deadline?: number | undefined;
+  readonly signal?: Abortable | undefined;
+  /** Read the clock at the end too, so that {@link Usage} knows the time. */
+  readonly measure?: boolean;
+}
+
+/** Guests that run on one thread, inside one another: what they take of the stack is taken from one budget. */
+export interface GuestThread {
+  /** The governor whose guest runs now; set by governors. */
+  current: Governor | undefined;
+}
+
+/** The most units handed out at once: some 30 µs of quick code, and still under 5 ms of the slowest. */
+const MAX_SLICE_UNITS = 100_000;
+const MIN_SLICE_UNITS = 1_000;
+/** What a slice may last, ms: what lasts longer makes the next one shorter. */
+const SLICE_MS = 0.25;
 /**
  * What a slice can last at most on any machine, ms. One that lasted longer did not run all that time: the system gave the
  * core to somebody else. The rest is not the guest's own time and is not taken from its `cpuMs`; wall time goes on.
@@ -19,6 +57,14 @@ import { type Tally, TALLY_CPU_MS, TALLY_FUEL } from "./tally.ts";
 const LONGEST_SLICE_MS = 5;
 /** Stack bytes reckoned for the host's frames between two guests. */
 const CROSSING_BYTES = 4096;
+
+interface Charge {
+  readonly attached: Attached;
+  readonly meta: MeterMeta;
+  /** Units handed out in this run. */
+  granted: number;
+  started: boolean;
+}
 
 interface OuterRun {
   cpuEnd: number;
@@ -50,7 +96,6 @@ export class Governor {
   readonly #tally: Tally | undefined;
   readonly #charges: Charge[] = [];
   readonly #outer: OuterRun[] = [];
-  readonly #slices = new Slices();
   #parent: Governor | undefined;
   #running = false;
   /** The run in progress may be suspended: it is never the thread's current one but while it is in a host function. */
@@ -63,6 +108,7 @@ export class Governor {
   // of the run in progress, or the last one
   #fuelLimit = Number.POSITIVE_INFINITY;
   #granted = 0;
+  #slice = MAX_SLICE_UNITS / 4;
   #sliceStart = 0;
   #start = 0;
   #end = 0;
@@ -226,12 +272,13 @@ export class Governor {
     const charges = this.#charges;
     for (let index = 0; index < charges.length; index++) {
       const charge = charges[index]!;
-      const grant = Math.min(this.#slices.units, this.#fuelLimit - this.#granted);
+      // the first slice is short: a guest that never asks for another costs nothing more
+      const grant = Math.min(this.#slice, this.#fuelLimit - this.#granted);
       charge.granted = grant;
       charge.attached.fuel = grant;
       this.#granted += grant;
       if (parent !== undefined) {
-        charge.attached.depth = Math.min(charge.meta.stackBytes, depthLeft(parent.#charges) - CROSSING_BYTES);
+        charge.attached.depth = Math.min(charge.meta.stackBytes, parent.#depthLeft() - CROSSING_BYTES);
       } else if (!this.#depthIsFull) charge.attached.depth = charge.meta.stackBytes;
     }
     this.#depthIsFull = parent === undefined;
@@ -271,19 +318,23 @@ export class Governor {
 
   /** What the run in progress, or the last one, used so far. */
   get usage(): Usage {
+    let memoryPeakBytes = 0;
+    for (const { attached, meta } of this.#charges) {
+      // the room is counted in granules, of which a cap may leave a part over
+      if (meta.memoryBytes !== undefined)
+        memoryPeakBytes += Math.floor(meta.memoryBytes / 16) * 16 - attached.roomBytes;
+    }
     const end = this.#running ? (this.#idleSince ?? this.#clock.now()) : this.#end;
     return {
-      fuel: this.#stop ? this.#fuelAtStop : spentBy(this.#charges),
+      fuel: this.#stop ? this.#fuelAtStop : this.#used(),
       cpuMs: end - this.#start - this.#stolen,
-      memoryPeakBytes: memoryTaken(this.#charges),
+      memoryPeakBytes,
     };
   }
 
   /** Units of fuel that the run in progress has left; Infinity when fuel is not limited. */
   get fuelLeft(): number {
-    return this.#fuelLimit === Number.POSITIVE_INFINITY
-      ? this.#fuelLimit
-      : this.#fuelLimit - spentBy(this.#charges);
+    return this.#fuelLimit === Number.POSITIVE_INFINITY ? this.#fuelLimit : this.#fuelLimit - this.#used();
   }
 
   /** How often growth was refused in this run, for messages. */
@@ -330,7 +381,7 @@ export class Governor {
 
   /** Reads no clock, which would cost a short call a tenth of its time: what ran after the last look at it is left out. */
   #count(tally: Tally): void {
-    tally[TALLY_FUEL]! += this.#stop === undefined ? spentBy(this.#charges) : this.#fuelAtStop;
+    tally[TALLY_FUEL]! += this.#stop === undefined ? this.#used() : this.#fuelAtStop;
     const seen = this.#end > this.#sliceStart ? this.#end : this.#sliceStart;
     if (seen !== this.#start) tally[TALLY_CPU_MS]! += seen - this.#start - this.#stolen;
   }
@@ -375,17 +426,16 @@ export class Governor {
     }
     if (kind === RefillKind.memoryRefused) this.#refused.memory++;
     if (kind === RefillKind.tableRefused) this.#refused.table++;
-    this.#slices.adapt(now - this.#sliceStart);
+    this.#adapt(now - this.#sliceStart);
     this.#sliceStart = now;
-    return counter >= 0 ? counter : this.#grant(charge, counter, now);
-  }
+    if (counter >= 0) return counter;
 
-  /** The next slice, for a guest that has overspent the last by `-counter`. */
-  #grant(charge: Charge, counter: number, now: number): number {
-    const slice = this.#slices.within(Math.min(this.#cpuEnd, this.#deadline) - now);
+    let slice = this.#slice;
+    const left = Math.min(this.#cpuEnd, this.#deadline) - now;
+    if (left < SLICE_MS) slice = Math.max(MIN_SLICE_UNITS, Math.floor((slice * left) / SLICE_MS));
     let available = this.#fuelLimit - this.#granted;
     if (slice - counter > available) {
-      this.#granted -= reclaim(this.#charges, charge);
+      this.#reclaim(charge);
       available = this.#fuelLimit - this.#granted;
     }
     const grant = Math.min(slice - counter, available);
@@ -410,6 +460,25 @@ export class Governor {
     for (const outer of this.#outer) outer.cpuEnd += ms;
   }
 
+  /** Makes slices last about as long as they should. */
+  #adapt(lasted: number): void {
+    if (lasted > SLICE_MS)
+      this.#slice = Math.max(MIN_SLICE_UNITS, Math.floor((this.#slice * SLICE_MS) / lasted));
+    else this.#slice = Math.min(MAX_SLICE_UNITS, this.#slice * 2);
+  }
+
+  /** Takes back what other instances of the guest hold; they wait for this one, and ask when they go on. */
+  #reclaim(except: Charge): void {
+    for (const charge of this.#charges) {
+      if (charge === except) continue;
+      const unspent = charge.attached.fuel;
+      if (unspent <= 0) continue;
+      charge.attached.fuel = 0;
+      charge.granted -= unspent;
+      this.#granted -= unspent;
+    }
+  }
+
   #stopFor(
     code: Stop["code"],
     limit: Stop["limit"],
@@ -417,18 +486,32 @@ export class Governor {
     charge?: Charge,
     counter = 0,
   ): number {
-    this.#fuelAtStop = charge
-      ? spentBy(this.#charges) + charge.attached.fuel - counter
-      : spentBy(this.#charges);
+    this.#fuelAtStop = charge ? this.#used() + charge.attached.fuel - counter : this.#used();
     this.#stop = { code, limit, value };
     this.dead = true;
     return STOP;
   }
 
-  /** A flag that was detached is up: to read it would throw, and a guest may catch what is thrown while it asks. */
+  /** Units spent in this run, as of the guest's last call or exit. */
+  #used(): number {
+    const charges = this.#charges;
+    let used = 0;
+    for (let index = 0; index < charges.length; index++) {
+      const { granted, attached } = charges[index]!;
+      used += granted - attached.fuel;
+    }
+    return used;
+  }
+
+  #depthLeft(): number {
+    let least = Number.POSITIVE_INFINITY;
+    for (const { attached, meta } of this.#charges)
+      if (meta.stackBytes > 0) least = Math.min(least, attached.depth);
+    return least;
+  }
+
   #interrupted(): boolean {
-    const flag = this.#interrupt;
-    return flag !== undefined && (flag.length === 0 || Atomics.load(flag, 0) !== 0);
+    return this.#interrupt !== undefined && Atomics.load(this.#interrupt, 0) !== 0;
   }
 
   /** A run that does not begin: the guest was not touched. */

@@ -1,2 +1,7 @@
-export { Governor } from "./governor.ts";
-export type { Abortable, GovernorOptions, GuestThread, RunLimits } from "./limits.ts";
+export {
+  type Abortable,
+  Governor,
+  type GovernorOptions,
+  type GuestThread,
+  type RunLimits,
+} from "./governor.ts";

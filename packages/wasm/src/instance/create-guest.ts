@@ -1,5 +1,6 @@
 import type { Instance } from "@keelson/core";
 import { KeelsonError } from "@keelson/core/plain";
+import { abiProfiles } from "../abi/profiles.ts";
 import type { AbiProfile, Binding, LaterBinding, LaterGuest, ModuleShape } from "../abi/profile.ts";
 import type { Governor } from "../governor/index.ts";
 import type { MeterMeta, OffsetMap } from "../meter/index.ts";
@@ -69,6 +70,8 @@ export function createGuestInstance(
   const limits = callLimits(blueprint, host);
   const instance = new GuestInstance({
     host,
+    // The built-in profiles do not ask.
+    asked: blueprint.imports !== undefined || !abiProfiles.includes(profile),
     others: adoptMemories(host, exports),
     watchBytes: blueprint.capped ? Infinity : blueprint.maxMemoryBytes,
     release,

@@ -29,6 +29,11 @@ export interface CallLimits extends RunLimits {
 /** What a {@link GuestInstance} is made of. */
 export interface GuestParts {
   readonly host: GuestHost;
+  /**
+   * Whether anything may ask `host` which call the guest works on. Where nothing can it is not noted: a new object noted in an old one is
+   * a good part of what a small call costs.
+   */
+  readonly asked: boolean;
   /** Exported memories besides the main one. */
   readonly others: readonly GuestMemory[];
   /** Bytes of memory past which a call has failed; `Infinity` when the engine keeps the cap. */
@@ -49,6 +54,7 @@ export class GuestInstance implements Instance {
   renewal: Renewal | undefined;
   #binding: Binding | undefined;
   readonly #host: GuestHost;
+  readonly #asked: boolean;
   #others: readonly GuestMemory[];
   readonly #watchBytes: number;
   #release: (() => void) | undefined;
@@ -65,6 +71,7 @@ export class GuestInstance implements Instance {
     this.#governor = parts.governor;
     this.#limits = parts.limits;
     this.#host = parts.host;
+    this.#asked = parts.asked;
     this.#others = parts.others;
     this.#watchBytes = parts.watchBytes;
     this.#release = parts.release;
@@ -142,7 +149,7 @@ export class GuestInstance implements Instance {
   #trust(binding: Binding, call: Call): Value {
     const host = this.#host;
     const outer = host.call;
-    host.call = call;
+    if (this.#asked) host.call = call;
     let value: Value;
     try {
       value = binding.call(call.method, call.payload);
@@ -164,7 +171,7 @@ export class GuestInstance implements Instance {
       throw notBegun(host.id, call.method, error);
     }
     const outer = host.call;
-    host.call = call;
+    if (this.#asked) host.call = call;
     let value: Value;
     try {
       value = binding.call(call.method, call.payload);

@@ -16,16 +16,19 @@ const SHORT_BYTES = 32;
 export class GuestMemory {
   readonly #memory: WebAssembly.Memory;
   #bytes: Uint8Array<ArrayBuffer>;
+  /** Of the same buffer as the bytes, always. */
+  #words: DataView<ArrayBuffer>;
 
   constructor(memory: WebAssembly.Memory) {
     this.#memory = memory;
     this.#bytes = new Uint8Array(memory.buffer);
+    this.#words = new DataView(memory.buffer);
   }
 
   /** All of it. Growth detaches it: never keep it across a call into the guest. */
   get bytes(): Uint8Array<ArrayBuffer> {
     // A grown memory leaves its old buffer detached, of length 0; asking the engine for the buffer each time costs far more.
-    if (this.#bytes.length === 0) this.#bytes = new Uint8Array(this.#memory.buffer);
+    if (this.#bytes.length === 0) this.#look();
     return this.#bytes;
   }
 
@@ -75,15 +78,12 @@ export class GuestMemory {
 
   /** Little-endian u32. */
   word(pointer: number, what: string): number {
-    const from = this.check(pointer, 4, what);
-    const bytes = this.#bytes;
-    return (
-      ((bytes[from] as number) |
-        ((bytes[from + 1] as number) << 8) |
-        ((bytes[from + 2] as number) << 16) |
-        ((bytes[from + 3] as number) << 24)) >>>
-      0
-    );
+    return this.wordAt(this.check(pointer, 4, what));
+  }
+
+  /** The same where {@link GuestMemory.check} has just found four bytes. */
+  wordAt(from: number): number {
+    return this.#words.getUint32(from, true);
   }
 
   /** Writes bytes where the guest said. */
@@ -124,10 +124,15 @@ export class GuestMemory {
     return isShared(bytes) ? bytes.slice(from, to) : bytes.subarray(from, to);
   }
 
+  #look(): void {
+    const { buffer } = this.#memory;
+    this.#bytes = new Uint8Array(buffer);
+    this.#words = new DataView(buffer);
+  }
+
   #refuse(from: number, length: number, what: string): void {
     // A shared memory that grew keeps its old buffer alive: look again before judging.
-    const bytes = new Uint8Array(this.#memory.buffer);
-    if (bytes.length > this.#bytes.length) this.#bytes = bytes;
+    this.#look();
     if (from + length <= this.#bytes.length) return;
     throw new KeelsonError("OUT_OF_BOUNDS", `${what} lies outside the guest's memory`, {
       hint: "the guest gave a wrong pointer or length; its instance is discarded",

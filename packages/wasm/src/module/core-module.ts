@@ -32,6 +32,7 @@ const STOP_REPORT_MS = 50;
 /** One generation of a core module. */
 export class CoreModule implements WasmModule {
   readonly stopReportMs: number = STOP_REPORT_MS;
+  readonly callsOut: boolean;
   readonly #settings: WasmSettings;
   readonly #cache: CompileCache;
   #blueprint: Blueprint | undefined;
@@ -46,6 +47,8 @@ export class CoreModule implements WasmModule {
 
   constructor(settings: WasmSettings, cache: CompileCache) {
     this.#settings = settings;
+    // The built-in profiles' own imports call nobody.
+    this.callsOut = settings.imports !== undefined || typeof settings.abi === "object";
     this.#cache = cache;
   }
 

@@ -94,7 +94,7 @@ export function settle(options: WasmModuleOptions): WasmSettings {
     fuel: metering === "exact" ? fuel : undefined,
     cpuMs: asked ?? (manifest === undefined ? undefined : DEFAULT_CPU_MS),
     stackBytes,
-    interrupt: interruptOf(options, id),
+    interrupt: options.interrupt,
     isolation: settleIsolation(options, id, metering, maxMemoryBytes),
     maxTableElements,
     codeLimits,
@@ -119,14 +119,6 @@ function stateOf({ state = "keep" }: WasmModuleOptions, id: string): GuestState 
   if (state === "keep" || state === "fresh") return state;
   throw new KeelsonError("INVALID_OPTIONS", `${id}: state is ${JSON.stringify(state)}`, {
     hint: 'use "keep" or "fresh"',
-  });
-}
-
-/** What cannot be read would throw where the guest asks whether it may go on, and that it could catch. */
-function interruptOf({ interrupt }: WasmModuleOptions, id: string): Int32Array | undefined {
-  if (interrupt === undefined || (interrupt instanceof Int32Array && interrupt.length > 0)) return interrupt;
-  throw new KeelsonError("INVALID_OPTIONS", `${id}: interrupt is no flag`, {
-    hint: "give new Int32Array(new SharedArrayBuffer(4))",
   });
 }
 

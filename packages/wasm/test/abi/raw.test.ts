@@ -1,4 +1,6 @@
 import { describe, expect, test } from "vitest";
+import { raw } from "../../src/abi/raw.ts";
+import type { GuestHost } from "../../src/instance/guest-host.ts";
 import { failure } from "../support/errors.ts";
 import { open } from "../support/instance.ts";
 import { wat } from "../support/wat.ts";
@@ -24,6 +26,29 @@ describe("the profile raw", () => {
     expect(call("nothing")).toBe(undefined);
     expect(call("nothing", [])).toBe(undefined);
     expect(call("swap", [1, 2n])).toEqual([2n, 1]);
+  });
+
+  test("methods called in turn are each the one that was named, and one that is not known leaves no trace", async () => {
+    const { call } = await open(MATH);
+    for (let round = 0; round < 3; round++) {
+      expect(call("inc", 1)).toBe(2);
+      expect(call("half", 1)).toBe(0.5);
+      await failure("UNKNOWN_METHOD", () => call("absent", 1));
+      await failure("UNKNOWN_METHOD", () => call("absent", 1));
+    }
+  });
+
+  test("a profile of the host's own may ask which call its guest works on", async () => {
+    let asked: GuestHost | undefined;
+    const curious = {
+      ...raw,
+      imports: (host: GuestHost) => ({ env: { ask: () => Number((asked = host).call?.payload) } }),
+    };
+    const source = wat(`(module (import "env" "ask" (func $ask (result i32)))
+      (func (export "run") (param i32) (result i32) (i32.add (call $ask) (local.get 0))))`);
+    const { call } = await open({ source, abi: curious });
+    expect(call("run", 21)).toBe(42);
+    expect(asked?.call).toBe(undefined);
   });
 
   test("a wrong count or kind of arguments is INVALID_PAYLOAD, says what is wanted, and leaves the instance alive", async () => {
