@@ -9,8 +9,6 @@ const LEAST_MS = 0.25;
 const SHARE = 1 / 4;
 /** Who leaves the thread to others and has it back sooner than this, ms, was alone. */
 const ALONE_MS = 0.1;
-/** When a timer of 0 ms comes where nobody has anything to do, ms: what turns are made by where the clock has none. */
-const TIMER_MS = 1.1;
 
 /**
  * Shares one thread between guests, a slice each in turn, and between the guests and everything else: after some time of them the event
@@ -24,7 +22,7 @@ export class Turns {
   #open = false;
   #end = 0;
   /** Guest time of the turn, ms. */
-  #lastsMs = LEAST_MS;
+  #lastsMs = MOST_MS;
   /** When the guests left the thread to others; undefined while their time lasts. */
   #left: number | undefined;
   readonly #next = (): void => this.#turned();
@@ -63,18 +61,16 @@ export class Turns {
     this.#open = false;
     if (this.#line.first === undefined) return;
     const now = this.#clock.now();
-    this.#lastsMs = this.#suited(now);
+    // Turns that are made by timers come late whether others have anything to do or not: less of each would only cost the guests.
+    if (this.#clock.turn !== undefined) this.#lastsMs = this.#suited(now);
     this.#begin(now);
     this.#line.take()?.resume();
   }
 
   /** How long guests may have the thread in a turn that begins at `now`. */
   #suited(now: number): number {
-    const left = this.#left ?? now;
-    // A timer that is not due yet says nothing of others; one that comes late all the same must not cost the guests their share.
-    const due = this.#clock.turn === undefined ? this.#end - this.#lastsMs + TIMER_MS : left;
-    const alone = now - Math.max(left, due) < ALONE_MS;
-    const wish = alone ? this.#lastsMs * 2 : (now - left) * SHARE;
+    const others = now - (this.#left ?? now);
+    const wish = others < ALONE_MS ? this.#lastsMs * 2 : others * SHARE;
     return Math.max(LEAST_MS, Math.min(wish, MOST_MS));
   }
 }
