@@ -1,10 +1,10 @@
-import { KeelsonError } from "../contract/errors.ts";
 import type { Deadlines } from "../contract/module.ts";
 import type { Manifest } from "../contract/manifest.ts";
 import type { RestartOptions } from "../contract/supervised.ts";
 import type { MaybePromise } from "../contract/value.ts";
 import { requireRange } from "../primitives/backoff.ts";
 import type { RequestHandler } from "./requests.ts";
+import { invalidOptions } from "../primitives/invalid-options.ts";
 
 /** Variables for a child's environment. */
 export type Environment = Readonly<Record<string, string>>;
@@ -82,21 +82,19 @@ export function checkChildOptions(options: ChildProcessOptions): void {
   const { command, args = [], maxLineBytes = 1, graceMs = 0, deadlineMs = 0 } = options;
   for (const [index, word] of [command, ...args].entries()) {
     if (typeof word === "string" && !word.includes("\0") && (index > 0 || word !== "")) continue;
-    throw new KeelsonError(
-      "INVALID_OPTIONS",
+    throw invalidOptions(
       `${index === 0 ? "command" : `args[${index - 1}]`} is no usable text`,
-      {
-        hint: "command is one program, args its arguments, each a string without NUL",
-        details: { option: index === 0 ? "command" : "args" },
-      },
+      "command is one program, args its arguments, each a string without NUL",
+      { option: index === 0 ? "command" : "args" },
     );
   }
   for (const [name, value] of Object.entries(options.env ?? {})) {
     if (isVariable(name, value)) continue;
-    throw new KeelsonError("INVALID_OPTIONS", `env.${name} is no variable`, {
-      hint: "names and values are texts without NUL, a name has no = and is not empty",
-      details: { option: "env" },
-    });
+    throw invalidOptions(
+      `env.${name} is no variable`,
+      "names and values are texts without NUL, a name has no = and is not empty",
+      { option: "env" },
+    );
   }
   requireRange("maxLineBytes", maxLineBytes, 1);
   requireRange("graceMs", graceMs, 0);

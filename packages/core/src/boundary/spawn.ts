@@ -2,6 +2,7 @@ import { asKeelsonError, KeelsonError } from "../contract/errors.ts";
 import type { Platform, Process, Processes } from "../contract/platform.ts";
 import { Deferred } from "../primitives/deferred.ts";
 import { isVariable, type ChildProcessOptions, type Environment, type PreSpawnContext } from "./options.ts";
+import { invalidOptions } from "../primitives/invalid-options.ts";
 
 /**
  * Asks for the last variables, then starts the child. Throws `UNSUPPORTED` on a platform without processes, `ABORTED` when the signal
@@ -62,10 +63,11 @@ async function preSpawnEnvironment(
 function requireEnvironment(given: unknown, id: string): Environment {
   const variables = typeof given === "object" && given !== null ? Object.entries(given) : undefined;
   if (variables?.every(([name, value]) => isVariable(name, value)) === true) return given as Environment;
-  throw new KeelsonError("INVALID_OPTIONS", `The preSpawn of ${id} gives no environment`, {
-    hint: "give an object of names and texts, neither with NUL, no name with =",
-    details: { option: "preSpawn" },
-  });
+  throw invalidOptions(
+    `The preSpawn of ${id} gives no environment`,
+    "give an object of names and texts, neither with NUL, no name with =",
+    { option: "preSpawn" },
+  );
 }
 
 function givenUp({ id, signal }: PreSpawnContext): KeelsonError {

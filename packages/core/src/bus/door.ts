@@ -15,6 +15,7 @@ import type { Requests, Responder } from "./requests.ts";
 import { QueueSubscription } from "./subscription.ts";
 import { isReservedTopic, parsePattern, parseTopic } from "./topics.ts";
 import { aborted, busError, timeoutOf, Waiting, type WaitingSet } from "./waiting.ts";
+import { invalidOptions } from "../primitives/invalid-options.ts";
 
 /** One holder's access to a bus. */
 export interface BusDoor extends Bus, Door, Disposable {
@@ -109,13 +110,10 @@ export class ExchangeDoor implements BusDoor, Party {
     const words = parsePattern(pattern);
     const position = options.from === undefined ? undefined : this.#exchange.history.position(options.from);
     if (position !== undefined && !this.#exchange.history.keeps(words)) {
-      throw new KeelsonError(
-        "INVALID_OPTIONS",
+      throw invalidOptions(
         `The log of the bus keeps nothing that fits "${pattern}", so no cursor leads there`,
-        {
-          hint: "leave `from` out, or have the kernel keep these topics",
-          details: { pattern },
-        },
+        "leave `from` out, or have the kernel keep these topics",
+        { pattern },
       );
     }
     const queue = new QueueSubscription(pattern, options, this.#exchange.counts, () => this.#remove(sink));

@@ -4,6 +4,7 @@ import { RingLog } from "../primitives/ring-log.ts";
 import { compareEnvelopes } from "./message.ts";
 import type { QueueSubscription } from "./subscription.ts";
 import { fits, overlap, parsePattern } from "./topics.ts";
+import { invalidOptions } from "../primitives/invalid-options.ts";
 
 /** What is kept without being asked for. */
 const ALWAYS: readonly string[] = ["kernel.**", "module.**", "supervisor.**", "boundary.**"];
@@ -24,9 +25,7 @@ export class History {
    */
   constructor(capacity: number, patterns: readonly string[]) {
     if (!Number.isSafeInteger(capacity) || capacity < 1) {
-      throw new KeelsonError("INVALID_OPTIONS", `logCapacity is ${String(capacity)}`, {
-        hint: "give a whole number of at least 1",
-      });
+      throw invalidOptions(`logCapacity is ${String(capacity)}`, "give a whole number of at least 1");
     }
     this.#log = new RingLog(capacity);
     this.#patterns = [...ALWAYS, ...patterns].map(parsePattern);
@@ -49,9 +48,10 @@ export class History {
   /** Position of the first envelope behind `cursor`. @throws KeelsonError `CURSOR_EXPIRED`, `INVALID_OPTIONS` */
   position(cursor: Cursor): number {
     if (!isCursor(cursor)) {
-      throw new KeelsonError("INVALID_OPTIONS", "The cursor to begin from is none", {
-        hint: "give { timestamp, id, source }, or an envelope",
-      });
+      throw invalidOptions(
+        "The cursor to begin from is none",
+        "give { timestamp, id, source }, or an envelope",
+      );
     }
     if (this.#forgotten !== undefined && compareEnvelopes(cursor, this.#forgotten) < 0) {
       throw new KeelsonError("CURSOR_EXPIRED", `The log of the bus no longer reaches back to ${cursor.id}`, {

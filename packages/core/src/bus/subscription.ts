@@ -2,6 +2,7 @@ import type { Envelope, OverflowPolicy, QueueOptions, Subscription } from "../co
 import { KeelsonError } from "../contract/errors.ts";
 import { BoundedQueue } from "../primitives/bounded-queue.ts";
 import type { Waiting } from "./waiting.ts";
+import { invalidOptions } from "../primitives/invalid-options.ts";
 
 const POLICIES: readonly OverflowPolicy[] = ["drop-oldest", "drop-newest", "back-pressure"];
 
@@ -88,21 +89,15 @@ export class QueueSubscription implements Subscription, AsyncIterator<Envelope, 
   constructor(pattern: string, options: QueueOptions, count: LagCount, leave: () => void) {
     const { capacity = 1024, overflow = "drop-oldest" } = options;
     if (!Number.isSafeInteger(capacity) || capacity < 1) {
-      throw new KeelsonError(
-        "INVALID_OPTIONS",
+      throw invalidOptions(
         `A subscription to "${pattern}" has the capacity ${String(capacity)}`,
-        {
-          hint: "give a whole number of at least 1",
-        },
+        "give a whole number of at least 1",
       );
     }
     if (!POLICIES.includes(overflow)) {
-      throw new KeelsonError(
-        "INVALID_OPTIONS",
+      throw invalidOptions(
         `A subscription to "${pattern}" has the overflow policy ${String(overflow)}`,
-        {
-          hint: `choose one of ${POLICIES.join(", ")}`,
-        },
+        `choose one of ${POLICIES.join(", ")}`,
       );
     }
     this.pattern = pattern;

@@ -2,6 +2,7 @@ import { KeelsonError, type ErrorCode } from "../contract/errors.ts";
 import type { CallOptions } from "../contract/call.ts";
 import type { DeadlineQueue, PendingDeadline } from "../primitives/deadline.ts";
 import type { Clock } from "../contract/platform.ts";
+import { invalidOptions } from "../primitives/invalid-options.ts";
 
 /** Everything that waits on behalf of one door, so that closing the door ends it. */
 export type WaitingSet = Set<Waiting<never>>;
@@ -89,9 +90,10 @@ export function timeoutOf(options: CallOptions | undefined, fallback: number): n
   const timeoutMs = options?.timeoutMs;
   if (timeoutMs === undefined) return fallback;
   if (typeof timeoutMs === "number" && timeoutMs >= 0) return timeoutMs;
-  throw new KeelsonError("INVALID_OPTIONS", `timeoutMs is ${String(timeoutMs)}`, {
-    hint: "give milliseconds, 0 or more, or Infinity for no limit",
-  });
+  throw invalidOptions(
+    `timeoutMs is ${String(timeoutMs)}`,
+    "give milliseconds, 0 or more, or Infinity for no limit",
+  );
 }
 
 /** The error for a caller whose signal fired. */

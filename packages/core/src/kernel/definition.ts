@@ -1,4 +1,4 @@
-import { KeelsonError } from "../contract/errors.ts";
+import { invalidOptions } from "../primitives/invalid-options.ts";
 import type { ModuleDefinition } from "../contract/module.ts";
 import type { QuarantineOptions } from "../contract/quarantine.ts";
 import { isModuleId, isRange, isVersion } from "../manifest/index.ts";
@@ -11,21 +11,21 @@ import { MODULE_ID_RULE } from "../manifest/version.ts";
 export function checkDefinition(definition: ModuleDefinition): void {
   const { metadata, depends, deadlines, restart } = definition ?? {};
   if (typeof metadata !== "object" || metadata === null || typeof definition.create !== "function") {
-    throw invalid(
+    throw invalidOptions(
       "A module definition needs metadata and create()",
       "make one with nativeModule(), wasmModule() or processModule()",
     );
   }
   const { id, version, kind, name } = metadata;
   if (!isModuleId(id)) {
-    throw invalid(`${quote(id)} is no module id`, `use ${MODULE_ID_RULE}`);
+    throw invalidOptions(`${quote(id)} is no module id`, `use ${MODULE_ID_RULE}`);
   }
   if (!isVersion(version))
-    throw invalid(`Module "${id}": ${quote(version)} is no semantic version`, 'write it like "1.2.3"');
+    throw invalidOptions(`Module "${id}": ${quote(version)} is no semantic version`, 'write it like "1.2.3"');
   if (typeof kind !== "string" || kind === "")
-    throw invalid(`Module "${id}" has no kind`, 'such as "native"');
+    throw invalidOptions(`Module "${id}" has no kind`, 'such as "native"');
   if (typeof name !== "string")
-    throw invalid(`Module "${id}" has no name`, "give it a name for people to read");
+    throw invalidOptions(`Module "${id}" has no name`, "give it a name for people to read");
   if (depends != null) checkDepends(id, depends);
   if (deadlines != null)
     for (const [key, ms] of Object.entries(deadlines)) checkMs(id, `deadlines.${key}`, ms);
@@ -36,20 +36,23 @@ export function checkDefinition(definition: ModuleDefinition): void {
 function checkDepends(id: string, depends: NonNullable<ModuleDefinition["depends"]>): void {
   for (const [other, range] of Object.entries(depends)) {
     if (!isModuleId(other))
-      throw invalid(
+      throw invalidOptions(
         `Module "${id}" depends on ${quote(other)}, which is no module id`,
         "write the id of a module",
       );
-    if (other === id) throw invalid(`Module "${id}" depends on itself`, "remove that dependency");
+    if (other === id) throw invalidOptions(`Module "${id}" depends on itself`, "remove that dependency");
     if (!isRange(range))
-      throw invalid(`Module "${id}": ${quote(range)} is no version range`, 'write it like "^1.2.0" or "*"');
+      throw invalidOptions(
+        `Module "${id}": ${quote(range)} is no version range`,
+        'write it like "^1.2.0" or "*"',
+      );
   }
 }
 
 function checkRestart(id: string, restart: NonNullable<ModuleDefinition["restart"]>): void {
   const { policy, intensity, backoff, health } = restart;
   if (policy !== undefined && !["never", "on-failure", "always"].includes(policy)) {
-    throw invalid(
+    throw invalidOptions(
       `Module "${id}": ${quote(policy)} is no restart policy`,
       'use "never", "on-failure" or "always"',
     );
@@ -63,13 +66,13 @@ function checkRestart(id: string, restart: NonNullable<ModuleDefinition["restart
 export function checkQuarantine(owner: string, quarantine: QuarantineOptions | false | undefined): void {
   if (quarantine === undefined || quarantine === false) return;
   if (typeof quarantine !== "object" || quarantine === null)
-    throw invalid(`${owner}: quarantine is ${quote(quarantine)}`, "give options, or false for none");
+    throw invalidOptions(`${owner}: quarantine is ${quote(quarantine)}`, "give options, or false for none");
   for (const [key, value] of Object.entries(quarantine) as [string, unknown][]) {
     if (value === undefined) continue;
     const least = key === "minRunMs" ? 0 : key === "stops" ? 1 : Number.MIN_VALUE;
     const fits = typeof value === "number" && value >= least && (key !== "stops" || Number.isInteger(value));
     if (!fits)
-      throw invalid(
+      throw invalidOptions(
         `${owner}: quarantine.${key} is ${quote(value)}`,
         "give a positive number; stops is whole",
       );
@@ -78,12 +81,7 @@ export function checkQuarantine(owner: string, quarantine: QuarantineOptions | f
 
 function checkMs(id: string, what: string, value: unknown): void {
   if (typeof value === "number" && value >= 0) return;
-  throw invalid(`Module "${id}": ${what} is ${quote(value)}`, "give a number of 0 or more");
-}
-
-/** The error for options that a host got wrong. */
-export function invalid(message: string, hint: string): KeelsonError {
-  return new KeelsonError("INVALID_OPTIONS", message, { hint });
+  throw invalidOptions(`Module "${id}": ${what} is ${quote(value)}`, "give a number of 0 or more");
 }
 
 function quote(value: unknown): string {

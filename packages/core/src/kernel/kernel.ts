@@ -26,9 +26,10 @@ import { createHooks, type KernelHooks } from "../hooks/index.ts";
 import { Phases } from "../lifecycle/phases.ts";
 import { createMetrics, type MetricsRegistry } from "../metrics/index.ts";
 import { DeadlineQueue } from "../primitives/deadline.ts";
+import { invalidOptions } from "../primitives/invalid-options.ts";
 import { parseQuarantine } from "../primitives/quarantine.ts";
 import { createSupervisor } from "../supervisor/index.ts";
-import { checkDefinition, checkQuarantine, invalid } from "./definition.ts";
+import { checkDefinition, checkQuarantine } from "./definition.ts";
 import { dependents, startOrder, unknownModule } from "./dependencies.ts";
 import { Entry, type EntryHost } from "./entry.ts";
 import { loadDefinition } from "./load.ts";
@@ -54,7 +55,7 @@ export function createKernel(options: KernelOptions): Kernel {
   for (const key of ["callTimeoutMs", "logCapacity", "maxParked", "drainMs"] as const) {
     const value = options[key];
     if (value !== undefined && !(typeof value === "number" && value >= 0)) {
-      throw invalid(`The kernel's option ${key} is ${String(value)}`, "give a number of 0 or more");
+      throw invalidOptions(`The kernel's option ${key} is ${String(value)}`, "give a number of 0 or more");
     }
   }
   checkQuarantine("The kernel", options.quarantine);
@@ -285,7 +286,7 @@ class KeelsonKernel implements Kernel {
     const next = definition ?? entry.definition;
     checkDefinition(next);
     if (next.metadata.id !== id) {
-      throw invalid(
+      throw invalidOptions(
         `"${id}" cannot be replaced by "${next.metadata.id}"`,
         "a new version keeps its id; register() another module instead",
       );

@@ -1,4 +1,4 @@
-import { KeelsonError } from "../contract/errors.ts";
+import { invalidOptions } from "../primitives/invalid-options.ts";
 
 const UNITS: Readonly<Record<string, bigint>> = {
   B: 1n,
@@ -22,7 +22,7 @@ const SIZE = /^(\d{1,32})(?:\.(\d{1,64}))?(?: ?([A-Za-z]+))?$/;
 export function parseSize(size: string | number): number {
   const bytes = readSize(size);
   if (typeof bytes === "number") return bytes;
-  throw new KeelsonError("INVALID_OPTIONS", bytes.message, { hint: bytes.hint });
+  throw invalidOptions(bytes.message, bytes.hint);
 }
 
 /** Why something is no size. */

@@ -1,5 +1,6 @@
-import { KeelsonError } from "../contract/errors.ts";
+import type { KeelsonError } from "../contract/errors.ts";
 import type { PoolOptions } from "../contract/pool.ts";
+import { invalidOptions } from "../primitives/invalid-options.ts";
 
 /** {@link PoolOptions} with the defaults filled in. */
 export type ParsedPoolOptions = Required<PoolOptions>;
@@ -43,12 +44,9 @@ function positive(name: string, value: number | undefined, fallback: number): nu
 }
 
 function invalid(name: string, value: unknown, wanted: string): KeelsonError {
-  return new KeelsonError(
-    "INVALID_OPTIONS",
+  return invalidOptions(
     `The pool's option ${name} is ${String(value)}; it must be ${wanted}`,
-    {
-      hint: `correct ${name}, or leave it out for its default`,
-      details: { option: name },
-    },
+    `correct ${name}, or leave it out for its default`,
+    { option: name },
   );
 }

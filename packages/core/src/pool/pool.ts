@@ -1,5 +1,5 @@
 import type { Call } from "../contract/call.ts";
-import { isKeelsonError, KeelsonError } from "../contract/errors.ts";
+import { isKeelsonError, type KeelsonError } from "../contract/errors.ts";
 import type { Labels, Metrics } from "../contract/metrics.ts";
 import type { PlaceShare, PlaceUser } from "../contract/places.ts";
 import type { Clock } from "../contract/platform.ts";
@@ -28,6 +28,7 @@ import { exposePool, type PoolSeries } from "./series.ts";
 import type { Slot } from "./slot.ts";
 import { Stock, type StockOwner } from "./stock.ts";
 import { type Creation, Waiter, WaitQueue } from "./waiters.ts";
+import { invalidOptions } from "../primitives/invalid-options.ts";
 
 /** What a pool needs from its surroundings. */
 export interface PoolDeps {
@@ -97,12 +98,9 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T>, PlaceUser {
     this.#maxUses = this.#options.maxUses;
     this.#watchful = this.#options.maxMemoryBytes < Infinity;
     if (this.#watchful && source.memoryBytes === undefined) {
-      throw new KeelsonError(
-        "INVALID_OPTIONS",
+      throw invalidOptions(
         "maxMemoryBytes is set, but the source has no memoryBytes()",
-        {
-          hint: "give the source a memoryBytes(value), or leave maxMemoryBytes out",
-        },
+        "give the source a memoryBytes(value), or leave maxMemoryBytes out",
       );
     }
     this.#name = deps.name ?? "pool";

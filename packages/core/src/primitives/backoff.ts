@@ -1,5 +1,5 @@
-import { KeelsonError } from "../contract/errors.ts";
 import type { BackoffOptions } from "../contract/supervised.ts";
+import { invalidOptions } from "./invalid-options.ts";
 
 /** Waits that grow with each try in a row: see {@link BackoffOptions} for the formula. */
 export interface Backoff {
@@ -35,8 +35,9 @@ export function requireRange(
 ): void {
   if (typeof value === "number" && value >= min && value <= max) return;
   const bounds = max === Number.MAX_VALUE ? `at least ${min}` : `between ${min} and ${max}`;
-  throw new KeelsonError("INVALID_OPTIONS", `${name} must be a number ${bounds}, not ${String(value)}`, {
-    hint: `leave ${name} out for its default`,
-    details: { option: name },
-  });
+  throw invalidOptions(
+    `${name} must be a number ${bounds}, not ${String(value)}`,
+    `leave ${name} out for its default`,
+    { option: name },
+  );
 }

@@ -13,6 +13,7 @@ import type {
 import { type Backoff, createBackoff } from "../primitives/backoff.ts";
 import { HealthLoop, parseHealthOptions } from "./health-loop.ts";
 import { Intensity } from "./intensity.ts";
+import { invalidOptions } from "../primitives/invalid-options.ts";
 
 /** What {@link Care} works with. */
 export interface CareContext {
@@ -59,9 +60,8 @@ export class Care {
   constructor(child: Supervised, options: RestartOptions, context: CareContext) {
     const { policy = "never" } = options;
     if (!POLICIES.includes(policy)) {
-      throw new KeelsonError("INVALID_OPTIONS", `"${String(policy)}" is no restart policy`, {
-        hint: `use one of ${POLICIES.join(", ")}`,
-        details: { option: "restart.policy" },
+      throw invalidOptions(`"${String(policy)}" is no restart policy`, `use one of ${POLICIES.join(", ")}`, {
+        option: "restart.policy",
       });
     }
     this.#child = child;
