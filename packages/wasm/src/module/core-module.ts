@@ -22,6 +22,7 @@ import { recordCall } from "../record/record-call.ts";
 import { Recorder } from "../record/recorder.ts";
 import { FreshInstance } from "../state/fresh-instance.ts";
 import { compileBytes, KEEP, makeBlueprint, type Prepared } from "./blueprint.ts";
+import { defaultMeterLimits } from "../meter/options.ts";
 import { readSource } from "./read-source.ts";
 import type { BinarySource } from "./options.ts";
 import type { WasmSettings } from "./settings.ts";
@@ -196,10 +197,17 @@ export class CoreModule implements WasmModule {
 
   /** From source to compiled module: read, verify, cap, meter, compile. */
   async #compile(context: ModuleContext): Promise<Prepared> {
-    const { id, source, compiled, within, integrity } = this.#settings;
+    const { id, source, compiled, within, integrity, metering, codeLimits } = this.#settings;
     if (compiled !== undefined)
       return { module: compiled, outline: undefined, notes: new Map(), capped: false, note: undefined };
-    const { bytes, origin } = await readSource(source as BinarySource, context.platform, within, id);
+    const { maxBytes } = { ...defaultMeterLimits, ...codeLimits };
+    const { bytes, origin } = await readSource(
+      source as BinarySource,
+      context.platform,
+      within,
+      id,
+      metering === "off" ? Infinity : maxBytes,
+    );
     if (integrity !== undefined) await verifyIntegrity(bytes, integrity, origin);
     return compileBytes(bytes, origin, this.#settings, this.#cache, context.platform);
   }

@@ -1,4 +1,5 @@
 import { KeelsonError, type Bytes, type Files, type Platform } from "@keelson/core";
+import { tooLarge } from "../meter/reader.ts";
 import type { BinarySource } from "./options.ts";
 
 /** Bytes of a module, with the name that messages give them. */
@@ -12,16 +13,18 @@ export interface SourceBytes {
  *
  * @param within folder that the file must lie in once symbolic links are resolved, with a `/` at the end
  * @param id the module's, for messages about bytes
- * @throws KeelsonError `NOT_FOUND`, `PERMISSION_DENIED`, `IO`, `UNSUPPORTED`, or `INVALID_MANIFEST` when it lies elsewhere
+ * @param maxBytes a larger file is not read
+ * @throws KeelsonError `NOT_FOUND`, `PERMISSION_DENIED`, `IO`, `UNSUPPORTED`, `WASM_TOO_LARGE`, or `INVALID_MANIFEST` when it lies elsewhere
  */
 export async function readSource(
   source: BinarySource,
   platform: Platform,
   within: URL | undefined,
   id: string,
+  maxBytes: number = Infinity,
 ): Promise<SourceBytes> {
   if (source instanceof Uint8Array) return { bytes: source, origin: `the binary of ${id}` };
-  return readFile(source, platform, within);
+  return readFile(source, platform, within, maxBytes);
 }
 
 /** A file that was read. */
@@ -30,7 +33,12 @@ export interface FileBytes extends SourceBytes {
 }
 
 /** Reads a file by path or URL, as {@link readSource} does. */
-export async function readFile(source: string | URL, platform: Platform, within?: URL): Promise<FileBytes> {
+export async function readFile(
+  source: string | URL,
+  platform: Platform,
+  within?: URL,
+  maxBytes: number = Infinity,
+): Promise<FileBytes> {
   const files = requireFiles(platform);
   const url = source instanceof URL ? source : urlOf(source, files);
   if (url.protocol !== "file:") {
@@ -39,7 +47,20 @@ export async function readFile(source: string | URL, platform: Platform, within?
     });
   }
   if (within !== undefined) await requireInside(url, within, files);
-  return { bytes: await files.read(url), origin: decodeURIComponent(url.pathname), url };
+  const origin = decodeURIComponent(url.pathname);
+  await requireReadable(url, origin, files, maxBytes);
+  return { bytes: await files.read(url), origin, url };
+}
+
+/** A pipe may never end, and a file of any size costs its writer nothing: neither is read to find that out. */
+async function requireReadable(url: URL, origin: string, files: Files, maxBytes: number): Promise<void> {
+  const found = await files.stat(url);
+  if (found?.kind === "other") {
+    throw new KeelsonError("IO", `${origin} is a pipe, a device or a socket`, {
+      hint: "name a file, or read it yourself and give the bytes as `source`",
+    });
+  }
+  if (found !== undefined && found.bytes > maxBytes) throw tooLarge("maxBytes", found.bytes, maxBytes);
 }
 
 function urlOf(path: string, files: Files): URL {

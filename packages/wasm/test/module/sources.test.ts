@@ -48,6 +48,26 @@ describe("a source", () => {
     await failure("UNSUPPORTED", () => open({ source: "/x.wasm" }, bare as never));
   });
 
+  test("is not read when it is larger than `limits.code` allows, or a pipe or a device that may never end", async () => {
+    const platform = createTestPlatform();
+    platform.files.put("/one.wasm", ONE);
+    const { files } = platform;
+    let kind: "file" | "other" = "file";
+    const stat = { bytes: 2 ** 40, modified: 0 };
+    const guarded = {
+      resolve: files.resolve.bind(files),
+      stat: async () => ({ ...stat, kind }),
+      read: () => expect.fail("it was read"),
+    };
+    const on = { ...platform, files: guarded as never };
+    await failure("WASM_TOO_LARGE", () => open({ source: "/one.wasm" }, on));
+    const code = { maxBytes: ONE.length - 1 };
+    await failure("WASM_TOO_LARGE", () => open({ source: "/one.wasm", limits: { code } }, platform));
+    kind = "other";
+    await failure("IO", () => open({ source: "/one.wasm" }, on));
+    await failure("IO", () => open({ source: "/one.wasm", metering: "off" }, on));
+  });
+
   test("with an integrity must be the file that it names", async () => {
     const integrity = `sha256-${toBase64(new Uint8Array(await crypto.subtle.digest("SHA-256", ONE)))}`;
     expect((await open({ source: ONE, integrity })).call("n")).toBe(1);
