@@ -14,6 +14,8 @@ const RING = "bare ring";
 const SETTLED = "ring, one settled promise awaited again and again";
 const TRANSFORM = "ReadableStream of a TransformStream, written when ready";
 const STREAM = "ReadableStream, enqueued while it has room";
+const PULLING = "ReadableStream that pulls from a bounded queue";
+const AWAITED = "ReadableStream, enqueued once it has room";
 
 /**
  * Measures the bus beside nanoevents, a bare ring and the web's streams. The bus makes an envelope with a sequence number, a source and a time
@@ -32,18 +34,22 @@ export async function benchBus(rounds: number): Promise<readonly Task[]> {
     ]),
     await alternate(
       "bounded async iteration",
-      [ring(), settledRing(), subscription(bus), enqueued(), pulled()],
+      [ring(), settledRing(), subscription(bus), enqueued(), pulling(), pulled()],
       { rounds, times: 160 * CAPACITY },
       [
         { against: [RING], kind: "at most", target: 3 },
-        { against: [STREAM], kind: "at least", target: 2 },
+        { against: [STREAM], kind: "at least" },
+        { against: [PULLING], kind: "at least" },
       ],
     ),
     await alternate(
       "bounded, writer waits for room",
-      [sent(bus), written()],
+      [sent(bus), written(), enqueuedInTime()],
       { rounds, times: 160 * CAPACITY },
-      [{ against: [TRANSFORM], kind: "at least", target: 2 }],
+      [
+        { against: [TRANSFORM], kind: "at least", target: 2 },
+        { against: [AWAITED], kind: "at least" },
+      ],
     ),
   ];
   bus.close();
@@ -151,6 +157,32 @@ function enqueued(): Contender {
   return { name: STREAM, run: (times) => inBatches(times, items, push) };
 }
 
+/** A ReadableStream over a bounded queue that others fill: it asks for the next item by `pull`, which waits where there is none. */
+function pulling(): Contender {
+  const queue: unknown[] = [];
+  let arrived: (() => void) | undefined;
+  const stream = new ReadableStream<unknown>(
+    {
+      pull(controller) {
+        if (queue.length > 0) return controller.enqueue(queue.shift());
+        return new Promise<void>((resolve) => {
+          arrived = () => resolve(controller.enqueue(queue.shift()));
+        });
+      },
+    },
+    { highWaterMark: CAPACITY },
+  );
+  const items = stream[Symbol.asyncIterator]();
+  const push = (): void => {
+    if (queue.length === CAPACITY) return;
+    queue.push(payload);
+    const wake = arrived;
+    arrived = undefined;
+    wake?.();
+  };
+  return { name: PULLING, run: (times) => inBatches(times, items, push) };
+}
+
 /**
  * A ReadableStream is bounded by asking its source for more; what is enqueued unasked knows no bound. This one has no writer: the item is
  * made when it is asked for, so it shows what reading alone costs.
@@ -198,4 +230,26 @@ function written(): Contender {
     void writer.write(payload);
   };
   return { name: TRANSFORM, run: (times) => paced(times, items, push) };
+}
+
+/** The least that holds a writer up without a TransformStream: he looks at `desiredSize`, and waits for the next `pull` where there is no room. */
+function enqueuedInTime(): Contender {
+  let controller: ReadableStreamDefaultController<unknown> | undefined;
+  let room: (() => void) | undefined;
+  const stream = new ReadableStream<unknown>(
+    {
+      start: (given) => void (controller = given),
+      pull() {
+        room?.();
+        room = undefined;
+      },
+    },
+    { highWaterMark: CAPACITY },
+  );
+  const items = stream[Symbol.asyncIterator]();
+  const push = async (): Promise<void> => {
+    if ((controller?.desiredSize ?? 0) <= 0) await new Promise<void>((resolve) => (room = resolve));
+    controller?.enqueue(payload);
+  };
+  return { name: AWAITED, run: (times) => paced(times, items, push) };
 }

@@ -207,8 +207,7 @@ export class ExchangeDoor implements BusDoor, Party {
     const exchange = this.#exchange;
     const timeoutMs = timeoutOf(options, exchange.timeoutMs);
     const signal = options?.signal;
-    const what = `The envelope sent on "${topic}"`;
-    if (signal?.aborted) throw aborted(what, topic, signal);
+    if (signal?.aborted) throw aborted(whatOf(topic), topic, signal);
     const route: Route = exchange.route(topic);
     if (route.reserved && !this.#privileged) throw this.#denied(topic, "publish");
     if (!route.blocking) {
@@ -222,7 +221,7 @@ export class ExchangeDoor implements BusDoor, Party {
       clock,
       deadlines,
       among: this.#waiting,
-      what,
+      what: whatOf(topic),
       topic,
       timeoutMs,
       signal,
@@ -284,4 +283,9 @@ export class ExchangeDoor implements BusDoor, Party {
       details: { source: this.source },
     });
   }
+}
+
+/** A send in messages; written only for one that waits or fails. */
+function whatOf(topic: string): string {
+  return `The envelope sent on "${topic}"`;
 }

@@ -13,8 +13,8 @@ export interface LagCount {
 
 /** A `send` under way: it ends when no queue holds it up any more. */
 export class PendingSend {
-  /** Queues that have not taken the envelope in. */
-  readonly queues: Set<QueueSubscription> = new Set();
+  /** Queues that have not taken the envelope in; made with the first, since most sends find room everywhere. */
+  #queues: Set<QueueSubscription> | undefined;
   /** Set by the bus when the sender has to wait. */
   waiting: Waiting<void> | undefined;
   /** False until the bus has offered the envelope to everyone: it may stand behind others. */
@@ -23,7 +23,7 @@ export class PendingSend {
 
   /** Whether nothing is left to wait for. */
   get done(): boolean {
-    return this.delivered && this.queues.size === 0;
+    return this.delivered && (this.#queues === undefined || this.#queues.size === 0);
   }
 
   /** The failure to report at the end: a subscription left without having taken the envelope. */
@@ -39,9 +39,14 @@ export class PendingSend {
     );
   }
 
+  /** `queue` has no room for the envelope yet. */
+  heldBy(queue: QueueSubscription): void {
+    (this.#queues ??= new Set()).add(queue);
+  }
+
   /** `queue` took the envelope in. */
   taken(queue: QueueSubscription): void {
-    this.queues.delete(queue);
+    this.#queues?.delete(queue);
     this.settle();
   }
 
@@ -61,8 +66,8 @@ export class PendingSend {
 
   /** The sender waits no longer: queues that have not taken the envelope forget it. */
   withdraw(): void {
-    for (const queue of this.queues) queue.withdraw(this);
-    this.queues.clear();
+    for (const queue of this.#queues ?? []) queue.withdraw(this);
+    this.#queues = undefined;
   }
 }
 
@@ -140,7 +145,7 @@ export class QueueSubscription implements Subscription, AsyncIterator<Envelope, 
       this.offer(envelope);
       return;
     }
-    send.queues.add(this);
+    send.heldBy(this);
     this.#heldBack.push({ envelope, send });
   }
 
