@@ -1,4 +1,4 @@
-import { readdir, readFile, realpath } from "node:fs/promises";
+import { readdir, readFile, realpath, stat } from "node:fs/promises";
 import { join, sep } from "node:path";
 
 /** A folder whose Markdown files are pages; their paths begin with `prefix`, which is empty or ends in `/`. */
@@ -19,6 +19,8 @@ export type PageWish =
   | { readonly kind: "missing" }
   | { readonly kind: "refused"; readonly reason: string };
 
+/** No page is larger: a file of any size costs its writer nothing, and its readers their memory. */
+const MAX_PAGE_BYTES = 4 * 2 ** 20;
 const NOT_READ: ReadonlySet<string> = new Set(["node_modules", "dist"]);
 
 /** Finds and reads pages. Nothing is kept: what was added or edited is there at the next look. */
@@ -34,8 +36,8 @@ export class Library {
     const pages: PageEntry[] = [];
     for (const { prefix, folder } of this.#shelves) {
       for (const path of await markdownFiles(folder, "")) {
-        const text = await readFile(join(folder, path), "utf8").catch(() => "");
-        pages.push({ path: prefix + path, title: titleOf(text) ?? path });
+        const wish = await readPage(join(folder, path)).catch(() => undefined);
+        if (wish?.kind === "page") pages.push({ path: prefix + path, title: titleOf(wish.markdown) ?? path });
       }
     }
     return pages;
@@ -96,10 +98,18 @@ async function readInside(folder: string, path: string): Promise<PageWish> {
     if (!file.startsWith(root.endsWith(sep) ? root : root + sep)) {
       return { kind: "refused", reason: "a path stays inside its folder" };
     }
-    return { kind: "page", markdown: await readFile(file, "utf8") };
+    return await readPage(file);
   } catch (error) {
     const { code } = error as { readonly code?: string };
     if (code === "ENOENT" || code === "ENOTDIR" || code === "EISDIR") return { kind: "missing" };
     throw error;
   }
+}
+
+/** A pipe that nobody writes to would hold up its reader for ever, and with a few of them all who read files. */
+async function readPage(file: string): Promise<PageWish> {
+  const found = await stat(file);
+  if (!found.isFile()) return { kind: "missing" };
+  if (found.size > MAX_PAGE_BYTES) return { kind: "refused", reason: "a page has up to 4 MiB" };
+  return { kind: "page", markdown: await readFile(file, "utf8") };
 }

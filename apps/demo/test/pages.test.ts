@@ -1,6 +1,8 @@
-import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { execFileSync } from "node:child_process";
+import { mkdir, mkdtemp, rm, symlink, truncate, writeFile } from "node:fs/promises";
 import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
+import process from "node:process";
 import { beforeAll, describe, expect, test } from "vitest";
 import { get } from "../src/client.ts";
 import { ensureBuilt } from "../src/plugins.ts";
@@ -109,6 +111,21 @@ describe("an address", () => {
     } finally {
       await rm(outside, { recursive: true });
     }
+  });
+
+  test("is a file of some size: pipes and folders are no pages, and a file of gigabytes is refused unread", async () => {
+    await using s = await scene();
+    await s.write("page.md", "# Page\n");
+    await s.write("huge.md", "");
+    await truncate(join(s.folder, "huge.md"), 2 ** 33);
+    await mkdir(join(s.folder, "folder.md"));
+    const pipes = process.platform === "win32" ? [] : ["one.md", "two.md", "three.md", "four.md", "five.md"];
+    for (const name of pipes) execFileSync("mkfifo", [join(s.folder, name)]);
+    for (const name of [...pipes, "folder.md"]) expect((await get(s.url, `/pages/${name}`)).status).toBe(404);
+    expect((await get(s.url, "/pages/huge.md")).status).toBe(403);
+    const { body } = await get(s.url, "/");
+    expect(body).toContain("/pages/page.md");
+    expect(body).not.toContain("/pages/huge.md");
   });
 
   test("of a folder leads to its README", async () => {
