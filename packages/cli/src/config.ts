@@ -6,6 +6,7 @@ import {
   type ModuleLoader,
   type ProcessModuleOptions,
 } from "@keelson/core";
+import type { Isolation } from "@keelson/wasm";
 
 /** What `keelson run` reads: a module whose default export this is, or the same as JSON. */
 export interface Config {
@@ -26,11 +27,20 @@ export interface ConfigKernelOptions {
   readonly loaders?: readonly ModuleLoader[];
 }
 
-/** A plugin that is registered under an id of the host's choice. */
+/** A plugin with what the host chooses for it. */
 export interface PluginConfig {
   readonly path: string;
   /** Default: the manifest's own. */
   readonly id?: string;
+  /** Where the guest of a WebAssembly plugin runs. Default "inline". */
+  readonly isolation?: Isolation;
+}
+
+/** A plugin whose path is resolved. */
+export interface LocatedPlugin {
+  readonly url: URL;
+  readonly id?: string;
+  readonly isolation?: Isolation;
 }
 
 /** A process module without a manifest. */
@@ -50,7 +60,7 @@ export function defineConfig(config: Config): Config {
 /** A configuration with its paths resolved. */
 export interface LoadedConfig {
   readonly kernel: ConfigKernelOptions;
-  readonly plugins: readonly (ModuleDefinition | { readonly url: URL; readonly id?: string })[];
+  readonly plugins: readonly (ModuleDefinition | LocatedPlugin)[];
 }
 
 interface Issue {
@@ -86,7 +96,7 @@ const PROCESS_KEYS: Readonly<Record<string, string>> = {
 /** Checks a configuration and resolves its paths against `file`. Throws `INVALID_OPTIONS`. */
 export function parseConfig(value: unknown, file: URL): LoadedConfig {
   const issues: Issue[] = [];
-  const plugins: (ModuleDefinition | { readonly url: URL; readonly id?: string })[] = [];
+  const plugins: (ModuleDefinition | LocatedPlugin)[] = [];
   if (!isRecord(value)) {
     issues.push({ path: "", message: `must be an object, not ${kindOf(value)}` });
     throw refusal(file, issues);
@@ -97,7 +107,11 @@ export function parseConfig(value: unknown, file: URL): LoadedConfig {
     if (isDefinition(entry)) plugins.push(entry);
     else if (typeof entry === "string" && entry !== "") plugins.push({ url: resolve(entry, file) });
     else if (isRecord(entry)) plugins.push(...parsePlugin(entry, path, file, issues));
-    else issues.push({ path, message: `must be a path, { path, id } or a definition, not ${kindOf(entry)}` });
+    else
+      issues.push({
+        path,
+        message: `must be a path, { path, id, isolation } or a definition, not ${kindOf(entry)}`,
+      });
   }
   for (const [path, entry] of entriesOf(value, "modules", issues)) {
     if (isDefinition(entry)) plugins.push(entry);
@@ -136,20 +150,33 @@ function checkKernel(kernel: unknown, issues: Issue[]): void {
     });
 }
 
-function parsePlugin(
-  entry: Fields,
-  path: string,
-  file: URL,
-  issues: Issue[],
-): { readonly url: URL; readonly id?: string }[] {
-  checkKeys(entry, ["path", "id"], `${path}.`, issues);
-  const { path: target, id } = entry;
+function parsePlugin(entry: Fields, path: string, file: URL, issues: Issue[]): readonly LocatedPlugin[] {
+  const before = issues.length;
+  checkKeys(entry, ["path", "id", "isolation"], `${path}.`, issues);
+  const { path: target, id, isolation } = entry;
+  if (typeof target !== "string" || target === "")
+    issues.push({ path: `${path}.path`, message: `must be a path, not ${kindOf(target)}` });
   if (id !== undefined && typeof id !== "string")
     issues.push({ path: `${path}.id`, message: `must be a text, not ${kindOf(id)}` });
-  else if (typeof target === "string" && target !== "")
-    return [{ url: resolve(target, file), ...(id === undefined ? {} : { id }) }];
-  else issues.push({ path: `${path}.path`, message: `must be a path, not ${kindOf(target)}` });
-  return [];
+  if (isolation !== undefined && !isIsolation(isolation))
+    issues.push({
+      path: `${path}.isolation`,
+      message: `must be ${ISOLATIONS.map((one) => `"${one}"`).join(", ")}, not ${kindOf(isolation)}`,
+    });
+  if (issues.length > before) return [];
+  return [
+    {
+      url: resolve(target as string, file),
+      ...(id === undefined ? {} : { id: id as string }),
+      ...(isolation === undefined ? {} : { isolation: isolation as Isolation }),
+    },
+  ];
+}
+
+const ISOLATIONS: readonly Isolation[] = ["inline", "worker", "process"];
+
+function isIsolation(value: unknown): value is Isolation {
+  return ISOLATIONS.some((one) => one === value);
 }
 
 function parseProcess(entry: Fields, path: string, file: URL, issues: Issue[]): ModuleDefinition[] {

@@ -46,6 +46,10 @@ test.each([
     { plugins: [7, "", { pth: "x" }, { path: "x", id: 3 }] },
     ["plugins[0]", "plugins[1]", "plugins[2].pth", "plugins[2].path", "plugins[3].id"],
   ],
+  [
+    { plugins: [{ path: "x", isolation: "thread" }, { isolation: 1 }] },
+    ["plugins[0].isolation", "plugins[1].path", "plugins[1].isolation"],
+  ],
   [{ kernel: [] }, ["kernel"]],
   [
     { kernel: { drainMs: -1, callTimeoutMs: "1", calTimeoutMs: 1 } },

@@ -1,3 +1,5 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { ENTRY, folderWith, keelson, scriptCommand, start, type Ended } from "./program.ts";
 
@@ -54,6 +56,45 @@ test("run --once exits with 1 when a module does not start, and starts the other
   expect(stdout).toContain("greeter healthy");
   expect(stdout).toContain("sick not healthy");
   expect(code).toBe(1);
+});
+
+// (module (func (export "add") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1))))
+const ADDER = Uint8Array.of(
+  ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 7, 1, 0x60, 2, 0x7f, 0x7f, 1, 0x7f, 3, 2, 1, 0],
+  ...[7, 7, 1, 3, 0x61, 0x64, 0x64, 0, 0, 10, 9, 1, 7, 0, 0x20, 0, 0x20, 1, 0x6a, 0x0b],
+);
+
+test("run gives each wasm plugin the isolation that is asked for, and refuses it for others", async () => {
+  // Only a guest in the host's own thread answers at once.
+  const spy = (id: string): string =>
+    `nativeModule({ id: "spy-${id}", health(call) { try { return { healthy: true, message: String(call.invokeSync("${id}", "add", [2, 3])) }; } catch ({ code }) { return { healthy: true, message: code }; } } })`;
+  const plugins = `["./adder.wasm", { path: "./adder.wasm", id: "away", isolation: "worker" }, { path: "./native", isolation: "process" }]`;
+  const folder = folderWith({
+    "adder.wasm": ADDER,
+    "keelson.config.ts": `import { defineConfig, nativeModule } from "${ENTRY}";\nexport default defineConfig({ plugins: ${plugins}, modules: [${spy("adder")}, ${spy("away")}] });\n`,
+  });
+  mkdirSync(join(folder, "native"));
+  writeFileSync(
+    join(folder, "native", "manifest.json"),
+    JSON.stringify({
+      apiVersion: "keelson/v1",
+      id: "plain",
+      name: "Plain",
+      version: "1.0.0",
+      kind: "native",
+      entry: "plain.js",
+    }),
+  );
+  writeFileSync(join(folder, "native", "plain.js"), "export default {};\n");
+  const ended = await keelson(["run", "keelson.config.ts", "--once", "--json"], folder);
+  const lines = linesOf(ended);
+  const health = (id: string): unknown => lines.find((line) => line.type === "health" && line["id"] === id);
+  expect(health("spy-adder")).toMatchObject({ healthy: true, message: "5" });
+  expect(health("spy-away")).toMatchObject({ healthy: true, message: "WOULD_BLOCK" });
+  expect(health("away")).toMatchObject({ healthy: true });
+  expect(lines).toContainEqual(expect.objectContaining({ type: "error", code: "INVALID_OPTIONS" }));
+  expect(health("plain")).toBeUndefined();
+  expect(ended.code).toBe(1);
 });
 
 test("run --once exits with 1 when a module says that it is not healthy", async () => {

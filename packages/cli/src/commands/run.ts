@@ -1,9 +1,10 @@
 import { pathToFileURL } from "node:url";
-import { asKeelsonError, type Kernel, type KeelsonError, type ShutdownReport } from "@keelson/core";
+import { asKeelsonError, KeelsonError, type Kernel, type ShutdownReport } from "@keelson/core";
 import { createKernel } from "#runtime";
 import type { Command } from "../arguments.ts";
-import type { LoadedConfig } from "../config.ts";
+import type { LoadedConfig, LocatedPlugin } from "../config.ts";
 import { loadConfig } from "../config-file.ts";
+import { createIsolatingLoader, type IsolatingLoader } from "../loaders.ts";
 import { shutdownOnSignals } from "../signals.ts";
 import { createReporter, type Reporter } from "../reporter.ts";
 
@@ -27,13 +28,22 @@ export const runCommand: Command = {
       verbose: args.flag("verbose"),
       config: args.text("config") ?? "",
     });
-    const kernel = await createKernel({ ...config.kernel, platform: { log: { write: reporter.log } } });
+    const loader = createIsolatingLoader();
+    const kernel = await createKernel({
+      ...config.kernel,
+      loaders: [loader, ...(config.kernel.loaders ?? [])],
+      platform: { log: { write: reporter.log } },
+    });
+    const start = (): Promise<readonly KeelsonError[]> => startAll(kernel, loader, config, reporter);
     // Awaited here, or the reporter would be disposed first.
-    return await (args.flag("once") ? runOnce : runUntilSignal)(kernel, config, reporter);
+    return await (args.flag("once") ? runOnce : runUntilSignal)(kernel, start, reporter);
   },
 };
 
-async function runUntilSignal(kernel: Kernel, config: LoadedConfig, reporter: Reporter): Promise<number> {
+/** Starts everything; answers what failed, which was told. */
+type Start = () => Promise<readonly KeelsonError[]>;
+
+async function runUntilSignal(kernel: Kernel, start: Start, reporter: Reporter): Promise<number> {
   // A program whose modules hold no timer, socket or child would end at once.
   const keepAlive = setInterval(() => {}, 2 ** 30);
   const handling = shutdownOnSignals(kernel, {
@@ -41,7 +51,7 @@ async function runUntilSignal(kernel: Kernel, config: LoadedConfig, reporter: Re
   });
   try {
     reporter.show(kernel);
-    const failures = await startAll(kernel, config, reporter);
+    const failures = await start();
     if (failures.length > 0 && !isAlive(kernel)) {
       reporter.note("Nothing runs.");
       reporter.report(await kernel.shutdown());
@@ -56,11 +66,11 @@ async function runUntilSignal(kernel: Kernel, config: LoadedConfig, reporter: Re
   }
 }
 
-async function runOnce(kernel: Kernel, config: LoadedConfig, reporter: Reporter): Promise<number> {
+async function runOnce(kernel: Kernel, start: Start, reporter: Reporter): Promise<number> {
   const handling = shutdownOnSignals(kernel);
   try {
     reporter.show(kernel);
-    let failed = (await startAll(kernel, config, reporter)).length > 0;
+    let failed = (await start()).length > 0;
     for (const { metadata, state } of kernel.list()) {
       const { id } = metadata;
       const health =
@@ -80,6 +90,7 @@ async function runOnce(kernel: Kernel, config: LoadedConfig, reporter: Reporter)
 /** Registers everything, then starts it in the order of the dependencies. What failed is told and answered; the others run. */
 async function startAll(
   kernel: Kernel,
+  loader: IsolatingLoader,
   { plugins }: LoadedConfig,
   reporter: Reporter,
 ): Promise<readonly KeelsonError[]> {
@@ -97,10 +108,7 @@ async function startAll(
   };
   for (const plugin of plugins) {
     if ("create" in plugin) await attempt(() => kernel.register(plugin));
-    else
-      await attempt(() =>
-        kernel.load(plugin.url, { start: false, ...(plugin.id === undefined ? {} : { id: plugin.id }) }),
-      );
+    else await attempt(() => load(kernel, loader, plugin));
   }
   const order = kernel.list().map(({ metadata }) => metadata.id);
   if (order.length === 0 && failures.length === 0)
@@ -108,6 +116,21 @@ async function startAll(
   // One by one in their promises, so that each failure is told; the kernel sorts out who waits for whom.
   await Promise.all(order.map((id) => attempt(() => kernel.start(id))));
   return failures;
+}
+
+async function load(
+  kernel: Kernel,
+  loader: IsolatingLoader,
+  { url, id, isolation }: LocatedPlugin,
+): Promise<void> {
+  loader.isolation = isolation;
+  const plugin = await kernel.load(url, { start: false, ...(id === undefined ? {} : { id }) });
+  if (loader.isolation === undefined) return;
+  await kernel.unload(plugin.id);
+  throw new KeelsonError("INVALID_OPTIONS", `"${plugin.id}" cannot be given the isolation "${isolation}"`, {
+    hint: "only plugins of the kind wasm have one, and those that a loader of the configuration's own loads get theirs from it",
+    details: { id: plugin.id, isolation },
+  });
 }
 
 /** Whether a module runs, or a supervisor is about to start it again. */

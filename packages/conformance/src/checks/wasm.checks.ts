@@ -177,6 +177,31 @@ export const wasmChecks: readonly Check[] = [
     },
   },
   {
+    id: "wasm.stop-told",
+    title:
+      "the error of a guest that was stopped at its call's deadline says so, and what the guest had used",
+    requires,
+    async run(subject, context) {
+      const kernel = await startWasm(subject, context, { source: restless });
+      const usages: unknown[] = [];
+      for (let round = 0; round < 3; round++) {
+        const call = kernel.invoke("guest", "spin", [], { timeoutMs: 50 });
+        const error = await ensureCode(call, "DEADLINE_EXCEEDED", "an endless loop");
+        const { module, limit, usage } = ((error as { details?: unknown }).details ?? {}) as Record<
+          string,
+          unknown
+        >;
+        ensureEqual([module, limit], ["guest", "deadline"], "whose guest was stopped, and at which limit");
+        usages.push(usage);
+      }
+      // What a starved machine killed with its guest is lost.
+      ensure(
+        usages.some((usage) => ((usage as { fuel?: number } | undefined)?.fuel ?? 0) > 0),
+        "the errors do not say what was used",
+      );
+    },
+  },
+  {
     id: "wasm.fuel",
     title: "a guest that used up its fuel is FUEL_EXHAUSTED, after the same amount each time",
     requires,

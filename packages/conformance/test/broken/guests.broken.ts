@@ -123,6 +123,13 @@ export const brokenWasm: Readonly<Record<string, Breaking>> = {
     }),
   ),
   "wasm.table-cap": breakWasm((options) => options, inHostsThread({ elements: () => 1 as never })),
+  // too late is too late
+  "wasm.stop-told": breakKernel((kernel) => ({
+    invoke: (id, method, payload, options) =>
+      kernel.invoke(id, method, payload, options).catch((error: unknown) => {
+        throw new KeelsonError((error as KeelsonError).code, "it did not answer in time");
+      }),
+  })),
   "wasm.instances-capped": breakWasm(({ limits: _, ...options }) => options),
   // a trap is a trap
   "wasm.refusal-told": breakKernel((kernel) => ({
