@@ -653,10 +653,14 @@ export class Emitter {
 
   /** Rewrites the label at `at`, past the levels of the hot loops it leaves; returns where it ended. */
   #label(at: number, loop: number, targetLoop: number): number {
+    const levels = HOT_LEVELS * (this.#hotAround(loop) - this.#hotAround(targetLoop)) + this.#deeper;
+    const first = this.#module.bytes[at]!;
+    if (first < 0x80) {
+      this.#out.u32(first + levels);
+      return at + 1;
+    }
     const reader = new Reader(this.#module.bytes, at);
-    const label = reader.u32();
-    const levels = HOT_LEVELS * (this.#hotAround(loop) - this.#hotAround(targetLoop));
-    this.#out.u32(label + levels + this.#deeper);
+    this.#out.u32(reader.u32() + levels);
     return reader.at;
   }
 

@@ -65,10 +65,11 @@ export function meter(input: Uint8Array, options: MeterOptions): MeteredModule {
   // a tail call into the unknown makes the calls of its function's callers uncertain too: they are written once more
   if (code.hasUnknownTailCall) code = writeBodies(work, true);
 
-  const { layout, names, out, hints } = code;
+  const { layout, names, out } = code;
+  const hints = (options.branchHints ?? true) ? encodeHints(code.hints) : undefined;
   const section = module.sections.find(({ id }) => id === SectionId.code);
   const originalCode = section ? section.to - section.from : 0;
-  const writer = new Writer(bytes.length - originalCode + out.at + 5 * hints.length + 4096);
+  const writer = new Writer(bytes.length - originalCode + out.at + (hints?.length ?? 0) + 4096);
   const codeEnd = writeSections(
     module,
     {
@@ -76,7 +77,7 @@ export function meter(input: Uint8Array, options: MeterOptions): MeteredModule {
       exports: names.list,
       memoryMax: caps.memoryMax,
       tableMax: caps.tableMax,
-      hints: (options.branchHints ?? true) ? encodeHints(hints) : undefined,
+      hints,
       writeCode(target) {
         target.u32(bodies.length + layout.functions.length);
         target.copy(out.bytes, 0, out.at);
