@@ -1,5 +1,6 @@
 import { granulesOf } from "./constants.ts";
 import { PREPAID } from "./layout.ts";
+import { LongestWay } from "./longest-way.ts";
 import type { ModuleInfo } from "./module.ts";
 import {
   costIn,
@@ -108,7 +109,7 @@ const VECTOR_PREFIX = 2;
  * Charges: code is divided into segments, each charged where it begins. In exact mode a segment holds the
  * instructions that are executed if its first one is, exceptions and traps aside: code behind a block from which no
  * branch leads further out belongs to the segment before the block. In deadline mode a segment is a loop's body, or
- * the function, without the loops inside.
+ * the function, without the loops inside, and costs what the longest way through it does.
  */
 export class Scan {
   actions: Int32Array = new Int32Array(4096);
@@ -204,6 +205,9 @@ export class Scan {
   /** Branches to the block's label pass by all places for {@link commit} from this one on. */
   #passes: Int32Array = new Int32Array(64);
 
+  /** In deadline mode. */
+  readonly #ways: LongestWay | undefined;
+
   // the block type read last
   #typeParams = 0;
   #typeResults = 0;
@@ -212,6 +216,7 @@ export class Scan {
     this.#module = module;
     this.#options = options;
     this.#bytes = module.bytes;
+    this.#ways = options.exact ? undefined : new LongestWay();
   }
 
   /** Reads one body, from the first instruction to its end. */
@@ -219,7 +224,9 @@ export class Scan {
     const { exact, capped, tableCapped, refuseRelaxedSimd, maxNesting, leafCosts } = this.#options;
     const { types, functions, importedFunctions, memories, tables, tags } = this.#module;
     const bytes = this.#bytes;
+    const ways = this.#ways;
     this.#reset(from, to);
+    ways?.reset();
 
     let depth = 0;
     let height = 0;
@@ -307,11 +314,13 @@ export class Scan {
                   : Frame.tryTable;
           this.#open(depth, kind, base, this.#typeParams, this.#typeResults, current, loop, lastTest);
           if (loop !== NO_LOOP) this.loopStays[loop] = 1;
+          ways?.open(depth, total, false);
           if (role === Role.if) {
             conditional = true;
             this.#passes[depth] = this.#passing();
           } else if (role !== Role.block) {
             this.#commitNow();
+            if (ways) ways.unknown = true;
             if (loop !== NO_LOOP) this.loopCalls[loop] = 1;
             if (role === Role.tryTable) this.#catchClauses(depth);
           }
@@ -337,6 +346,7 @@ export class Scan {
             loop,
             total,
           );
+          ways?.open(depth, total, true);
           this.loopFirst[loop] = this.actionCount;
           this.#act(start, Action.loop, loop, this.#at);
           break;
@@ -345,6 +355,8 @@ export class Scan {
         case Role.catch:
         case Role.catchAll: {
           if (alive) this.#armAlive[depth] = 1;
+          if (alive) ways?.join(depth, total);
+          ways?.restart(depth, total);
           this.segmentCost[current]! += total - segmentStart;
           segmentStart = total;
           height = this.#base[depth]!;
@@ -382,7 +394,8 @@ export class Scan {
           if (depth === 0) {
             this.#act(start, Action.dead, this.#at, 0);
             if (this.#at !== to) throw truncated(this.#at);
-            if (exact) this.#chargeSmallBlocks();
+            if (ways) this.#lower(0, ways.finish(total));
+            else this.#chargeSmallBlocks();
             this.#decideCommit(total);
             this.maxHeight = maxHeight;
             this.functionLanding = this.#landing[0] === 1;
@@ -401,8 +414,10 @@ export class Scan {
               this.loopStays[parent] = 1;
               if (this.loopCalls[loop] === 1) this.loopCalls[parent] = 1;
             }
+            if (ways) this.#lower(this.loopSegment[loop]!, ways.closeLoop(depth, total));
             loop = parent;
           }
+          ways?.close(depth, total, alive, kind === Frame.if);
           height = this.#base[depth]! + this.#results[depth]!;
           if (height > maxHeight) maxHeight = height;
           if (this.#landing[depth] === 1) this.#act(this.#at, Action.landing, 0, 0);
@@ -424,12 +439,12 @@ export class Scan {
           break;
         }
         case Role.branch:
-          this.#branch(depth, loop, false);
+          this.#branch(depth, loop, total, false);
           alive = false;
           break;
         case Role.branchIf:
           if (immediateOf[slot] === Immediate.castBranch) this.#at++;
-          this.#branch(depth, loop, true);
+          this.#branch(depth, loop, total, true);
           if (immediateOf[slot] === Immediate.castBranch) {
             this.#heapType();
             this.#heapType();
@@ -438,7 +453,7 @@ export class Scan {
           conditional = true;
           break;
         case Role.branchTable:
-          this.#branchTable(depth, loop);
+          this.#branchTable(depth, loop, total);
           alive = false;
           break;
         case Role.return:
@@ -598,6 +613,7 @@ export class Scan {
         // ends, an `unreachable` says so, since the operands left on the stack are not what the next `end` expects.
         const from = this.#at;
         const resume = this.#skipDead();
+        ways?.note(total);
         if (resume > from)
           this.#act(from, Action.dead, resume, role === Role.end || role === Role.delegate ? 1 : 0);
         this.#at = resume;
@@ -774,6 +790,11 @@ export class Scan {
     this.commitJoins = joins <= this.#lastCommit();
   }
 
+  /** A segment costs no more than the longest way through it. */
+  #lower(segment: number, cost: number): void {
+    this.segmentCost[segment] = Math.min(this.segmentCost[segment]!, cost);
+  }
+
   #newLoop(parent: number, segment: number, params: boolean): number {
     if (this.loops === this.loopParent.length) {
       this.loopParent = grown(this.loopParent);
@@ -826,12 +847,12 @@ export class Scan {
   }
 
   /** Notes that control leaves the block at `depth` for the label that stands at the cursor. */
-  #branch(depth: number, loop: number, conditional: boolean): void {
+  #branch(depth: number, loop: number, total: number, conditional: boolean): void {
     const at = this.#at;
     const target = depth - this.#u32();
     this.#targeted[target] = 1;
     if (target === 0) this.#branchesOut = true;
-    this.#passTo(target);
+    this.#passTo(target, total);
     if (target < this.#escape[depth]!) this.#escape[depth] = target;
     const targetLoop = this.#loop[target]!;
     if (targetLoop === loop) return;
@@ -841,7 +862,7 @@ export class Scan {
     if (conditional && (values > 0 || this.#bytes[at - 1] !== BR_IF)) this.loopStays[loop] = 1;
   }
 
-  #branchTable(depth: number, loop: number): void {
+  #branchTable(depth: number, loop: number, total: number): void {
     const at = this.#at;
     const list = this.tableLoops.length;
     let leavesLoop = false;
@@ -849,7 +870,7 @@ export class Scan {
       const target = depth - this.#u32();
       this.#targeted[target] = 1;
       if (target === 0) this.#branchesOut = true;
-      this.#passTo(target);
+      this.#passTo(target, total);
       if (target < this.#escape[depth]!) this.#escape[depth] = target;
       const targetLoop = this.#loop[target]!;
       if (loop !== NO_LOOP) this.tableLoops.push(targetLoop);
@@ -860,7 +881,8 @@ export class Scan {
     this.loopStays[loop] = 1;
   }
 
-  #passTo(target: number): void {
+  #passTo(target: number, total: number): void {
+    if (this.#kind[target] !== Frame.loop) this.#ways?.join(target, total);
     const passing = this.#passing();
     if (passing < this.#passes[target]!) this.#passes[target] = passing;
   }
