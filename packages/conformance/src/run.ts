@@ -34,6 +34,10 @@ export interface RunOptions {
 
 /** What an adapter brings or does not bring, beside the platform's own features. */
 const brought: Readonly<Record<string, (subject: Subject) => string | undefined>> = {
+  turn: (subject) =>
+    subject.platform().clock.turn === undefined
+      ? "the platform's clock has no turns; timers take their place"
+      : undefined,
   child: ({ child }) => (child === undefined ? "the adapter names no way to run a child program" : undefined),
   wasmModule: ({ wasmModule }) =>
     wasmModule === undefined ? "the adapter brings no wasmModule()" : undefined,

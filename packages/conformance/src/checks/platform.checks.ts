@@ -1,4 +1,10 @@
-import { ensure, ensureEqual, type Check } from "../check.ts";
+import { ensure, ensureEqual, handled, type Check } from "../check.ts";
+import { startChild } from "./child-setup.ts";
+
+/** Turns in which a child's answer has to come in. Deno's immediates let input in once in some sixty. */
+const ANSWER_TURNS = 20;
+/** Turns after which nobody waits for it any more. */
+const LAST_TURN = 500;
 
 /** Waits for a timer of the clock under test. */
 function elapse(clock: { after(ms: number, run: () => void): Disposable }, ms: number): Promise<void> {
@@ -75,6 +81,45 @@ export const clockChecks: readonly Check[] = [
       }
       await elapse(clock, 20);
       ensureEqual(ran, 0, "timers far away that ran");
+    },
+  },
+  {
+    id: "clock.turn",
+    title:
+      "turn() runs its function once, after this turn, and lets input in between turns that follow one another",
+    requires: ["turn", "processes", "child"],
+    async run(subject, context) {
+      const { clock } = subject.platform();
+      const next = (): Promise<void> => new Promise((resolve) => clock.turn?.(resolve));
+      let ran = 0;
+      clock.turn?.(() => void ran++);
+      await Promise.resolve();
+      ensureEqual(ran, 0, "how often it ran before the turn had ended");
+      await next();
+      await next();
+      ensureEqual(ran, 1, "how often it ran");
+
+      const child = await startChild(subject, context, "echo");
+      const answers = child.stdout[Symbol.asyncIterator]();
+      const waits: number[] = [];
+      for (let trip = 0; trip < 9; trip++) {
+        let answered = false;
+        const answer = handled(answers.next()).then(() => (answered = true));
+        await child.write(new TextEncoder().encode(`${trip}\n`));
+        let turns = 0;
+        for (; !answered && turns < LAST_TURN; turns++) {
+          // Work that fills the thread, as guests do that share it.
+          const until = clock.now() + 1;
+          while (clock.now() < until);
+          await next();
+        }
+        ensure(answered, `a child's answer did not come in within ${LAST_TURN} turns`);
+        await answer;
+        waits.push(turns);
+      }
+      // Half of them: the system may keep a child from its core for some turns.
+      const median = waits.toSorted((one, other) => one - other)[4] as number;
+      ensure(median <= ANSWER_TURNS, `a child's answer came in after ${waits.join(", ")} turns`);
     },
   },
 ];

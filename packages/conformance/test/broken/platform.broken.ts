@@ -34,6 +34,10 @@ export const brokenClocks: Readonly<Record<string, Breaking>> = {
   "clock.long-delays": breakClock((clock) => ({
     after: (ms, run, background) => clock.after(ms | 0, run, background),
   })),
+  // later, but in this turn: nothing comes in while such turns follow one another
+  "clock.turn": breakClock(() => ({
+    turn: (run) => void Promise.resolve().then(() => queueMicrotask(run)),
+  })),
 };
 
 export const brokenRandoms: Readonly<Record<string, Breaking>> = {
