@@ -254,8 +254,8 @@ export class Exchange {
   }
 
   /**
-   * The same for many. Turning round after each would cost a third, so eight stand in a row, and they share one {@link Exchange.#give}: the
-   * engines judge what is worth compiling into the loop by what was seen at that place and in this function, not by deliveries to few.
+   * The same for many. Turning round after each would cost a third, so eight stand in a row, by way of one small method. A function of its
+   * own, since engines judge what is worth compiling into it by all that it ran, and most deliveries are to few.
    */
   #deliverToMany(listeners: readonly Listener[], sinks: readonly Sink[], envelope: Envelope): void {
     const count = listeners.length;
