@@ -17,9 +17,12 @@ export interface NamedFile {
  */
 export async function readNamed(path: string, what: string, hint: string): Promise<NamedFile> {
   try {
-    const file = (await stat(path)).isDirectory() ? join(path, "manifest.json") : path;
-    return { path: file, bytes: new Uint8Array(await readFile(file)) };
+    // What was named may well be a pipe; what lies in a plugin's folder is not the caller's choice.
+    if (!(await stat(path)).isDirectory()) return { path, bytes: new Uint8Array(await readFile(path)) };
+    const file = join(path, "manifest.json");
+    return { path: file, bytes: await readWhole(file) };
   } catch (cause) {
+    if (cause instanceof KeelsonError) throw cause;
     const missing = (cause as { readonly code?: unknown }).code === "ENOENT";
     throw new KeelsonError(
       missing ? "NOT_FOUND" : "IO",
@@ -27,4 +30,18 @@ export async function readNamed(path: string, what: string, hint: string): Promi
       { hint, cause },
     );
   }
+}
+
+/**
+ * All bytes of a file. A pipe or a device, which may never end, is refused unread.
+ *
+ * @throws KeelsonError `IO`, and the system's own errors
+ */
+export async function readWhole(file: string | URL): Promise<Uint8Array<ArrayBuffer>> {
+  if (!(await stat(file)).isFile()) {
+    throw new KeelsonError("IO", `${file instanceof URL ? file.pathname : file} is not a file`, {
+      hint: "copy what it gives into a file first",
+    });
+  }
+  return new Uint8Array(await readFile(file));
 }

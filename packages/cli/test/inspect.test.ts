@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { ECHO, keelsonGuest } from "../../wasm/test/support/guests.ts";
@@ -119,4 +119,16 @@ test.each([
   expect([exit, stdout]).toEqual([1, ""]);
   expect(stderr).toMatch(new RegExp(`^${code}: `));
   expect(stderr).toMatch(/hint: |did you mean|must be|is missing/);
+});
+
+test("an entry or a manifest that is no file, which may never end, is refused unread", async () => {
+  const folder = folderWith({ "manifest.json": JSON.stringify({ ...MANIFEST, entry: "deep" }) });
+  mkdirSync(join(folder, "deep"));
+  const entry = await keelson(["inspect", "manifest.json"], folder);
+  expect(entry.code).toBe(1);
+  expect(entry.stderr).toMatch(/deep is not a file/);
+  mkdirSync(join(folder, "deep", "manifest.json"));
+  const manifest = await keelson(["inspect", "deep"], folder);
+  expect(manifest.code).toBe(1);
+  expect(manifest.stderr).toMatch(/manifest\.json is not a file/);
 });

@@ -1,12 +1,11 @@
 import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import process from "node:process";
 import { pathToFileURL } from "node:url";
 import { asKeelsonError, KeelsonError, parseManifest, type Manifest } from "@keelson/core";
 import { inspectWasm, pluginMetering, type WasmInspection } from "@keelson/wasm";
 import type { Command } from "../arguments.ts";
 import { useColor } from "../display.ts";
-import { readNamed, type NamedFile } from "../files.ts";
+import { readNamed, readWhole, type NamedFile } from "../files.ts";
 import { formatInspection } from "../inspection.ts";
 import { errorJson, print } from "../terminal.ts";
 import { painter } from "../text.ts";
@@ -62,13 +61,14 @@ async function inspectPlugin({ path, bytes }: NamedFile): Promise<Found> {
   if (manifest.kind !== "wasm" || manifest.entry === undefined) return { file: path, manifest };
   const { entry, abi, limits } = manifest;
   const url = new URL(entry, pathToFileURL(path));
-  const code = await readFile(url).catch((cause: unknown) => {
+  const code = await readWhole(url).catch((cause: unknown) => {
+    if (cause instanceof KeelsonError) throw cause;
     throw new KeelsonError("NOT_FOUND", `${path}: its entry ${entry} cannot be read`, {
       hint: "build the plugin, or correct `entry`, which is relative to the manifest",
       cause,
     });
   });
-  const wasm = inspectWasm(new Uint8Array(code), {
+  const wasm = inspectWasm(code, {
     origin: entry,
     ...(abi === undefined ? {} : { abi }),
     metering: { ...pluginMetering, ...(limits.memory === undefined ? {} : { memoryBytes: limits.memory }) },

@@ -78,9 +78,15 @@ export interface CompileCacheOptions {
   readonly maxBytes?: number;
 }
 
-/** An empty {@link CompileCache}. */
+/**
+ * An empty {@link CompileCache}.
+ *
+ * @throws RangeError when a count is no whole number of at least 0
+ */
 export function createCompileCache(options: CompileCacheOptions = {}): CompileCache {
   const { maxModules = 64, folder, maxBytes = 256 * 2 ** 20 } = options;
+  requireCount(maxModules, "maxModules");
+  requireCount(maxBytes, "maxBytes");
   const store = folder === undefined ? undefined : new ModuleStore(folder, maxBytes);
   // A Map keeps the order of insertion: what is used again is put in again, so the first one is the oldest.
   const kept = new Map<string, Promise<CompiledModule>>();
@@ -183,4 +189,9 @@ function invalid(error: unknown, bytes: Bytes, origin: string): KeelsonError {
 /** A cache, or the options of one: who is given options makes the cache. */
 export function compileCacheOf(given: CompileCache | CompileCacheOptions | undefined): CompileCache {
   return given !== undefined && "compile" in given ? given : createCompileCache(given);
+}
+
+function requireCount(count: number, name: string): void {
+  if (count === Infinity || (Number.isSafeInteger(count) && count >= 0)) return;
+  throw new RangeError(`${name} of a compile cache must be a whole number of at least 0, not ${count}`);
 }

@@ -61,6 +61,7 @@ export function settle(options: WasmModuleOptions): WasmSettings {
   const maxInstances = limits.instances ?? DEFAULT_MAX_INSTANCES;
   requireNumber(maxMemoryBytes, 0, "limits.memory", id);
   requireNumber(maxInstances, 1, "limits.instances", id);
+  requirePoolOptions(options.pool, id);
   const metering = meteringOf(options, source, id);
   const fuel = limits.fuel ?? manifest?.limits.fuel;
   const asked = limits.cpuMs ?? manifest?.limits.cpuMs;
@@ -206,4 +207,11 @@ function requireNumber(value: number, min: number, name: string, id: string): vo
     `${id}: ${name} must be a whole number of at least ${min}, not ${value}`,
     { hint: "correct it, or leave it out for its default" },
   );
+}
+
+function requirePoolOptions(pool: unknown, id: string): void {
+  if (pool === undefined || (typeof pool === "object" && pool !== null)) return;
+  throw new KeelsonError("INVALID_OPTIONS", `${id}: pool is ${String(pool)}`, {
+    hint: "give an object, such as { max: 4 }, or leave it out",
+  });
 }

@@ -87,3 +87,10 @@ describe("integrity", () => {
     }
   });
 });
+
+test("a cache of fewer than no modules, or of no number of them, is refused", () => {
+  for (const options of [{ maxModules: -1 }, { maxModules: 1.5 }, { maxModules: NaN }, { maxBytes: -1 }]) {
+    expect(() => createCompileCache(options)).toThrow(RangeError);
+  }
+  expect(createCompileCache({ maxModules: 0, maxBytes: Infinity }).size).toBe(0);
+});

@@ -126,5 +126,7 @@ describe("limits on the code itself", () => {
     await failure("INVALID_OPTIONS", () => open({ source, limits: { code: { maxBites: 5 } as never } }));
     await failure("INVALID_OPTIONS", () => open({ source, limits: { code: { maxBytes: 0.5 } } }));
     await failure("INVALID_OPTIONS", () => open({ source, limits: { tableElements: -1 } }));
+    await failure("INVALID_OPTIONS", () => open({ source, pool: 5 as never }));
+    await failure("INVALID_OPTIONS", () => open({ source, pool: null as never }));
   });
 });
