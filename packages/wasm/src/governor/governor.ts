@@ -2,9 +2,9 @@ import type { Usage } from "@keelson/core";
 import { isKeelsonError, KeelsonError } from "@keelson/core/plain";
 
 // Not by the meter's door: where guests run, nobody meters.
-import { RefillKind, STOP } from "../meter/layout.ts";
+import { PARKED_BELOW, RefillKind, STOP } from "../meter/layout.ts";
 import type { MeterMeta } from "../meter/options.ts";
-import { attach, type Attached, unpark } from "../meter/runtime.ts";
+import { attach, type Attached, counterGiven } from "../meter/runtime.ts";
 import { type Refusals, type Stop, stopError } from "./stop.ts";
 import { isStackOverflow } from "./overflow.ts";
 import { type Tally, TALLY_CPU_MS, TALLY_FUEL } from "./tally.ts";
@@ -402,7 +402,7 @@ export class Governor {
     if (kind === RefillKind.allocation) {
       return this.#stopFor("OUT_OF_MEMORY", "memoryBytes", charge.meta.memoryBytes);
     }
-    const counter = unpark(given);
+    const counter = counterGiven(given);
     const now = this.#clock.now();
     // the first that is heard of a guest which waited for a host function
     if (this.#idleSince !== undefined) this.wake(now);
@@ -420,7 +420,8 @@ export class Governor {
         counter,
       );
     }
-    if (kind === RefillKind.host) {
+    // what is so far below would be taken for a stop
+    if (kind === RefillKind.host && counter >= PARKED_BELOW) {
       this.#sliceStart = now;
       return counter;
     }

@@ -4,7 +4,7 @@ import type { ModuleInfo } from "./module.ts";
 import type { OffsetMapBuilder } from "./offset-map.ts";
 import type { MeterOptions } from "./options.ts";
 import { copyInPieces, fillInPieces, PIECE_BYTES } from "./pieces.ts";
-import { Reader, tooLarge } from "./reader.ts";
+import { Reader, tooLarge, tooLargeForEngines } from "./reader.ts";
 import { Action, Bulk, type Scan } from "./scan.ts";
 import { readValueType } from "./types.ts";
 import { addToLocal, planUnrolling, type Unrolling, writeUnrolled } from "./unroll.ts";
@@ -42,6 +42,8 @@ const GIVEN_AWAY = -(2 ** 31);
 const MEMORY_COPY = 10;
 const MEMORY_FILL = 11;
 
+/** Parameters and locals of a function that engines accept. */
+const ENGINE_LOCALS = 50_000;
 /** No segment costs more; the scan splits them long before. */
 const MAX_COST = 2 ** 26;
 /** A function without loops and calls that costs up to this needs no test of its own: its callers test. */
@@ -158,6 +160,7 @@ export class Emitter {
     this.#scratch = this.#local ? this.#counter : first + own++;
     this.#length = scan.hasDynamicLength ? first + own++ : -1;
     this.#depthLocal = this.#frame > 0 ? first + own++ : -1;
+    if (first + own > ENGINE_LOCALS) throw tooLargeForEngines("maxLocals", first + own, ENGINE_LOCALS);
     out.u32(groups + 1);
     out.copy(source, groupsFrom, reader.at);
     out.u32(own);
@@ -244,7 +247,9 @@ export class Emitter {
       return;
     }
     if (this.#boundary === 0) {
-      const tested = scan.hasCalls || scan.loops > 0 || first > UNTESTED_COST || this.#frame > 0;
+      // where each block is charged by itself, the first segment is not all that may be executed
+      const most = this.#exact ? scan.cost : first;
+      const tested = scan.hasCalls || scan.loops > 0 || most > UNTESTED_COST || this.#frame > 0;
       // and so has one that the host can call: what has run is not to be free
       const shows = tested || this.#module.exposed.has(functionIndex);
       const cost = Math.max(shows ? 1 : 0, ownCost(first));

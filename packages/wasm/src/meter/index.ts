@@ -1,4 +1,4 @@
-export { attach, type Attached, unpark } from "./runtime.ts";
+export { attach, type Attached, counterGiven } from "./runtime.ts";
 export { RefillKind, STOP } from "./layout.ts";
 export { meter, type MeteredModule } from "./meter.ts";
 export { originalOffset, type OffsetMap } from "./offset-map.ts";

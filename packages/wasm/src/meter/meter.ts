@@ -17,10 +17,13 @@ import {
   type MeterReport,
 } from "./options.ts";
 import { type PrivateNames, privateNames } from "./private-names.ts";
-import { Reader, tooLarge, truncated } from "./reader.ts";
+import { Reader, tooLarge, tooLargeForEngines, truncated } from "./reader.ts";
 import { Scan } from "./scan.ts";
 import { writeSections } from "./sections.ts";
 import { Writer } from "./writer.ts";
+
+/** Bytes of a function's body that engines accept. */
+const ENGINE_FUNCTION_BYTES = 7_654_321;
 
 /** A module rewritten so that its guest can be counted, capped and stopped. */
 export interface MeteredModule {
@@ -217,6 +220,8 @@ function writeBodies(work: Work, foreignTailCalls: boolean): Code {
     // the size goes in front, in as few bytes as it needs
     const end = out.at;
     const size = end - start - 5;
+    if (size > ENGINE_FUNCTION_BYTES)
+      throw tooLargeForEngines("maxFunctionBytes", size, ENGINE_FUNCTION_BYTES);
     out.at = start;
     out.u32(size);
     out.bytes.copyWithin(out.at, start + 5, end);

@@ -115,3 +115,13 @@ export function tooLarge(option: keyof MeterLimits, found: number, limit: number
     details: { option, what, found, limit },
   });
 }
+
+/** Metered, something would pass what engines accept, which no option can raise: `WASM_TOO_LARGE`. */
+export function tooLargeForEngines(option: keyof MeterLimits, found: number, limit: number): KeelsonError {
+  const what = words[option];
+  return new KeelsonError(
+    "WASM_TOO_LARGE",
+    `metered, the module would have ${found} ${what}, and engines accept ${limit}`,
+    { hint: "divide the largest function into smaller ones", details: { option, what, found, limit } },
+  );
+}

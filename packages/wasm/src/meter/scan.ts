@@ -136,6 +136,8 @@ export class Scan {
   loopLast: Int32Array = new Int32Array(64);
   /** The loops that br_table's targets stand in, one list after another. */
   tableLoops: number[] = [];
+  /** What all code of the function costs, whether executed or not. */
+  cost = 0;
   maxHeight = 0;
   /** Has instructions on vectors. */
   usesVectors = false;
@@ -335,7 +337,6 @@ export class Scan {
           const outer = current;
           current = this.#newSegment(-1);
           loop = this.#newLoop(loop, current, this.#typeParams > 0);
-          lastTest = total;
           this.#open(
             depth,
             Frame.loop,
@@ -344,8 +345,10 @@ export class Scan {
             this.#typeResults,
             outer,
             loop,
-            total,
+            lastTest,
           );
+          // the header tests what is inside; what follows the loop is charged with what stands before it
+          lastTest = total;
           ways?.open(depth, total, true);
           this.loopFirst[loop] = this.actionCount;
           this.#act(start, Action.loop, loop, this.#at);
@@ -397,6 +400,7 @@ export class Scan {
             if (ways) this.#lower(0, ways.finish(total));
             else this.#chargeSmallBlocks();
             this.#decideCommit(total);
+            this.cost = total;
             this.maxHeight = maxHeight;
             this.functionLanding = this.#landing[0] === 1;
             return;
@@ -495,7 +499,7 @@ export class Scan {
             total += IMPORT_COST;
             this.#act(start, Action.tailCallImport, target, this.#at);
           } else {
-            total += PREPAID;
+            total += leafCosts[target]! >= 0 ? leafCosts[target]! : PREPAID;
             this.#act(start, Action.tailCall, 0, this.#at);
           }
           this.#noteCall(loop);

@@ -6,7 +6,7 @@ import {
   type MeterOptions,
   RefillKind,
   STOP,
-  unpark,
+  counterGiven,
 } from "../../src/meter/index.ts";
 
 export type Callable = (...args: unknown[]) => unknown;
@@ -18,6 +18,8 @@ export class FuelHost {
   slice: number;
   /** How often it was asked, by {@link RefillKind}. */
   readonly asked: number[] = Array.from({ length: 8 }, () => 0);
+  /** The lowest counter that it was asked with. */
+  lowest = 0;
   /** Why it stopped the guest. */
   stopped: "fuel" | "stack" | "memory" | "asked" | undefined;
   /** What had been charged when fuel ran out. */
@@ -36,13 +38,14 @@ export class FuelHost {
     if (kind === RefillKind.stack) return this.stop("stack");
     if (kind === RefillKind.allocation) return this.stop("memory");
     if (this.wantsStop()) return this.stop("asked");
-    let left = unpark(counter);
+    let left = counterGiven(counter);
+    this.lowest = Math.min(this.lowest, left);
     if (kind === RefillKind.host) return left;
     let granted = this.granted;
     while (left < 0) {
       const grant = Math.min(this.slice, this.limit - granted);
       if (grant <= 0) {
-        this.usedWhenStopped = this.granted - unpark(counter);
+        this.usedWhenStopped = this.granted - counterGiven(counter);
         return this.stop("fuel");
       }
       granted += grant;

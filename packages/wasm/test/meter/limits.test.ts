@@ -187,6 +187,34 @@ describe("limits on the module itself", () => {
     expect(refusal(bytes, { limits: { maxMeteredBytes: bytes.length + 10 } })).toBe("WASM_TOO_LARGE");
   });
 
+  it("so do engines have, which the meter's own locals and code may pass", () => {
+    // its counter, a length and the depth
+    const own = 3;
+    const locals = (count: number): Uint8Array<ArrayBuffer> =>
+      wat(`(module (memory 1) (func (export "f") (param i32) (local ${"i64 ".repeat(count)})
+        (loop (memory.fill (i32.const 0) (i32.const 0) (local.get 0)) (br_if 0 (i32.const 0)))))`);
+    for (const [count, answer] of [
+      [50_000 - 1 - own, undefined],
+      [50_000 - own, "WASM_TOO_LARGE"],
+      [50_000 - 1, "WASM_TOO_LARGE"],
+    ] as const) {
+      const bytes = locals(count);
+      expect(WebAssembly.validate(bytes)).toBe(true);
+      expect(refusal(bytes, { stackBytes: 10_000_000 })).toBe(answer);
+      if (answer) continue;
+      const { bytes: metered } = meter(bytes, { mode: "exact", ...usual, stackBytes: 10_000_000 });
+      expect(WebAssembly.validate(metered)).toBe(true);
+    }
+    const loops = moduleOf({
+      code(writer) {
+        for (let index = 0; index < 100_000; index++) writer.raw([0x03, 0x40, 0x0b]);
+        writer.raw([0x41, 1]);
+      },
+    });
+    expect(WebAssembly.validate(loops)).toBe(true);
+    expect(refusal(loops, {})).toBe("WASM_TOO_LARGE");
+  });
+
   it("what an engine refuses is INVALID_WASM, whatever the meter would make of it", () => {
     // a call of function 1, which only the meter would append
     const bytes = moduleOf({ code: (writer) => writer.raw([0x10, 1, 0x41, 1]) });

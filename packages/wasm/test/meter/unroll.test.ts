@@ -112,6 +112,7 @@ function governed(bytes: Uint8Array<ArrayBuffer>, n: number, limit: number): Pla
   return { value, used: governor.usage.fuel, memory: digest(exports) };
 }
 
+const numRuns = Number(process.env["KEELSON_FUZZ_RUNS"] ?? 100);
 const small: Body = { statements: [], last: "(br $l)" };
 
 describe("small loops are unrolled", () => {
@@ -128,34 +129,38 @@ describe("small loops are unrolled", () => {
     expect(copies(loop({ ...small, last: "(br_table $l $a (local.get $i))" }, 0), exact)).toBe(1);
   });
 
-  it("they use the same fuel as loops that are not, and stop where those do, whatever the slices", () => {
-    let unrolled = 0;
-    let stopped = 0;
-    fc.assert(
-      fc.property(body, fc.integer({ min: 1, max: 5 }), (body, n) => {
-        const bytes = loop(body, 0);
-        const padded = loop(body, 60);
-        if (copies(bytes, exact) > 1) unrolled++;
-        const plain = outcome(() => (instantiate(bytes)["f"] as unknown as Callable)(n));
-        const expected = play(padded, n, 1e6, 5000);
-        // those that never end are stopped
-        if (expected.used < 5000) expect(expected.value).toBe(plain);
-        for (const slice of [1, 3, 1000]) expect(play(bytes, n, slice, 5000)).toEqual(expected);
-        expect(governed(bytes, n, 5000)).toEqual(governed(padded, n, 5000));
-        const full = expected.used;
-        for (const limit of [full - 1, full - 9, Math.floor(full * 0.7), Math.floor(full / 3)]) {
-          const stop = play(padded, n, 1e6, limit);
-          expect(play(bytes, n, 3, limit), `limit ${limit}`).toEqual(stop);
-          expect(play(bytes, n, 1e6, limit), `limit ${limit}`).toEqual(stop);
-          expect(governed(bytes, n, limit), `limit ${limit}`).toEqual(governed(padded, n, limit));
-          if (stop.value.startsWith("throws")) stopped++;
-        }
-      }),
-      { numRuns: Number(process.env["KEELSON_FUZZ_RUNS"] ?? 100) },
-    );
-    expect(unrolled).toBeGreaterThan(20);
-    expect(stopped).toBeGreaterThan(20);
-  });
+  it(
+    "they use the same fuel as loops that are not, and stop where those do, whatever the slices",
+    () => {
+      let unrolled = 0;
+      let stopped = 0;
+      fc.assert(
+        fc.property(body, fc.integer({ min: 1, max: 5 }), (body, n) => {
+          const bytes = loop(body, 0);
+          const padded = loop(body, 60);
+          if (copies(bytes, exact) > 1) unrolled++;
+          const plain = outcome(() => (instantiate(bytes)["f"] as unknown as Callable)(n));
+          const expected = play(padded, n, 1e6, 5000);
+          // those that never end are stopped
+          if (expected.used < 5000) expect(expected.value).toBe(plain);
+          for (const slice of [1, 3, 1000]) expect(play(bytes, n, slice, 5000)).toEqual(expected);
+          expect(governed(bytes, n, 5000)).toEqual(governed(padded, n, 5000));
+          const full = expected.used;
+          for (const limit of [full - 1, full - 9, Math.floor(full * 0.7), Math.floor(full / 3)]) {
+            const stop = play(padded, n, 1e6, limit);
+            expect(play(bytes, n, 3, limit), `limit ${limit}`).toEqual(stop);
+            expect(play(bytes, n, 1e6, limit), `limit ${limit}`).toEqual(stop);
+            expect(governed(bytes, n, limit), `limit ${limit}`).toEqual(governed(padded, n, limit));
+            if (stop.value.startsWith("throws")) stopped++;
+          }
+        }),
+        { numRuns },
+      );
+      expect(unrolled).toBeGreaterThan(20);
+      expect(stopped).toBeGreaterThan(20);
+    },
+    20_000 + numRuns * 100,
+  );
 
   it("in a deadline's code they answer as before, whatever the slices", () => {
     fc.assert(
