@@ -8,7 +8,10 @@ import type { LineWriter } from "./writer.ts";
 /** Within this time an abort is noticed, ms. */
 const LISTEN_AFTER_MS = 20;
 
+const LEAST_SLOTS = 16;
+
 interface Pending {
+  /** A decimal number. */
   readonly id: string;
   readonly call: Call;
   readonly resolve: (value: Value) => void;
@@ -23,7 +26,12 @@ export class PendingCalls {
   readonly #clock: Clock;
   readonly #writer: LineWriter;
   readonly #maxPending: number;
-  readonly #pending = new Map<string, Pending>();
+  /**
+   * Each call in the slot that the lower bits of its id say; a power of two, at most half of them taken. Not a Map: filled and emptied
+   * by call after call, one is laid out anew every few calls, and on V8 what it held then lives on until the next full collection.
+   */
+  #slots: (Pending | undefined)[] = [];
+  #size = 0;
   #timer: Disposable | undefined;
   #count = 0;
   #closed: KeelsonError | undefined;
@@ -36,7 +44,7 @@ export class PendingCalls {
   }
 
   get size(): number {
-    return this.#pending.size;
+    return this.#size;
   }
 
   /**
@@ -46,9 +54,11 @@ export class PendingCalls {
    */
   request(call: Call, method: string): Promise<Value> {
     if (this.#closed !== undefined) throw this.#closed;
-    if (this.#pending.size >= this.#maxPending) throw this.#full("does not answer fast enough");
-    const id = String(++this.#count);
-    const line = this.#line(call, method, id);
+    if (this.#size >= this.#maxPending) throw this.#full("does not answer fast enough");
+    // Getters of the payload may make calls of their own: they run before a slot is chosen.
+    const payload = encodeValue(call.payload);
+    const id = this.#nextId();
+    const line = this.#line(call, method, payload, id);
     if (line.length > this.#writer.maxQueued) {
       throw new KeelsonError(
         "INVALID_PAYLOAD",
@@ -65,16 +75,17 @@ export class PendingCalls {
       throw new KeelsonError("IO", `${this.#name} no longer reads its standard input`);
     }
     return new Promise((resolve, reject) => {
-      const pending: Pending = { id, call, resolve, reject, abort: undefined };
-      this.#pending.set(id, pending);
+      this.#slots[this.#slotOf(id)] = { id, call, resolve, reject, abort: undefined };
+      this.#size++;
       this.#timer ??= this.#clock.after(LISTEN_AFTER_MS, () => this.#listen(), true);
     });
   }
 
   /** Settles the call that the reply answers. False: no such call waits, for instance because it was cancelled. */
   reply(reply: Readonly<Record<string, unknown>>, marked: boolean): boolean {
-    const pending = this.#pending.get(reply["reply_id"] as string);
-    if (pending === undefined) return false;
+    const id = reply["reply_id"] as string;
+    const pending = this.#slots[this.#slotOf(id)];
+    if (pending?.id !== id) return false;
     this.#forget(pending);
     if (reply["error"] !== undefined && reply["error"] !== null) {
       pending.reject(fromWireError(reply["error"]));
@@ -94,14 +105,31 @@ export class PendingCalls {
     this.#closed = error;
     this.#timer?.[Symbol.dispose]();
     this.#timer = undefined;
-    for (const pending of [...this.#pending.values()]) {
+    for (const pending of this.#slots) {
+      if (pending === undefined) continue;
       this.#forget(pending);
       pending.reject(error);
     }
   }
 
-  #line(call: Call, method: string, id: string): string {
-    const payload = encodeValue(call.payload);
+  #slotOf(id: string): number {
+    return Number(id) & (this.#slots.length - 1);
+  }
+
+  /** An id whose slot is free. */
+  #nextId(): string {
+    const slots = this.#slots;
+    if (2 * this.#size >= slots.length) {
+      this.#slots = new Array<undefined>(2 * slots.length || LEAST_SLOTS).fill(undefined);
+      for (const pending of slots) if (pending !== undefined) this.#slots[this.#slotOf(pending.id)] = pending;
+    }
+    let id: string;
+    do id = String(++this.#count);
+    while (this.#slots[this.#slotOf(id)] !== undefined);
+    return id;
+  }
+
+  #line(call: Call, method: string, payload: string | undefined, id: string): string {
     let line = `{"request_id":"${id}","method":${JSON.stringify(method)}`;
     if (payload !== undefined) line += `,"payload":${payload}`;
     if (call.deadline !== Infinity) {
@@ -119,8 +147,8 @@ export class PendingCalls {
   #listen(): void {
     this.#timer = undefined;
     const now = this.#clock.now();
-    for (const pending of [...this.#pending.values()]) {
-      if (pending.abort !== undefined || this.#pending.get(pending.id) !== pending) continue;
+    for (const pending of this.#slots) {
+      if (pending === undefined || pending.abort !== undefined) continue;
       const { call } = pending;
       if (now >= call.deadline) this.#cancel(pending, this.#late(call));
       else if (call.signal.aborted) this.#cancel(pending, this.#aborted(call));
@@ -133,7 +161,7 @@ export class PendingCalls {
   }
 
   #cancel(pending: Pending, error: KeelsonError): void {
-    if (this.#pending.get(pending.id) !== pending) return;
+    if (this.#slots[this.#slotOf(pending.id)] !== pending) return;
     this.#forget(pending);
     // With a full queue the child is not reading, and will learn from its own timeout_ms.
     this.#writer.write(`{"cancel_id":"${pending.id}"}\n`);
@@ -141,7 +169,8 @@ export class PendingCalls {
   }
 
   #forget(pending: Pending): void {
-    this.#pending.delete(pending.id);
+    this.#slots[this.#slotOf(pending.id)] = undefined;
+    this.#size--;
     if (pending.abort !== undefined) pending.call.signal.removeEventListener("abort", pending.abort);
   }
 
@@ -161,9 +190,9 @@ export class PendingCalls {
   }
 
   #full(why: string): KeelsonError {
-    return new KeelsonError("QUEUE_FULL", `${this.#name} ${why}: ${this.#pending.size} requests wait`, {
+    return new KeelsonError("QUEUE_FULL", `${this.#name} ${why}: ${this.#size} requests wait`, {
       hint: "call it less, or raise maxPending or maxQueuedBytes",
-      details: { pending: this.#pending.size },
+      details: { pending: this.#size },
     });
   }
 }

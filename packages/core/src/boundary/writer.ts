@@ -2,10 +2,12 @@ import type { Process } from "../contract/platform.ts";
 
 const encoder = new TextEncoder();
 const turn = Promise.resolve();
+/** So many characters go out before the turn ends: the child works on them while the host makes more. */
+const FLUSH_LENGTH = 1024;
 
 /**
- * Writes lines to a child's stdin. Lines of one turn go out as one write; while the child does not read they wait here, up to a
- * limit.
+ * Writes lines to a child's stdin. Small lines of one turn go out together, a KiB or so at a time; while the child does not read
+ * they wait here, up to a limit.
  */
 export class LineWriter {
   readonly #process: Process;
@@ -38,7 +40,9 @@ export class LineWriter {
     }
     if (this.#closed) return false;
     this.#queue += line;
-    if (!this.#scheduled && !this.#draining) {
+    if (this.#draining) return true;
+    if (this.#queue.length >= FLUSH_LENGTH) this.#flush();
+    else if (!this.#scheduled) {
       this.#scheduled = true;
       // Not queueMicrotask: on Node it makes an asynchronous resource each time.
       void turn.then(this.#flushLater);

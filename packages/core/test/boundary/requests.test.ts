@@ -34,18 +34,62 @@ describe("host → child", () => {
     expect(await result).toBeUndefined();
   });
 
-  test("many calls in flight find their own replies in any order, and go out as one write", async () => {
+  test("many calls in flight find their own replies in any order, and few writes send them, the first before the turn ends", async () => {
     const { running, call } = scene();
     const child = await running();
     const results = Array.from({ length: 64 }, (_, index) => call("n", index));
+    expect(child.writes).toBeGreaterThan(0);
     await settle();
-    expect(child.writes).toBe(1);
+    const sent = child.received.join("\n").length + 1;
+    expect(child.writes).toBe(Math.ceil(sent / 1024));
     for (const line of child.received.toReversed()) {
       const { request_id, payload } = JSON.parse(line) as { request_id: string; payload: number };
       child.say({ reply_id: request_id, result: payload * 2 });
     }
     expect(await Promise.all(results)).toEqual(Array.from({ length: 64 }, (_, index) => index * 2));
   });
+
+  test("the calls of one turn that do not make up a KiB go out as one write", async () => {
+    const { running, call } = scene();
+    const child = await running();
+    for (let n = 0; n < 20; n++) void call("n").catch(() => {});
+    expect(child.writes).toBe(0);
+    await settle();
+    expect(child.writes).toBe(1);
+    expect(child.received).toHaveLength(20);
+  });
+
+  test("calls that wait long keep their replies while many others come and go", async () => {
+    const { running, call } = scene();
+    const child = await running();
+    const long = Array.from({ length: 20 }, (_, index) => call("long", index));
+    await settle();
+    const asked = child.received.length;
+    for (let n = 0; n < 300; n++) {
+      const quick = call("quick", n);
+      await settle();
+      const { request_id } = JSON.parse(child.received.at(-1) as string) as { request_id: string };
+      child.say({ reply_id: request_id, result: n });
+      expect(await quick).toBe(n);
+    }
+    const ids = child.received.map((line) => (JSON.parse(line) as { request_id: string }).request_id);
+    expect(new Set(ids).size).toBe(320);
+    for (const [index, reply_id] of ids.slice(0, asked).entries()) child.say({ reply_id, result: index });
+    expect(await Promise.all(long)).toEqual(Array.from({ length: 20 }, (_, index) => index));
+  });
+
+  test.each(["01", "1.0", " 1", "17", "0", "", "x"])(
+    "a reply to %j answers nothing that waits",
+    async (id) => {
+      const { running, call } = scene();
+      const child = await running();
+      const result = call("a");
+      await settle();
+      child.say({ reply_id: id, result: "not this" });
+      child.say({ reply_id: "1", result: "this" });
+      expect(await result).toBe("this");
+    },
+  );
 
   test("an error reply rejects with its code; an unknown code is CALL_FAILED", async () => {
     const { running, call } = scene();

@@ -5,6 +5,8 @@ import process from "node:process";
 const HIGH_WATER_BYTES = 256 * 1024;
 /** Largest chunk made by joining small ones. */
 const JOIN_BYTES = 64 * 1024;
+/** A chunk this large does not wait for others: the child can work on it while they are made. */
+const FLUSH_BYTES = 1024;
 
 /** A child's standard input as a runtime has it. */
 export interface InputSink {
@@ -24,6 +26,8 @@ export class Input {
   #bytes = 0;
   /** A flush is under way or due. */
   #busy = false;
+  /** The sink takes nothing now; when it does again, there is a flush. */
+  #full = false;
   /** Whether the last turn brought more than one write. */
   #joins = false;
   #closing = false;
@@ -48,6 +52,7 @@ export class Input {
       if (this.#joins) process.nextTick(this.#flush);
       else if (this.#drain()) queueMicrotask(this.#flush);
     }
+    if (bytes.byteLength >= FLUSH_BYTES && !this.#full) this.#drain();
     if (this.#bytes <= HIGH_WATER_BYTES) return undefined;
     if (this.#room === undefined) {
       this.#room = Promise.withResolvers();
@@ -99,6 +104,7 @@ export class Input {
 
   /** Writes what has gathered by the end of a turn, or since the sink was full. */
   readonly #flush = (): void => {
+    if (this.#full) return;
     this.#joins = this.#queue.length > 1;
     if (!this.#drain()) return;
     this.#busy = false;
@@ -119,6 +125,7 @@ export class Input {
         return false;
       }
       if (taken !== undefined) {
+        this.#full = true;
         // Such a sink joins by itself: what comes until it is ready goes in one piece.
         taken.then(this.#refill, (error: unknown) => this.#breakOff(error));
         return false;
@@ -132,6 +139,7 @@ export class Input {
   }
 
   readonly #refill = (): void => {
+    this.#full = false;
     this.#flush();
     this.#joins = false;
   };

@@ -68,6 +68,32 @@ describe("Input", () => {
     expect(sink.events[2]).toHaveLength(70_000);
   });
 
+  it("sends a KiB before the turn ends, behind what was written before it", async () => {
+    const sink = sinkOf();
+    const input = new Input(sink, "x");
+    const block = "k".repeat(1024);
+    for (const text of ["a", "b", block, "c", block, "d"]) void input.write(bytes(text));
+    expect(sink.events).toEqual(["a", `b${block}`, `c${block}`]);
+    await turn();
+    expect(sink.events.slice(3)).toEqual(["d"]);
+  });
+
+  it("writes nothing to a sink that a KiB has filled, until it takes more, and closes after the rest", async () => {
+    const sink = sinkOf();
+    const input = new Input(sink, "x");
+    const block = "k".repeat(1024);
+    void input.write(bytes("a"));
+    sink.hold = true;
+    for (const text of [block, "b", block]) void input.write(bytes(text));
+    await turn();
+    expect(sink.events).toEqual(["a", block]);
+    input.end();
+    sink.hold = false;
+    sink.release();
+    await turn();
+    expect(sink.events.slice(2)).toEqual([`b${block}`, "end"]);
+  });
+
   it("gives a promise above 256 KiB, which resolves when half of it is gone", async () => {
     const sink = sinkOf();
     sink.hold = true;
