@@ -117,11 +117,20 @@ export async function endTree(ending: Ending, options: TerminateOptions): Promis
     }
     if (!killed) signalAll(members, "SIGKILL");
     killed = false;
-    await gone(members, Math.min(deadline, clock.now() + VERIFY_MS));
-    members = look(await scanner.scanSettled());
+    if (members.length === 0 && root !== undefined) {
+      // Alone it needs no wait of its own: the scan is taken when it and the others are gone, or soon enough to try again.
+      const ended = scanner.expectEnd();
+      void root.exited.then(ended);
+      members = look(await scanner.scanSettled());
+      ended();
+    } else {
+      await gone(members, Math.min(deadline, clock.now() + VERIFY_MS));
+      members = look(await scanner.scanSettled());
+    }
     if (clock.now() >= deadline) break;
   }
 
+  if (members.length === 0 && !rootLives()) return { ended: [...seen.values()], orphans: [] };
   const orphans = members.map(({ pid, start }) => `${pid}:${start}`).concat(rootLives() ? ["root"] : []);
   return {
     ended: [...seen].filter(([key]) => !orphans.includes(key)).map(([, info]) => info),

@@ -56,7 +56,12 @@ export function createProcesses(options: ProcessesOptions): Processes {
     return variables;
   };
 
-  const end = async (child: ChildProcess, root: RootFacts, terms: TerminateOptions, hurry: Promise<void>) => {
+  const end = (
+    child: ChildProcess,
+    root: RootFacts,
+    terms: TerminateOptions,
+    hurry: Promise<void>,
+  ): Promise<TerminationReport> => {
     const handle = rootHandle(child, send);
     if (table === undefined || shared === undefined) return endAlone(handle, clock, terms, hurry);
     const tree = childTree({ pid: child.pid, ended: () => child.ended, ...root }, host);

@@ -20,7 +20,9 @@ export class Scanner {
   #next: Promise<Snapshot> | undefined;
   #looks: ((snapshot: Snapshot) => () => void)[] = [];
   #dying = 0;
-  #quiet: (() => void)[] = [];
+  /** What all who wait for kills under way wait for together, and what ends that. */
+  #settling: Promise<Snapshot> | undefined;
+  #settle: (() => void) | undefined;
   /** What is read once in a process's life: it can lose a mark or a pipe it was born with, not come to another's. */
   #born = new Map<number, Born>();
 
@@ -38,8 +40,7 @@ export class Scanner {
     return () => {
       if (told) return;
       told = true;
-      if (--this.#dying > 0) return;
-      for (const run of this.#quiet.splice(0)) run();
+      if (--this.#dying === 0) this.#settle?.();
     };
   }
 
@@ -55,14 +56,19 @@ export class Scanner {
     }));
   }
 
-  /** The same, once the children that are about to end have ended, at most 40 ms later. */
-  async scanSettled(): Promise<Snapshot> {
-    if (this.#dying > 0) {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      this.#quiet.push(resolve);
-      using _timer = this.#clock.after(SETTLE_MS, resolve);
-      await promise;
-    }
+  /** The same, once the children that are about to end have ended, at most 40 ms later: one wait for all who ask meanwhile. */
+  scanSettled(): Promise<Snapshot> {
+    return this.#dying === 0 ? this.scan() : (this.#settling ??= this.#scanAtRest());
+  }
+
+  async #scanAtRest(): Promise<Snapshot> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#settle = () => {
+      this.#settle = this.#settling = undefined;
+      resolve();
+    };
+    using _timer = this.#clock.after(SETTLE_MS, this.#settle);
+    await promise;
     return this.scan();
   }
 

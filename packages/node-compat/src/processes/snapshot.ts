@@ -45,6 +45,14 @@ export class Snapshot {
     return this.#all().pipes.get(pipe) ?? [];
   }
 
+  /** Whether anything at all is tied to this pid, as parent, group or session, or to one of these owners, hosts and pipes. */
+  touches(pid: number, names: readonly string[]): boolean {
+    const ties = this.#all();
+    if (ties.numbers.has(pid)) return true;
+    for (const name of names) if (ties.names.has(name)) return true;
+    return false;
+  }
+
   #all(): Ties {
     if (this.#ties !== undefined) return this.#ties;
     const ties: Ties = {
@@ -53,8 +61,11 @@ export class Snapshot {
       owners: new Map(),
       hosts: new Map(),
       pipes: new Map(),
+      numbers: new Set(),
+      names: new Set(),
     };
     for (const entry of this.entries.values()) {
+      ties.numbers.add(entry.parent).add(entry.group).add(entry.session);
       append(ties.children, entry.parent, entry);
       append(ties.circles, entry.group, entry);
       if (entry.session !== entry.group) append(ties.circles, entry.session, entry);
@@ -65,6 +76,8 @@ export class Snapshot {
       }
       for (const pipe of this.#lookups.pipes(entry)) append(ties.pipes, pipe, entry);
     }
+    for (const map of [ties.owners, ties.hosts, ties.pipes])
+      for (const name of map.keys()) ties.names.add(name);
     this.#ties = ties;
     return ties;
   }
@@ -81,6 +94,10 @@ interface Ties {
   readonly owners: Map<string, ProcessEntry[]>;
   readonly hosts: Map<string, ProcessEntry[]>;
   readonly pipes: Map<string, ProcessEntry[]>;
+  /** All parents, groups and sessions. */
+  readonly numbers: Set<number>;
+  /** All keys of `owners`, `hosts` and `pipes`. */
+  readonly names: Set<string>;
 }
 
 function append<K>(map: Map<K, ProcessEntry[]>, key: K, entry: ProcessEntry): void {

@@ -28,11 +28,13 @@ export interface Tree {
  */
 export function childTree(root: Root, host: number): Tree {
   const mark = root.owner && formatOwner(root.owner);
+  const ever = root.start === undefined ? [] : [identityOf({ pid: root.pid, start: root.start })];
   return new GrowingTree({
     since: root.start ?? 0,
     never: new Set([host, root.pid]),
-    ever: root.start === undefined ? [] : [identityOf({ pid: root.pid, start: root.start })],
+    ever,
     circles: [root.pid],
+    tiedTo: { pid: root.pid, names: [...ever, ...root.pipes, ...(mark === undefined ? [] : [mark])] },
     seeds(snapshot) {
       const seeds = root.ended() ? [] : [...snapshot.children(root.pid)];
       if (mark !== undefined) seeds.push(...snapshot.owned(mark));
@@ -68,6 +70,8 @@ interface Growth {
   readonly ever: readonly string[];
   /** Groups and sessions that only members can be in. */
   readonly circles: readonly number[];
+  /** All by which the first members can be found, if it is so little: what a snapshot knows nothing of has none. */
+  readonly tiedTo?: { readonly pid: number; readonly names: readonly string[] };
   /** Members whatever the others are. */
   readonly seeds: (snapshot: Snapshot) => readonly ProcessEntry[];
 }
@@ -78,6 +82,8 @@ class GrowingTree implements Tree {
   readonly #ever: Set<string>;
   readonly #circles: Set<number>;
   #last: readonly ProcessEntry[] = [];
+  /** No member was ever found. */
+  #single = true;
 
   constructor(growth: Growth) {
     this.#growth = growth;
@@ -86,12 +92,15 @@ class GrowingTree implements Tree {
   }
 
   members(snapshot: Snapshot): readonly ProcessEntry[] {
-    const { since, never, seeds } = this.#growth;
+    const { since, never, seeds, tiedTo } = this.#growth;
+    // Most children never have descendants: told at once, since hundreds may be ended together.
+    if (this.#single && tiedTo !== undefined && !snapshot.touches(tiedTo.pid, tiedTo.names)) return [];
     const found = new Map<number, ProcessEntry>();
     const add = (entries: readonly ProcessEntry[]): void => {
       for (const entry of entries) {
         if (entry.start < since || entry.pid <= 1 || never.has(entry.pid) || found.has(entry.pid)) continue;
         found.set(entry.pid, entry);
+        this.#single = false;
         this.#ever.add(identityOf(entry));
         // Only circles that it leads itself: who merely holds a pipe may sit in somebody's login session.
         if (entry.group === entry.pid || entry.session === entry.pid) this.#circles.add(entry.pid);
