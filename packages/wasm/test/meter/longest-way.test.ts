@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { run } from "./harness.ts";
+import { PREPAID } from "../../src/meter/layout.ts";
+import { FuelHost, outcome, run } from "./harness.ts";
 import { wat } from "./wat.ts";
 
 /** Some `units` of fuel's worth of code that leaves nothing. */
@@ -71,6 +72,13 @@ describe("in deadline mode a turn of a loop costs what the longest way through i
     expect(turn(inner)).toBeLessThan(bare + 4 * 200 + 4 * few);
   });
 
+  it("of what stands behind a loop inside, too, and of an arm that ends there", () => {
+    const inner = "(loop $in (br_if $in (i32.const 0)))";
+    expect(turn(inner + work(500))).toBeGreaterThanOrEqual(bare + 500);
+    const ends = `(if (i32.eqz (local.get 0)) (then ${work(900)} (unreachable)))`;
+    expect(turn(inner + ends + work(100))).toBeGreaterThanOrEqual(900);
+  });
+
   it("with an exception handler inside, all of it: control may come from everywhere", () => {
     const guarded = `(block $caught (try_table (catch_all $caught) ${arms(5, 200)}))`;
     expect(turn(guarded)).toBeGreaterThanOrEqual(bare + 5 * 200);
@@ -90,19 +98,33 @@ describe("a function's beginning costs what the longest way through it does", ()
 });
 
 describe("no way costs more than what is charged for the longest", () => {
-  const UNITS = 100;
+  /** Counts itself: so much is known to have run, whatever was charged for it. */
+  const MARK = "(global.set 0 (i32.add (global.get 0) (i32.const 1)))";
+  const MARK_UNITS = 4;
+  const marks = MARK.repeat(25);
+  const when = (bit: number): string =>
+    `(i32.and (i32.shr_u (local.get 0) (i32.const ${bit})) (i32.const 1))`;
+  /** Each depth has a local that counts its turns. */
+  const thrice = (depth: number): string =>
+    `(i32.lt_u (local.tee ${depth} (i32.add (local.get ${depth}) (i32.const 1))) (i32.const 3))`;
   /** Code with branches on the bits of local 0, `depth` blocks deep. */
   const code: fc.Arbitrary<(depth: number) => string> = fc.letrec<{ code: (depth: number) => string }>(
     (tie) => ({
       code: fc.oneof(
         { maxDepth: 5 },
-        fc.constant(() => work(UNITS)),
+        fc.constant(() => marks),
         fc.nat(5).map((bit) => (depth: number) => `(br_if ${bit % (depth + 1)} ${when(bit)})`),
-        fc.nat(5).map((bit) => (depth: number) => `(if ${when(bit)} (then (br ${(bit % depth) + 1})))`),
+        fc
+          .nat(5)
+          .map((bit) => (depth: number) => `(if ${when(bit)} (then ${marks} (br ${(bit % depth) + 1})))`),
         fc
           .array(tie("code"), { maxLength: 4 })
           .map((parts) => (depth: number) => parts.map((part) => part(depth)).join("")),
         tie("code").map((inside) => (depth: number) => `(block ${inside(depth + 1)})`),
+        tie("code").map(
+          (inside) => (depth: number) =>
+            `(local.set ${depth} (i32.const 0)) (loop ${inside(depth + 1)} (br_if 0 ${thrice(depth)}) ${marks})`,
+        ),
         fc.tuple(fc.nat(5), tie("code"), tie("code")).map(
           ([bit, one, other]) =>
             (depth: number) =>
@@ -116,27 +138,28 @@ describe("no way costs more than what is charged for the longest", () => {
       ),
     }),
   ).code;
-  const when = (bit: number): string =>
-    `(i32.and (i32.shr_u (local.get 0) (i32.const ${bit})) (i32.const 1))`;
 
-  it("in code of blocks, arms and branches made at random, on every way through it", () => {
+  it("in code of blocks, arms, loops and branches made at random, on every way through it", () => {
     fc.assert(
       fc.property(code, (body) => {
         // the block stands for the function, which branches may leave
         const bytes = wat(
-          `(module (func (export "f") (param i32) (local i32) (block ${body(1)}) ${work(UNITS)}))`,
+          `(module (global (export "marks") (mut i32) (i32.const 0))
+            (func (export "f") (param i32) (local ${"i32 ".repeat(30)}) (block ${body(1)}) ${marks}))`,
         );
-        const deadline = run(bytes, { mode: "deadline" });
-        const exact = run(bytes, { mode: "exact" });
-        const cost = (running: typeof exact, bits: number): number => {
-          const was = running.used();
-          running.exports["f"]!(bits);
-          return running.used() - was;
-        };
-        for (let bits = 0; bits < 64; bits++) {
-          // exact mode charges small blocks with those before them, whether or not they run: never so much as work
-          const ran = Math.floor(cost(exact, bits) / UNITS);
-          expect(Math.ceil(cost(deadline, bits) / UNITS)).toBeGreaterThanOrEqual(ran);
+        const { exports, instance, host, used } = run(
+          bytes,
+          { mode: "deadline" },
+          {},
+          new FuelHost(50_000, 1000),
+        );
+        const counted = instance.exports["marks"] as WebAssembly.Global;
+        for (let bits = 0; bits < 64 && !host.stopped; bits++) {
+          const was = [used(), counted.value as number] as const;
+          // what turns for ever is stopped
+          outcome(() => exports["f"]!(bits));
+          const ran = ((counted.value as number) - was[1]) * MARK_UNITS;
+          expect(used() - was[0]).toBeGreaterThanOrEqual(ran - PREPAID);
         }
       }),
       { numRuns: 300 },
