@@ -1,3 +1,31 @@
+import {
+  I32,
+  EMPTY,
+  UNREACHABLE,
+  BLOCK,
+  LOOP,
+  IF,
+  ELSE,
+  END,
+  BR,
+  BR_IF,
+  RETURN,
+  CALL,
+  localGet,
+  localSet,
+  localTee,
+  globalGet,
+  globalSet,
+  i32Eq,
+  i32LessThan,
+  i32Greater,
+  i32Add,
+  i32Sub,
+  i32And,
+  i32Or,
+  i32ShiftLeft,
+  i32ShiftRight,
+} from "./bytecode.ts";
 import * as helpers from "./helpers.ts";
 import { type Layout, PARKED, PREPAID } from "./layout.ts";
 import type { ModuleInfo } from "./module.ts";
@@ -7,35 +35,8 @@ import { copyInPieces, fillInPieces, PIECE_BYTES } from "./pieces.ts";
 import { Reader, tooLarge, tooLargeForEngines } from "./reader.ts";
 import { Action, Bulk, type Scan } from "./scan.ts";
 import { readValueType } from "./types.ts";
-import { addToLocal, planUnrolling, type Unrolling, writeUnrolled } from "./unroll.ts";
+import { addToLocal, HOT_LEVELS, planUnrolling, type Unrolling, writeUnrolled } from "./unroll.ts";
 import type { Writer } from "./writer.ts";
-
-const I32 = 0x7f;
-const EMPTY = 0x40;
-const UNREACHABLE = 0x00;
-const BLOCK = 0x02;
-const LOOP = 0x03;
-const IF = 0x04;
-const ELSE = 0x05;
-const END = 0x0b;
-const BR = 0x0c;
-const BR_IF = 0x0d;
-const CALL = 0x10;
-const localGet = 0x20;
-const localSet = 0x21;
-const localTee = 0x22;
-const globalGet = 0x23;
-const globalSet = 0x24;
-const i32Eq = 0x46;
-const i32LessThan = 0x48;
-const i32Greater = 0x4b;
-const i32Add = 0x6a;
-const i32Sub = 0x6b;
-const i32And = 0x71;
-const i32Or = 0x72;
-const i32ShiftLeft = 0x74;
-const i32ShiftRight = 0x76;
-const RETURN = 0x0f;
 
 /** In a counter's local: the global has it. */
 const GIVEN_AWAY = -(2 ** 31);
@@ -56,8 +57,6 @@ const FRAME_BYTES = 96;
 const HOST_FRAME_BYTES = 1024;
 /** Frames of functions that call nothing are free up to this size. */
 const FREE_FRAME_BYTES = 1024;
-/** Extra levels of blocks that a hot loop has. */
-const HOT_LEVELS = 3;
 
 /** Writes the metered form of one function's body after another. */
 export class Emitter {

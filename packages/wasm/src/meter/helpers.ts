@@ -1,19 +1,9 @@
+import { I32, I64, EMPTY, END, localGet, localSet, localTee, globalGet, globalSet } from "./bytecode.ts";
 import { type Layout, PARKED_BELOW, RefillKind } from "./layout.ts";
 import type { Writer } from "./writer.ts";
 
 // The functions that the meter appends. What they have in common: the host is asked through the private table, and a
 // negative answer executes `unreachable`, which no exception handler of the guest can catch.
-
-const I32 = 0x7f;
-const I64 = 0x7e;
-const EMPTY = 0x40;
-
-const end = 0x0b;
-const localGet = 0x20;
-const localSet = 0x21;
-const localTee = 0x22;
-const globalGet = 0x23;
-const globalSet = 0x24;
 
 /** Asks the host; the counter is on top of the stack below `kind`: `push` puts it there. Leaves the answer. */
 function ask(layout: Layout, writer: Writer, kind: number, push: () => void): void {
@@ -28,7 +18,7 @@ function ask(layout: Layout, writer: Writer, kind: number, push: () => void): vo
 function trapIfBelow(writer: Writer, local: number, least: number): void {
   writer.op(localGet, local);
   writer.i32(least);
-  writer.raw([0x48, 0x04, EMPTY, 0x00, end]);
+  writer.raw([0x48, 0x04, EMPTY, 0x00, END]);
 }
 
 /** Asks the host with the counter in its global and stores the answer there; `local` is free to use. */
@@ -119,7 +109,7 @@ function trapIfTooDeep(layout: Layout, writer: Writer, push: () => void): void {
   writer.i32(0);
   writer.raw([0x48, 0x04, EMPTY]);
   ask(layout, writer, RefillKind.stack, push);
-  writer.raw([0x00, end]);
+  writer.raw([0x00, END]);
 }
 
 /** `() → ()`: what an entry calls when its slice or its stack is used up. */
@@ -165,13 +155,13 @@ export function takeRoom(layout: Layout): number {
       ask(layout, writer, RefillKind.allocation, () => writer.op(localGet, 0));
       writer.op(localTee, 1);
       writer.i32(0);
-      writer.raw([0x4c, 0x04, EMPTY, 0x00, end]); // answer <= 0: unreachable
+      writer.raw([0x4c, 0x04, EMPTY, 0x00, END]); // answer <= 0: unreachable
       writer.op(globalGet, layout.room);
       writer.op(localGet, 1);
       writer.byte(0x6a);
       writer.op(globalSet, layout.room);
       writer.op(0x0c, 1);
-      writer.raw([end, end]);
+      writer.raw([END, END]);
       writer.op(globalGet, layout.room);
       writer.op(localGet, 0);
       writer.byte(0x6b);
@@ -200,7 +190,7 @@ export function growMemory(layout: Layout, memory: number): number {
       writer.raw([wide ? 0x56 : 0x4b, 0x04, EMPTY]);
       refillGlobal(layout, writer, RefillKind.memoryRefused, scratch);
       minusOne(writer, wide);
-      writer.raw([0x0f, end]);
+      writer.raw([0x0f, END]);
       writer.op(localGet, pages);
       writer.op(0x40, memory);
       writer.op(localTee, answer);
@@ -212,7 +202,7 @@ export function growMemory(layout: Layout, memory: number): number {
       writer.i32(12);
       writer.raw([0x74, 0x6b]);
       writer.op(globalSet, layout.room);
-      writer.byte(end);
+      writer.byte(END);
       refillGlobal(layout, writer, RefillKind.grown, scratch);
       writer.op(localGet, answer);
     },
@@ -234,7 +224,7 @@ export function growTable(layout: Layout, table: number): number {
     writer.raw([limits.wide ? 0x56 : 0x4b, 0x04, EMPTY]);
     refillGlobal(layout, writer, RefillKind.tableRefused, scratch);
     minusOne(writer, limits.wide);
-    writer.raw([0x0f, end]);
+    writer.raw([0x0f, END]);
     writer.op(localGet, 0);
     writer.op(localGet, delta);
     writer.raw([0xfc, 0x0f]);
@@ -247,7 +237,7 @@ export function growTable(layout: Layout, table: number): number {
     if (limits.wide) writer.byte(0xa7);
     writer.byte(0x6b);
     writer.op(globalSet, layout.tableRoom);
-    writer.byte(end);
+    writer.byte(END);
     refillGlobal(layout, writer, RefillKind.grown, scratch);
     writer.op(localGet, answer);
   });
@@ -278,7 +268,7 @@ export function chargeWide(layout: Layout, shift: number): number {
       writer.i32(0);
       writer.raw([0x48, 0x04, EMPTY]);
       writer.op(0x10, slow(layout));
-      writer.byte(end);
+      writer.byte(END);
       writer.op(localGet, 0);
     },
   );
@@ -321,7 +311,7 @@ export function wait(layout: Layout, width: number, memory: number, memarg: Uint
       writer.i32(2);
       writer.raw([0x47, 0x04, EMPTY]);
       writer.op(localGet, result);
-      writer.raw([0x0f, end]);
+      writer.raw([0x0f, END]);
       writer.op(globalGet, layout.fuel);
       writer.op(localGet, slice);
       writer.raw([0xa7, 0x6b]);
@@ -337,9 +327,9 @@ export function wait(layout: Layout, width: number, memory: number, memarg: Uint
       writer.byte(0x50);
       writer.raw([0x04, EMPTY]);
       writer.i32(2);
-      writer.raw([0x0f, end, end]);
+      writer.raw([0x0f, END, END]);
       writer.op(0x0c, 0);
-      writer.byte(end);
+      writer.byte(END);
       writer.byte(0x00);
     },
   );

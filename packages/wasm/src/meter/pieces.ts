@@ -1,3 +1,4 @@
+import { EMPTY, END, localGet, localSet } from "./bytecode.ts";
 import { afterHost } from "./helpers.ts";
 import type { Layout } from "./layout.ts";
 import type { Writer } from "./writer.ts";
@@ -7,11 +8,6 @@ import type { Writer } from "./writer.ts";
 
 /** Bytes of one piece; what is shorter is done at once. */
 export const PIECE_BYTES: number = 2 ** 18;
-
-const EMPTY = 0x40;
-const end = 0x0b;
-const localGet = 0x20;
-const localSet = 0x21;
 
 /** Instructions on addresses of 32 or 64 bits. */
 interface AddressCode {
@@ -90,19 +86,19 @@ export function fillInPieces(layout: Layout, memory: number): number {
       pushOutOfBounds(writer, memory, wide, address, length);
       writer.raw([0x04, EMPTY]);
       whole();
-      writer.byte(end);
+      writer.byte(END);
       writer.raw([0x03, EMPTY]);
       writer.op(localGet, length);
       code.constant(PIECE_BYTES);
       writer.raw([code.lessOrEqual, 0x04, EMPTY]);
       whole();
-      writer.byte(end);
+      writer.byte(END);
       fill(() => code.constant(PIECE_BYTES));
       step(writer, code, address, code.add);
       step(writer, code, length, code.sub);
       writer.op(0x10, afterHost(layout));
       writer.op(0x0c, 0);
-      writer.byte(end);
+      writer.byte(END);
       writer.byte(0x00);
     },
   );
@@ -141,17 +137,17 @@ export function copyInPieces(layout: Layout, target: number, source: number): nu
         code.constant(PIECE_BYTES);
         writer.raw([code.lessOrEqual, 0x04, EMPTY]);
         whole();
-        writer.byte(end);
+        writer.byte(END);
         piece();
         writer.op(0x10, afterHost(layout));
         writer.op(0x0c, 0);
-        writer.byte(end);
+        writer.byte(END);
       };
       pushOutOfBounds(writer, target, wide, to, length);
       pushOutOfBounds(writer, source, wide, from, length);
       writer.raw([0x72, 0x04, EMPTY]);
       whole();
-      writer.byte(end);
+      writer.byte(END);
       plain(to);
       plain(from);
       writer.raw([code.greater, 0x04, EMPTY]);
@@ -166,7 +162,7 @@ export function copyInPieces(layout: Layout, target: number, source: number): nu
           () => code.constant(PIECE_BYTES),
         );
       });
-      writer.byte(end);
+      writer.byte(END);
       loop(() => {
         copy(plain, () => code.constant(PIECE_BYTES));
         step(writer, code, to, code.add);

@@ -1,25 +1,26 @@
+import {
+  EMPTY,
+  BLOCK,
+  LOOP,
+  END,
+  BR,
+  CALL,
+  localGet,
+  localSet,
+  localTee,
+  i32LessThan,
+  i32Add,
+  i32Sub,
+} from "./bytecode.ts";
 import { Action, type Scan } from "./scan.ts";
 import type { Writer } from "./writer.ts";
-
-const BLOCK = 0x02;
-const LOOP = 0x03;
-const END = 0x0b;
-const BR = 0x0c;
-const CALL = 0x10;
-const EMPTY = 0x40;
-const localGet = 0x20;
-const localSet = 0x21;
-const localTee = 0x22;
-const i32LessThan = 0x48;
-const i32Add = 0x6a;
-const i32Sub = 0x6b;
 
 /** Bodies up to this many bytes are written three times, … */
 const SMALL_BODY = 32;
 /** … up to this many twice; beside what larger ones do, a test weighs little. */
 const MAX_BODY = 56;
 /** Levels of blocks that a hot loop has around its own. */
-const OUTER_LEVELS = 3;
+export const HOT_LEVELS = 3;
 
 /** How a loop is unrolled. */
 export interface Unrolling {
@@ -100,7 +101,7 @@ export function writeUnrolled(unrolling: Unrolling, parts: UnrolledParts): void 
   for (let left = copies - 1; left > 0; left--) copy(unrolling, parts, deeper + 1, left * cost * deeper);
   parts.body(deeper, 0);
   out.byte(END);
-  out.op(BR, OUTER_LEVELS - 1 + deeper);
+  out.op(BR, HOT_LEVELS - 1 + deeper);
   out.byte(END);
   if (exact) {
     addToLocal(out, counter, paid);
@@ -154,7 +155,7 @@ function copy({ endsAlive }: Unrolling, parts: UnrolledParts, deeper: number, gi
   parts.body(deeper, giveBack);
   if (endsAlive) {
     if (giveBack > 0) addToLocal(out, counter, giveBack);
-    out.op(BR, OUTER_LEVELS + deeper);
+    out.op(BR, HOT_LEVELS + deeper);
   }
   out.byte(END);
 }
