@@ -2,8 +2,10 @@
 export interface Promised {
   readonly number: number;
   readonly text: string;
-  /** Ids of checks, or contracts ending in a dot. Empty: nothing that exists so far can hold or break it. */
+  /** Ids of checks, or contracts ending in a dot. Empty: none can show it; {@link reason} says why. */
   readonly checks: readonly string[];
+  /** Why no check of its own can show it. */
+  readonly reason?: string;
   /** What of it has no check yet. */
   readonly open?: string;
 }
@@ -100,6 +102,6 @@ export const promises: readonly Promised[] = [
     number: 6,
     text: "Every promise has a conformance check, and the suite's score is published per runtime.",
     checks: [],
-    open: "kept by the other five having checks",
+    reason: "kept while each of the others has checks",
   },
 ];

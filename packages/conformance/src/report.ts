@@ -49,17 +49,17 @@ export function formatReport(report: Report, options: FormatOptions = {}): strin
 
 /** What the results say of each promise: kept when all its checks were run and passed. */
 function promiseLines({ results }: Report): readonly string[] {
-  return promises.flatMap(({ number, text, checks, open }) => {
+  return promises.flatMap(({ number, text, checks, open, reason }) => {
+    if (reason !== undefined) return [`promise ${number}: ${reason}: ${text}`];
     const belongs = ({ id }: { readonly id: string }): boolean => checks.some((part) => matches(id, part));
     const own = results.filter(belongs);
     const all = allChecks.filter(belongs).length;
-    if (own.length === 0 && all > 0) return [];
+    if (own.length === 0) return [];
     const passed = own.filter(({ status }) => status === "passed").length;
     const kept = open === undefined ? "kept" : "kept so far";
     const broken = own.some(({ status }) => status === "failed");
-    const state = all === 0 ? "no checks yet" : broken ? "BROKEN" : passed < all ? "in part" : kept;
-    const count = all === 0 ? "" : ` (${passed} of ${all})`;
+    const state = broken ? "BROKEN" : passed < all ? "in part" : kept;
     const still = open === undefined ? [] : [`           still open: ${open}`];
-    return [`promise ${number}: ${state}${count}: ${text}`, ...still];
+    return [`promise ${number}: ${state} (${passed} of ${all}): ${text}`, ...still];
   });
 }

@@ -10,8 +10,8 @@ const cell = (text: string): string => text.replaceAll("|", "\\|").replaceAll("*
 const parts: Readonly<Record<string, () => string>> = {
   promises: () =>
     promises
-      .map(({ number, text, checks, open }) => {
-        const shown = checks.length === 0 ? "no checks yet" : checks.map((id) => `\`${id}\``).join(", ");
+      .map(({ number, text, checks, open, reason }) => {
+        const shown = reason ?? checks.map((id) => `\`${id}\``).join(", ");
         return `${number}. ${text}\n   Checks: ${shown}.${open === undefined ? "" : ` Still open: ${open}.`}`;
       })
       .join("\n"),
