@@ -2,7 +2,8 @@ import { describe, expect, test } from "vitest";
 import { KeelsonError } from "../../src/contract/errors.ts";
 import { processModule } from "../../src/boundary/index.ts";
 import { createTestPlatform, settle } from "../../src/testing/index.ts";
-import { failure, ready, scene } from "./harness.ts";
+import { rejection } from "../support/errors.ts";
+import { ready, scene } from "./harness.ts";
 
 describe("definition of a process module", () => {
   test("is of kind process, without overlap, restarted on failure", () => {
@@ -57,13 +58,13 @@ describe("start", () => {
         throw undefined;
       },
     });
-    expect((await failure(module.start(context) as Promise<void>)).code).toBe("MODULE_FAILED");
+    expect((await rejection(module.start(context) as Promise<void>)).code).toBe("MODULE_FAILED");
     expect(processes.spawned).toHaveLength(0);
   });
 
   test("a preSpawn function that never settles is left behind when the start is given up", async () => {
     const { module, context, processes, abort } = scene({ preSpawn: () => new Promise(() => {}) });
-    const started = failure(module.start(context) as Promise<void>);
+    const started = rejection(module.start(context) as Promise<void>);
     abort(new Error("enough"));
     expect((await started).code).toBe("ABORTED");
     expect(processes.spawned).toHaveLength(0);
@@ -99,14 +100,14 @@ describe("start", () => {
   test("without a port for processes it is UNSUPPORTED, with the platform's reason", async () => {
     const { module, context } = scene();
     const platform = createTestPlatform();
-    const error = await failure(module.start({ ...context, platform }) as Promise<void>);
+    const error = await rejection(module.start({ ...context, platform }) as Promise<void>);
     expect(error.code).toBe("UNSUPPORTED");
     expect(error.message).toContain("made without processes");
   });
 
   test("no event in time is HANDSHAKE_TIMEOUT with what it wrote to standard error", async () => {
     const { module, context, platform } = scene({ handshakeMs: 300 }, (child) => child.complain("loading\n"));
-    const started = failure(module.start(context) as Promise<void>);
+    const started = rejection(module.start(context) as Promise<void>);
     await platform.clock.advance(299);
     await platform.clock.advance(1);
     const error = await started;
@@ -128,7 +129,7 @@ describe("start", () => {
       child.say(line);
       child.say(ready);
     });
-    const error = await failure(module.start(context) as Promise<void>);
+    const error = await rejection(module.start(context) as Promise<void>);
     expect(error.code).toBe(code);
     expect(error.message).toMatch(/^child: |of child/);
     expect(published).toEqual([]);
@@ -139,7 +140,7 @@ describe("start", () => {
       child.complain("config\nmissing \u001b[31mkey\u001b[0m\n");
       child.exit({ code: 3 });
     });
-    const error = await failure(module.start(context) as Promise<void>);
+    const error = await rejection(module.start(context) as Promise<void>);
     expect(platform.clock.now()).toBe(0);
     expect(error.code).toBe("PROCESS_EXITED");
     expect(error.message).toContain("exit code 3");
@@ -148,14 +149,14 @@ describe("start", () => {
 
   test("an exit by a signal while a grandchild holds the output open is told within 100 ms", async () => {
     const { module, context, platform } = scene({}, (child) => child.exit({ signal: "SIGSEGV" }, true));
-    const started = failure(module.start(context) as Promise<void>);
+    const started = rejection(module.start(context) as Promise<void>);
     await platform.clock.advance(100);
     expect((await started).details).toEqual({ signal: "SIGSEGV", stderr: [] });
   });
 
   test("an output that ends just before a failing exit is PROCESS_EXITED, not EMPTY_OUTPUT", async () => {
     const { module, context, processes } = scene({}, (child) => child.stdout.end());
-    const started = failure(module.start(context) as Promise<void>);
+    const started = rejection(module.start(context) as Promise<void>);
     await settle();
     processes.last.exit({ code: 1 });
     expect((await started).code).toBe("PROCESS_EXITED");
@@ -163,11 +164,11 @@ describe("start", () => {
 
   test("an output closed by a child that lives is EMPTY_OUTPUT, as is a silent exit with code 0", async () => {
     const alive = scene({}, (child) => child.stdout.end());
-    const started = failure(alive.module.start(alive.context) as Promise<void>);
+    const started = rejection(alive.module.start(alive.context) as Promise<void>);
     await alive.platform.clock.advance(100);
     expect((await started).code).toBe("EMPTY_OUTPUT");
     const gone = scene({}, (child) => child.exit({ code: 0 }));
-    expect((await failure(gone.module.start(gone.context) as Promise<void>)).code).toBe("EMPTY_OUTPUT");
+    expect((await rejection(gone.module.start(gone.context) as Promise<void>)).code).toBe("EMPTY_OUTPUT");
   });
 
   test("a child that prints its event and exits at once has started, then ended normally", async () => {
@@ -182,7 +183,7 @@ describe("start", () => {
 
   test("an output that cannot be read is IO", async () => {
     const { module, context } = scene({}, (child) => child.stdout.fail(new Error("EIO")));
-    expect((await failure(module.start(context) as Promise<void>)).code).toBe("IO");
+    expect((await rejection(module.start(context) as Promise<void>)).code).toBe("IO");
   });
 
   test("a process without an output is MISSING_STDOUT, and is ended", async () => {
@@ -193,13 +194,13 @@ describe("start", () => {
         return { ended: [], orphans: [] };
       };
     });
-    expect((await failure(module.start(context) as Promise<void>)).code).toBe("MISSING_STDOUT");
+    expect((await rejection(module.start(context) as Promise<void>)).code).toBe("MISSING_STDOUT");
     expect(processes.last.terminations).toHaveLength(1);
   });
 
   test("ending the generation gives the wait up and ends the process", async () => {
     const { module, context, scope, processes, abort, platform } = scene();
-    const started = failure(module.start(context) as Promise<void>);
+    const started = rejection(module.start(context) as Promise<void>);
     await settle();
     abort(new KeelsonError("ABORTED", "stopped"));
     expect((await started).code).toBe("ABORTED");
@@ -211,7 +212,7 @@ describe("start", () => {
   test("a process that comes up after the generation has ended is ended at once", async () => {
     const gate = Promise.withResolvers<void>();
     const { module, context, scope, processes, abort } = scene({}, () => gate.promise);
-    const started = failure(module.start(context) as Promise<void>);
+    const started = rejection(module.start(context) as Promise<void>);
     await settle();
     abort(new KeelsonError("ABORTED", "stopped"));
     await scope.end();

@@ -147,13 +147,3 @@ export function answering(answer: (method: string, payload: unknown) => unknown)
     };
   };
 }
-
-/** The code a promise rejects with. */
-export async function failure(promise: Promise<unknown>): Promise<KeelsonError> {
-  try {
-    await promise;
-  } catch (error) {
-    return error as KeelsonError;
-  }
-  throw new Error("it did not fail");
-}

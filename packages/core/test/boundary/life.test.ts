@@ -2,7 +2,8 @@ import { describe, expect, test } from "vitest";
 import { boundaryTopic } from "../../src/boundary/index.ts";
 import { KeelsonError } from "../../src/contract/errors.ts";
 import { settle } from "../../src/testing/index.ts";
-import { answering, failure, ready, scene } from "./harness.ts";
+import { rejection } from "../support/errors.ts";
+import { answering, ready, scene } from "./harness.ts";
 
 describe("events", () => {
   test("each event is published, its type made into one word, marked bytes decoded", async () => {
@@ -111,7 +112,7 @@ describe("end", () => {
   test("a crash rejects the calls in flight and tells the kernel, both with code and last words", async () => {
     const { running, call, exits, published } = scene();
     const child = await running();
-    const pending = failure(call("slow"));
+    const pending = rejection(call("slow"));
     child.say({ ...ready, event_type: "last" });
     child.complain("out of memory\n");
     child.exit({ signal: "SIGKILL" });
@@ -121,7 +122,7 @@ describe("end", () => {
     expect(exits).toHaveLength(1);
     expect(exits[0]).toMatchObject({ reason: "crash", error: { code: "PROCESS_EXITED" } });
     expect(published.at(-1)?.topic).toBe("boundary.child.last");
-    expect((await failure(call("late"))).code).toBe("PROCESS_EXITED");
+    expect((await rejection(call("late"))).code).toBe("PROCESS_EXITED");
   });
 
   test("an exit with code 0 is normal", async () => {
@@ -161,7 +162,7 @@ describe("end", () => {
     const { running, module, context, scope } = scene();
     const child = await running();
     child.orphans = [{ pid: 77, command: "sleep 1000" }];
-    const error = await failure(module.stop(context) as Promise<void>);
+    const error = await rejection(module.stop(context) as Promise<void>);
     expect(error.code).toBe("PROCESS_SURVIVED");
     expect(error.details).toEqual({ orphans: child.orphans });
     expect(await scope.end()).toEqual([]);
@@ -170,7 +171,7 @@ describe("end", () => {
   test("calls in flight at a stop are told that it was one, and no exit is told", async () => {
     const { running, call, module, context, exits } = scene();
     await running();
-    const pending = failure(call("x"));
+    const pending = rejection(call("x"));
     await (module.stop(context) as Promise<void>);
     const error = await pending;
     expect(error.code).toBe("PROCESS_EXITED");
@@ -193,8 +194,8 @@ describe("end", () => {
     const { running, call, module, context, scope } = scene();
     const child = await running();
     child.orphans = [{ pid: child.pid, command: "deaf" }];
-    const pending = failure(call("x"));
-    await failure(module.stop(context) as Promise<void>);
+    const pending = rejection(call("x"));
+    await rejection(module.stop(context) as Promise<void>);
     await scope.end();
     expect((await pending).code).toBe("PROCESS_EXITED");
   });

@@ -6,7 +6,7 @@ import { processModule, type ProcessModuleOptions, runOnce } from "../../src/bou
 import type { Kernel } from "../../src/contract/kernel.ts";
 import type { Envelope } from "../../src/contract/bus.ts";
 import { createKernel, nativeModule } from "../../src/kernel/index.ts";
-import { failure } from "./harness.ts";
+import { rejection } from "../support/errors.ts";
 
 const echo = fileURLToPath(new URL("children/echo.mjs", import.meta.url));
 const echoChild = { command: process.execPath, args: [...(runtime === "deno" ? ["run", "-A"] : []), echo] };
@@ -82,10 +82,10 @@ describe("a real child", () => {
   test("errors of its own reach the caller, and a cancelled call reaches the child", async () => {
     const kernel = await host();
     await kernel.start("echo");
-    expect((await failure(kernel.invoke("echo", "fail"))).code).toBe("NOT_FOUND");
+    expect((await rejection(kernel.invoke("echo", "fail"))).code).toBe("NOT_FOUND");
     const abort = new AbortController();
-    const hanging = failure(kernel.invoke("echo", "hang", null, { signal: abort.signal }));
-    const late = failure(kernel.invoke("echo", "hang", null, { timeoutMs: 40 }));
+    const hanging = rejection(kernel.invoke("echo", "hang", null, { signal: abort.signal }));
+    const late = rejection(kernel.invoke("echo", "hang", null, { timeoutMs: 40 }));
     abort.abort();
     expect((await hanging).code).toBe("ABORTED");
     expect((await late).code).toBe("DEADLINE_EXCEEDED");
@@ -105,14 +105,14 @@ describe("a real child", () => {
     const ask = (module: string, payload: number): Promise<unknown> =>
       kernel.invoke("echo", "ask", { module, method: "add", payload });
     expect(await ask("math", 41)).toBe(42);
-    expect((await failure(ask("nobody", 1))).code).toBe("UNKNOWN_MODULE");
+    expect((await rejection(ask("nobody", 1))).code).toBe("UNKNOWN_MODULE");
   });
 
   test("a crash tells exit code and last words, and the module is restarted", async () => {
     const kernel = await host({ restart: { backoff: { initialMs: 1 } } });
     await kernel.start("echo");
     const ready = next(kernel, "boundary.echo.ready");
-    const error = await failure(kernel.invoke("echo", "crash", 3));
+    const error = await rejection(kernel.invoke("echo", "crash", 3));
     expect(error).toMatchObject({
       code: "PROCESS_EXITED",
       details: { code: 3, stderr: ["about to fail", "because I was told to"] },
@@ -155,7 +155,7 @@ describe("a bad child", () => {
   ])("that %s fails its start, and nothing of it is left", async (_, options, code) => {
     const kernel = await host({ ...options, restart: { policy: "never" } });
     const begun = performance.now();
-    expect((await failure(kernel.start("echo"))).code).toBe(code);
+    expect((await rejection(kernel.start("echo"))).code).toBe(code);
     expect(performance.now() - begun).toBeLessThan(5000);
     expect(kernel.state("echo")).toBe("failed");
     expect((await kernel.shutdown()).errors).toEqual([]);
@@ -166,7 +166,7 @@ describe("a bad child", () => {
       ...sh("sleep 1000 & echo no config >&2; exit 4"),
       restart: { policy: "never" },
     });
-    expect((await failure(kernel.start("echo"))).details).toEqual({ code: 4, stderr: ["no config"] });
+    expect((await rejection(kernel.start("echo"))).details).toEqual({ code: 4, stderr: ["no config"] });
   });
 
   test("that never reads costs a bounded queue, and calls are refused with QUEUE_FULL", async () => {
@@ -178,7 +178,7 @@ describe("a bad child", () => {
     for (let round = 0; round < 30; round++) {
       for (let index = 0; index < 5; index++) {
         calls.push(
-          failure(kernel.invoke("echo", "a", payload, { timeoutMs: 300 })).then(
+          rejection(kernel.invoke("echo", "a", payload, { timeoutMs: 300 })).then(
             ({ code }) => void codes.add(code),
           ),
         );
@@ -195,7 +195,7 @@ describe("a bad child", () => {
     let code = "DEADLINE_EXCEEDED";
     // Until the shell has come to closing it, a call is taken and never answered.
     for (let round = 0; round < 100 && code === "DEADLINE_EXCEEDED"; round++) {
-      code = (await failure(kernel.invoke("echo", "a", null, { timeoutMs: 200 }))).code;
+      code = (await rejection(kernel.invoke("echo", "a", null, { timeoutMs: 200 }))).code;
     }
     expect(code).toBe("IO");
     expect(kernel.state("echo")).toBe("running");
@@ -204,7 +204,7 @@ describe("a bad child", () => {
   test("that closes its output while it lives makes calls fail, and is not healthy", async () => {
     const kernel = await host({ ...sh(`${READY}; exec >&-; exec sleep 1000`) });
     await kernel.start("echo");
-    expect((await failure(kernel.invoke("echo", "a"))).code).toBe("IO");
+    expect((await rejection(kernel.invoke("echo", "a"))).code).toBe("IO");
     expect((await kernel.health("echo")).healthy).toBe(false);
   });
 

@@ -2,7 +2,8 @@ import { describe, expect, test } from "vitest";
 import type { Value } from "../../src/contract/value.ts";
 import { KeelsonError } from "../../src/contract/errors.ts";
 import { settle } from "../../src/testing/index.ts";
-import { answering, failure, scene, TestCall } from "./harness.ts";
+import { rejection } from "../support/errors.ts";
+import { answering, scene, TestCall } from "./harness.ts";
 
 const parsed = (lines: readonly string[]): unknown[] => lines.map((line) => JSON.parse(line) as unknown);
 
@@ -94,8 +95,8 @@ describe("host → child", () => {
   test("an error reply rejects with its code; an unknown code is CALL_FAILED", async () => {
     const { running, call } = scene();
     const child = await running();
-    const known = failure(call("a"));
-    const unknown = failure(call("b"));
+    const known = rejection(call("a"));
+    const unknown = rejection(call("b"));
     await settle();
     child.say({ reply_id: "1", error: { code: "NOT_FOUND", message: "no page", details: { path: "/" } } });
     child.say({ reply_id: "2", error: { code: "E42", message: "odd" } });
@@ -106,7 +107,7 @@ describe("host → child", () => {
   test("a reply that holds broken bytes rejects that call alone", async () => {
     const { running, call } = scene();
     const child = await running();
-    const broken = failure(call("a"));
+    const broken = rejection(call("a"));
     const fine = call("b");
     await settle();
     child.say({ reply_id: "1", result: { $bytes: "?" } });
@@ -118,7 +119,7 @@ describe("host → child", () => {
   test("a payload that cannot be sent is INVALID_PAYLOAD and nothing goes out", async () => {
     const { running, call } = scene();
     const child = await running();
-    expect((await failure(call("a", { f: (() => 1) as never }))).code).toBe("INVALID_PAYLOAD");
+    expect((await rejection(call("a", { f: (() => 1) as never }))).code).toBe("INVALID_PAYLOAD");
     await settle();
     expect(child.received).toEqual([]);
   });
@@ -140,7 +141,7 @@ describe("host → child", () => {
     const { running, module, platform } = scene();
     const child = await running();
     const call = new TestCall("a", 1, 5000);
-    const pending = failure(module.call(call) as Promise<Value>);
+    const pending = rejection(module.call(call) as Promise<Value>);
     await platform.clock.advance(ms);
     call.abort(new KeelsonError("ABORTED", "enough"));
     await platform.clock.advance(20);
@@ -154,11 +155,11 @@ describe("host → child", () => {
   test("a call whose time is over is cancelled with DEADLINE_EXCEEDED", async () => {
     const { running, module, platform } = scene();
     const child = await running();
-    const pending = failure(module.call(new TestCall("a", 1, platform.clock.now() + 10)) as Promise<Value>);
+    const pending = rejection(module.call(new TestCall("a", 1, platform.clock.now() + 10)) as Promise<Value>);
     await platform.clock.advance(20);
     expect((await pending).code).toBe("DEADLINE_EXCEEDED");
     expect(parsed(child.received).at(-1)).toEqual({ cancel_id: "1" });
-    expect((await failure((async () => module.call(new TestCall("a", 1, 5)))())).code).toBe(
+    expect((await rejection((async () => module.call(new TestCall("a", 1, 5)))())).code).toBe(
       "DEADLINE_EXCEEDED",
     );
     await settle();
@@ -174,7 +175,7 @@ describe("host → child", () => {
     while (calls.length < 100) calls.push(call("x", "y".repeat(50)));
     const results = await Promise.race([Promise.allSettled(calls.slice(20)), settle(20)]);
     expect(results?.every((result) => result.status === "rejected")).toBe(true);
-    expect((await failure(calls.at(-1) as Promise<Value>)).code).toBe("QUEUE_FULL");
+    expect((await rejection(calls.at(-1) as Promise<Value>)).code).toBe("QUEUE_FULL");
     child.drainStdin();
     await settle();
     expect(child.writes).toBe(2);
@@ -200,7 +201,7 @@ describe("host → child", () => {
   test("a call larger than the whole queue is INVALID_PAYLOAD", async () => {
     const { running, call } = scene({ maxQueuedBytes: 1000 });
     await running();
-    expect((await failure(call("x", "y".repeat(2000)))).code).toBe("INVALID_PAYLOAD");
+    expect((await rejection(call("x", "y".repeat(2000)))).code).toBe("INVALID_PAYLOAD");
   });
 
   test("no more than maxPending calls wait for replies", async () => {
@@ -208,7 +209,7 @@ describe("host → child", () => {
     const child = await running();
     const first = call("a");
     void call("b").catch(() => {});
-    expect((await failure(call("c"))).code).toBe("QUEUE_FULL");
+    expect((await rejection(call("c"))).code).toBe("QUEUE_FULL");
     child.say({ reply_id: "1", result: 1 });
     expect(await first).toBe(1);
     void call("d").catch(() => {});
@@ -220,10 +221,10 @@ describe("host → child", () => {
     const { running, call, platform, exits } = scene();
     const child = await running();
     child.breakStdin();
-    const pending = failure(call("a"));
+    const pending = rejection(call("a"));
     await platform.clock.advance(100);
     expect((await pending).code).toBe("IO");
-    expect((await failure(call("b"))).code).toBe("IO");
+    expect((await rejection(call("b"))).code).toBe("IO");
     expect(exits).toEqual([]);
   });
 
@@ -231,7 +232,7 @@ describe("host → child", () => {
     const { running, call } = scene();
     const child = await running();
     child.breakStdin();
-    const pending = failure(call("a"));
+    const pending = rejection(call("a"));
     await settle();
     child.exit({ code: 9 });
     expect(await pending).toMatchObject({ code: "PROCESS_EXITED", details: { code: 9 } });
@@ -241,9 +242,9 @@ describe("host → child", () => {
     const { running, call } = scene();
     const child = await running();
     child.breakStdin();
-    const pending = failure(call("a"));
+    const pending = rejection(call("a"));
     await settle();
-    expect((await failure(call("b"))).code).toBe("IO");
+    expect((await rejection(call("b"))).code).toBe("IO");
     child.exit({ code: 9 });
     expect((await pending).code).toBe("PROCESS_EXITED");
   });
@@ -251,10 +252,10 @@ describe("host → child", () => {
   test("a child that closed its output but lives cannot answer: IO", async () => {
     const { running, call, platform } = scene();
     const child = await running();
-    const pending = failure(call("before"));
+    const pending = rejection(call("before"));
     child.stdout.end();
     await platform.clock.advance(100);
-    expect((await failure(call("after"))).code).toBe("IO");
+    expect((await rejection(call("after"))).code).toBe("IO");
     expect((await pending).code).toBe("IO");
   });
 });

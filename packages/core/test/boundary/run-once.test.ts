@@ -2,7 +2,8 @@ import { describe, expect, test } from "vitest";
 import { type DiscoveryConfig, processLoader, runDiscoveredOnce, runOnce } from "../../src/boundary/index.ts";
 import type { Manifest } from "../../src/contract/manifest.ts";
 import { createFakeProcesses, createTestPlatform, type FakeScript } from "../../src/testing/index.ts";
-import { failure, ready } from "./harness.ts";
+import { rejection } from "../support/errors.ts";
+import { ready } from "./harness.ts";
 
 function setUp(script: FakeScript = (child) => child.say(ready)) {
   const processes = createFakeProcesses(script);
@@ -20,17 +21,17 @@ describe("runOnce", () => {
 
   test("ends the child after a failure as well", async () => {
     const { processes, platform } = setUp((child) => child.say("nonsense\n"));
-    expect((await failure(runOnce(platform, { command: "c" }))).code).toBe("INVALID_JSON");
+    expect((await rejection(runOnce(platform, { command: "c" }))).code).toBe("INVALID_JSON");
     expect(processes.last.terminations).toHaveLength(1);
   });
 
   test("a silent child is HANDSHAKE_TIMEOUT, an aborted wait ABORTED", async () => {
     const { platform } = setUp(() => {});
-    const late = failure(runOnce(platform, { command: "c", timeoutMs: 50 }));
+    const late = rejection(runOnce(platform, { command: "c", timeoutMs: 50 }));
     await platform.clock.advance(50);
     expect((await late).code).toBe("HANDSHAKE_TIMEOUT");
     const signal = AbortSignal.abort(new Error("enough"));
-    expect((await failure(runOnce(platform, { command: "c", signal }))).code).toBe("ABORTED");
+    expect((await rejection(runOnce(platform, { command: "c", signal }))).code).toBe("ABORTED");
   });
 
   test("what survives is PROCESS_SURVIVED", async () => {
@@ -38,7 +39,7 @@ describe("runOnce", () => {
       child.say(ready);
       child.orphans = [{ pid: 5, command: "x" }];
     });
-    expect(await failure(runOnce(platform, { command: "c" }))).toMatchObject({
+    expect(await rejection(runOnce(platform, { command: "c" }))).toMatchObject({
       code: "PROCESS_SURVIVED",
       details: { orphans: [{ pid: 5, command: "x" }] },
     });
@@ -64,8 +65,8 @@ describe("runDiscoveredOnce", () => {
 
   test("an unknown id is MODULE_NOT_CONFIGURED, one not to be run MODULE_NOT_DISCOVERED; nothing is started", async () => {
     const { processes, platform } = setUp();
-    expect((await failure(runDiscoveredOnce(platform, config, "c"))).code).toBe("MODULE_NOT_CONFIGURED");
-    expect((await failure(runDiscoveredOnce(platform, config, "b"))).code).toBe("MODULE_NOT_DISCOVERED");
+    expect((await rejection(runDiscoveredOnce(platform, config, "c"))).code).toBe("MODULE_NOT_CONFIGURED");
+    expect((await rejection(runDiscoveredOnce(platform, config, "b"))).code).toBe("MODULE_NOT_DISCOVERED");
     expect(processes.spawned).toHaveLength(0);
   });
 });
@@ -103,8 +104,8 @@ describe("processLoader", () => {
   test("a relative command is looked up in the folder and may not leave it", async () => {
     const { platform } = setUp();
     const leaving = processLoader.load({ ...manifest, command: ["./../../bin/sh"] }, base, platform);
-    expect((await failure(leaving)).code).toBe("INVALID_MANIFEST");
+    expect((await rejection(leaving)).code).toBe("INVALID_MANIFEST");
     const none = processLoader.load({ ...manifest, command: [] }, base, platform);
-    expect((await failure(none)).code).toBe("INVALID_MANIFEST");
+    expect((await rejection(none)).code).toBe("INVALID_MANIFEST");
   });
 });

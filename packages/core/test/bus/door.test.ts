@@ -3,7 +3,8 @@ import { createBusDoor, type KernelBus } from "../../src/bus/index.ts";
 import type { Cursor } from "../../src/contract/bus.ts";
 import type { Value } from "../../src/contract/value.ts";
 import { UndoScope } from "../../src/primitives/scope.ts";
-import { countListeners, createTestBus, rejection, thrown, thrownCode } from "./harness.ts";
+import { rejection, thrown, thrownCode } from "../support/errors.ts";
+import { countListeners, createTestBus } from "./harness.ts";
 
 describe("a door to the bus", () => {
   test.each(["kernel.closed", "module.started", "supervisor.gave.up", "kernel"])(

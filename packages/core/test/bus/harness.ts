@@ -5,7 +5,6 @@ import {
   type BusOptions,
   type KernelBus,
 } from "../../src/bus/index.ts";
-import { isKeelsonError, type ErrorCode, type KeelsonError } from "../../src/contract/errors.ts";
 import { createTestPlatform, type TestPlatform } from "../../src/testing/index.ts";
 
 /** A bus on a test platform, with a live door for a host. */
@@ -22,35 +21,6 @@ export function createTestBus(options: Partial<BusOptions> = {}): TestBus {
   const bus = createBus({ clock, random, log, ...options });
   const door = (source: string, live = true): BusDoor => createBusDoor(bus, { source, live });
   return { bus, host: door("host"), platform, door };
-}
-
-/** What `run` throws. */
-export function thrown(run: () => unknown): unknown {
-  try {
-    run();
-  } catch (error) {
-    return error;
-  }
-  throw new Error("nothing was thrown");
-}
-
-/** The code of what `run` throws. */
-export function thrownCode(run: () => unknown): ErrorCode | undefined {
-  return codeOf(thrown(run));
-}
-
-/** The failure with which a promise is rejected. */
-export async function rejection(promise: Promise<unknown>): Promise<KeelsonError> {
-  const error = await promise.then(
-    () => new Error("it was not rejected"),
-    (reason: unknown) => reason,
-  );
-  if (!isKeelsonError(error)) throw error;
-  return error;
-}
-
-export function codeOf(error: unknown): ErrorCode | undefined {
-  return isKeelsonError(error) ? error.code : undefined;
 }
 
 /** Counts the abort listeners that are on a signal. */

@@ -2,7 +2,8 @@ import { describe, expect, test } from "vitest";
 import type { Cursor, Subscription } from "../../src/contract/bus.ts";
 import type { Value } from "../../src/contract/value.ts";
 import { compareEnvelopes } from "../../src/bus/index.ts";
-import { createTestBus, thrownCode } from "./harness.ts";
+import { thrownCode } from "../support/errors.ts";
+import { createTestBus } from "./harness.ts";
 
 function drain(subscription: Subscription): Value[] {
   const taken: Value[] = [];

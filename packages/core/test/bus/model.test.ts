@@ -6,7 +6,8 @@ import type { Envelope, OverflowPolicy, Subscription } from "../../src/contract/
 import type { Value } from "../../src/contract/value.ts";
 import { createMetrics } from "../../src/metrics/index.ts";
 import { settle } from "../../src/testing/index.ts";
-import { codeOf, countListeners, createTestBus } from "./harness.ts";
+import { codeOf } from "../support/errors.ts";
+import { countListeners, createTestBus } from "./harness.ts";
 
 // The bus against a model of a few lines: lists instead of routes and rings, everything looked for by trying all.
 
@@ -265,7 +266,7 @@ test(
               .send(step.topic, { path: name, echoes: 0 }, { signal: controller.signal, timeoutMs: 1000 })
               .then(
                 () => (outcomes[at2] = "done"),
-                (error: unknown) => (outcomes[at2] = codeOf(error) ?? "?"),
+                (error: unknown) => (outcomes[at2] = codeOf(error)),
               );
             const send: ModelSend = { door: at, holders: new Set(), left: false, outcome: "pending" };
             model.sends.push(send);

@@ -3,7 +3,8 @@ import type { Envelope } from "../../src/contract/bus.ts";
 import type { Value } from "../../src/contract/value.ts";
 import { createMetrics } from "../../src/metrics/index.ts";
 import { settle } from "../../src/testing/index.ts";
-import { createTestBus, thrown, thrownCode } from "./harness.ts";
+import { thrown, thrownCode } from "../support/errors.ts";
+import { createTestBus } from "./harness.ts";
 
 describe("publish and on", () => {
   test("an envelope says who published what, where and when", () => {

@@ -3,7 +3,8 @@ import type { RequestContext } from "../../src/contract/bus.ts";
 import { KeelsonError } from "../../src/contract/errors.ts";
 import type { Value } from "../../src/contract/value.ts";
 import { settle } from "../../src/testing/index.ts";
-import { countListeners, createTestBus, isPending, rejection, thrown, thrownCode } from "./harness.ts";
+import { rejection, thrown, thrownCode } from "../support/errors.ts";
+import { countListeners, createTestBus, isPending } from "./harness.ts";
 
 describe("request and respond", () => {
   test("a request is answered with a value or a promise of one", async () => {

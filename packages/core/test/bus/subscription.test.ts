@@ -2,7 +2,8 @@ import { describe, expect, test } from "vitest";
 import type { Subscription } from "../../src/contract/bus.ts";
 import type { Value } from "../../src/contract/value.ts";
 import { settle } from "../../src/testing/index.ts";
-import { countListeners, createTestBus, isPending, rejection, thrownCode } from "./harness.ts";
+import { rejection, thrownCode } from "../support/errors.ts";
+import { countListeners, createTestBus, isPending } from "./harness.ts";
 
 function drain(subscription: Subscription): Value[] {
   const taken: Value[] = [];

@@ -5,7 +5,7 @@ import { Waiting, type WaitingSet } from "../../src/bus/waiting.ts";
 import { KeelsonError } from "../../src/contract/errors.ts";
 import { DeadlineQueue } from "../../src/primitives/deadline.ts";
 import { createTestPlatform, type TestPlatform } from "../../src/testing/index.ts";
-import { rejection } from "./harness.ts";
+import { rejection } from "../support/errors.ts";
 
 interface Started {
   readonly waiting: Waiting<number>;

@@ -2,7 +2,8 @@ import { describe, expect, test } from "vitest";
 import type { Call } from "../../src/contract/call.ts";
 import { nativeModule } from "../../src/kernel/index.ts";
 import { settle } from "../../src/testing/index.ts";
-import { echo, errorOf, testKernel } from "./harness.ts";
+import { rejection } from "../support/errors.ts";
+import { echo, testKernel } from "./harness.ts";
 
 const never = (): Promise<never> => new Promise(() => {});
 
@@ -22,7 +23,7 @@ describe("invoke", () => {
   test("a module that is not running is MODULE_NOT_RUNNING and the hint says what to do", async () => {
     const { kernel } = testKernel();
     await kernel.register(echo("a"));
-    const error = await errorOf(kernel.invoke("a", "echo"));
+    const error = await rejection(kernel.invoke("a", "echo"));
     expect(error).toMatchObject({ code: "MODULE_NOT_RUNNING", details: { state: "loaded" } });
     expect(error.hint).toContain('start("a")');
   });
@@ -50,7 +51,7 @@ describe("invoke", () => {
       );
       await kernel.start("a");
       for (const method of ["sync", "async"]) {
-        const error = await errorOf(kernel.invoke("a", method));
+        const error = await rejection(kernel.invoke("a", method));
         expect(error.code).toBe("CALL_FAILED");
         expect(error.cause).toBe(thrown);
       }
@@ -64,7 +65,7 @@ describe("invoke", () => {
     const { kernel } = testKernel();
     await kernel.register(echo("a"));
     await kernel.start("a");
-    const error = await errorOf(kernel.invoke("a", "eco"));
+    const error = await rejection(kernel.invoke("a", "eco"));
     expect(error).toMatchObject({ code: "UNKNOWN_METHOD", details: { methods: ["echo"] } });
   });
 
@@ -75,7 +76,7 @@ describe("invoke", () => {
       nativeModule({ id: "a", methods: { hang: (call) => ((seen = call), void call.signal, never()) } }),
     );
     await kernel.start("a");
-    const failed = errorOf(kernel.invoke("a", "hang", undefined, { timeoutMs: 50 }));
+    const failed = rejection(kernel.invoke("a", "hang", undefined, { timeoutMs: 50 }));
     await platform.clock.advance(49);
     expect(seen?.signal.aborted).toBe(false);
     await platform.clock.advance(1);
@@ -89,7 +90,7 @@ describe("invoke", () => {
     const { kernel, platform } = testKernel();
     await kernel.register(nativeModule({ id: "a", methods: { hang: never } }));
     await kernel.start("a");
-    const failed = errorOf(kernel.invoke("a", "hang"));
+    const failed = rejection(kernel.invoke("a", "hang"));
     await platform.clock.advance(30_000);
     expect((await failed).code).toBe("DEADLINE_EXCEEDED");
   });
@@ -113,12 +114,12 @@ describe("invoke", () => {
     )) as typeof remove;
     await kernel.invoke("a", "quick", undefined, { signal });
     expect(listeners).toBe(0);
-    const failed = errorOf(kernel.invoke("a", "hang", undefined, { signal }));
+    const failed = rejection(kernel.invoke("a", "hang", undefined, { signal }));
     expect(listeners).toBe(1);
     controller.abort("enough");
     expect(await failed).toMatchObject({ code: "ABORTED", cause: "enough" });
     expect(listeners).toBe(0);
-    expect((await errorOf(kernel.invoke("a", "quick", undefined, { signal }))).code).toBe("ABORTED");
+    expect((await rejection(kernel.invoke("a", "quick", undefined, { signal }))).code).toBe("ABORTED");
   });
 
   test("a call inside a call gets at most its parent's time and ends with it", async () => {
@@ -135,7 +136,7 @@ describe("invoke", () => {
     );
     await kernel.start();
     const controller = new AbortController();
-    const failed = errorOf(
+    const failed = rejection(
       kernel.invoke("out", "go", undefined, { timeoutMs: 100, signal: controller.signal }),
     );
     await settle();
@@ -152,7 +153,7 @@ describe("invoke", () => {
     const { kernel } = testKernel();
     await kernel.register(nativeModule({ id: "a", methods: { hang: never } }));
     await kernel.start("a");
-    const failed = errorOf(kernel.invoke("a", "hang"));
+    const failed = rejection(kernel.invoke("a", "hang"));
     await kernel.stop("a");
     expect((await failed).code).toBe("ABORTED");
   });
@@ -212,6 +213,6 @@ describe("stream", () => {
     const iterator = kernel.stream("s", "count", 100)[Symbol.asyncIterator]();
     await iterator.next();
     await kernel.stop("s");
-    expect((await errorOf(iterator.next())).code).toBe("ABORTED");
+    expect((await rejection(iterator.next())).code).toBe("ABORTED");
   });
 });

@@ -1,6 +1,5 @@
 import { createKernel, nativeModule, type NativeModuleOptions } from "../../src/kernel/index.ts";
 import type { Kernel, KernelOptions } from "../../src/contract/kernel.ts";
-import { KeelsonError } from "../../src/contract/errors.ts";
 import { createTestPlatform, type TestPlatform } from "../../src/testing/index.ts";
 import { onTestFinished } from "vitest";
 
@@ -33,14 +32,4 @@ export function echo(
     methods: { echo: ({ payload }) => ({ version, payload }) },
     ...options,
   });
-}
-
-export async function errorOf(promise: Promise<unknown>): Promise<KeelsonError> {
-  try {
-    await promise;
-  } catch (error) {
-    if (error instanceof KeelsonError) return error;
-    throw error;
-  }
-  throw new Error("expected a rejection");
 }

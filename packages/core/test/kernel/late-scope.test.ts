@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import type { ModuleContext } from "../../src/contract/module.ts";
 import { nativeModule } from "../../src/kernel/index.ts";
-import { errorOf, testKernel } from "./harness.ts";
+import { rejection } from "../support/errors.ts";
+import { testKernel } from "./harness.ts";
 
 test("what a start that was given up adds to its scope afterwards is undone, also as the first thing in it", async () => {
   const { kernel } = testKernel();
@@ -14,7 +15,7 @@ test("what a start that was given up adds to its scope afterwards is undone, als
     added = true;
   };
   await kernel.register(nativeModule({ id: "a", start }));
-  const starting = errorOf(kernel.start("a"));
+  const starting = rejection(kernel.start("a"));
   await kernel.stop("a");
   expect((await starting).code).toBe("ABORTED");
   gate.resolve();

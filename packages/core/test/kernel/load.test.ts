@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import type { ModuleLoader } from "../../src/contract/module.ts";
 import { nativeModule } from "../../src/kernel/index.ts";
-import { errorOf, testKernel } from "./harness.ts";
+import { rejection } from "../support/errors.ts";
+import { testKernel } from "./harness.ts";
 
 /** A kind that core knows nothing of. */
 const shout: ModuleLoader = {
@@ -65,8 +66,8 @@ test("a call takes no longer than the manifest's timeoutMs, whatever the caller 
   platform.files.put("/p/manifest.json", JSON.stringify({ ...manifest, limits: { timeoutMs: 200 } }));
   platform.files.put("/p/a.shout", "");
   const plugin = await kernel.load("/p");
-  const long = errorOf(plugin.call("hang", undefined, { timeoutMs: 60_000 }));
-  const short = errorOf(plugin.call("hang", undefined, { timeoutMs: 50 }));
+  const long = rejection(plugin.call("hang", undefined, { timeoutMs: 60_000 }));
+  const short = rejection(plugin.call("hang", undefined, { timeoutMs: 50 }));
   await platform.clock.advance(50);
   expect(await short).toMatchObject({ code: "DEADLINE_EXCEEDED", details: { timeoutMs: 50 } });
   await platform.clock.advance(150);
@@ -89,7 +90,7 @@ test.each([
   const integrity = `sha256-${"A".repeat(43)}=`;
   platform.files.put("/p/unchecked.json", JSON.stringify({ ...manifest, integrity }));
   platform.files.put("/p/no-entry.json", JSON.stringify({ ...manifest, entry: "none.shout" }));
-  expect((await errorOf(kernel.load(source))).code).toBe(code);
+  expect((await rejection(kernel.load(source))).code).toBe(code);
   expect(kernel.list()).toEqual([]);
 });
 
@@ -103,6 +104,6 @@ test("a plugin that fails to start is not left registered", async () => {
   const { kernel, platform } = testKernel({ loaders: [failing] });
   platform.files.put("/p/manifest.json", JSON.stringify(manifest));
   platform.files.put("/p/a.shout", "hello");
-  expect((await errorOf(kernel.load("/p"))).code).toBe("MODULE_FAILED");
+  expect((await rejection(kernel.load("/p"))).code).toBe("MODULE_FAILED");
   expect(kernel.list()).toEqual([]);
 });

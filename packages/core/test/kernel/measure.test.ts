@@ -4,7 +4,8 @@ import { KeelsonError } from "../../src/contract/errors.ts";
 import type { ModuleDefinition } from "../../src/contract/module.ts";
 import type { Usage } from "../../src/contract/usage.ts";
 import { nativeModule } from "../../src/kernel/index.ts";
-import { echo, errorOf, testKernel } from "./harness.ts";
+import { rejection } from "../support/errors.ts";
+import { echo, testKernel } from "./harness.ts";
 
 const usage: Usage = { fuel: 7, cpuMs: 1.5, memoryPeakBytes: 65_536 };
 
@@ -78,14 +79,14 @@ describe("measure", () => {
     const { kernel } = testKernel();
     await kernel.register(measuring("a", answer));
     await kernel.start("a");
-    const error = await errorOf(kernel.measure("a", "x"));
+    const error = await rejection(kernel.measure("a", "x"));
     expect(error).toMatchObject({
       code: "GUEST_ERROR",
       message: "no\n  hint: ask again",
       hint: "ask again",
       details: { why: "no", usage },
     });
-    expect((await errorOf(kernel.invoke("a", "x"))).details).toEqual({ why: "no" });
+    expect((await rejection(kernel.invoke("a", "x"))).details).toEqual({ why: "no" });
   });
 
   test("a record comes with the value when it was asked for, else with the error", async () => {
@@ -100,7 +101,7 @@ describe("measure", () => {
     const record = { version: 1, kind: "measuring", method: "x" };
     expect(await kernel.measure("a", "x", undefined, { record: true })).toEqual({ value: 1, usage, record });
     fails = true;
-    const error = await errorOf(kernel.measure("a", "x", undefined, { record: true }));
+    const error = await rejection(kernel.measure("a", "x", undefined, { record: true }));
     expect(error).toMatchObject({ code: "WASM_TRAP", details: { usage, record } });
   });
 
@@ -109,7 +110,7 @@ describe("measure", () => {
     let calls = 0;
     await kernel.register(nativeModule({ id: "a", methods: { x: () => ++calls } }));
     await kernel.start("a");
-    const error = await errorOf(kernel.measure("a", "x", undefined, { record: true }));
+    const error = await rejection(kernel.measure("a", "x", undefined, { record: true }));
     expect(error).toMatchObject({ code: "UNSUPPORTED", details: { id: "a", kind: "native" } });
     expect(calls).toBe(0);
   });
@@ -117,13 +118,15 @@ describe("measure", () => {
   test("is refused where invoke is: unknown and stopped modules, no time, an abort", async () => {
     const { kernel } = testKernel();
     await kernel.register(echo("a"));
-    expect((await errorOf(kernel.measure("b", "echo"))).code).toBe("UNKNOWN_MODULE");
-    expect((await errorOf(kernel.measure("a", "echo"))).code).toBe("MODULE_NOT_RUNNING");
+    expect((await rejection(kernel.measure("b", "echo"))).code).toBe("UNKNOWN_MODULE");
+    expect((await rejection(kernel.measure("a", "echo"))).code).toBe("MODULE_NOT_RUNNING");
     await kernel.start("a");
     const timeoutMs = Number.NaN;
-    expect((await errorOf(kernel.measure("a", "echo", 1, { timeoutMs }))).code).toBe("INVALID_OPTIONS");
-    expect((await errorOf(kernel.measure("a", "echo", 1, { timeoutMs: 0 }))).code).toBe("DEADLINE_EXCEEDED");
-    expect((await errorOf(kernel.measure("a", "echo", 1, { signal: AbortSignal.abort() }))).code).toBe(
+    expect((await rejection(kernel.measure("a", "echo", 1, { timeoutMs }))).code).toBe("INVALID_OPTIONS");
+    expect((await rejection(kernel.measure("a", "echo", 1, { timeoutMs: 0 }))).code).toBe(
+      "DEADLINE_EXCEEDED",
+    );
+    expect((await rejection(kernel.measure("a", "echo", 1, { signal: AbortSignal.abort() }))).code).toBe(
       "ABORTED",
     );
   });

@@ -8,7 +8,8 @@ import type { StopReason } from "../../src/contract/usage.ts";
 import type { Value } from "../../src/contract/value.ts";
 import { nativeModule } from "../../src/kernel/index.ts";
 import { pooled } from "../../src/pool/index.ts";
-import { errorOf, testKernel } from "./harness.ts";
+import { rejection } from "../support/errors.ts";
+import { testKernel } from "./harness.ts";
 
 const codes: Readonly<Record<StopReason, ErrorCode>> = {
   fuel: "FUEL_EXHAUSTED",
@@ -58,7 +59,7 @@ async function open(
 async function spin(kernel: Kernel, times = 1, payload?: Value): Promise<(string | undefined)[]> {
   const found: (string | undefined)[] = [];
   for (let time = 0; time < times; time++)
-    found.push((await errorOf(kernel.invoke("a", "spin", payload))).code);
+    found.push((await rejection(kernel.invoke("a", "spin", payload))).code);
   return found;
 }
 
@@ -72,7 +73,7 @@ describe("quarantine", () => {
   test("after three stops in ten seconds the module is refused at once, for a second", async () => {
     const { kernel, platform } = await open();
     expect(await spin(kernel, 3)).toEqual(Array(3).fill("DEADLINE_EXCEEDED"));
-    const error = await errorOf(kernel.invoke("a", "fine"));
+    const error = await rejection(kernel.invoke("a", "fine"));
     expect(error).toMatchObject({ code: "MODULE_QUARANTINED", details: { id: "a", trialInMs: 1_000 } });
     expect(kernel.list()[0]?.quarantine).toEqual({
       trialInMs: 1_000,
@@ -83,7 +84,7 @@ describe("quarantine", () => {
     });
     expect(kernel.state("a")).toBe("running");
     await platform.clock.advance(999);
-    expect((await errorOf(kernel.invoke("a", "fine"))).code).toBe("MODULE_QUARANTINED");
+    expect((await rejection(kernel.invoke("a", "fine"))).code).toBe("MODULE_QUARANTINED");
     await platform.clock.advance(1);
     expect(await kernel.invoke("a", "fine")).toBe(1);
     expect(kernel.list()[0]?.quarantine).toBeUndefined();
@@ -130,7 +131,7 @@ describe("quarantine", () => {
     const trial = kernel.invoke("a", "later", gate.promise as never);
     expect(kernel.list()[0]?.quarantine?.onTrial).toBe(true);
     for (let call = 0; call < 3; call++)
-      expect((await errorOf(kernel.invoke("a", "fine"))).code).toBe("MODULE_QUARANTINED");
+      expect((await rejection(kernel.invoke("a", "fine"))).code).toBe("MODULE_QUARANTINED");
     gate.resolve(7);
     expect(await trial).toBe(7);
     expect(await kernel.invoke("a", "fine")).toBe(1);
@@ -141,7 +142,7 @@ describe("quarantine", () => {
     await spin(kernel, 3);
     await platform.clock.advance(1_000);
     const controller = new AbortController();
-    const trial = errorOf(
+    const trial = rejection(
       kernel.invoke("a", "later", new Promise(() => {}) as never, { signal: controller.signal }),
     );
     controller.abort();
@@ -155,7 +156,7 @@ describe("quarantine", () => {
     const { kernel, platform } = await open();
     await spin(kernel, 3);
     await platform.clock.advance(1_000);
-    expect((await errorOf(kernel.invoke("a", "fail"))).code).toBe("GUEST_ERROR");
+    expect((await rejection(kernel.invoke("a", "fail"))).code).toBe("GUEST_ERROR");
     expect(await kernel.invoke("a", "fine")).toBe(1);
   });
 
@@ -191,7 +192,7 @@ describe("quarantine", () => {
     const { kernel, platform } = await open();
     const late = async (thrown: KeelsonError): Promise<void> => {
       const guest = Promise.withResolvers<never>();
-      const call = errorOf(kernel.invoke("a", "later", guest.promise as never, { timeoutMs: 20 }));
+      const call = rejection(kernel.invoke("a", "later", guest.promise as never, { timeoutMs: 20 }));
       await platform.clock.advance(20);
       expect((await call).code).toBe("DEADLINE_EXCEEDED");
       guest.reject(thrown);
@@ -205,9 +206,9 @@ describe("quarantine", () => {
 
   test("plain failures and slow promises never count", async () => {
     const { kernel, platform } = await open();
-    for (let time = 0; time < 5; time++) await errorOf(kernel.invoke("a", "fail"));
+    for (let time = 0; time < 5; time++) await rejection(kernel.invoke("a", "fail"));
     const slow = Array.from({ length: 5 }, () =>
-      errorOf(kernel.invoke("a", "later", new Promise(() => {}) as never, { timeoutMs: 20 })),
+      rejection(kernel.invoke("a", "later", new Promise(() => {}) as never, { timeoutMs: 20 })),
     );
     await platform.clock.advance(20);
     for (const error of await Promise.all(slow)) expect(error.code).toBe("DEADLINE_EXCEEDED");
@@ -242,7 +243,7 @@ describe("quarantine", () => {
     true as never,
   ])("options that make no sense are INVALID_OPTIONS: %j", async (quarantine) => {
     const { kernel } = testKernel();
-    expect((await errorOf(kernel.register(guest({ quarantine })))).code).toBe("INVALID_OPTIONS");
+    expect((await rejection(kernel.register(guest({ quarantine })))).code).toBe("INVALID_OPTIONS");
     expect(() => testKernel({ quarantine })).toThrow(expect.objectContaining({ code: "INVALID_OPTIONS" }));
   });
 
@@ -267,7 +268,7 @@ describe("quarantine", () => {
   test("a call of the version before that is stopped after the swap says nothing of the new one", async () => {
     const { kernel, platform } = await open({ quarantine: { stops: 1 } });
     const gate = Promise.withResolvers<never>();
-    const old = errorOf(kernel.invoke("a", "later", gate.promise as never));
+    const old = rejection(kernel.invoke("a", "later", gate.promise as never));
     await platform.clock.advance(5);
     await kernel.reload("a", guest({ version: "2.0.0", quarantine: { stops: 1 } }));
     gate.reject(stop());
@@ -293,7 +294,7 @@ describe("quarantine", () => {
       await spin(kernel);
       expect(await call()).toBe("MODULE_QUARANTINED");
       const streamed = kernel.stream("a", "fine")[Symbol.asyncIterator]().next();
-      expect((await errorOf(streamed)).code).toBe("MODULE_QUARANTINED");
+      expect((await rejection(streamed)).code).toBe("MODULE_QUARANTINED");
       await platform.clock.advance(1_000);
       expect(await call()).toBe(1);
       expect(await call()).toBe(1);
@@ -321,14 +322,14 @@ describe("quarantine", () => {
     const reader = kernel.stream("a", "numbers", null, { timeoutMs: 200 })[Symbol.asyncIterator]();
     expect((await reader.next()).value).toBe(0);
     await platform.clock.advance(199);
-    expect((await errorOf(kernel.invoke("a", "fine"))).code).toBe("MODULE_QUARANTINED");
+    expect((await rejection(kernel.invoke("a", "fine"))).code).toBe("MODULE_QUARANTINED");
     expect({ ended, inFlight: kernel.list()[0]?.inFlight }).toEqual({ ended: 0, inFlight: 1 });
     await platform.clock.advance(1);
     expect({ ended, inFlight: kernel.list()[0]?.inFlight }).toEqual({ ended: 1, inFlight: 0 });
     expect(topics(kernel)).toEqual(["module.quarantined"]);
     expect(await kernel.invoke("a", "fine")).toBe(1);
     expect(topics(kernel)).toEqual(["module.quarantined", "module.released"]);
-    expect((await errorOf(reader.next())).code).toBe("DEADLINE_EXCEEDED");
+    expect((await rejection(reader.next())).code).toBe("DEADLINE_EXCEEDED");
   });
 
   test("calls that wait for an instance are refused too when it begins; the time that is burnt is bounded", async () => {

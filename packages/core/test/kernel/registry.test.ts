@@ -2,13 +2,14 @@ import { describe, expect, test } from "vitest";
 import { nativeModule } from "../../src/kernel/index.ts";
 import { Deferred } from "../../src/primitives/deferred.ts";
 import { settle } from "../../src/testing/index.ts";
-import { echo, errorOf, testKernel } from "./harness.ts";
+import { rejection } from "../support/errors.ts";
+import { echo, testKernel } from "./harness.ts";
 
 describe("register", () => {
   test("an id twice is DUPLICATE_MODULE and the first stays", async () => {
     const { kernel } = testKernel();
     await kernel.register(echo("a", { version: "1.0.0" }));
-    expect((await errorOf(kernel.register(echo("a", { version: "2.0.0" })))).code).toBe("DUPLICATE_MODULE");
+    expect((await rejection(kernel.register(echo("a", { version: "2.0.0" })))).code).toBe("DUPLICATE_MODULE");
     expect(kernel.list().map(({ metadata }) => metadata.version)).toEqual(["1.0.0"]);
   });
 
@@ -22,7 +23,7 @@ describe("register", () => {
     ["an unknown policy", { id: "a", restart: { policy: "sometimes" as never } }],
   ])("%s is INVALID_OPTIONS", async (_, options) => {
     const { kernel } = testKernel();
-    const error = await errorOf(kernel.register(nativeModule(options)));
+    const error = await rejection(kernel.register(nativeModule(options)));
     expect(error.code).toBe("INVALID_OPTIONS");
     expect(error.hint).toBeTruthy();
     expect(kernel.list()).toEqual([]);
@@ -40,7 +41,7 @@ describe("register", () => {
       kernel.health("x"),
       kernel.reconcile(["x"]),
     ]) {
-      expect((await errorOf(work)).code).toBe("UNKNOWN_MODULE");
+      expect((await rejection(work)).code).toBe("UNKNOWN_MODULE");
     }
     expect(kernel.state("x")).toBeUndefined();
   });
@@ -78,7 +79,7 @@ describe("dependencies", () => {
     const { kernel } = testKernel();
     await kernel.register(nativeModule({ id: "slow", start: () => new Promise(() => {}) }));
     await kernel.register(echo("quick"));
-    const slow = errorOf(kernel.start("slow"));
+    const slow = rejection(kernel.start("slow"));
     await kernel.start("quick");
     expect(kernel.state("slow")).toBe("starting");
     expect(await kernel.invoke("quick", "echo", 1)).toEqual({ version: "1.0.0", payload: 1 });
@@ -91,7 +92,7 @@ describe("dependencies", () => {
     await kernel.register(echo("a", { depends: { b: "*" } }));
     await kernel.register(echo("b", { depends: { c: "*" } }));
     await kernel.register(echo("c", { depends: { a: "*" } }));
-    const error = await errorOf(kernel.start("a"));
+    const error = await rejection(kernel.start("a"));
     expect(error).toMatchObject({ code: "DEPENDENCY_CYCLE", details: { cycle: ["a", "b", "c", "a"] } });
     expect(error.message).toContain("a → b → c → a");
     expect(kernel.list().every(({ state }) => state === "loaded")).toBe(true);
@@ -100,9 +101,9 @@ describe("dependencies", () => {
   test("an absent dependency or one of the wrong version is DEPENDENCY_MISSING", async () => {
     const { kernel } = testKernel();
     await kernel.register(echo("a", { depends: { b: "^2.0.0" } }));
-    expect((await errorOf(kernel.start("a"))).details).toMatchObject({ missing: "b" });
+    expect((await rejection(kernel.start("a"))).details).toMatchObject({ missing: "b" });
     await kernel.register(echo("b", { version: "1.9.0" }));
-    expect((await errorOf(kernel.start("a"))).details).toMatchObject({
+    expect((await rejection(kernel.start("a"))).details).toMatchObject({
       missing: "b",
       range: "^2.0.0",
       version: "1.9.0",
@@ -120,7 +121,7 @@ describe("dependencies", () => {
       }),
     );
     await kernel.register(echo("app", { depends: { base: "*" } }));
-    const error = await errorOf(kernel.start("app"));
+    const error = await rejection(kernel.start("app"));
     expect(error.code).toBe("MODULE_FAILED");
     expect(error.details?.["failed"]).toEqual([
       { id: "base", code: "MODULE_FAILED" },
@@ -172,7 +173,7 @@ describe("unload", () => {
     await kernel.register(nativeModule({ id: "a", stop: () => gate.promise }));
     await kernel.start("a");
     const stopped = kernel.stop("a");
-    const queued = errorOf(kernel.start("a"));
+    const queued = rejection(kernel.start("a"));
     await settle();
     const unloaded = kernel.unload("a");
     gate.resolve();
@@ -235,12 +236,12 @@ describe("phases", () => {
       },
       { critical: true },
     );
-    expect((await errorOf(kernel.register(echo("a")))).code).toBe("PHASE_FAILED");
+    expect((await rejection(kernel.register(echo("a")))).code).toBe("PHASE_FAILED");
     expect(kernel.list()).toEqual([]);
     hook[Symbol.dispose]();
     kernel.phase("post-start", () => Promise.reject(new Error("no")), { critical: true });
     await kernel.register(echo("a"));
-    expect((await errorOf(kernel.start("a"))).code).toBe("PHASE_FAILED");
+    expect((await rejection(kernel.start("a"))).code).toBe("PHASE_FAILED");
     expect(kernel.state("a")).toBe("failed");
   });
 });
@@ -250,7 +251,7 @@ describe("reconcile", () => {
     const { kernel } = testKernel();
     await kernel.register(echo("a"));
     await kernel.start("a");
-    await errorOf(kernel.reconcile([echo("b"), "nobody"]));
+    await rejection(kernel.reconcile([echo("b"), "nobody"]));
     expect(kernel.list().map(({ metadata, state }) => [metadata.id, state])).toEqual([["a", "running"]]);
   });
 
@@ -309,7 +310,7 @@ describe("shutdown", () => {
       kernel.init("base"),
       kernel.reconcile([]),
     ]) {
-      expect((await errorOf(work)).code).toBe("KERNEL_CLOSED");
+      expect((await rejection(work)).code).toBe("KERNEL_CLOSED");
     }
   });
 

@@ -2,7 +2,8 @@ import { describe, expect, test } from "vitest";
 import type { ModuleContext, ModuleDefinition } from "../../src/contract/module.ts";
 import { Deferred } from "../../src/primitives/deferred.ts";
 import { settle } from "../../src/testing/index.ts";
-import { echo, errorOf, testKernel } from "./harness.ts";
+import { rejection } from "../support/errors.ts";
+import { echo, testKernel } from "./harness.ts";
 
 /** Versions of one module that count how many of them live. */
 function living(): {
@@ -103,9 +104,9 @@ describe("while a module without overlap is replaced", () => {
     const { make, alive } = living();
     await kernel.register(make("1.0.0"));
     await kernel.start("a");
-    const reloaded = errorOf(kernel.reload("a", make("2.0.0", { gate: new Promise(() => {}) })));
+    const reloaded = rejection(kernel.reload("a", make("2.0.0", { gate: new Promise(() => {}) })));
     await settle();
-    const started = errorOf(kernel.start("a"));
+    const started = rejection(kernel.start("a"));
     await settle();
     await kernel.stop("a");
     expect((await reloaded).code).toBe("RELOAD_FAILED");

@@ -3,7 +3,8 @@ import type { NativeModuleOptions } from "../../src/kernel/index.ts";
 import { nativeModule } from "../../src/kernel/index.ts";
 import { Deferred } from "../../src/primitives/deferred.ts";
 import { settle } from "../../src/testing/index.ts";
-import { echo, errorOf, testKernel } from "./harness.ts";
+import { rejection } from "../support/errors.ts";
+import { echo, testKernel } from "./harness.ts";
 
 const brokenWays: readonly [string, Partial<NativeModuleOptions>][] = [
   ["fails to start", { start: () => Promise.reject(new Error("no")) }],
@@ -36,7 +37,7 @@ describe.each([
       const { kernel } = testKernel();
       await kernel.register(echo("a", { overlap }));
       await kernel.start("a");
-      const error = await errorOf(kernel.reload("a", echo("a", { version: "2.0.0", overlap, ...broken })));
+      const error = await rejection(kernel.reload("a", echo("a", { version: "2.0.0", overlap, ...broken })));
       expect(error).toMatchObject({ code: "RELOAD_FAILED", details: { version: "2.0.0", serving: true } });
       expect(await kernel.invoke("a", "echo")).toMatchObject({ version: "1.0.0" });
       expect(kernel.state("a")).toBe("running");
@@ -47,7 +48,7 @@ describe.each([
     const { kernel, platform } = testKernel();
     await kernel.register(echo("a", { overlap }));
     await kernel.start("a");
-    const failed = errorOf(
+    const failed = rejection(
       kernel.reload("a", echo("a", { version: "2.0.0", overlap, start: () => new Promise(() => {}) })),
     );
     const during = kernel.invoke("a", "echo", "during");
@@ -126,7 +127,7 @@ describe.each([
     const { kernel } = testKernel();
     await kernel.register(echo("a", { overlap }));
     await kernel.start("a");
-    const failed = errorOf(
+    const failed = rejection(
       kernel.reload("a", echo("a", { version: "2.0.0", overlap, start: () => new Promise(() => {}) })),
     );
     await settle();
@@ -151,7 +152,7 @@ describe.each([
         });
       await kernel.register(counted("1.0.0"));
       await kernel.start("a");
-      const hung = errorOf(kernel.invoke("a", "hang", null, { timeoutMs: Infinity }));
+      const hung = rejection(kernel.invoke("a", "hang", null, { timeoutMs: Infinity }));
       const reload = kernel.reload("a", counted("2.0.0")).then(
         () => "done",
         (error: { cause: { code: string } }) => error.cause.code,
@@ -207,9 +208,9 @@ describe("reload", () => {
       echo("a", { version: "2.0.0", overlap: false, start: () => gate.promise }),
     );
     await settle();
-    const late = errorOf(kernel.invoke("a", "echo", 1, { timeoutMs: 100 }));
+    const late = rejection(kernel.invoke("a", "echo", 1, { timeoutMs: 100 }));
     const patient = kernel.invoke("a", "echo", 2);
-    expect((await errorOf(kernel.invoke("a", "echo", 3))).code).toBe("MODULE_NOT_RUNNING");
+    expect((await rejection(kernel.invoke("a", "echo", 3))).code).toBe("MODULE_NOT_RUNNING");
     await platform.clock.advance(100);
     expect((await late).code).toBe("DEADLINE_EXCEEDED");
     gate.resolve();
@@ -227,7 +228,7 @@ describe("reload", () => {
   test("of a failed module brings up the new version", async () => {
     const { kernel } = testKernel();
     await kernel.register(echo("a", { start: () => Promise.reject(new Error("no")) }));
-    await errorOf(kernel.start("a"));
+    await rejection(kernel.start("a"));
     await kernel.reload("a", echo("a", { version: "2.0.0" }));
     expect(await kernel.invoke("a", "echo")).toMatchObject({ version: "2.0.0" });
   });
@@ -237,7 +238,7 @@ describe("reload", () => {
     await kernel.register(echo("base"));
     await kernel.register(echo("app", { depends: { base: "^1.0.0" } }));
     await kernel.start("app");
-    expect((await errorOf(kernel.reload("base", echo("base", { version: "2.0.0" })))).code).toBe(
+    expect((await rejection(kernel.reload("base", echo("base", { version: "2.0.0" })))).code).toBe(
       "DEPENDENCY_MISSING",
     );
     expect(kernel.list()[0]?.generation).toBe(1);
@@ -246,7 +247,7 @@ describe("reload", () => {
   test("another id is INVALID_OPTIONS", async () => {
     const { kernel } = testKernel();
     await kernel.register(echo("a"));
-    expect((await errorOf(kernel.reload("a", echo("b")))).code).toBe("INVALID_OPTIONS");
+    expect((await rejection(kernel.reload("a", echo("b")))).code).toBe("INVALID_OPTIONS");
   });
 
   test("without overlap, when both the new and the old version fail, both failures are told", async () => {
@@ -261,7 +262,7 @@ describe("reload", () => {
       }),
     );
     await kernel.start("a");
-    const error = await errorOf(
+    const error = await rejection(
       kernel.reload(
         "a",
         echo("a", {
@@ -284,7 +285,7 @@ describe("reload", () => {
       echo("a", { methods: { hang: () => new Promise(() => {}) }, stop: () => void (stopped = true) }),
     );
     await kernel.start("a");
-    const failed = errorOf(kernel.invoke("a", "hang", undefined, { timeoutMs: 60_000 }));
+    const failed = rejection(kernel.invoke("a", "hang", undefined, { timeoutMs: 60_000 }));
     await kernel.reload("a", echo("a", { version: "2.0.0" }));
     expect(await kernel.invoke("a", "echo")).toMatchObject({ version: "2.0.0" });
     await platform.clock.advance(999);

@@ -2,7 +2,8 @@ import { expect, test } from "vitest";
 import type { Call } from "../../src/contract/call.ts";
 import { KeelsonError } from "../../src/contract/errors.ts";
 import type { Kernel } from "../../src/contract/kernel.ts";
-import { errorOf, testKernel } from "./harness.ts";
+import { rejection } from "../support/errors.ts";
+import { testKernel } from "./harness.ts";
 
 const usage = { fuel: 7, cpuMs: 50, memoryPeakBytes: 0 };
 
@@ -35,7 +36,7 @@ async function open(stops = 1_000): Promise<{
 
 test("a guest's account of its stop that comes after the deadline is what the caller gets", async () => {
   const { kernel, answer, advance, seen } = await open(1);
-  const failed = errorOf(kernel.invoke("a", "spin", undefined, { timeoutMs: 50 }));
+  const failed = rejection(kernel.invoke("a", "spin", undefined, { timeoutMs: 50 }));
   await advance(50);
   expect(seen.call?.signal.reason).toMatchObject({ code: "DEADLINE_EXCEEDED" });
   await advance(19);
@@ -48,7 +49,7 @@ test("a guest's account of its stop that comes after the deadline is what the ca
 
 test("one that does not come counts as a stop without it, once", async () => {
   const { kernel, answer, advance } = await open(2);
-  const failed = errorOf(kernel.invoke("a", "spin", undefined, { timeoutMs: 50 }));
+  const failed = rejection(kernel.invoke("a", "spin", undefined, { timeoutMs: 50 }));
   await advance(70);
   const { code, details } = await failed;
   expect([code, details]).toEqual([
@@ -72,7 +73,7 @@ test.each([
   ],
 ])("%s after the deadline is DEADLINE_EXCEEDED, and no stop", async (_, end) => {
   const { kernel, answer, advance } = await open(1);
-  const failed = errorOf(kernel.invoke("a", "spin", undefined, { timeoutMs: 50 }));
+  const failed = rejection(kernel.invoke("a", "spin", undefined, { timeoutMs: 50 }));
   await advance(50);
   end(answer);
   const { code, details } = await failed;

@@ -2,7 +2,8 @@ import { expect, test } from "vitest";
 import type { ModuleContext } from "../../src/contract/module.ts";
 import { nativeModule } from "../../src/kernel/index.ts";
 import { settle } from "../../src/testing/index.ts";
-import { echo, errorOf, testKernel } from "./harness.ts";
+import { rejection } from "../support/errors.ts";
+import { echo, testKernel } from "./harness.ts";
 
 const backoff = { initialMs: 100, factor: 2, maxMs: 1_000, jitter: 0 };
 
@@ -16,7 +17,7 @@ test("a module that crashes is started again after its backoff, in a new generat
   await kernel.start();
   context?.exited({ reason: "crash" });
   expect(kernel.state("a")).toBe("failed");
-  expect((await errorOf(kernel.invoke("a", "echo"))).code).toBe("MODULE_NOT_RUNNING");
+  expect((await rejection(kernel.invoke("a", "echo"))).code).toBe("MODULE_NOT_RUNNING");
   expect(await kernel.invoke("sibling", "echo")).toBeDefined();
   await platform.clock.advance(100);
   expect(await kernel.invoke("a", "echo")).toBeDefined();
@@ -47,7 +48,7 @@ test("stop() on a failed module cancels the pending restart", async () => {
       },
     }),
   );
-  await errorOf(kernel.start("a"));
+  await rejection(kernel.start("a"));
   await kernel.stop("a");
   await platform.clock.advance(60_000);
   expect(starts).toBe(1);
@@ -114,7 +115,7 @@ test("past its intensity the supervisor gives up and says so", async () => {
       },
     }),
   );
-  await errorOf(kernel.start("a"));
+  await rejection(kernel.start("a"));
   await platform.clock.advance(60_000);
   expect(starts).toBe(4);
   expect(kernel.list()[0]?.supervisor).toMatchObject({ state: "stopped", gaveUp: true });
@@ -197,7 +198,7 @@ test("a broken version that is rolled back does not use up the restarts", async 
   const restart = { policy: "on-failure", backoff } as const;
   await kernel.register(echo("a", { restart, overlap: false }));
   await kernel.start("a");
-  await errorOf(
+  await rejection(
     kernel.reload(
       "a",
       echo("a", { version: "2.0.0", restart, overlap: false, start: () => Promise.reject(new Error("no")) }),

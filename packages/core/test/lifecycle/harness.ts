@@ -1,4 +1,4 @@
-import { KeelsonError } from "../../src/contract/errors.ts";
+import type { KeelsonError } from "../../src/contract/errors.ts";
 import type { Exit, Module, ModuleDefinition, ModuleState } from "../../src/contract/module.ts";
 import type { Phase } from "../../src/contract/kernel.ts";
 import type { MaybePromise } from "../../src/contract/value.ts";
@@ -84,15 +84,4 @@ export function createHarness(
     phase: () => undefined,
   };
   return harness;
-}
-
-/** The code a promise rejects with; fails when it resolves. */
-export async function codeOf(promise: Promise<unknown>): Promise<string> {
-  try {
-    await promise;
-  } catch (error) {
-    if (error instanceof KeelsonError) return error.code;
-    throw error;
-  }
-  throw new Error("expected a rejection");
 }

@@ -3,7 +3,8 @@ import { KeelsonError } from "../../src/contract/errors.ts";
 import type { Module } from "../../src/contract/module.ts";
 import { Deferred } from "../../src/primitives/deferred.ts";
 import { settle } from "../../src/testing/index.ts";
-import { codeOf, createHarness } from "./harness.ts";
+import { rejectionCode } from "../support/errors.ts";
+import { createHarness } from "./harness.ts";
 
 const never = (): Promise<void> => new Promise(() => {});
 
@@ -83,7 +84,7 @@ describe("a start that fails", () => {
           throw undefined;
         },
       });
-      expect(await codeOf(h.lifecycle.start())).toBe("MODULE_FAILED");
+      expect(await rejectionCode(h.lifecycle.start())).toBe("MODULE_FAILED");
       expect(undone).toEqual([2, 1]);
       expect(h.lifecycle.state).toBe("failed");
       expect(h.exits).toMatchObject([{ reason: "crash", error: { code: "MODULE_FAILED" } }]);
@@ -95,7 +96,7 @@ describe("a start that fails", () => {
     ["start", "START_TIMEOUT", 10_000],
   ] as const)("a %s that never settles is %s after its deadline", async (step, code, ms) => {
     const h = createHarness({ [step]: never });
-    const started = codeOf(h.lifecycle.start());
+    const started = rejectionCode(h.lifecycle.start());
     await h.clock.advance(ms - 1);
     expect(h.lifecycle.state).not.toBe("failed");
     await h.clock.advance(1);
@@ -119,7 +120,7 @@ describe("a start that fails", () => {
         if (attempt === 1) throw new Error("no");
       },
     });
-    const first = codeOf(h.lifecycle.start());
+    const first = rejectionCode(h.lifecycle.start());
     await settle();
     const second = h.lifecycle.start();
     await settle();
@@ -134,7 +135,7 @@ describe("a start that fails", () => {
     const gates = [new Deferred(), new Deferred()];
     let n = 0;
     const h = createHarness({ start: () => (gates[n++] as Deferred).promise });
-    const first = codeOf(h.lifecycle.start());
+    const first = rejectionCode(h.lifecycle.start());
     await settle();
     await h.lifecycle.stop();
     expect(await first).toBe("ABORTED");
@@ -152,7 +153,7 @@ describe("a start that fails", () => {
 describe("stop", () => {
   test.each(["init", "start"] as const)("never waits behind a hung %s: it aborts it", async (step) => {
     const h = createHarness({ [step]: never });
-    const started = codeOf(h.lifecycle.start());
+    const started = rejectionCode(h.lifecycle.start());
     await settle();
     await h.lifecycle.stop();
     expect(await started).toBe("ABORTED");
@@ -189,13 +190,13 @@ describe("stop", () => {
     const gate = new Deferred();
     const h = createHarness({ stop: () => gate.promise });
     await h.lifecycle.start();
-    const stopped = codeOf(h.lifecycle.stop());
+    const stopped = rejectionCode(h.lifecycle.stop());
     await h.clock.advance(5_000);
     expect(await stopped).toBe("STOP_TIMEOUT");
     expect(h.lifecycle.state).toBe("failed");
-    expect(await codeOf(h.lifecycle.start())).toBe("STOP_TIMEOUT");
+    expect(await rejectionCode(h.lifecycle.start())).toBe("STOP_TIMEOUT");
     expect(h.exits).toHaveLength(1);
-    expect(await codeOf(h.lifecycle.stop())).toBe("STOP_TIMEOUT");
+    expect(await rejectionCode(h.lifecycle.stop())).toBe("STOP_TIMEOUT");
     gate.resolve();
     await settle();
     await h.lifecycle.start();
@@ -206,10 +207,10 @@ describe("stop", () => {
     const gate = new Deferred();
     const h = createHarness({ start: (context) => context.scope.defer(() => gate.promise) });
     await h.lifecycle.start();
-    const stopped = codeOf(h.lifecycle.stop());
+    const stopped = rejectionCode(h.lifecycle.stop());
     await h.clock.advance(10_000);
     expect(await stopped).toBe("STOP_TIMEOUT");
-    expect(await codeOf(h.lifecycle.start())).toBe("STOP_TIMEOUT");
+    expect(await rejectionCode(h.lifecycle.start())).toBe("STOP_TIMEOUT");
     gate.resolve();
     await settle();
     await h.lifecycle.start();
@@ -230,7 +231,7 @@ describe("stop", () => {
         throw new Error("no");
       },
     });
-    await codeOf(h.lifecycle.start());
+    await rejectionCode(h.lifecycle.start());
     await h.lifecycle.stop();
     expect(h.lifecycle.state).toBe("stopped");
     expect(h.lifecycle.error).toBeUndefined();
@@ -252,7 +253,7 @@ describe("an exit", () => {
 
   test("while starting, the start fails with the exit's own error", async () => {
     const h = createHarness({ start: never });
-    const started = codeOf(h.lifecycle.start());
+    const started = rejectionCode(h.lifecycle.start());
     await settle();
     h.contexts[0]?.exited({ reason: "crash", error: new KeelsonError("PROCESS_EXITED", "gone") });
     expect(await started).toBe("PROCESS_EXITED");
@@ -285,7 +286,7 @@ describe("an observer that acts at once", () => {
     h.onTransition = (to) => {
       if (to === "starting") void h.lifecycle.stop();
     };
-    expect(await codeOf(h.lifecycle.start())).toBe("ABORTED");
+    expect(await rejectionCode(h.lifecycle.start())).toBe("ABORTED");
     await settle();
     expect(h.lifecycle.state).toBe("stopped");
   });
@@ -300,7 +301,7 @@ describe("an observer that acts at once", () => {
     h.onTransition = (to) => {
       if (to === "failed") void h.lifecycle.start();
     };
-    expect(await codeOf(h.lifecycle.start())).toBe("MODULE_FAILED");
+    expect(await rejectionCode(h.lifecycle.start())).toBe("MODULE_FAILED");
     await settle();
     expect(h.lifecycle.state).toBe("running");
   });
@@ -325,7 +326,7 @@ describe("phases", () => {
     h.phase = (phase) => {
       if (phase === "pre-start") throw new KeelsonError("PHASE_FAILED", "no");
     };
-    expect(await codeOf(h.lifecycle.start())).toBe("PHASE_FAILED");
+    expect(await rejectionCode(h.lifecycle.start())).toBe("PHASE_FAILED");
     expect(started).toBe(false);
   });
 
@@ -336,7 +337,7 @@ describe("phases", () => {
       if (phase === "pre-stop") throw new KeelsonError("PHASE_FAILED", "no");
     };
     await h.lifecycle.start();
-    expect(await codeOf(h.lifecycle.stop())).toBe("PHASE_FAILED");
+    expect(await rejectionCode(h.lifecycle.stop())).toBe("PHASE_FAILED");
     expect(stopped).toBe(true);
   });
 });

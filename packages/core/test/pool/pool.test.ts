@@ -1,7 +1,8 @@
-import { createPool, isKeelsonError, type Lease, type Pool, type PoolOptions } from "@keelson/core";
+import { createPool, type Lease, type Pool, type PoolOptions } from "@keelson/core";
 import { createFakeClock, type FakeClock, settle } from "@keelson/core/testing";
 import { afterEach, describe, expect, test } from "vitest";
 import { countListeners, createCall, createSource, type TestSource, type Thing, watch } from "./subjects.ts";
+import { rejectionCode, thrownCode } from "../support/errors.ts";
 
 interface Setup {
   readonly clock: FakeClock;
@@ -32,22 +33,6 @@ afterEach(async () => {
     expect(Object.values(recycled).reduce((sum, count) => sum + count)).toBe(destroyed);
   }
 });
-
-async function codeOf(promise: Promise<unknown>): Promise<string> {
-  return promise.then(
-    () => "no error",
-    (error: unknown) => (isKeelsonError(error) ? error.code : `not a KeelsonError: ${String(error)}`),
-  );
-}
-
-function thrownCode(run: () => unknown): string {
-  try {
-    run();
-  } catch (error) {
-    return isKeelsonError(error) ? error.code : `not a KeelsonError: ${String(error)}`;
-  }
-  return "no error";
-}
 
 function take(pool: Pool<Thing>): Lease<Thing> {
   const lease = pool.tryCheckout();
@@ -131,21 +116,21 @@ describe("a checkout", () => {
   test("with a time-out of 0 waits for nothing, but takes what can be made at once", async () => {
     const { pool } = setUp({ max: 1 });
     const lease = await pool.checkout({ timeoutMs: 0 });
-    expect(await codeOf(pool.checkout({ timeoutMs: 0 }))).toBe("CHECKOUT_TIMEOUT");
+    expect(await rejectionCode(pool.checkout({ timeoutMs: 0 }))).toBe("CHECKOUT_TIMEOUT");
     lease.release();
   });
 
   test("refuses a time-out that is no time", async () => {
     const { pool } = setUp({ max: 1 });
     await pool.checkout();
-    expect(await codeOf(pool.checkout({ timeoutMs: -1 }))).toBe("INVALID_OPTIONS");
-    expect(await codeOf(pool.checkout({ timeoutMs: Number.NaN }))).toBe("INVALID_OPTIONS");
+    expect(await rejectionCode(pool.checkout({ timeoutMs: -1 }))).toBe("INVALID_OPTIONS");
+    expect(await rejectionCode(pool.checkout({ timeoutMs: Number.NaN }))).toBe("INVALID_OPTIONS");
     expect(pool.stats().waiting).toBe(0);
   });
 
   test("whose signal fired before takes nothing", async () => {
     const { pool } = setUp({ min: 1 });
-    expect(await codeOf(pool.checkout({ signal: AbortSignal.abort() }))).toBe("ABORTED");
+    expect(await rejectionCode(pool.checkout({ signal: AbortSignal.abort() }))).toBe("ABORTED");
     expect(pool.stats()).toMatchObject({ idle: 1, checkouts: 0, checkoutErrors: 1 });
   });
 
@@ -172,12 +157,12 @@ describe("a checkout", () => {
     free.release();
     const held = await served;
     expect(listeners()).toBe(0);
-    const late = codeOf(pool.checkout({ signal, timeoutMs: 5 }));
+    const late = rejectionCode(pool.checkout({ signal, timeoutMs: 5 }));
     expect(listeners()).toBe(1);
     await clock.advance(5);
     expect(await late).toBe("CHECKOUT_TIMEOUT");
     expect(listeners()).toBe(0);
-    const aborted = codeOf(pool.checkout({ signal }));
+    const aborted = rejectionCode(pool.checkout({ signal }));
     controller.abort();
     expect(await aborted).toBe("ABORTED");
     expect(listeners()).toBe(0);
@@ -188,7 +173,7 @@ describe("a checkout", () => {
     const { pool } = setUp({ max: 1, maxWaiting: 2 });
     const lease = await pool.checkout();
     const waiting = [watch(pool.checkout()), watch(pool.checkout())];
-    expect(await codeOf(pool.checkout())).toBe("POOL_EXHAUSTED");
+    expect(await rejectionCode(pool.checkout())).toBe("POOL_EXHAUSTED");
     lease.release();
     await waiting[0]?.done;
     expect(waiting[0]?.lease).toBeDefined();
@@ -655,7 +640,7 @@ describe("close()", () => {
     const closed = pool.close();
     await waiting.done;
     expect(waiting.error).toMatchObject({ code: "POOL_CLOSED" });
-    expect(await codeOf(pool.checkout())).toBe("POOL_CLOSED");
+    expect(await rejectionCode(pool.checkout())).toBe("POOL_CLOSED");
     expect(thrownCode(() => pool.tryCheckout())).toBe("POOL_CLOSED");
     expect(source.alive.size).toBe(1);
     lease.release();

@@ -1,6 +1,7 @@
 import { KeelsonError, type Call } from "@keelson/core";
 import { describe, expect, test } from "vitest";
 import { suspending, wasmModule, type GuestHost, type HostImports, type Isolation } from "../../src/index.ts";
+import { rejection } from "../support/errors.ts";
 import { wat } from "../support/wat.ts";
 import {
   codeOf,
@@ -46,12 +47,6 @@ function importsWith(ask: Ask): WebAssembly.Imports {
 const opened = (isolation: Isolation, imports: HostImports, limits = {}): ReturnType<typeof open> =>
   open(isolation, { source: GUEST, imports, limits });
 
-async function failure(work: Promise<unknown>): Promise<KeelsonError> {
-  const error: unknown = await work.catch((thrown: unknown) => thrown);
-  expect(error).toBeInstanceOf(KeelsonError);
-  return error as KeelsonError;
-}
-
 describe.each(levels)("a guest that calls its host (%s)", (isolation) => {
   test("gets numbers of all kinds as they are, and gives them", async () => {
     const seen: unknown[] = [];
@@ -95,7 +90,7 @@ describe.each(levels)("a guest that calls its host (%s)", (isolation) => {
     );
     const found: unknown[] = [];
     for (const value of [1, 2, 3, 4, 5, 6]) {
-      const error = await failure(kernel.invoke("guest", "ask", value));
+      const error = await rejection(kernel.invoke("guest", "ask", value));
       const { kind, module, shelf } = (error.details ?? {}) as Record<string, unknown>;
       found.push([error.code, kind, module, shelf, error.hint !== undefined]);
       if (value === 2) expect(error).toBe(thrown[2]);
@@ -147,7 +142,7 @@ describe.each(levels)("a guest that calls its host (%s)", (isolation) => {
       }),
       { cpuMs: 50 },
     );
-    const error = await failure(kernel.invoke("guest", "often", undefined, { timeoutMs: 5_000 }));
+    const error = await rejection(kernel.invoke("guest", "often", undefined, { timeoutMs: 5_000 }));
     expect(error).toMatchObject({ code: "DEADLINE_EXCEEDED", details: { limit: "cpuMs", value: 50 } });
     // A machine that others use may let one function run for longer.
     expect(asked).toBeLessThanOrEqual(3);
@@ -202,7 +197,7 @@ describe.each(levels)("a guest that calls its host (%s)", (isolation) => {
     const { value, usage } = await kernel.measure("guest", "twice", 1);
     expect(value).toBe(5);
     expect(usage?.cpuMs).toBeLessThan(100);
-    expect((await failure(kernel.invoke("guest", "ask", 9))).cause).toBeInstanceOf(TypeError);
+    expect((await rejection(kernel.invoke("guest", "ask", 9))).cause).toBeInstanceOf(TypeError);
     expect(await kernel.invoke("guest", "count")).toBe(1);
   });
 
@@ -278,7 +273,7 @@ describe.each(["worker", "process"] as const)("the host of an isolated guest (%s
 
   test("has no reach of its memory", async () => {
     const { kernel } = await opened(isolation, (host) => importsWith(() => host.memory?.size));
-    const error = await failure(kernel.invoke("guest", "ask", 1));
+    const error = await rejection(kernel.invoke("guest", "ask", 1));
     expect(error.code).toBe("UNSUPPORTED");
     expect(error.hint).toContain("inline");
   });
@@ -299,7 +294,7 @@ describe.each(["worker", "process"] as const)("the host of an isolated guest (%s
     };
     const { kernel } = await open(isolation, { source, imports: imports as never });
     expect(await kernel.invoke("guest", "f")).toBe(5);
-    expect((await failure(kernel.invoke("guest", "g"))).message).toBe(text);
+    expect((await rejection(kernel.invoke("guest", "g"))).message).toBe(text);
   });
 });
 
