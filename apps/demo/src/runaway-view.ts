@@ -21,11 +21,11 @@ export function runawayPage(runtime: string): string {
           <div><dt>largest gap</dt><dd id="gap">–</dd></div>
         </dl>
         <canvas id="trace" height="72" aria-hidden="true"></canvas>
-        <p>Each beat is a request to Press, sent when the one before was answered. A bar is what it took, red while something is loose.</p>
-        <noscript><p>The heartbeat needs JavaScript; what is below works without.</p></noscript>
+                <p>Each beat is a request to Press, sent once the one before was answered. A bar shows how long it took, in red while a runaway is running.</p>
+        <noscript><p>The heartbeat needs JavaScript; everything below works without it.</p></noscript>
       </section>
       <section>
-        <h2>Let loose</h2>
+                <h2>Start one</h2>
         ${looseLinks()}
       </section>
       <section id="accounts" aria-live="polite"></section>`,

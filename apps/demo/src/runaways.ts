@@ -49,7 +49,7 @@ export const runaways: Readonly<Record<RunawayName, Runaway>> = {
     code: "DEADLINE_EXCEEDED",
   },
   deep: {
-    title: "A recursion without end was stopped",
+    title: "An endless recursion was stopped",
     story:
       "The plugin deep calls itself. Each call is charged by what its frame takes; at 512 KiB the next one trapped, long before the " +
       "engine's own stack was full.",

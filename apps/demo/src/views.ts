@@ -9,8 +9,8 @@ import { breakageNames, looseNames, type BreakageName, type LooseName } from "./
 const invitations: Readonly<Record<BreakageName, string>> = {
   trap: "Make a WebAssembly plugin trap",
   kill: "Kill the child process with SIGKILL",
-  "replace-broken": "Replace a plugin by a broken version",
-  "replace-good": "Replace a plugin by a good version",
+  "replace-broken": "Replace a plugin with a broken version",
+  "replace-good": "Replace a plugin with a good version",
 };
 
 /** What each trial with a runaway is called on its button. */
@@ -18,7 +18,7 @@ export const looseInvitations: Readonly<Record<LooseName, string>> = {
   endless: "An endless loop",
   stubborn: "A loop that catches and retries",
   hungry: "A memory bomb",
-  deep: "A recursion without end",
+  deep: "Endless recursion",
   crowd: "100 runaways at once",
   turns: "32 runaways that take turns",
   terminate: "What worker.terminate() does here",
@@ -36,8 +36,8 @@ export function indexPage(
     markup`<header class="masthead">
         <h1>Press</h1>
         <p>
-          The Markdown files of this repository, made into pages by plugins of four kinds. Break one: the others go
-          on.
+          The Markdown files of this repository, made into pages by plugins: JavaScript, WebAssembly and a child
+          process. Break one, and the others go on.
         </p>
       </header>
       <section>
@@ -55,7 +55,7 @@ export function indexPage(
       <section>
         <h2>Try it</h2>
         ${breakageLinks()}
-        <p><a href="/runaway">Let runaways loose</a>, beside a heartbeat that does not stop.</p>
+        <p><a href="/runaway">Start plugins that never end</a>, beside a heartbeat that does not stop.</p>
       </section>
       <section>
         <h2>Plugins</h2>
@@ -171,7 +171,7 @@ function breakageLinks(): Html {
 function moduleTable(modules: readonly ModuleStatus[]): Html {
   return markup`<table>
     <thead>
-      <tr><th>plugin</th><th>kind</th><th>version</th><th>state</th><th>generation</th><th>restarts</th></tr>
+      <tr>${["plugin", "kind", "version", "state", "generation", "restarts"].map((name) => markup`<th scope="col">${name}</th>`)}</tr>
     </thead>
     <tbody>
       ${modules.map(

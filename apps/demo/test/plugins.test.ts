@@ -23,6 +23,19 @@ test("markdown gives headings ids that are unique in a page", () =>
     await expect(kernel.invoke("markdown", "render", 1)).rejects.toMatchObject({ code: "CALL_FAILED" });
   }));
 
+test("markdown leaves comments out and shows all other HTML as text", () =>
+  withKernel(async (kernel) => {
+    await kernel.register(nativeModule({ id: "markdown", create: markdown }));
+    await kernel.start();
+    const render = async (text: string): Promise<string> =>
+      String(await kernel.invoke("markdown", "render", text)).replaceAll("\n", "");
+    expect(await render("a\n\n<!-- one\n\ntwo -->\n\nb")).toBe("<p>a</p><p>b</p>");
+    expect(await render("<!-- one -->\nb")).toBe("<p>b</p>");
+    expect(await render("<!-- one --> <b>")).toBe("<p>&lt;!-- one --&gt; &lt;b&gt;</p>");
+    expect(await render("<!-- never ends")).toBe("<p>&lt;!-- never ends</p>");
+    expect(await render("<script>x</script>")).toBe("<p>&lt;script&gt;x&lt;/script&gt;</p>");
+  }));
+
 test("visits counts what the action page.served tells", () =>
   withKernel(async (kernel) => {
     await kernel.register(nativeModule({ id: "visits", create: visits }));

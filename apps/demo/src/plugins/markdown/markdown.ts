@@ -2,9 +2,21 @@
 import markdownIt from "markdown-it";
 import type { Call, Module, Value } from "keelson";
 
-/** Turns Markdown into HTML. Raw HTML is shown as text, links to scripts stay text, headings get ids. */
+/** Turns Markdown into HTML. Raw HTML is shown as text, but comments are left out; links to scripts stay text; headings get ids. */
 export default function markdown(): Module {
   const renderer = markdownIt({ html: false });
+  renderer.block.ruler.before("paragraph", "comment", (state, startLine, endLine, silent) => {
+    const start = (state.bMarks[startLine] ?? 0) + (state.tShift[startLine] ?? 0);
+    if (!state.src.startsWith("<!--", start)) return false;
+    const end = state.src.indexOf("-->", start);
+    let line = startLine;
+    while (line < endLine && (state.eMarks[line] ?? Infinity) < end) line++;
+    // Nothing else may stand on its last line.
+    if (end < 0 || line >= endLine || state.src.slice(end + 3, state.eMarks[line]).trim() !== "")
+      return false;
+    if (!silent) state.line = line + 1;
+    return true;
+  });
   renderer.core.ruler.push("heading-ids", ({ tokens }) => {
     const taken = new Map<string, number>();
     for (const [index, token] of tokens.entries()) {
