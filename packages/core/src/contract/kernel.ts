@@ -85,7 +85,8 @@ export interface Kernel extends AsyncDisposable {
   list(): readonly ModuleStatus[];
   /**
    * Makes the set of running modules what `desired` says, ids or definitions: registers and starts what is missing, reloads what has another version, stops
-   * what is no longer desired (it stays registered). What goes wrong on the way is in the report. `UNKNOWN_MODULE`, `INVALID_OPTIONS`: nothing was changed.
+   * what is no longer desired (it stays registered). What goes wrong on the way is in the report. What it throws
+   * (`UNKNOWN_MODULE`, `INVALID_OPTIONS`, `DUPLICATE_MODULE`, `DEPENDENCY_MISSING`, `DEPENDENCY_CYCLE`) comes before anything is changed.
    */
   reconcile(desired: readonly (string | ModuleDefinition)[]): Promise<ReconcileReport>;
   /** Runs `hook` around lifecycle operations of all modules, until the handle is disposed. */

@@ -66,6 +66,8 @@ export class Entry implements CallMeter {
   #shut = false;
   /** The reload under way; the next waits for it. */
   reloading: { readonly candidate: Lifecycle; done: Promise<void>; stopped: boolean } | undefined;
+  /** The unload under way; others join it. */
+  unloading: Promise<readonly KeelsonError[]> | undefined;
   /** Why it may not be brought up any more. */
   refusal: KeelsonError | undefined;
   supervision: Disposable | undefined;

@@ -193,9 +193,8 @@ class KeelsonKernel implements Kernel {
     try {
       await after;
     } catch (error) {
-      // A critical hook refused it: the load is undone.
-      entry.close();
-      this.#entries.delete(entry.id);
+      // A critical hook refused it: the load is undone, also if somebody has started it meanwhile.
+      if (this.#entries.get(entry.id) === entry) await this.#remove(entry);
       throw error;
     }
   }
@@ -291,34 +290,50 @@ class KeelsonKernel implements Kernel {
         "a new version keeps its id; register() another module instead",
       );
     }
-    this.#checkDependents(next);
-    if (next.depends !== undefined && entry.state === "running")
-      await this.start(...Object.keys(next.depends));
+    this.#checkFit(next);
+    const needs = Object.keys(next.depends ?? {});
+    if (needs.length > 0 && !entry.atRest) await this.start(...needs);
     await reload(entry, next, this.#reloadHost);
   }
 
   async unload(id: string): Promise<readonly KeelsonError[]> {
     const entry = this.#entry(id);
+    const unloading = (entry.unloading ??= this.#unload(entry));
+    try {
+      return await unloading;
+    } finally {
+      // A hook may have refused it.
+      entry.unloading = undefined;
+    }
+  }
+
+  async #unload(entry: Entry): Promise<readonly KeelsonError[]> {
+    const { id } = entry;
     const { metadata } = entry.definition;
-    const errors: KeelsonError[] = [];
-    const take = (error: unknown): void =>
-      void errors.push(
-        asKeelsonError(error, "MODULE_FAILED", `Module "${id}" could not be unloaded cleanly`),
-      );
     await this.#phases.run("pre-unload", metadata);
+    const errors = await this.#remove(entry);
+    this.#entryHost.publish("module.unloaded", { id });
+    await Promise.resolve(this.#phases.run("post-unload", metadata)).catch((error: unknown) =>
+      errors.push(error as KeelsonError),
+    );
+    return errors;
+  }
+
+  /** Stops a module and takes it off the list; answers why its stop failed. */
+  async #remove(entry: Entry): Promise<KeelsonError[]> {
+    const { id } = entry;
+    const errors: KeelsonError[] = [];
     entry.refuse(removed(id));
     for (const [other, stop] of stopAll(this.#entries, [id])) {
       await stop.catch((error: unknown) => {
-        if (other === id) take(error);
+        if (other === id) errors.push(error as KeelsonError);
         else this.#entryHost.onFailure(other, error as KeelsonError);
       });
     }
     await entry.retired();
-    if (this.#entries.get(id) === entry) this.#entries.delete(id);
+    this.#entries.delete(id);
     entry.close();
     this.#hooks.forget(id);
-    this.#entryHost.publish("module.unloaded", { id });
-    await Promise.resolve(this.#phases.run("post-unload", metadata)).catch(take);
     return errors;
   }
 
@@ -438,12 +453,12 @@ class KeelsonKernel implements Kernel {
     });
   }
 
-  /** A new version must still fit what its dependents ask for. */
-  #checkDependents(next: ModuleDefinition): void {
-    for (const id of dependents(definitionsOf(this.#entries)).get(next.metadata.id) ?? []) {
-      startOrder([id], (wanted) =>
-        wanted === next.metadata.id ? next : this.#entries.get(wanted)?.definition,
-      );
+  /** A new version must find what it depends on, and fit what those that are up ask of it. */
+  #checkFit(next: ModuleDefinition): void {
+    const { id } = next.metadata;
+    for (const up of [id, ...(dependents(definitionsOf(this.#entries)).get(id) ?? [])]) {
+      if (this.#entry(up).atRest) continue;
+      startOrder([up], (wanted) => (wanted === id ? next : this.#entries.get(wanted)?.definition));
     }
   }
 }

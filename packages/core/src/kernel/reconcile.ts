@@ -1,29 +1,34 @@
-import { isKeelsonError, type KeelsonError } from "../contract/errors.ts";
+import { isKeelsonError, KeelsonError } from "../contract/errors.ts";
 import type { Kernel, ReconcileReport } from "../contract/kernel.ts";
 import type { ModuleDefinition } from "../contract/module.ts";
+import { satisfies } from "../manifest/index.ts";
 import { checkDefinition } from "./definition.ts";
-import { unknownModule } from "./dependencies.ts";
+import { startOrder } from "./dependencies.ts";
 
 /**
- * Makes what runs the same as `desired`. Everything is checked before anything changes; what goes wrong afterwards does not keep the rest from
+ * Makes what runs the same as `desired`. All is checked before anything changes; what goes wrong afterwards does not keep the rest from
  * converging and is reported. What is no longer desired is stopped and stays registered, so that it can be desired again.
- * @throws KeelsonError `UNKNOWN_MODULE`, `INVALID_OPTIONS`
+ * @throws KeelsonError `UNKNOWN_MODULE`, `INVALID_OPTIONS`, `DUPLICATE_MODULE`, `DEPENDENCY_MISSING`, `DEPENDENCY_CYCLE`
  */
 export async function reconcile(
   kernel: Kernel,
   find: (id: string) => ModuleDefinition | undefined,
   desired: readonly (string | ModuleDefinition)[],
 ): Promise<ReconcileReport> {
-  const wanted = new Map<string, ModuleDefinition | undefined>();
-  for (const item of desired) {
-    if (typeof item === "string") {
-      if (find(item) === undefined) throw unknownModule(item);
-      if (!wanted.has(item)) wanted.set(item, undefined);
-    } else {
-      checkDefinition(item);
-      wanted.set(item.metadata.id, item);
-    }
-  }
+  const wanted = wantedOf(desired);
+  const next = (id: string): ModuleDefinition | undefined => {
+    const before = find(id);
+    const definition = wanted.get(id);
+    const same = definition === undefined || definition.metadata.version === before?.metadata.version;
+    return same ? before : definition;
+  };
+  const order = startOrder([...wanted.keys()], next);
+  const needed = new Set(order.map(({ metadata }) => metadata.id));
+  const changed = new Map(
+    order
+      .map((definition) => [definition.metadata.id, definition] as const)
+      .filter(([id, definition]) => find(id) !== definition),
+  );
   const report = {
     added: [] as string[],
     removed: [] as string[],
@@ -40,47 +45,61 @@ export async function reconcile(
       report.errors.push({ id, error });
     }
   };
-  const needed = withDependencies(wanted, find);
-  const surplus = kernel
-    .list()
-    .filter(({ metadata, state }) => !needed.has(metadata.id) && state !== "loaded" && state !== "stopped");
+  const present = kernel.list();
+  const ran = new Set(present.filter(({ state }) => state === "running").map(({ metadata }) => metadata.id));
   // One after the other: stopping one also stops its dependents, which may be surplus themselves.
-  for (const { metadata } of surplus)
-    await attempt(metadata.id, report.removed, () => kernel.stop(metadata.id));
-  const changed: string[] = [];
-  for (const [id, definition] of wanted) {
-    const before = find(id);
-    if (definition !== undefined && before === undefined) {
-      await attempt(id, [], () => kernel.register(definition));
-    } else if (definition !== undefined && definition.metadata.version !== before?.metadata.version) {
-      changed.push(id);
-      const list = kernel.state(id) === "running" ? report.reloaded : [];
-      await attempt(id, list, () => kernel.reload(id, definition));
-    }
+  for (const { metadata, state } of present) {
+    const { id } = metadata;
+    if (!needed.has(id) && state !== "loaded" && state !== "stopped")
+      await attempt(id, report.removed, () => kernel.stop(id));
+  }
+  // What others depend on comes first.
+  for (const [id, definition] of changed) {
+    await attempt(id, [], async () => {
+      if (find(id) === undefined) return kernel.register(definition);
+      // An earlier change may have failed.
+      startOrder([id], (other) => (other === id ? definition : find(other)));
+      // Those that cannot work with it are to be changed themselves: the desired versions fit each other.
+      for (const other of ran) {
+        const range = find(other)?.depends?.[id];
+        if (range !== undefined && !satisfies(definition.metadata.version, range)) await kernel.stop(other);
+      }
+      await kernel.reload(id, definition);
+    });
   }
   await Promise.all(
     [...wanted.keys()].map((id) => {
       const state = kernel.state(id);
-      if (state === undefined) return undefined;
-      if (state === "running") return changed.includes(id) ? undefined : void report.kept.push(id);
-      if (report.errors.some((failure) => failure.id === id)) return undefined;
-      return attempt(id, report.added, () => kernel.start(id));
+      const failed = report.errors.some((failure) => failure.id === id);
+      const list = !ran.has(id) ? report.added : changed.has(id) ? report.reloaded : report.kept;
+      if (state === "running") return failed ? undefined : void list.push(id);
+      // What ran goes on as it was if it could not be changed.
+      if (state === undefined || (failed && !ran.has(id))) return undefined;
+      return attempt(id, failed ? [] : list, () => kernel.start(id));
     }),
   );
   return report;
 }
 
-/** What is wanted, and what it depends on: that is wanted too. */
-function withDependencies(
-  wanted: ReadonlyMap<string, ModuleDefinition | undefined>,
-  find: (id: string) => ModuleDefinition | undefined,
-): ReadonlySet<string> {
-  const all = new Set<string>();
-  const rest = [...wanted.keys()];
-  for (let id = rest.pop(); id !== undefined; id = rest.pop()) {
-    if (all.has(id)) continue;
-    all.add(id);
-    rest.push(...Object.keys((wanted.get(id) ?? find(id))?.depends ?? {}));
+/** The desired ids, with the definitions that some of them come as. */
+function wantedOf(
+  desired: readonly (string | ModuleDefinition)[],
+): ReadonlyMap<string, ModuleDefinition | undefined> {
+  const wanted = new Map<string, ModuleDefinition | undefined>();
+  for (const item of desired) {
+    if (typeof item === "string") {
+      wanted.set(item, wanted.get(item));
+      continue;
+    }
+    checkDefinition(item);
+    const { id } = item.metadata;
+    if ((wanted.get(id) ?? item) !== item) {
+      throw new KeelsonError("DUPLICATE_MODULE", `Module "${id}" is desired in two definitions`, {
+        hint: "give each module once",
+        details: { id },
+      });
+    }
+    wanted.set(id, item);
   }
-  return all;
+  return wanted;
 }

@@ -167,6 +167,20 @@ describe("unload", () => {
     await kernel.register(echo("a"));
   });
 
+  test("twice at the same time is done once", async () => {
+    const { kernel } = testKernel();
+    const phases: string[] = [];
+    kernel.phase("pre-unload", ({ phase }) => void phases.push(phase));
+    kernel.phase("post-unload", ({ phase }) => void phases.push(phase));
+    await kernel.register(nativeModule({ id: "a", stop: () => Promise.reject(new Error("no")) }));
+    await kernel.start("a");
+    const [first, second] = await Promise.all([kernel.unload("a"), kernel.unload("a")]);
+    expect(first).toMatchObject([{ code: "MODULE_FAILED" }]);
+    expect(second).toBe(first);
+    expect(phases).toEqual(["pre-unload", "post-unload"]);
+    expect(kernel.events().filter(({ topic }) => topic === "module.unloaded")).toHaveLength(1);
+  });
+
   test("rejects a start that waits for the stop", async () => {
     const { kernel } = testKernel();
     const gate = new Deferred();
@@ -244,6 +258,27 @@ describe("phases", () => {
     expect((await rejection(kernel.start("a"))).code).toBe("PHASE_FAILED");
     expect(kernel.state("a")).toBe("failed");
   });
+
+  test("a load that is refused late is undone, also when somebody has started the module meanwhile", async () => {
+    const { kernel } = testKernel();
+    const refusal = Promise.withResolvers<void>();
+    kernel.phase("post-load", () => refusal.promise, { critical: true });
+    const seen: string[] = [];
+    const loading = errorOf(
+      kernel.register(
+        nativeModule({
+          id: "a",
+          start: ({ scope }) => scope.defer(() => void seen.push("undone")),
+          stop: () => void seen.push("stopped"),
+        }),
+      ),
+    );
+    await kernel.start("a");
+    refusal.reject(new Error("no"));
+    expect((await loading).code).toBe("PHASE_FAILED");
+    expect(seen).toEqual(["stopped", "undone"]);
+    expect(kernel.list()).toEqual([]);
+  });
 });
 
 describe("reconcile", () => {
@@ -278,6 +313,66 @@ describe("reconcile", () => {
     const report = await kernel.reconcile([broken, echo("a")]);
     expect(report.added).toEqual(["a"]);
     expect(report.errors).toMatchObject([{ id: "broken", error: { code: "MODULE_FAILED" } }]);
+  });
+
+  test("refuses what cannot come about before anything changes", async () => {
+    const { kernel } = testKernel();
+    await kernel.register(echo("a"));
+    await kernel.start("a");
+    const refused = async (...desired: Parameters<typeof kernel.reconcile>[0][number][]): Promise<string> =>
+      (await errorOf(kernel.reconcile(desired))).code;
+    expect(await refused(echo("b", { depends: { nobody: "*" } }))).toBe("DEPENDENCY_MISSING");
+    expect(await refused(echo("b", { depends: { a: "^2.0.0" } }))).toBe("DEPENDENCY_MISSING");
+    expect(await refused(echo("b", { depends: { c: "*" } }), echo("c", { depends: { b: "*" } }))).toBe(
+      "DEPENDENCY_CYCLE",
+    );
+    expect(await refused(echo("b"), echo("b", { version: "2.0.0" }))).toBe("DUPLICATE_MODULE");
+    expect(kernel.list().map(({ metadata, state }) => [metadata.id, state])).toEqual([["a", "running"]]);
+  });
+
+  test("brings modules that depend on each other to versions that only fit together", async () => {
+    const { kernel } = testKernel();
+    const base = (version: string): ReturnType<typeof echo> => echo("base", { version });
+    const app = (version: string, range: string): ReturnType<typeof echo> =>
+      echo("app", {
+        version,
+        depends: { base: range },
+        start() {
+          const { metadata } = kernel.list().find((one) => one.metadata.id === "base") ?? {};
+          expect(metadata?.version).toBe(version);
+        },
+      });
+    await kernel.reconcile([app("1.0.0", "^1.0.0"), base("1.0.0")]);
+    const report = await kernel.reconcile([app("2.0.0", "^2.0.0"), base("2.0.0")]);
+    expect(report).toEqual({ added: [], removed: [], kept: [], reloaded: ["base", "app"], errors: [] });
+    expect(await kernel.invoke("app", "echo")).toMatchObject({ version: "2.0.0" });
+    expect(await kernel.reconcile([base("3.0.0")])).toMatchObject({
+      removed: ["app"],
+      reloaded: ["base"],
+      errors: [],
+    });
+  });
+
+  test("what could not be changed goes on as it was, and so does what needed the change", async () => {
+    const { kernel } = testKernel();
+    await kernel.reconcile([echo("base"), echo("app", { depends: { base: "^1.0.0" } })]);
+    const report = await kernel.reconcile([
+      echo("base", { version: "2.0.0", health: () => ({ healthy: false }) }),
+      echo("app", { version: "2.0.0", depends: { base: "^2.0.0" } }),
+    ]);
+    expect(report).toMatchObject({ added: [], kept: [], reloaded: [] });
+    expect(report.errors.map(({ id, error }) => [id, error.code])).toEqual([
+      ["base", "RELOAD_FAILED"],
+      ["app", "DEPENDENCY_MISSING"],
+    ]);
+    expect(await kernel.invoke("app", "echo")).toMatchObject({ version: "1.0.0" });
+  });
+
+  test("what had failed and comes up in its new version is added", async () => {
+    const { kernel } = testKernel();
+    await kernel.register(echo("a", { start: () => Promise.reject(new Error("no")) }));
+    await errorOf(kernel.start("a"));
+    expect(await kernel.reconcile([echo("a", { version: "2.0.0" })])).toMatchObject({ added: ["a"] });
   });
 
   test("what wanted modules depend on is kept", async () => {

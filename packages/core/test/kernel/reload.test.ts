@@ -244,6 +244,40 @@ describe("reload", () => {
     expect(kernel.list()[0]?.generation).toBe(1);
   });
 
+  test("a version that finds no fitting dependency is refused before anything happens", async () => {
+    const { kernel } = testKernel();
+    await kernel.register(echo("base"));
+    await kernel.register(echo("app"));
+    await kernel.start();
+    for (const depends of [{ base: "^2.0.0" }, { nobody: "*" }] as Record<string, string>[]) {
+      const error = await errorOf(kernel.reload("app", echo("app", { version: "2.0.0", depends })));
+      expect(error.code).toBe("DEPENDENCY_MISSING");
+    }
+    expect(kernel.list()[1]?.generation).toBe(1);
+  });
+
+  test("dependents that are not up ask for nothing", async () => {
+    const { kernel } = testKernel();
+    await kernel.register(echo("base"));
+    await kernel.register(echo("app", { depends: { base: "^1.0.0" } }));
+    await kernel.start();
+    await kernel.stop("app");
+    await kernel.reload("base", echo("base", { version: "2.0.0" }));
+    expect((await errorOf(kernel.start("app"))).code).toBe("DEPENDENCY_MISSING");
+  });
+
+  test("starts what the new version depends on, also of a failed module, and nothing else", async () => {
+    const { kernel } = testKernel();
+    await kernel.register(echo("base"));
+    await kernel.register(echo("stopped"));
+    await kernel.register(echo("app", { start: () => Promise.reject(new Error("no")) }));
+    await errorOf(kernel.start("app"));
+    await kernel.reload("app", echo("app", { version: "2.0.0", depends: { base: "*" } }));
+    expect(kernel.list().map(({ state }) => state)).toEqual(["running", "loaded", "running"]);
+    await kernel.reload("app", echo("app", { version: "3.0.0", depends: {} }));
+    expect(kernel.list().map(({ state }) => state)).toEqual(["running", "loaded", "running"]);
+  });
+
   test("another id is INVALID_OPTIONS", async () => {
     const { kernel } = testKernel();
     await kernel.register(echo("a"));
