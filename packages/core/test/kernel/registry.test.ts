@@ -264,7 +264,7 @@ describe("phases", () => {
     const refusal = Promise.withResolvers<void>();
     kernel.phase("post-load", () => refusal.promise, { critical: true });
     const seen: string[] = [];
-    const loading = errorOf(
+    const loading = rejection(
       kernel.register(
         nativeModule({
           id: "a",
@@ -320,7 +320,7 @@ describe("reconcile", () => {
     await kernel.register(echo("a"));
     await kernel.start("a");
     const refused = async (...desired: Parameters<typeof kernel.reconcile>[0][number][]): Promise<string> =>
-      (await errorOf(kernel.reconcile(desired))).code;
+      (await rejection(kernel.reconcile(desired))).code;
     expect(await refused(echo("b", { depends: { nobody: "*" } }))).toBe("DEPENDENCY_MISSING");
     expect(await refused(echo("b", { depends: { a: "^2.0.0" } }))).toBe("DEPENDENCY_MISSING");
     expect(await refused(echo("b", { depends: { c: "*" } }), echo("c", { depends: { b: "*" } }))).toBe(
@@ -371,7 +371,7 @@ describe("reconcile", () => {
   test("what had failed and comes up in its new version is added", async () => {
     const { kernel } = testKernel();
     await kernel.register(echo("a", { start: () => Promise.reject(new Error("no")) }));
-    await errorOf(kernel.start("a"));
+    await rejection(kernel.start("a"));
     expect(await kernel.reconcile([echo("a", { version: "2.0.0" })])).toMatchObject({ added: ["a"] });
   });
 

@@ -250,7 +250,7 @@ describe("reload", () => {
     await kernel.register(echo("app"));
     await kernel.start();
     for (const depends of [{ base: "^2.0.0" }, { nobody: "*" }] as Record<string, string>[]) {
-      const error = await errorOf(kernel.reload("app", echo("app", { version: "2.0.0", depends })));
+      const error = await rejection(kernel.reload("app", echo("app", { version: "2.0.0", depends })));
       expect(error.code).toBe("DEPENDENCY_MISSING");
     }
     expect(kernel.list()[1]?.generation).toBe(1);
@@ -263,7 +263,7 @@ describe("reload", () => {
     await kernel.start();
     await kernel.stop("app");
     await kernel.reload("base", echo("base", { version: "2.0.0" }));
-    expect((await errorOf(kernel.start("app"))).code).toBe("DEPENDENCY_MISSING");
+    expect((await rejection(kernel.start("app"))).code).toBe("DEPENDENCY_MISSING");
   });
 
   test("starts what the new version depends on, also of a failed module, and nothing else", async () => {
@@ -271,7 +271,7 @@ describe("reload", () => {
     await kernel.register(echo("base"));
     await kernel.register(echo("stopped"));
     await kernel.register(echo("app", { start: () => Promise.reject(new Error("no")) }));
-    await errorOf(kernel.start("app"));
+    await rejection(kernel.start("app"));
     await kernel.reload("app", echo("app", { version: "2.0.0", depends: { base: "*" } }));
     expect(kernel.list().map(({ state }) => state)).toEqual(["running", "loaded", "running"]);
     await kernel.reload("app", echo("app", { version: "3.0.0", depends: {} }));
