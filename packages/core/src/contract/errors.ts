@@ -100,9 +100,9 @@ export type ErrorDetails = Readonly<Record<string, unknown>>;
 /** Options of {@link KeelsonError}. */
 export interface KeelsonErrorOptions {
   /** What the reader can do next; printed on a line of its own behind `hint:`. */
-  readonly hint?: string;
+  readonly hint?: string | undefined;
   /** Facts for programs. */
-  readonly details?: ErrorDetails;
+  readonly details?: ErrorDetails | undefined;
   /** What was caught. Kept as it is, even when it is no Error. */
   readonly cause?: unknown;
 }
@@ -174,16 +174,20 @@ export function asKeelsonError(
  * @param whose put in front of the message, which may not say whom it concerns
  */
 export function withDetails(error: KeelsonError, details: ErrorDetails, whose?: string): KeelsonError {
-  const { code, message, hint, stack } = error;
-  // The hint stands at the end of a message, and is put there again.
-  const bare = hint === undefined ? message : message.replace(`\n  hint: ${hint}`, "");
+  const { code, hint, stack } = error;
+  const bare = plainMessage(error);
   const more = new KeelsonError(code, whose === undefined ? bare : `${whose}: ${bare}`, {
-    ...(hint === undefined ? {} : { hint }),
+    hint,
     details: { ...details, ...error.details },
     ...("cause" in error ? { cause: error.cause } : {}),
   });
   if (stack !== undefined) more.stack = stack;
   return more;
+}
+
+/** The error's message without its hint, which stands at its end: for a message that goes on. */
+export function plainMessage({ message, hint }: KeelsonError): string {
+  return message.replace(`\n  hint: ${hint}`, "");
 }
 
 /** A short text for anything that can be thrown, `undefined` and hostile objects included; never throws. */

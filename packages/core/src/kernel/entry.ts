@@ -1,4 +1,4 @@
-import type { KeelsonError } from "../contract/errors.ts";
+import { KeelsonError } from "../contract/errors.ts";
 import type { KernelBus } from "../bus/index.ts";
 import type { KernelHooks } from "../hooks/index.ts";
 import type { Counter, Histogram, Metrics } from "../contract/metrics.ts";
@@ -12,7 +12,7 @@ import { type ParsedQuarantine, parseQuarantine } from "../primitives/quarantine
 import type { Life, LifeContext } from "../lifecycle/life.ts";
 import { Lifecycle, type LifecycleHost } from "../lifecycle/lifecycle.ts";
 import type { Phases } from "../lifecycle/phases.ts";
-import { stoppedEarly } from "../lifecycle/states.ts";
+import { stoppedEarly, transitions } from "../lifecycle/states.ts";
 import { isPromise } from "../primitives/deferred.ts";
 import type { DeadlineQueue } from "../primitives/deadline.ts";
 import { CallFrame, type CallMeter, type CallRouter } from "./call.ts";
@@ -70,6 +70,9 @@ export class Entry implements CallMeter {
   unloading: Promise<readonly KeelsonError[]> | undefined;
   /** Why it may not be brought up any more. */
   refusal: KeelsonError | undefined;
+  /** A stop that waits for those which depend on this module. */
+  #laterStop: Promise<void> | undefined;
+  #laterStops = 0;
   supervision: Disposable | undefined;
   /** What happened to the active version while a reload was under way, told to the supervisor afterwards. */
   #heldExit: Exit | undefined;
@@ -218,8 +221,16 @@ export class Entry implements CallMeter {
   /** Starts what is active. A reload under way decides first what that is: the version that it stopped must not come to life beside the next. */
   start(): Promise<void> {
     if (this.refusal !== undefined) return Promise.reject(this.refusal);
+    if (this.#laterStop !== undefined) return this.#afterStop(this.#laterStop);
     const waits = this.reloading !== undefined && this.state !== "running";
     return waits ? this.#afterReload((active) => active.start()) : this.#active.start();
+  }
+
+  async #afterStop(stop: Promise<void>): Promise<void> {
+    const stops = this.#laterStops;
+    await stop.catch(() => {});
+    if (stops !== this.#laterStops) throw stoppedEarly(this.id);
+    return this.start();
   }
 
   async #afterReload(then: (active: Lifecycle) => Promise<void>): Promise<void> {
@@ -237,6 +248,20 @@ export class Entry implements CallMeter {
     this.#emit({ type: "stopped", by: "other" });
     const stopped = this.#active.stop();
     return (this.#retiring?.size ?? 0) === 0 ? stopped : stopped.finally(() => this.retired());
+  }
+
+  /** Takes note of a stop that comes once its dependents have ended: who asks for a start meanwhile wants one after it. */
+  stopLater(stop: Promise<void>): Promise<void> {
+    const noted = stop.finally(() => {
+      if (this.#laterStop === noted) this.#laterStop = undefined;
+    });
+    this.#laterStops++;
+    return (this.#laterStop = noted);
+  }
+
+  /** Whether it runs, and nobody has asked for its stop. */
+  get staysUp(): boolean {
+    return this.state === "running" && this.#laterStop === undefined;
   }
 
   /** The entry as its supervisor sees it. */
@@ -288,12 +313,13 @@ export class Entry implements CallMeter {
       undefined,
     );
     const answer = module.health(frame);
-    if (!isPromise(answer)) return answer;
-    return (await frame.settle(
-      life,
-      answer as unknown as PromiseLike<Value>,
-      uncounted,
-    )) as unknown as Health;
+    const health = isPromise(answer)
+      ? ((await frame.settle(life, answer as unknown as PromiseLike<Value>, uncounted)) as unknown as Health)
+      : answer;
+    if (typeof (health as Health | undefined)?.healthy === "boolean") return health;
+    throw new KeelsonError("UNHEALTHY", `The health function of "${this.id}" says neither yes nor no`, {
+      hint: "let it answer { healthy: true }, or false with a message",
+    });
   }
 
   ended(ms: number, error: KeelsonError | undefined): void {
@@ -436,16 +462,9 @@ function maxCallMs({ manifest }: ModuleDefinition): number {
 const uncounted: CallMeter = { ended() {} };
 
 /** The topic that tells of each state's being entered. */
-const topics: Readonly<Record<ModuleState, string>> = {
-  loaded: "module.loaded",
-  initializing: "module.initializing",
-  initialized: "module.initialized",
-  starting: "module.starting",
-  running: "module.started",
-  stopping: "module.stopping",
-  stopped: "module.stopped",
-  failed: "module.failed",
-};
+const topics = Object.fromEntries(
+  Object.keys(transitions).map((state) => [state, `module.${state === "running" ? "started" : state}`]),
+) as Readonly<Record<ModuleState, string>>;
 
 /** What ties one lifecycle to its entry, and its contexts to the kernel. */
 class LifecycleLink implements LifecycleHost, ContextSource {

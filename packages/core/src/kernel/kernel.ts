@@ -2,7 +2,7 @@ import { createBus, createBusDoor, type BusDoor, type KernelBus } from "../bus/i
 import { processLoader } from "../boundary/index.ts";
 import type { Cursor, Envelope } from "../contract/bus.ts";
 import type { CallOptions } from "../contract/call.ts";
-import { asKeelsonError, KeelsonError } from "../contract/errors.ts";
+import { asKeelsonError, KeelsonError, plainMessage } from "../contract/errors.ts";
 import type { Hooks } from "../contract/hooks.ts";
 import type {
   Kernel,
@@ -25,6 +25,7 @@ import type { Value } from "../contract/value.ts";
 import { createHooks, type KernelHooks } from "../hooks/index.ts";
 import { Phases } from "../lifecycle/phases.ts";
 import { createMetrics, type MetricsRegistry } from "../metrics/index.ts";
+import { requireRange } from "../primitives/backoff.ts";
 import { DeadlineQueue } from "../primitives/deadline.ts";
 import { invalidOptions } from "../primitives/invalid-options.ts";
 import { parseQuarantine } from "../primitives/quarantine.ts";
@@ -52,12 +53,8 @@ const MAX_FAILURES = 1_000;
  * @throws KeelsonError `INVALID_OPTIONS`
  */
 export function createKernel(options: KernelOptions): Kernel {
-  for (const key of ["callTimeoutMs", "logCapacity", "maxParked", "drainMs"] as const) {
-    const value = options[key];
-    if (value !== undefined && !(typeof value === "number" && value >= 0)) {
-      throw invalidOptions(`The kernel's option ${key} is ${String(value)}`, "give a number of 0 or more");
-    }
-  }
+  for (const key of ["callTimeoutMs", "logCapacity", "maxParked", "drainMs"] as const)
+    requireRange(key, options[key] ?? 0, 0, Infinity);
   checkQuarantine("The kernel", options.quarantine);
   return new KeelsonKernel(options);
 }
@@ -153,7 +150,6 @@ class KeelsonKernel implements Kernel {
       onFailure,
     };
     this.#reloadHost = {
-      clock,
       deadlines: this.#deadlines,
       drainMs: options.drainMs ?? DEFAULTS.drainMs,
       maxParked: options.maxParked ?? DEFAULTS.maxParked,
@@ -240,10 +236,10 @@ class KeelsonKernel implements Kernel {
     for (const { metadata, depends } of order) {
       const entry = this.#entries.get(metadata.id) as Entry;
       // What is up already need not be waited for, nor for what it depends on.
-      if (entry.state === "running") continue;
+      if (entry.staysUp) continue;
       const before = depends === undefined ? [] : Object.keys(depends).filter((id) => starts.has(id));
       const start = before.length === 0 ? entry.start() : this.#startAfter(entry, before, starts);
-      if (before.length === 0 && entry.active.state === "running") continue;
+      if (before.length === 0 && entry.staysUp) continue;
       start.catch(() => {});
       starts.set(metadata.id, start);
     }
@@ -358,10 +354,8 @@ class KeelsonKernel implements Kernel {
     try {
       return await entry.health();
     } catch (error) {
-      return {
-        healthy: false,
-        message: asKeelsonError(error, "UNHEALTHY", "the health check failed").message,
-      };
+      const message = plainMessage(asKeelsonError(error, "UNHEALTHY", "the health check failed"));
+      return { healthy: false, message };
     }
   }
 

@@ -1,20 +1,18 @@
 import { KeelsonError } from "../contract/errors.ts";
-import type { Clock } from "../contract/platform.ts";
 import { Deferred } from "../primitives/deferred.ts";
 import type { DeadlineQueue } from "../primitives/deadline.ts";
+import type { CallFrame } from "./call.ts";
 
 /** Calls that wait while a module without overlap is replaced; bounded, each by its own deadline and signal. */
 export class ParkedCalls {
   readonly #id: string;
   readonly #max: number;
-  readonly #clock: Clock;
   readonly #deadlines: DeadlineQueue;
   readonly #waiting: Set<Deferred> = new Set();
 
-  constructor(id: string, max: number, clock: Clock, deadlines: DeadlineQueue) {
+  constructor(id: string, max: number, deadlines: DeadlineQueue) {
     this.#id = id;
     this.#max = max;
-    this.#clock = clock;
     this.#deadlines = deadlines;
   }
 
@@ -26,7 +24,7 @@ export class ParkedCalls {
    * Resolves when the replacement is done.
    * @throws KeelsonError `DEADLINE_EXCEEDED`, `ABORTED`, or `MODULE_NOT_RUNNING` when too many wait
    */
-  async wait(deadline: number, signal: AbortSignal | undefined): Promise<void> {
+  async wait(call: CallFrame, signal: AbortSignal | undefined): Promise<void> {
     if (this.#waiting.size >= this.#max) {
       throw new KeelsonError(
         "MODULE_NOT_RUNNING",
@@ -38,22 +36,15 @@ export class ParkedCalls {
       );
     }
     const deferred = new Deferred();
-    const waitedFrom = this.#clock.now();
-    const onAbort = (): void =>
-      deferred.reject(
-        new KeelsonError("ABORTED", `The call of "${this.#id}" was aborted by its caller`, {
-          cause: signal?.reason,
-        }),
-      );
+    const onAbort = (): void => deferred.reject(call.aborted());
+    const { deadline } = call;
     const onDeadline = (): void => {
-      const timeoutMs = Math.round(deadline - waitedFrom);
+      const timeoutMs = Math.round(deadline - call.startedAt);
       deferred.reject(
         new KeelsonError(
           "DEADLINE_EXCEEDED",
           `Module "${this.#id}" was not replaced within the call's ${timeoutMs} ms`,
-          {
-            details: { id: this.#id, timeoutMs },
-          },
+          { details: { id: this.#id, timeoutMs } },
         ),
       );
     };

@@ -1,17 +1,15 @@
-import { asKeelsonError, KeelsonError } from "../contract/errors.ts";
+import { asKeelsonError, KeelsonError, plainMessage } from "../contract/errors.ts";
 import type { ModuleDefinition } from "../contract/module.ts";
 import type { Value } from "../contract/value.ts";
 import type { Lifecycle } from "../lifecycle/lifecycle.ts";
 import { stoppedEarly } from "../lifecycle/states.ts";
 import type { DeadlineQueue } from "../primitives/deadline.ts";
-import type { Clock } from "../contract/platform.ts";
 import type { Entry } from "./entry.ts";
 import { summaryOf } from "./error-summary.ts";
 import { ParkedCalls } from "./parked.ts";
 
 /** What a reload needs of the kernel. */
 export interface ReloadHost {
-  readonly clock: Clock;
   readonly deadlines: DeadlineQueue;
   readonly drainMs: number;
   readonly maxParked: number;
@@ -60,7 +58,7 @@ function obstacle({ reloading, active }: Entry): Promise<void> | undefined {
   const { state } = active;
   if (state === "starting") return active.start().catch(() => {});
   if (state === "initializing") return active.init().catch(() => {});
-  return state === "stopping" ? active.stop().catch(() => {}) : undefined;
+  return active.stopping?.catch(() => {});
 }
 
 async function beside(entry: Entry, candidate: Lifecycle, host: ReloadHost): Promise<void> {
@@ -78,7 +76,7 @@ async function beside(entry: Entry, candidate: Lifecycle, host: ReloadHost): Pro
 async function inTurn(entry: Entry, candidate: Lifecycle, host: ReloadHost): Promise<void> {
   const old = entry.active;
   const wasRunning = old.state === "running";
-  const parked = (entry.parked = new ParkedCalls(entry.id, host.maxParked, host.clock, host.deadlines));
+  const parked = (entry.parked = new ParkedCalls(entry.id, host.maxParked, host.deadlines));
   try {
     await entry.drain(old, host.drainMs);
     // If the old one may still be alive, the new one must not begin: never two.
@@ -105,10 +103,10 @@ async function inTurn(entry: Entry, candidate: Lifecycle, host: ReloadHost): Pro
 async function bringUp(entry: Entry, candidate: Lifecycle): Promise<void> {
   await candidate.start();
   const health = await entry.checkHealth(candidate);
-  if (health?.healthy === true) return;
+  if (health.healthy) return;
   throw new KeelsonError(
     "UNHEALTHY",
-    `The new version of "${entry.id}" is not healthy: ${health?.message ?? "no reason given"}`,
+    `The new version of "${entry.id}" is not healthy: ${health.message ?? "no reason given"}`,
     {
       details: { id: entry.id, version: candidate.definition.metadata.version },
     },
@@ -149,7 +147,7 @@ function failed(
     : "the old version does not serve either";
   return new KeelsonError(
     "RELOAD_FAILED",
-    `"${entry.id}" ${version} did not come up: ${cause.message}\n  ${then}`,
+    `"${entry.id}" ${version} did not come up: ${plainMessage(cause)}\n  ${then}`,
     {
       hint: `see the cause, mend the new version and reload("${entry.id}", definition) again`,
       details,

@@ -5,6 +5,7 @@ import type { Measured, MeasureOptions, Measurement } from "../contract/usage.ts
 import type { MaybePromise, Value } from "../contract/value.ts";
 import type { Life, PendingCall } from "../lifecycle/life.ts";
 import { isPromise } from "../primitives/deferred.ts";
+import { invalidOptions } from "../primitives/invalid-options.ts";
 import type { DeadlineQueue } from "../primitives/deadline.ts";
 import { callFailed, CallFrame, type CallMeter, type CallRouter } from "./call.ts";
 import { unknownModule } from "./dependencies.ts";
@@ -44,7 +45,7 @@ export class Router implements CallRouter {
     const entry = this.#entries.get(id);
     const life = entry?.open;
     // All that is rare lies apart: engines compile what a call runs through as one piece only while it is small.
-    if (entry === undefined || life === undefined || !isTime(options?.timeoutMs))
+    if (entry === undefined || life === undefined || !fits(options))
       return this.#aside(id, entry, method, payload, options, parent);
     const frame = this.#frame(entry, method, payload, options, parent);
     let value: MaybePromise<Value>;
@@ -104,11 +105,11 @@ export class Router implements CallRouter {
   ): Promise<Measured> {
     const entry = this.#entries.get(id);
     if (entry === undefined) throw unknownModule(id);
-    if (!isTime(options?.timeoutMs)) throw noTime(options?.timeoutMs);
+    if (!fits(options)) throw misfit(options);
     const measurement = createMeasurement(options?.record === true);
     const frame = this.#frame(entry, method, payload, options, undefined, measurement);
     for (let { parked } = entry; parked !== undefined; { parked } = entry)
-      await parked.wait(frame.deadline, options?.signal);
+      await parked.wait(frame, options?.signal);
     let value: Value;
     try {
       value = await this.#enter(entry, frame, options);
@@ -150,7 +151,7 @@ export class Router implements CallRouter {
   ): AsyncGenerator<Value> {
     const entry = this.#entries.get(id);
     if (entry === undefined) throw unknownModule(id);
-    if (options !== undefined && !isTime(options.timeoutMs)) throw noTime(options.timeoutMs);
+    if (!fits(options)) throw misfit(options);
     const admitted = entry.open === undefined ? entry.admit() : undefined;
     const life = entry.open ?? admitted?.life;
     if (life === undefined) throw notRunning(entry);
@@ -250,10 +251,10 @@ export class Router implements CallRouter {
     parent: Call | undefined,
   ): Promise<Value> {
     if (entry === undefined) throw unknownModule(id);
-    if (!isTime(options?.timeoutMs)) throw noTime(options?.timeoutMs);
+    if (!fits(options)) throw misfit(options);
     const frame = this.#frame(entry, method, payload, options, parent);
     if (entry.parked === undefined) return this.#enter(entry, frame, options);
-    await entry.parked.wait(frame.deadline, options?.signal);
+    await entry.parked.wait(frame, options?.signal);
     const timeoutMs = frame.deadline - this.clock.now();
     return this.invoke(id, method, payload, { ...options, timeoutMs }, parent);
   }
@@ -290,15 +291,24 @@ class StreamHold implements PendingCall {
 
 const uncounted: CallMeter = { ended() {} };
 
-/** A deadline that is not a number would never pass, and would stand before all others in their queue. What is negative is over already. */
-function isTime(ms: number | undefined): boolean {
-  return ms === undefined || (typeof ms === "number" && ms === ms);
+/**
+ * A deadline that is not a number would never pass, and would stand before all others in their queue; what is negative is over already. A signal
+ * that cannot be listened to would be found out when the module works already.
+ */
+function fits(options: CallOptions | undefined): boolean {
+  if (options === undefined) return true;
+  const { timeoutMs, signal } = options;
+  return (
+    (timeoutMs === undefined || (typeof timeoutMs === "number" && timeoutMs === timeoutMs)) &&
+    (signal == null || typeof signal.addEventListener === "function")
+  );
 }
 
-function noTime(ms: unknown): KeelsonError {
-  return new KeelsonError("INVALID_OPTIONS", `The call's timeoutMs is ${String(ms)}`, {
-    hint: "give a number of milliseconds, or Infinity",
-  });
+function misfit({ timeoutMs, signal }: CallOptions = {}): KeelsonError {
+  return invalidOptions(
+    `The call's timeoutMs is ${String(timeoutMs)}, its signal ${String(signal)}`,
+    "give a number of milliseconds or Infinity, and an AbortSignal, or leave them out",
+  );
 }
 
 function noMethod(id: string, method: string): KeelsonError {

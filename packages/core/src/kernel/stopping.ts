@@ -1,4 +1,4 @@
-import { isKeelsonError, KeelsonError } from "../contract/errors.ts";
+import { isKeelsonError, KeelsonError, plainMessage } from "../contract/errors.ts";
 import type { ModuleDefinition } from "../contract/module.ts";
 import { dependents } from "./dependencies.ts";
 import type { Entry } from "./entry.ts";
@@ -19,7 +19,9 @@ export function stopAll(
     // What never ran and what has ended needs no stop, and nobody has to wait for it.
     if (waitFor.length === 0 && entry.atRest) return;
     const stop =
-      waitFor.length === 0 ? stopEntry(entry) : Promise.allSettled(waitFor).then(() => stopEntry(entry));
+      waitFor.length === 0
+        ? stopEntry(entry)
+        : entry.stopLater(Promise.allSettled(waitFor).then(() => stopEntry(entry)));
     if (waitFor.length === 0 && entry.atRest) {
       onStopped?.(id);
       return;
@@ -80,21 +82,18 @@ export async function allOf(work: ReadonlyMap<string, Promise<void>>): Promise<v
   if (first === undefined) return;
   if (failures.length === 1 || !isKeelsonError(first.error)) throw first.error;
   const { code, details, hint } = first.error;
-  // The hint stands at the end of a message, and is to stand there again.
-  const message =
-    hint === undefined ? first.error.message : first.error.message.replace(`\n  hint: ${hint}`, "");
   const failed = failures.map(({ id, error }) => ({
     id,
     code: isKeelsonError(error) ? error.code : "INTERNAL",
   }));
   throw new KeelsonError(
     code,
-    `${message}\n  and ${failures.length - 1} more: ${failed
+    `${plainMessage(first.error)}\n  and ${failures.length - 1} more: ${failed
       .slice(1)
       .map(({ id }) => id)
       .join(", ")}`,
     {
-      ...(hint === undefined ? {} : { hint }),
+      hint,
       details: { ...details, failed },
       cause: first.error,
     },

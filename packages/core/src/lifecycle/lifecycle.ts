@@ -125,6 +125,8 @@ export class Lifecycle {
       case "nothing":
         return this.#ending ?? Promise.resolve();
       case "join":
+        // Whoever speaks last is obeyed.
+        this.rejectQueuedStart(stoppedEarly(this.#id));
         return (this.#stopDone as Outcome).promise;
       case "enter":
         if (reaction.to === "stopped") return this.#stopFailed();
@@ -132,6 +134,11 @@ export class Lifecycle {
       default:
         return Promise.reject(illegalTransition(this.#id, this.#state, "stop"));
     }
+  }
+
+  /** Settles with the stop under way; undefined when there is none. */
+  get stopping(): Promise<void> | undefined {
+    return this.#stopDone?.promise;
   }
 
   /** Rejects what waits for a start after the present stop, for a module that is to be removed. */

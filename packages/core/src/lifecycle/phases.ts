@@ -1,4 +1,4 @@
-import { asKeelsonError, KeelsonError } from "../contract/errors.ts";
+import { asKeelsonError, KeelsonError, plainMessage } from "../contract/errors.ts";
 import type { Phase, PhaseHook, PhaseOptions } from "../contract/kernel.ts";
 import type { ModuleMetadata } from "../contract/module.ts";
 import type { MaybePromise } from "../contract/value.ts";
@@ -63,7 +63,10 @@ export class Phases {
         if (critical) {
           throw error.code === "PHASE_FAILED"
             ? error
-            : new KeelsonError("PHASE_FAILED", `${what}: ${error.message}`, { ...options, cause: error });
+            : new KeelsonError("PHASE_FAILED", `${what}: ${plainMessage(error)}`, {
+                ...options,
+                cause: error,
+              });
         }
         this.#onFailure(phase, metadata, error);
       }

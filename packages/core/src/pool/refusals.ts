@@ -1,5 +1,5 @@
 import type { Call } from "../contract/call.ts";
-import { KeelsonError } from "../contract/errors.ts";
+import { KeelsonError, plainMessage } from "../contract/errors.ts";
 
 /** Why a pool refuses a checkout. `pool` names it: "pool of markdown". */
 export function poolClosed(pool: string): KeelsonError {
@@ -35,8 +35,8 @@ export function noPlace(pool: string, error: KeelsonError, timeoutMs: number | u
       ? "and all that could make room are kept warm or held by this very chain of calls"
       : `and none of them ended within ${timeoutMs} ms`;
   return new KeelsonError("INSTANCE_LIMIT", `No instance for the ${pool}: ${plainMessage(error)}, ${why}`, {
-    ...(error.hint === undefined ? {} : { hint: error.hint }),
-    ...(error.details === undefined ? {} : { details: error.details }),
+    hint: error.hint,
+    details: error.details,
   });
 }
 
@@ -50,9 +50,4 @@ export function callCycle(pool: string, call: Call): KeelsonError {
     `${chain.join(" → ")} would wait for an instance of the ${pool} that this chain of calls holds itself`,
     { hint: "raise the pool's max above the depth of the chain, or do not call back", details: { chain } },
   );
-}
-
-/** Without the hint, which a message ends with. */
-function plainMessage({ message }: KeelsonError): string {
-  return message.split("\n", 1)[0] as string;
 }

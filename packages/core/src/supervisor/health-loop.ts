@@ -1,4 +1,4 @@
-import { asKeelsonError, KeelsonError } from "../contract/errors.ts";
+import { asKeelsonError, KeelsonError, plainMessage } from "../contract/errors.ts";
 import type { Clock, Log } from "../contract/platform.ts";
 import type { HealthCheckOptions, Supervised } from "../contract/supervised.ts";
 import { requireRange } from "../primitives/backoff.ts";
@@ -97,7 +97,7 @@ export class HealthLoop {
     else {
       this.#failures++;
       const { failures } = this.#options;
-      this.#log.write("warn", `Health check of ${this.#child.id} failed: ${error.message}`, {
+      this.#log.write("warn", `Health check of ${this.#child.id} failed: ${plainMessage(error)}`, {
         module: this.#child.id,
         code: error.code,
         failures: this.#failures,
@@ -106,7 +106,7 @@ export class HealthLoop {
         this.#onUnhealthy(
           new KeelsonError(
             "UNHEALTHY",
-            `${this.#child.id} failed ${failures} health checks in a row: ${error.message}`,
+            `${this.#child.id} failed ${failures} health checks in a row: ${plainMessage(error)}`,
             {
               details: { failures },
               cause: error,

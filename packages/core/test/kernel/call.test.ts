@@ -20,6 +20,23 @@ describe("invoke", () => {
     expect(kernel.metrics.text()).toContain('keelson_call_duration_seconds_count{module="a"} 3');
   });
 
+  test("a signal that is none is INVALID_OPTIONS before the module begins", async () => {
+    const { kernel } = testKernel();
+    const seen: string[] = [];
+    const work = async (): Promise<never> => {
+      seen.push("began");
+      throw new Error("too late for anybody to hear");
+    };
+    await kernel.register(nativeModule({ id: "a", methods: { work } }));
+    await kernel.start("a");
+    for (const signal of [{}, "SIGINT", 5] as unknown as AbortSignal[]) {
+      expect((await rejection(kernel.invoke("a", "work", null, { signal }))).code).toBe("INVALID_OPTIONS");
+      expect((await rejection(kernel.measure("a", "work", null, { signal }))).code).toBe("INVALID_OPTIONS");
+    }
+    expect(seen).toEqual([]);
+    expect(kernel.list()[0]?.inFlight).toBe(0);
+  });
+
   test("a module that is not running is MODULE_NOT_RUNNING and the hint says what to do", async () => {
     const { kernel } = testKernel();
     await kernel.register(echo("a"));

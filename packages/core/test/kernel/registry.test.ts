@@ -149,6 +149,77 @@ describe("dependencies", () => {
   });
 });
 
+describe("a start during a stop that waits for dependents", () => {
+  const slow = (id: string, seen: string[], depends = {}): ReturnType<typeof nativeModule> =>
+    nativeModule({
+      id,
+      depends,
+      start: () => void seen.push(`${id} starts`),
+      stop: async () => {
+        seen.push(`${id} stops`);
+        await settle();
+        seen.push(`${id} stopped`);
+      },
+    });
+
+  test("begins once it is done: no dependent runs without what it depends on", async () => {
+    const { kernel } = testKernel();
+    const seen: string[] = [];
+    await kernel.register(slow("base", seen));
+    await kernel.register(slow("app", seen, { base: "*" }));
+    await kernel.start();
+    seen.length = 0;
+    await Promise.all([kernel.stop("base"), kernel.start("app")]);
+    expect(seen).toEqual([
+      "app stops",
+      "app stopped",
+      "base stops",
+      "base stopped",
+      "base starts",
+      "app starts",
+    ]);
+    expect(kernel.list().map(({ state }) => state)).toEqual(["running", "running"]);
+  });
+
+  test("is taken back by another stop", async () => {
+    const { kernel } = testKernel();
+    const seen: string[] = [];
+    await kernel.register(slow("base", seen));
+    await kernel.register(slow("app", seen, { base: "*" }));
+    await kernel.start();
+    const first = kernel.stop("base");
+    const start = rejection(kernel.start("app", "base"));
+    await Promise.all([first, kernel.stop("base")]);
+    expect((await start).code).toBe("ABORTED");
+    expect(kernel.list().map(({ state }) => state)).toEqual(["stopped", "stopped"]);
+  });
+});
+
+describe("health", () => {
+  test("an answer that says neither yes nor no is not healthy, and says what is wanted", async () => {
+    const { kernel } = testKernel();
+    for (const [index, answer] of [
+      undefined,
+      null,
+      "yes",
+      {},
+      { healthy: "yes" },
+      Promise.resolve(),
+    ].entries()) {
+      const id = `m${index}`;
+      await kernel.register(nativeModule({ id, health: () => answer as never }));
+      await kernel.start(id);
+      expect(await kernel.health(id)).toEqual({
+        healthy: false,
+        message: `The health function of "${id}" says neither yes nor no`,
+      });
+      const error = await rejection(kernel.reload(id));
+      expect(error.details).toMatchObject({ serving: true, cause: "UNHEALTHY" });
+      expect(error.message.match(/hint: /g)).toHaveLength(1);
+    }
+  });
+});
+
 describe("unload", () => {
   test("removes the module and returns what went wrong", async () => {
     const { kernel } = testKernel();

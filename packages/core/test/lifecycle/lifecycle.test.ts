@@ -186,6 +186,19 @@ describe("stop", () => {
     expect(h.lifecycle.live?.generation).toBe(2);
   });
 
+  test("a stop behind that start takes it back", async () => {
+    const stopped = new Deferred();
+    const h = createHarness({ stop: () => stopped.promise });
+    await h.lifecycle.start();
+    const stop = h.lifecycle.stop();
+    const start = h.lifecycle.start().catch((error: KeelsonError) => error.code);
+    const again = h.lifecycle.stop();
+    stopped.resolve();
+    expect(await start).toBe("ABORTED");
+    await Promise.all([stop, again]);
+    expect(h.lifecycle.state).toBe("stopped");
+  });
+
   test("one that never settles is STOP_TIMEOUT, and nothing starts until it surely ended", async () => {
     const gate = new Deferred();
     const h = createHarness({ stop: () => gate.promise });
