@@ -162,42 +162,36 @@ export class CallFrame implements Call, PendingCall {
 
   /** The error of a call that its caller gave up. */
   aborted(): KeelsonError {
-    return new KeelsonError(
-      "ABORTED",
-      `The call of "${this.module}".${this.method} was aborted by its caller`,
-      {
-        hint: "the signal given to the call fired; the cause is its reason",
-        details: { id: this.module, method: this.method },
-        cause: this.#callerSignal?.reason,
-      },
-    );
+    return new KeelsonError("ABORTED", `The call of ${nameOf(this)} was aborted by its caller`, {
+      hint: "the signal given to the call fired; the cause is its reason",
+      details: { id: this.module, method: this.method },
+      cause: this.#callerSignal?.reason,
+    });
   }
 
   /** The error of a call whose time is over. @param limit set when its guest ran, and has to be stopped */
   tooLate(limit?: StopReason): KeelsonError {
     const timeoutMs = Math.round(this.deadline - this.startedAt);
-    return new KeelsonError(
-      "DEADLINE_EXCEEDED",
-      `"${this.module}".${this.method} did not answer within ${timeoutMs} ms`,
-      {
-        hint: "give the call more time with timeoutMs, or look at what the module waits for",
-        details: {
-          id: this.module,
-          method: this.method,
-          timeoutMs,
-          ...(limit === undefined ? {} : { module: this.module, limit }),
-        },
+    return new KeelsonError("DEADLINE_EXCEEDED", `${nameOf(this)} did not answer within ${timeoutMs} ms`, {
+      hint: "give the call more time with timeoutMs, or look at what the module waits for",
+      details: {
+        id: this.module,
+        method: this.method,
+        timeoutMs,
+        ...(limit === undefined ? {} : { module: this.module, limit }),
       },
-    );
+    });
   }
 }
 
+/** What messages call a call. Callers without types give what no template takes: a symbol, an object that cannot be printed. */
+export function nameOf({ module, method }: Pick<Call, "module" | "method">): string {
+  return `"${module}".${typeof method === "string" ? method : typeof method}`;
+}
+
 /** What a module threw, as the caller gets it. */
-export function callFailed(
-  call: { readonly module: string; readonly method: string },
-  thrown: unknown,
-): KeelsonError {
-  return asKeelsonError(thrown, "CALL_FAILED", `"${call.module}".${call.method} failed`, {
+export function callFailed(call: Pick<Call, "module" | "method">, thrown: unknown): KeelsonError {
+  return asKeelsonError(thrown, "CALL_FAILED", `${nameOf(call)} failed`, {
     hint: "the cause is what the module threw; the module runs on",
     details: { id: call.module, method: call.method },
   });

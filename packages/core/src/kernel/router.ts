@@ -7,7 +7,7 @@ import type { Life, PendingCall } from "../lifecycle/life.ts";
 import { isPromise } from "../primitives/deferred.ts";
 import { invalidOptions } from "../primitives/invalid-options.ts";
 import type { DeadlineQueue } from "../primitives/deadline.ts";
-import { callFailed, CallFrame, type CallMeter, type CallRouter } from "./call.ts";
+import { callFailed, CallFrame, nameOf, type CallMeter, type CallRouter } from "./call.ts";
 import { unknownModule } from "./dependencies.ts";
 import type { Entry } from "./entry.ts";
 import type { Trial } from "./stop-guard.ts";
@@ -51,7 +51,7 @@ export class Router implements CallRouter {
     let value: MaybePromise<Value>;
     try {
       const { module } = life;
-      if (module?.call === undefined) throw noMethod(id, method);
+      if (module?.call === undefined) throw noMethod(frame);
       this.#refuseLate(frame, options);
       value = module.call(frame);
       if (isPromise(value)) return frame.settle(life, value, entry);
@@ -77,7 +77,7 @@ export class Router implements CallRouter {
     const frame = this.#frame(entry, method, payload, undefined, parent);
     let value: Value | PromiseLike<Value>;
     try {
-      if (life.module?.call === undefined) throw noMethod(id, method);
+      if (life.module?.call === undefined) throw noMethod(frame);
       this.#refuseLate(frame, undefined);
       value = life.module.call(frame);
     } catch (thrown) {
@@ -87,7 +87,7 @@ export class Router implements CallRouter {
       entry.ended(this.clock.now() - frame.startedAt, undefined);
       return value;
     }
-    const error = new KeelsonError("WOULD_BLOCK", `"${id}".${method} answers with a promise`, {
+    const error = new KeelsonError("WOULD_BLOCK", `${nameOf(frame)} answers with a promise`, {
       hint: "use invoke() instead of invokeSync()",
       details: { id, method },
     });
@@ -131,7 +131,7 @@ export class Router implements CallRouter {
     const record = frame.measurement?.record === true;
     try {
       const { module } = life;
-      if (module?.call === undefined) throw noMethod(entry.id, frame.method);
+      if (module?.call === undefined) throw noMethod(frame);
       if (record && module.record === undefined) throw cannotRecord(entry.id, entry.definition.metadata.kind);
       this.#refuseLate(frame, options);
       const value = record && module.record !== undefined ? module.record(frame) : module.call(frame);
@@ -157,7 +157,7 @@ export class Router implements CallRouter {
     if (life === undefined) throw notRunning(entry);
     const frame = this.#frame(entry, method, payload, options, undefined);
     if (life.module?.stream === undefined) {
-      const error = this.#failed(entry, frame, noMethod(id, method));
+      const error = this.#failed(entry, frame, noMethod(frame));
       admitted?.trial.ended(error);
       throw error;
     }
@@ -311,8 +311,9 @@ function misfit({ timeoutMs, signal }: CallOptions = {}): KeelsonError {
   );
 }
 
-function noMethod(id: string, method: string): KeelsonError {
-  return new KeelsonError("UNKNOWN_METHOD", `Module "${id}" has no method "${method}"`, {
+function noMethod(frame: CallFrame): KeelsonError {
+  const { module: id, method } = frame;
+  return new KeelsonError("UNKNOWN_METHOD", `There is no method ${nameOf(frame)}`, {
     hint: "a module answers calls by its function call, and streams by stream; this one lacks it",
     details: { id, method },
   });

@@ -86,6 +86,33 @@ describe("invoke", () => {
     expect(error).toMatchObject({ code: "UNKNOWN_METHOD", details: { methods: ["echo"] } });
   });
 
+  test("a method that is no text is a KeelsonError and ends no program, however the module answers and the call fails", async () => {
+    const { kernel } = testKernel();
+    const fail = (): never => {
+      throw new Error("no such thing");
+    };
+    await kernel.register({
+      metadata: { id: "sync", name: "Sync", kind: "native", version: "1.0.0" },
+      create: () => ({ call: fail }),
+    });
+    await kernel.register({
+      metadata: { id: "later", name: "Later", kind: "native", version: "1.0.0" },
+      create: () => ({ call: async () => fail() }),
+    });
+    await kernel.register(nativeModule({ id: "silent" }));
+    for (const id of ["sync", "later", "silent"]) {
+      await kernel.start(id);
+      for (const method of [Symbol("m"), { toString: fail }, null, 5] as unknown as string[]) {
+        const error = await rejection(kernel.invoke(id, method));
+        expect(error.code).toBe(id === "silent" ? "UNKNOWN_METHOD" : "CALL_FAILED");
+        const aborted = await rejection(
+          kernel.invoke(id, method, undefined, { signal: AbortSignal.abort() }),
+        );
+        expect(aborted.code).toBe(id === "silent" ? "UNKNOWN_METHOD" : "ABORTED");
+      }
+    }
+  });
+
   test("a call that takes too long is DEADLINE_EXCEEDED, its signal fires, and no timer is left", async () => {
     const { kernel, platform } = testKernel();
     let seen: Call | undefined;

@@ -1,6 +1,6 @@
 import type { Value } from "@keelson/core";
 import { KeelsonError } from "@keelson/core/plain";
-import type { GuestHost } from "../instance/guest-host.ts";
+import { MAX_TEXT_BYTES, type GuestHost } from "../instance/guest-host.ts";
 import type { GuestMemory } from "../instance/guest-memory.ts";
 import { fromJson } from "./plain-json.ts";
 
@@ -82,12 +82,14 @@ function guestError(host: GuestHost, body: Value, method: string): KeelsonError 
     typeof body === "object" && body !== null && !Array.isArray(body)
       ? (body as Record<string, unknown>)
       : {};
-  const said =
+  const whole =
     typeof body === "string"
       ? body
       : typeof facts["message"] === "string"
         ? facts["message"]
         : JSON.stringify(body);
+  // Messages are printed and kept.
+  const said = whole.slice(0, MAX_TEXT_BYTES);
   return new KeelsonError("GUEST_ERROR", `${host.id}: ${method} failed: ${said}`, {
     details: { ...facts, module: host.id, method, message: said },
   });

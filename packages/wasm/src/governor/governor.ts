@@ -110,6 +110,8 @@ export class Governor {
   #granted = 0;
   #slice = MAX_SLICE_UNITS / 4;
   #sliceStart = 0;
+  /** By how much the counter was overdrawn when the slice was handed out: what one operation on a whole range costs, which then runs. */
+  #sliceDebt = 0;
   #start = 0;
   #end = 0;
   #cpuMs = Number.POSITIVE_INFINITY;
@@ -263,6 +265,7 @@ export class Governor {
     this.#start = this.#end = this.#sliceStart = this.#clock.now();
     this.#cpuEnd = this.#start + this.#cpuMs;
     this.#granted = 0;
+    this.#sliceDebt = 0;
     this.#stolen = 0;
     this.#refused.memory = this.#refused.table = 0;
     if (this.#start >= this.#deadline) throw this.#refuse("DEADLINE_EXCEEDED", "deadline");
@@ -407,7 +410,8 @@ export class Governor {
     // the first that is heard of a guest which waited for a host function
     if (this.#idleSince !== undefined) this.wake(now);
     const excess = now - this.#sliceStart - LONGEST_SLICE_MS;
-    if (excess > 0 && kind === RefillKind.slice) this.#giveBack(excess);
+    if (excess > 0 && kind === RefillKind.slice) this.#excuseSlice(excess);
+    this.#sliceDebt = 0;
     if (kind !== RefillKind.slice) this.#returns++;
     const late = this.#lateness(now);
     if (late !== undefined) {
@@ -443,6 +447,7 @@ export class Governor {
     if (counter + grant < 0) return this.#stopFor("FUEL_EXHAUSTED", "fuel", this.#fuelLimit, charge, counter);
     charge.granted += grant;
     this.#granted += grant;
+    this.#sliceDebt = -counter;
     return counter + grant;
   }
 
@@ -453,6 +458,12 @@ export class Governor {
     if (this.#signal?.aborted === true || this.#interrupted() || this.#returns >= this.stopAtReturn)
       return "signal";
     return undefined;
+  }
+
+  /** @param excess by which the slice lasted longer than one can, ms; one whose operation alone costs many slices can last as long as they */
+  #excuseSlice(excess: number): void {
+    const own = (LONGEST_SLICE_MS * this.#sliceDebt) / MAX_SLICE_UNITS;
+    if (excess > own) this.#giveBack(excess - own);
   }
 
   #giveBack(ms: number): void {

@@ -258,6 +258,7 @@ export class GuestInstance implements Instance {
         hint: "send plain data and bytes; the cause is what reading it threw",
       });
     }
+    const starting = this.#binding === undefined;
     this.dead = true;
     this.#binding = undefined;
     if (!host.entered) {
@@ -268,6 +269,7 @@ export class GuestInstance implements Instance {
     const place: TrapPlace = {
       module: host.id,
       method,
+      starting,
       memoryBytes: this.memoryBytes,
       usage: governor && withPeak(governor.usage, this.#footprint),
       at: trapPosition(isKeelsonError(error) ? error.cause : error, this.#positions),

@@ -177,6 +177,6 @@ export function instantiate(
         hint: "fewer instances, or a smaller memory; each memory reserves address space",
       });
     }
-    throw trapError(error, { module: id, method: "start", memoryBytes: 0 });
+    throw trapError(error, { module: id, method: "start", starting: true, memoryBytes: 0 });
   }
 }

@@ -56,6 +56,8 @@ export interface TrapPlace {
   readonly module: string;
   /** The method called, or "start" for instantiation. */
   readonly method: string;
+  /** It has never served a call yet. */
+  readonly starting?: boolean;
   readonly memoryBytes: number;
   /** What the call used until then, where it is counted. */
   readonly usage?: Usage | undefined;
@@ -106,16 +108,20 @@ export function panicError(module: string, text: string): KeelsonError {
 
 function trap(kind: TrapKind, where: string, cause: unknown, place: TrapPlace): KeelsonError {
   return new KeelsonError(kind === "stack" ? "STACK_EXHAUSTED" : "WASM_TRAP", `${where}: ${PLAIN[kind]}`, {
-    hint: hintFor(place.refused),
+    hint: hintFor(place),
     details: details(kind, place),
     cause,
   });
 }
 
 /** Few guests expect to be refused: what follows is often a trap of their own. */
-function hintFor(refused: Refusals = { memory: 0, table: 0 }): string {
+function hintFor({ starting, refused = { memory: 0, table: 0 } }: TrapPlace): string {
   const asked = refused.memory > 0 ? "memory" : "tables";
-  if (refused.memory + refused.table === 0) return "the instance is discarded; the next call gets another";
+  if (refused.memory + refused.table === 0) {
+    return starting === true
+      ? "it never came to serve a call: correct the module, or what it is given to import"
+      : "the instance is discarded; the next call gets another";
+  }
   return `it was refused larger ${asked} before: raise limits.${asked === "memory" ? "memory" : "tableElements"}, or give it less to do`;
 }
 

@@ -205,12 +205,18 @@ export class Reader {
   readonly #bytes: Bytes;
   readonly #view: DataView;
   #at: number;
+  /** Values that may still come. */
+  #left: number;
 
-  /** @param head bytes to pass over */
-  constructor(bytes: Bytes, head = 0) {
+  /**
+   * @param head bytes to pass over
+   * @param maxValues values that it may hold, keys and what others hold included: a byte of a message can become a hundred of an object
+   */
+  constructor(bytes: Bytes, head = 0, maxValues: number = Infinity) {
     this.#bytes = bytes;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#at = head;
+    this.#left = maxValues;
   }
 
   byte(): number {
@@ -243,6 +249,7 @@ export class Reader {
   }
 
   value(depth = 0): Value {
+    if (this.#left-- <= 0) throw new BrokenMessage("a message holds too many values");
     const tag = this.byte();
     switch (tag) {
       case UNDEFINED:

@@ -27,6 +27,9 @@ export type HostAnswer =
   | { readonly kind: "thrown"; readonly hostMs: number; readonly thrown: unknown }
   | { readonly kind: "over"; readonly code: OverCode };
 
+/** Arguments that engines let a function have, and the list that holds them. */
+const MAX_ARGUMENTS = 1_001;
+
 const VALUE = 0;
 const THROWN = 1;
 const LATE = 2;
@@ -65,7 +68,7 @@ export function readHostCall(
   message: Bytes,
   head: number,
 ): { readonly index: number; readonly args: readonly (number | bigint)[] } {
-  const reader = new Reader(message, head + 1);
+  const reader = new Reader(message, head + 1, MAX_ARGUMENTS);
   const index = reader.word();
   const args = reader.value();
   if (!Array.isArray(args) || !args.every((one) => typeof one === "number" || typeof one === "bigint"))

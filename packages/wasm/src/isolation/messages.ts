@@ -1,8 +1,9 @@
 import type { Bytes, LogLevel, Usage, Value } from "@keelson/core";
 import { asKeelsonError, fromWireError, KeelsonError, toWireError } from "@keelson/core/plain";
+import { MAX_JSON_VALUES } from "../abi/json-size.ts";
 import { TALLY_CPU_MS, TALLY_FUEL, type Tally } from "../governor/tally.ts";
 import type { MeterMeta } from "../meter/index.ts";
-import { Reader, Writer } from "./codec.ts";
+import { BrokenMessage, Reader, Writer } from "./codec.ts";
 
 /**
  * What host and guest's side say to each other, each message one array of bytes that begins with its kind. The host asks one thing at a time
@@ -10,6 +11,9 @@ import { Reader, Writer } from "./codec.ts";
  */
 export const Ask = { load: 1, make: 2, call: 3, drop: 4, answer: 5 } as const;
 export const Tell = { made: 1, answer: 2, error: 3, log: 4, hostCall: 5, more: 6, alive: 7 } as const;
+
+/** Values in a message of the guest's side at most: as many as its guest may answer as JSON, where the first of a list is not counted. */
+const MAX_VALUES = 2 * MAX_JSON_VALUES;
 
 /** What all instances of one generation are made from, without the code. Plain data. */
 export interface Plan {
@@ -167,29 +171,41 @@ export function writeLog({ level, message, fields }: LogMessage, head: number): 
 
 function writeStanding(writer: Writer, { memoryBytes, spent }: Standing): void {
   writer.float(memoryBytes);
-  writer.float(spent[TALLY_FUEL] ?? 0);
-  writer.float(spent[TALLY_CPU_MS] ?? 0);
+  writeAmount(writer, spent[TALLY_FUEL] ?? 0);
+  writeAmount(writer, spent[TALLY_CPU_MS] ?? 0);
 }
 
 function readStanding(reader: Reader): Standing {
-  const memoryBytes = reader.float();
+  const memoryBytes = readAmount(reader);
   const spent = new Float64Array(2);
-  spent[TALLY_FUEL] = reader.float();
-  spent[TALLY_CPU_MS] = reader.float();
+  spent[TALLY_FUEL] = readAmount(reader);
+  spent[TALLY_CPU_MS] = readAmount(reader);
   return { memoryBytes, spent };
+}
+
+/** Differences of times may fall below nothing by a rounding. */
+function writeAmount(writer: Writer, amount: number): void {
+  writer.float(Math.max(0, amount));
+}
+
+/** What is added up here must not come out as no number, or as less. */
+function readAmount(reader: Reader): number {
+  const amount = reader.float();
+  if (amount >= 0 && amount < Infinity) return amount;
+  throw new BrokenMessage(`an amount of ${amount}`);
 }
 
 function writeUsage(writer: Writer, usage: Usage | undefined): void {
   writer.byte(usage === undefined ? 0 : 1);
   if (usage === undefined) return;
-  writer.float(usage.fuel);
-  writer.float(usage.cpuMs);
-  writer.float(usage.memoryPeakBytes);
+  writeAmount(writer, usage.fuel);
+  writeAmount(writer, usage.cpuMs);
+  writeAmount(writer, usage.memoryPeakBytes);
 }
 
 function readUsage(reader: Reader): Usage | undefined {
   if (reader.byte() === 0) return undefined;
-  return { fuel: reader.float(), cpuMs: reader.float(), memoryPeakBytes: reader.float() };
+  return { fuel: readAmount(reader), cpuMs: readAmount(reader), memoryPeakBytes: readAmount(reader) };
 }
 
 /** Details are plain data by their contract; what is not is left out rather than lose the error. */
@@ -206,7 +222,7 @@ function plain(fields: Readonly<Record<string, unknown>> | undefined): Value {
 /** @throws BrokenMessage for what no guest's side of ours sends */
 export function readAnswer(message: Bytes, head: number): Answer {
   const kind = kindOf(message, head);
-  const reader = new Reader(message, head + 1);
+  const reader = new Reader(message, head + 1, MAX_VALUES);
   const standing = readStanding(reader);
   if (kind === Tell.made) return { ...standing, kind: "made" };
   const usage = readUsage(reader);
@@ -220,7 +236,7 @@ const LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
 
 /** @throws BrokenMessage */
 export function readLog(message: Bytes, head: number): LogMessage {
-  const reader = new Reader(message, head + 1);
+  const reader = new Reader(message, head + 1, MAX_VALUES);
   const level = reader.text();
   const text = reader.text();
   const fields = reader.value();

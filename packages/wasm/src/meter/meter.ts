@@ -22,6 +22,8 @@ import { Scan } from "./scan.ts";
 import { writeSections } from "./sections.ts";
 import { Writer } from "./writer.ts";
 
+/** Stack beyond this no engine has; the counter is an i32. */
+const MAX_STACK_BYTES = 2 ** 30;
 /** Bytes of a function's body that engines accept. */
 const ENGINE_FUNCTION_BYTES = 7_654_321;
 
@@ -44,7 +46,9 @@ export interface MeteredModule {
  * @throws `INVALID_WASM` when the engine refuses the module, `UNSUPPORTED_WASM` naming a feature that cannot be
  * metered, `WASM_TOO_LARGE` when a limit is passed, `OUT_OF_MEMORY` when the declared minimums pass a cap.
  */
-export function meter(input: Uint8Array, options: MeterOptions): MeteredModule {
+export function meter(input: Uint8Array, given: MeterOptions): MeteredModule {
+  const options =
+    (given.stackBytes ?? 0) > MAX_STACK_BYTES ? { ...given, stackBytes: MAX_STACK_BYTES } : given;
   const limits: MeterLimits = { ...defaultMeterLimits, ...options.limits };
   if (input.length > limits.maxBytes) throw tooLarge("maxBytes", input.length, limits.maxBytes);
   // bytes that another thread can change could differ between validation and rewriting; and a plain array is read fastest

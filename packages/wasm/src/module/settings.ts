@@ -66,7 +66,7 @@ export function settle(options: WasmModuleOptions): WasmSettings {
   const fuel = limits.fuel ?? manifest?.limits.fuel;
   const asked = limits.cpuMs ?? manifest?.limits.cpuMs;
   const stackBytes = limits.stack ?? DEFAULT_STACK_BYTES;
-  if (fuel !== undefined) requireNumber(fuel, 0, "limits.fuel", id);
+  if (fuel !== undefined) requireNumber(fuel, 1, "limits.fuel", id);
   if (asked !== undefined && !(asked > 0)) {
     throw new KeelsonError("INVALID_OPTIONS", `${id}: limits.cpuMs must be more than 0, not ${asked}`, {
       hint: "give milliseconds, or leave it out for its default",

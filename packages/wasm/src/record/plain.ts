@@ -1,26 +1,47 @@
-import type { Value } from "@keelson/core";
+import { KeelsonError, type Value } from "@keelson/core";
 
-/** A copy of `value` that JSON lines can carry: numbers that JSON does not know are marked, bytes are copied. */
-export function toPlain(value: Value): Value {
+/** Nesting of what is kept: JSON lines carry no more. */
+const MAX_DEPTH = 500;
+/** Marks a number that JSON does not know, and an object that would be mistaken for one. */
+const MARK = "$number";
+
+/**
+ * A copy of `value` that JSON lines can carry: numbers that JSON does not know are marked, bytes are copied.
+ * @throws KeelsonError `INVALID_PAYLOAD` for what is nested too deep, or in a circle
+ */
+export function toPlain(value: Value, depth = 0): Value {
   if (typeof value === "number") return plainNumber(value) as Value;
   if (typeof value !== "object" || value === null) return value;
+  if (depth > MAX_DEPTH) throw tooDeep();
   if (value instanceof Uint8Array) return value.slice();
-  if (Array.isArray(value)) return value.map(toPlain);
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, toPlain(inner as Value)]));
+  if (Array.isArray(value)) return value.map((inner: Value) => toPlain(inner, depth + 1));
+  const entries = Object.entries(value).map(([key, inner]) => [key, toPlain(inner as Value, depth + 1)]);
+  const copy = Object.fromEntries(entries) as Value;
+  return entries.length === 1 && entries[0]?.[0] === MARK ? { [MARK]: copy } : copy;
 }
 
 /** What {@link toPlain} made a copy of. */
 export function fromPlain(value: Value): Value {
   if (typeof value !== "object" || value === null || value instanceof Uint8Array) return value;
   if (Array.isArray(value)) return value.map(fromPlain);
+  const marked = (value as Record<string, Value>)[MARK];
+  if (marked === undefined || Object.keys(value).length !== 1) return properties(value);
+  return typeof marked === "string" ? Number(marked) : properties(marked);
+}
+
+function properties(value: Value): Value {
   const entries = Object.entries(value as Record<string, Value>);
-  const [key, text] = entries[0] ?? [];
-  if (entries.length === 1 && key === "$number" && typeof text === "string") return Number(text);
   return Object.fromEntries(entries.map(([name, inner]) => [name, fromPlain(inner)]));
+}
+
+function tooDeep(): KeelsonError {
+  return new KeelsonError("INVALID_PAYLOAD", `A recorded value is nested more than ${MAX_DEPTH} deep`, {
+    hint: "flatter data, and none in a circle, can be kept in a record",
+  });
 }
 
 /** A number as it stands in a record. */
 export function plainNumber(value: number): number | { readonly $number: string } {
   if (Number.isFinite(value) && !Object.is(value, -0)) return value;
-  return { $number: Object.is(value, -0) ? "-0" : String(value) };
+  return { [MARK]: Object.is(value, -0) ? "-0" : String(value) } as { readonly $number: string };
 }

@@ -1,4 +1,5 @@
 import {
+  asKeelsonError,
   describeThrown,
   isKeelsonError,
   type Call,
@@ -34,7 +35,17 @@ export function recordCall(
   subject: RecordedSubject,
 ): MaybePromise<Value> {
   // Taken before the call: the payload is the caller's, who may change it.
-  const payload = toPlain(call.payload);
+  let payload: Value;
+  try {
+    payload = toPlain(call.payload);
+  } catch (error) {
+    instance[Symbol.dispose]();
+    throw asKeelsonError(
+      error,
+      "INVALID_PAYLOAD",
+      `${call.module}: the payload of ${call.method} cannot be read`,
+    );
+  }
   const keep = (outcome: Pick<RecordedOutcome, "code" | "value" | "message">): void => {
     const { fuel } = governor.usage;
     const { stopped, stoppedAtReturn } = governor;
@@ -61,8 +72,18 @@ export function recordCall(
     throw error;
   }
   // An instance with a recorder around it is none that may be suspended.
-  keep({ code: "answered", value: toPlain(value as Value) });
+  keep({ code: "answered", value: keptAnswer(value as Value, recorder) });
   return value;
+}
+
+/** The answer as the record has it; without one there is no record. */
+function keptAnswer(value: Value, recorder: Recorder): Value {
+  try {
+    return toPlain(value);
+  } catch (error) {
+    recorder.gap ??= describeThrown(error);
+    return undefined;
+  }
 }
 
 function recordingOf(

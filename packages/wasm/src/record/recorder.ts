@@ -10,6 +10,8 @@ import type { RecordedHostCall, RecordedNumber } from "./recording.ts";
 /** A record is given up past these: a guest must not fill the host's memory by calling it. */
 const MAX_HOST_CALLS = 100_000;
 const MAX_BYTES = 67_108_864;
+/** What a number in a record takes of memory at most, bytes: it may be a bigint, and stands in a list. */
+const NUMBER_BYTES = 32;
 
 type HostFunction = (...args: readonly unknown[]) => unknown;
 
@@ -71,13 +73,14 @@ export class Recorder implements ImportTap {
   ): void {
     const { writes, grown } = this.#watch.changes();
     for (const { bytes } of writes) this.#bytes += bytes.length;
+    const answers = value === undefined ? [] : Array.isArray(value) ? value : [value];
+    this.#bytes += (args.length + answers.length) * NUMBER_BYTES;
     if (this.hostCalls.length >= MAX_HOST_CALLS || this.#bytes > MAX_BYTES) {
       this.#giveUp(
-        `it called the host more than ${MAX_HOST_CALLS} times, or got more than ${MAX_BYTES} bytes`,
+        `it called the host more than ${MAX_HOST_CALLS} times, or gave and got more than ${MAX_BYTES} bytes`,
       );
       return;
     }
-    const answers = value === undefined ? [] : Array.isArray(value) ? value : [value];
     this.hostCalls.push({
       name,
       args: this.#numbers(args, name),

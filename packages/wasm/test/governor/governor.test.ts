@@ -321,6 +321,16 @@ describe("time that the system gave to somebody else", () => {
     expect((error.details as { usage: { cpuMs: number } }).usage.cpuMs).toBeCloseTo(20, 0);
   });
 
+  it("is not what one long operation took: a guest must not live on its fills", () => {
+    let time = 0;
+    const clock = { now: () => (time += 20) };
+    const fills = `(module (table 100000 funcref) (func (export "f") (loop (table.fill (i32.const 0) (ref.null func) (i32.const 100000)) (br 0))))`;
+    const { governor, exports } = guest(fills, {}, { clock }, { ...usual, tableElements: 100_000 });
+    const error = failure(() => governor.run({ cpuMs: 50 }, () => exports["f"]!()));
+    expect(error.details).toMatchObject({ limit: "cpuMs" });
+    expect(time).toBeLessThanOrEqual(120);
+  });
+
   it("is wall time all the same: the deadline stands", () => {
     const { governor, exports } = guest(count, {}, { clock: jumping(10, 500) });
     const error = failure(() => governor.run({ deadline: 400 }, () => exports["f"]!(1_000_000)));

@@ -90,6 +90,14 @@ describe("a start function", () => {
     expect(error.details).toMatchObject({ kind: "unreachable", method: "start" });
   });
 
+  test("is told as that, and not as a call whose next one gets another instance; a method of that name is a method", async () => {
+    const start = wat(`(module (func $s unreachable) (start $s) (func (export "f")))`);
+    const failed = await failure("WASM_TRAP", () => open(start));
+    expect(failed.hint).not.toContain("next call");
+    const { call } = await open(wat(`(module (func (export "start") unreachable))`));
+    expect((await failure("WASM_TRAP", () => call("start"))).hint).toContain("next call");
+  });
+
   test("a data segment outside memory is WASM_TRAP of the kind out-of-bounds", async () => {
     const error = await failure("WASM_TRAP", () =>
       open(wat(`(module (memory 1) (data (i32.const 65536) "aa") (func (export "f")))`)),

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { BrokenMessage, Reader, Writer } from "../../src/isolation/codec.ts";
 import { FrameReader, HEAD_BYTES, sealFrame } from "../../src/isolation/frames.ts";
-import { readAnswer, readLog, writeError } from "../../src/isolation/messages.ts";
+import { readAnswer, readLog, writeAnswer, writeError } from "../../src/isolation/messages.ts";
 import { KeelsonError } from "@keelson/core";
 
 const { value } = fc.letrec<{ value: Value }>((tie) => ({
@@ -137,6 +137,26 @@ test("a frame that is longer than may be is refused before it comes", () => {
 });
 
 const standing = { memoryBytes: 1, spent: Float64Array.of(2, 3) };
+
+test("an answer that holds more values than a guest may answer is refused, not unfolded", () => {
+  const message = writeAnswer(standing, undefined, new Array<undefined>(2_000_001), 0);
+  expect(() => readAnswer(message, 0)).toThrow(BrokenMessage);
+  const fits = readAnswer(writeAnswer(standing, undefined, new Array<undefined>(1_000_000), 0), 0);
+  expect(fits.kind === "answer" && (fits.value as readonly Value[]).length).toBe(1_000_000);
+});
+
+test("amounts that are no numbers, endless or below nothing are refused: they are added up", () => {
+  const usage = { fuel: 1, cpuMs: 1, memoryPeakBytes: 1 };
+  const message = writeAnswer(standing, usage, undefined, 0);
+  // behind the kind: memory and what was spent, a byte, usage
+  for (const at of [1, 9, 17, 26, 34, 42]) {
+    for (const amount of [Number.NaN, Infinity, -Infinity, -1]) {
+      const forged = message.slice();
+      new DataView(forged.buffer).setFloat64(at, amount);
+      expect(() => readAnswer(forged, 0), `${amount} at ${at}`).toThrow(BrokenMessage);
+    }
+  }
+});
 
 test("an error arrives with its code, text, hint and details, and without what cannot go over", () => {
   const error = new KeelsonError("WASM_TRAP", "it trapped", {

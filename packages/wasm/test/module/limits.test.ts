@@ -44,6 +44,15 @@ describe("what a guest was refused is told apart", () => {
   });
 });
 
+test("a stack larger than any, as a limit, lets calls nest as deep as the engine does", async () => {
+  const source = wat(`(module (func $r (export "r") (param i32) (result i32)
+    (if (result i32) (local.get 0) (then (i32.add (i32.const 1) (call $r (i32.sub (local.get 0) (i32.const 1))))) (else (i32.const 0)))))`);
+  for (const stack of [2 ** 31, 2 ** 32, 2 ** 40]) {
+    const { call } = await open({ source, limits: { stack } });
+    expect(call("r", 100)).toBe(100);
+  }
+});
+
 describe("caps hold for the sum of an instance's tables", () => {
   const tables = (first: number, second: number): Uint8Array<ArrayBuffer> =>
     wat(`(module (table $a ${first} funcref) (table $b ${second} funcref)
@@ -120,6 +129,11 @@ describe("limits on the code itself", () => {
     expect(details).toMatchObject({ option: "maxCompileMs", limit: 299 });
     expect(meter(source, { ...options, limits: { maxCompileMs: 5000 } }).bytes.length).toBeGreaterThan(0);
     expect(meter(source, { ...options, now: () => 5 }).bytes.length).toBeGreaterThan(0);
+  });
+
+  test("no fuel at all is INVALID_OPTIONS: a guest that does little would answer all the same", async () => {
+    const source = wat(`(module (func (export "f") (result i32) (i32.const 7)))`);
+    await failure("INVALID_OPTIONS", () => open({ source, limits: { fuel: 0 } }));
   });
 
   test("that are not known, or no numbers, are INVALID_OPTIONS", async () => {

@@ -1,4 +1,4 @@
-import { KeelsonError, type Kernel } from "@keelson/core";
+import { KeelsonError, type Kernel, type Value } from "@keelson/core";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
@@ -12,6 +12,7 @@ import {
   type WasmModuleOptions,
 } from "../../src/index.ts";
 import { rejection } from "../support/errors.ts";
+import { answer, ECHO as ECHOES, keelsonGuest, on } from "../support/guests.ts";
 import { startGuest } from "../support/kernels.ts";
 import { realClock } from "../support/real-clock.ts";
 import { wat } from "../support/wat.ts";
@@ -313,5 +314,64 @@ describe("a replay that goes another way is REPLAY_DIVERGED", () => {
     const error = await rejection(again(change(record)));
     expect(error.code).toBe("REPLAY_DIVERGED");
     expect((await again(change(record), GUEST, false)).equal).toBe(false);
+  });
+});
+
+describe("what is recorded of a hostile guest, or a careless caller", () => {
+  test("is given up when the guest passes the host more than a record may hold", async () => {
+    const params = 1_000;
+    const source = wat(`(module (import "host" "note" (func $note (param ${"i64 ".repeat(params)})))
+      (func (export "f") (param i32) (loop ${"(i64.const 1)".repeat(params)} (call $note)
+        (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))))`);
+    const kernel = await startGuest({ source, imports: { host: { note: () => {} } } });
+    const few = await kernel.measure("guest", "f", 100, { record: true });
+    expect((few.record as CallRecording).hostCalls).toHaveLength(100);
+    expect((await kernel.measure("guest", "f", 3_000, { record: true })).record).toBeUndefined();
+  });
+
+  const ECHO = wat(keelsonGuest(ECHOES));
+
+  test("keeps data that look like a mark of its own", async () => {
+    const kernel = await startGuest({ source: ECHO, abi: "keelson" });
+    const marks = [{ $number: "NaN" }, { $number: { $number: "5" } }, [{ $number: [1] }], { $number: null }];
+    for (const payload of marks) {
+      const { record, value } = await kernel.measure("guest", "echo", payload, { record: true });
+      expect(value).toEqual(payload);
+      const replayed = await again(record as CallRecording, ECHO);
+      expect(replayed).toMatchObject({ equal: true, value: payload });
+    }
+  });
+
+  test("is refused where the payload cannot be read, and no instance is left over", async () => {
+    const kernel = await startGuest({ source: ECHO, abi: "keelson", limits: { instances: 2 } });
+    const circle: Record<string, Value> = {};
+    circle["circle"] = circle;
+    const unreadable = {
+      get value(): never {
+        throw new Error("not for you");
+      },
+    };
+    for (let round = 0; round < 5; round++) {
+      for (const payload of [circle, unreadable]) {
+        const error = await rejection(kernel.measure("guest", "echo", payload, { record: true }));
+        expect(error.code).toBe("INVALID_PAYLOAD");
+      }
+    }
+  });
+
+  test("is left out of an answer that is nested deeper than a record may be, which is answered all the same", async () => {
+    const deep = on(
+      "d",
+      `(memory.fill (i32.const 8192) (i32.const 0x5b) (i32.const 1000))
+       (memory.fill (i32.const 9192) (i32.const 0x5d) (i32.const 1000))
+       ${answer(0, 2, 8_192, 2_000)}`,
+    );
+    const source = wat(keelsonGuest(deep));
+    const kernel = await startGuest({ source, abi: "keelson", limits: { instances: 2 } });
+    for (let round = 0; round < 3; round++) {
+      const { value, record } = await kernel.measure("guest", "deep", undefined, { record: true });
+      expect(Array.isArray(value)).toBe(true);
+      expect(record).toBeUndefined();
+    }
   });
 });
