@@ -487,8 +487,9 @@ export class Emitter {
           out.op(localGet, this.#length);
           out.i32(4 - Math.log2(Math.max(1, a)));
           out.byte(i32ShiftRight);
-          out.i32(1);
-          out.byte(i32Or);
+          // what the division leaves over, and the array's own words
+          out.i32(2);
+          out.byte(i32Add);
           out.op(CALL, helpers.takeRoom(this.#layout));
           break;
         case Action.memoryGrow:

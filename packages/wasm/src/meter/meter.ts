@@ -60,9 +60,7 @@ export function meter(input: Uint8Array, given: MeterOptions): MeteredModule {
   validate(bytes);
   budget.validated();
   const module = readModule(bytes);
-  if (module.functions.length > limits.maxFunctions) {
-    throw tooLarge("maxFunctions", module.functions.length, limits.maxFunctions);
-  }
+  requireFew(module, limits);
   const bodies = readBodies(module, limits);
   const caps = planCaps(module, options);
   const leafCosts = findLeaves(module, bodies);
@@ -117,6 +115,19 @@ export function meter(input: Uint8Array, given: MeterOptions): MeteredModule {
   };
   const metered = { bytes: writer.take(), meta, report };
   return code.map ? { ...metered, offsets: code.map.finish(codeEnd - out.at) } : metered;
+}
+
+/** What each instance has to be given, whether it is used or not. */
+function requireFew(module: ModuleInfo, limits: MeterLimits): void {
+  const found = {
+    maxFunctions: module.functions.length,
+    maxExports: module.exports.size,
+    maxMemories: module.memories.length,
+    maxTables: module.tables.length,
+  };
+  for (const [option, count] of Object.entries(found) as [keyof typeof found, number][]) {
+    if (count > limits[option]) throw tooLarge(option, count, limits[option]);
+  }
 }
 
 function validate(bytes: Uint8Array): void {

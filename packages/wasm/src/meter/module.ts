@@ -73,6 +73,8 @@ export interface ModuleInfo {
   readonly exposed: Set<number>;
   /** Functions that stand in a table or a global from the start. */
   readonly tabled: Set<number>;
+  /** Whether a table, a global or an object can hold exceptions, as many as there are. */
+  readonly keepsExceptions: boolean;
   /** What the constant expressions allocate when the module is instantiated. */
   readonly constants: ConstantFacts;
 }
@@ -97,6 +99,7 @@ export function readModule(bytes: Uint8Array): ModuleInfo {
     start: undefined,
     exposed: new Set(),
     tabled: new Set(),
+    keepsExceptions: false,
     constants: { granules: 0 },
   };
   while (reader.at < bytes.length) {
@@ -131,6 +134,7 @@ const sectionReaders: Readonly<Record<number, (reader: Reader, module: Mutable<M
     const { types, groups } = readTypes(reader);
     module.types = types;
     module.typeGroups = groups;
+    module.keepsExceptions = types.some((type) => type.keepsExceptions);
   },
   [SectionId.import]: readImports,
   [SectionId.function](reader, module) {
@@ -152,7 +156,7 @@ const sectionReaders: Readonly<Record<number, (reader: Reader, module: Mutable<M
   },
   [SectionId.global](reader, module) {
     for (let count = reader.u32(); count > 0; count--) {
-      readValueType(reader);
+      readHolder(reader, module);
       reader.byte();
       scanConstant(reader, module);
       module.globals++;
@@ -195,7 +199,7 @@ function readImports(reader: Reader, module: Mutable<ModuleInfo>): void {
         module.memories.push({ limits: readLimits(reader), imported: true });
         break;
       case 3:
-        readValueType(reader);
+        readHolder(reader, module);
         reader.byte();
         module.globals++;
         break;
@@ -209,6 +213,11 @@ function readImports(reader: Reader, module: Mutable<ModuleInfo>): void {
   }
 }
 
+/** Reads the type of a table's elements or of a global. */
+function readHolder(reader: Reader, module: Mutable<ModuleInfo>): void {
+  if (readValueType(reader).exception === true) module.keepsExceptions = true;
+}
+
 function readTable(reader: Reader, module: Mutable<ModuleInfo>, imported: boolean): void {
   let hasInitializer = false;
   if (!imported && reader.bytes[reader.at] === 0x40) {
@@ -216,7 +225,7 @@ function readTable(reader: Reader, module: Mutable<ModuleInfo>, imported: boolea
     hasInitializer = true;
   }
   const typeFrom = reader.at;
-  readValueType(reader);
+  readHolder(reader, module);
   const type = reader.since(typeFrom);
   const limitsFrom = reader.at;
   const limits = readLimits(reader);

@@ -6,6 +6,12 @@ export interface MeterLimits {
   readonly maxMeteredBytes: number;
   /** Functions, imported ones included; default 200,000. */
   readonly maxFunctions: number;
+  /** Exports, each of which costs every instance some microseconds of its host's thread; default 50,000. */
+  readonly maxExports: number;
+  /** Memories, imported ones included; default 16. Each takes some gigabytes of address space, however small it is. */
+  readonly maxMemories: number;
+  /** Tables, imported ones included; default 1,000. */
+  readonly maxTables: number;
   /** Bytes of one function's body; default 4 MiB. */
   readonly maxFunctionBytes: number;
   /** Locals of one function, parameters not counted; default 50,000, which is the engines' own limit. */
@@ -24,6 +30,9 @@ export const defaultMeterLimits: MeterLimits = {
   maxBytes: 64 * 2 ** 20,
   maxMeteredBytes: 256 * 2 ** 20,
   maxFunctions: 200_000,
+  maxExports: 50_000,
+  maxMemories: 16,
+  maxTables: 1_000,
   maxFunctionBytes: 4 * 2 ** 20,
   maxLocals: 50_000,
   maxNesting: 50_000,
@@ -106,4 +115,4 @@ export interface MeterReport {
 }
 
 /** Version of the rewriting: fuel totals and the shape of {@link MeterMeta} are stable within one. */
-export const METER_VERSION = 6;
+export const METER_VERSION = 7;

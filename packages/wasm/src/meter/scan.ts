@@ -79,6 +79,10 @@ const MAX_COMMITS = 32;
 const NONE = 2 ** 30;
 /** What a call of an import costs beyond a call. */
 const IMPORT_COST = 100;
+/** Values of an exception that is charged only where it can be kept: the stack holds few of them. */
+const SMALL_EXCEPTION = 8;
+/** How much more an exception takes for its values than the stack does: V8 keeps them in pieces of 16 bits, a word for each. */
+const EXCEPTION_SHARE = 4;
 /** A literal length up to which a bulk operation is charged with its block. */
 const LITERAL_BULK = 1024;
 
@@ -224,7 +228,7 @@ export class Scan {
   /** Reads one body, from the first instruction to its end. */
   run(from: number, to: number, functionType: number): void {
     const { exact, capped, tableCapped, refuseRelaxedSimd, maxNesting, leafCosts } = this.#options;
-    const { types, functions, importedFunctions, memories, tables, tags } = this.#module;
+    const { types, functions, importedFunctions, memories, tables, tags, keepsExceptions } = this.#module;
     const bytes = this.#bytes;
     const ways = this.#ways;
     this.#reset(from, to);
@@ -521,8 +525,8 @@ export class Scan {
         case Role.throw: {
           this.#commitNow();
           const type = types[tags[this.#u32()]!]!;
-          if (capped && type.hasReferences)
-            this.#act(start, Action.allocate, granulesOf(type.params * 8 + 64), 0);
+          if (capped && (keepsExceptions || type.hasReferences || type.params > SMALL_EXCEPTION))
+            this.#act(start, Action.allocate, granulesOf(type.paramStack * EXCEPTION_SHARE + 64), 0);
           if (loop !== NO_LOOP) this.loopStays[loop] = 1;
           this.#act(start, Action.throw, 0, 0);
           alive = false;

@@ -14,6 +14,8 @@ export interface TypeEntry {
   readonly hasVectors: boolean;
   /** Whether a parameter can hold a reference. */
   readonly hasReferences: boolean;
+  /** Whether a field or an element can hold an exception. */
+  readonly keepsExceptions: boolean;
   /** Bytes of one structure without its header, or of one element of an array. */
   readonly size: number;
 }
@@ -24,8 +26,12 @@ const VECTOR_BYTES = 16;
 interface ValueSize {
   readonly bytes: number;
   readonly reference: boolean;
+  /** Set for a reference to an exception. */
+  readonly exception?: boolean;
 }
 
+/** `exn` and `noexn`. */
+const exceptionTypes = new Set([0x69, 0x74]);
 const abstractHeapTypes = new Set([0x69, 0x6a, 0x6b, 0x6c, 0x6d, 0x6e, 0x6f, 0x70, 0x71, 0x72, 0x73, 0x74]);
 
 /** Reads a heap type: an abstract one or a type index. Unfinished ones (shared, exact, continuations) are refused. */
@@ -56,11 +62,14 @@ export function readValueType(reader: Reader): ValueSize {
     case 0x77:
       return { bytes: 2, reference: false };
     case 0x63:
-    case 0x64:
+    case 0x64: {
+      const exception = exceptionTypes.has(reader.bytes[reader.at] ?? 0);
       skipHeapType(reader);
-      return { bytes: 8, reference: true };
+      return { bytes: 8, reference: true, exception };
+    }
     default:
-      if (abstractHeapTypes.has(byte)) return { bytes: 8, reference: true };
+      if (abstractHeapTypes.has(byte))
+        return { bytes: 8, reference: true, exception: exceptionTypes.has(byte) };
       throw unsupported(`value type 0x${byte.toString(16)}`, at);
   }
 }
@@ -100,6 +109,7 @@ function readSubType(reader: Reader): TypeEntry {
         params: count,
         size: fields.bytes,
         hasReferences: fields.reference,
+        keepsExceptions: fields.exception === true,
       };
     }
     case 0x5e: {
@@ -110,6 +120,7 @@ function readSubType(reader: Reader): TypeEntry {
         params: 1,
         size: element.bytes,
         hasReferences: element.reference,
+        keepsExceptions: element.exception === true,
       };
     }
     default:
@@ -123,6 +134,7 @@ const noFunction = {
   paramStack: 0,
   hasVectors: false,
   hasReferences: false,
+  keepsExceptions: false,
 };
 
 function readFunction(reader: Reader): TypeEntry {
@@ -148,6 +160,7 @@ function readFunction(reader: Reader): TypeEntry {
     resultBytes: reader.since(from),
     paramStack,
     hasReferences,
+    keepsExceptions: false,
     size: 0,
   };
 }
@@ -155,11 +168,13 @@ function readFunction(reader: Reader): TypeEntry {
 function readFields(reader: Reader, count: number, mutability: boolean): ValueSize {
   let bytes = 0;
   let reference = false;
+  let exception = false;
   for (let index = 0; index < count; index++) {
     const field = readValueType(reader);
     bytes += field.bytes;
     reference ||= field.reference;
+    exception ||= field.exception === true;
     if (mutability) reader.byte();
   }
-  return { bytes, reference };
+  return { bytes, reference, exception };
 }

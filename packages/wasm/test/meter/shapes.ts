@@ -146,6 +146,17 @@ export const shapes: readonly Shape[] = [
     text: `(module (tag $t (param exnref)) (func (export "f") (local exnref) (loop $l (block $h (result exnref exnref) (try_table (catch_ref $t $h) (throw $t (local.get 0))) (unreachable)) (local.set 0) (drop) (br $l))))`,
   },
   {
+    name: "exceptions that a table keeps",
+    gc: true,
+    memory: true,
+    text: `(module (tag $t (param ${"i64 ".repeat(8)})) (table $kept 1 exnref) (func (export "f") (loop $l (table.set $kept (i32.const 0) (block $h (result exnref) (try_table (catch_all_ref $h) (throw $t ${"(i64.const 1)".repeat(8)})) unreachable)) (br $l))))`,
+  },
+  {
+    name: "large exceptions, which the stack keeps",
+    memory: true,
+    text: `(module (tag $t (param ${"i64 ".repeat(100)})) (func (export "f") (loop $l (try (do (throw $t ${"(i64.const 1)".repeat(100)})) (catch_all (br $l))))))`,
+  },
+  {
     name: "typed references calling each other",
     gc: true,
     text: `(module (type $t (func)) (elem declare func $f) (func $f (export "f") (type $t) (return_call_ref $t (ref.func $f))))`,

@@ -120,6 +120,25 @@ describe("limits on the code itself", () => {
     },
   );
 
+  test.each([
+    ["maxExports", `(func) ${[0, 1, 2].map((name) => `(export "${name}" (func 0))`).join(" ")}`],
+    ["maxMemories", "(memory 0) (memory 0) (memory 0)"],
+    ["maxTables", "(table 0 funcref) (table 0 funcref) (table 0 funcref)"],
+  ])("%s: what each instance has to be given, used or not", async (option, fields) => {
+    const module = wat(`(module ${fields} (func (export "f")))`);
+    const { details } = await failure("WASM_TOO_LARGE", () =>
+      open({ source: module, limits: { code: { [option]: 2 } } }),
+    );
+    expect(details).toMatchObject({ option, limit: 2 });
+    expect((await open({ source: module })).call("f")).toBeUndefined();
+  });
+
+  test("memories, however small, are few when nothing is said: each takes gigabytes of address space", async () => {
+    const module = wat(`(module ${"(memory 0)".repeat(17)} (func (export "f")))`);
+    const { details } = await failure("WASM_TOO_LARGE", () => open(module));
+    expect(details).toMatchObject({ option: "maxMemories", found: 17 });
+  });
+
   test("maxCompileMs: judged by how long the engine takes to validate, before anything is compiled", async () => {
     const { meter } = await import("../../src/meter/index.ts");
     let now = 0;
