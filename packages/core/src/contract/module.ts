@@ -9,7 +9,7 @@ import type { QuarantineOptions } from "./quarantine.ts";
 import type { RestartOptions } from "./supervised.ts";
 import type { MaybePromise, Value } from "./value.ts";
 
-/** What hosts a module. Open: a later kind plugs in by a {@link ModuleLoader}, with no change in core. */
+/** What kind of code a module is. Open: further kinds plug in by a {@link ModuleLoader}, with no change in core. */
 export type ModuleKind = "native" | "wasm" | "process" | (string & {});
 
 /** Who a module is. */
@@ -47,7 +47,7 @@ export interface ModuleDefinition {
   /** Whether a reload may run the new version beside the old one. Default true; false for process modules. */
   readonly overlap?: boolean;
   readonly deadlines?: Deadlines;
-  /** When it is refused because its guest was stopped too often; false for never. Default: the kernel's. */
+    /** When it is refused because its guest was stopped too often; false for never. Default: the kernel's. */
   readonly quarantine?: QuarantineOptions | false;
   /** The manifest it came from, if any: its hooks are added to each generation. */
   readonly manifest?: Manifest;
@@ -66,8 +66,8 @@ export interface Deadlines {
 }
 
 /**
- * One life of a module. All functions are optional. They may be called with a context whose signal fires in the midst:
- * stop what you do then. The kernel guarantees the order init → start → stop and that none is called twice in a generation.
+  * One life of a module. All functions are optional. The context's signal may fire while one runs: then stop what you are
+ * doing. The kernel guarantees the order init → start → stop, and that none is called twice in a generation.
  */
 export interface Module {
   init?(context: ModuleContext): MaybePromise<void>;

@@ -1,9 +1,9 @@
 import type { Bytes, MaybePromise } from "./value.ts";
 
 /**
- * The adapter for one JavaScript runtime: everything the kernel asks of the world outside. The kernel has no other way
- * to tell time, make chance, write a log, read a file or start a process. A port that a runtime lacks is absent, and
- * {@link Platform.supports} says so.
+  * The adapter for one JavaScript runtime: everything the kernel asks of the world outside. The kernel has no other way
+ * to tell the time, draw random numbers, write a log, read a file or start a process. A port that a runtime lacks is absent,
+ * and {@link Platform.supports} says so.
  */
 export interface Platform {
   /** "node", "deno", "bun", "test", … */
@@ -52,13 +52,13 @@ export interface Clock {
    */
   after(ms: number, run: () => void, background?: boolean): Disposable;
   /**
-   * Runs `run` once in the next turn of the event loop, after what waits there by now, input and output included; sooner than
+      * Runs `run` once in the next turn of the event loop, after what is waiting there by now, including input and output; sooner than
    * {@link Clock.after} can. Keeps the program alive. Absent: `after(0, run)` takes its place.
    */
   turn?(run: () => void): void;
 }
 
-/** The kernel's only source of chance. */
+/** The kernel's only source of randomness. */
 export interface Random {
   /** Uniform in [0, 1). */
   number(): number;
@@ -66,7 +66,7 @@ export interface Random {
   id(): string;
 }
 
-/** How grave a log record is. */
+/** How severe a log record is. */
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
 /** Takes log records; must never throw. */

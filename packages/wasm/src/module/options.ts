@@ -22,7 +22,7 @@ export type WasmSource = BinarySource | WebAssembly.Module;
 export interface WasmLimits {
   /** Linear memory of one instance, bytes. Default 64 MiB. */
   readonly memory?: number;
-  /** Live instances in the whole kernel above which no further one of this module is made. Default 1000. */
+    /** Number of live instances in the whole kernel from which on no more of this module are made. Default 1000. */
   readonly instances?: number;
   /** Units of fuel for one call. Default: no limit. Needs `metering` "exact". */
   readonly fuel?: number;
@@ -30,7 +30,7 @@ export interface WasmLimits {
   readonly cpuMs?: number;
   /** Stack that nested calls of the guest may take, bytes. Default 512 KiB. */
   readonly stack?: number;
-  /** Memory that the process of one instance may hold at isolation "process", bytes. Default: 192 MiB and three times `memory`. */
+  /** Memory that the process of one instance may hold at isolation "process", bytes. Default: 192 MiB plus three times `memory`. */
   readonly process?: number;
   /** Elements that the tables of one instance may hold together; each takes some 8 to 16 bytes of the host. Default 1,000,000. */
   readonly tableElements?: number;
@@ -46,17 +46,17 @@ export type Metering = "exact" | "deadline" | "off";
 
 /**
  * How guests share the host's thread. "exclusive": a call holds the thread until it has answered. "sliced": it gives the thread up after each
- * slice of time, so that several guests and the event loop go on beside one another; such a module answers by promise, always.
+  * slice of time, so that several guests and the event loop go on side by side; such a module always answers by promise.
  */
 export type Scheduling = "exclusive" | "sliced";
 
 /**
  * What a guest keeps between calls. "keep": what it likes, as long as its instance lives; which instance a call gets is not defined. "fresh":
- * nothing; each call meets a guest that has run nothing but its start.
+  * nothing; each call gets a guest that has run nothing but its start.
  */
 export type GuestState = "keep" | "fresh";
 
-/** Options of {@link wasmModule}. Exactly one of `source` and `manifest` must be given; options go before what the manifest says. */
+/** Options of {@link wasmModule}. Exactly one of `source` and `manifest` must be given; options take precedence over the manifest. */
 export interface WasmModuleOptions {
   /** The code. Bytes and a compiled module need an `id`. */
   readonly source?: WasmSource;
@@ -71,11 +71,11 @@ export interface WasmModuleOptions {
   /** Default "0.0.0". */
   readonly version?: string;
   readonly description?: string;
-  /** Name of an ABI profile, or one of your own. Default: found out from the exports. */
+    /** Name of an ABI profile, or a profile of your own. Default: chosen by the exports. */
   readonly abi?: string | AbiProfile;
   /** How many instances there are, and how long they live. */
   readonly pool?: PoolOptions;
-  /** What one instance may take, and one call. */
+    /** What one instance may take, and one call. */
   readonly limits?: WasmLimits;
   /** Default "exact". A module that was given compiled cannot be metered: "off". */
   readonly metering?: Metering;
@@ -84,8 +84,8 @@ export interface WasmModuleOptions {
   /** Default "keep". Choose "fresh" where calls come on behalf of different tenants. */
   readonly state?: GuestState;
   /**
-   * Where the guest runs: see {@link Isolation}. Default "inline". The others answer by promise always, and take neither `interrupt`, a compiled module nor
-   * an ABI profile of your own; "worker" takes no metering "off".
+      * Where the guest runs: see {@link Isolation}. Default "inline". The others always answer by promise, and take neither `interrupt`, a compiled module nor
+   * an ABI profile of your own; "worker" does not take metering "off".
    */
   readonly isolation?: Isolation;
   /** What the module may import besides what its profile provides. A function is called for each instance. Isolated guests get functions and numbers. */
@@ -98,17 +98,18 @@ export interface WasmModuleOptions {
   readonly restart?: RestartOptions;
   /** Whether a reload may run the new version beside the old one. Default true. */
   readonly overlap?: boolean;
+    /** How long starting and stopping may take. */
   readonly deadlines?: Deadlines;
   /**
    * A flag over shared memory: while its first element is not 0, guests of this module are stopped with `ABORTED`, and no call of it begins. Another thread
-   * can raise it while a guest holds this one. Guests that run in the host's own thread look at it: between slices, and after each call of the host; the other levels of isolation take no flag.
+   * can raise it while a guest holds this one. Guests look at it between slices, and after each call of the host. Only for isolation "inline".
    */
   readonly interrupt?: Int32Array;
   /** When the module is refused because its guest was stopped too often; false for never. Default: the kernel's. */
   readonly quarantine?: QuarantineOptions | false;
   /**
-   * Keep where the original's instructions went, so that the details of a trap name the position in the module as it came
-   * (`at.offset`, on V8; JavaScriptCore tells the function alone, and so do threads and processes of isolation). Takes some bytes for each few instructions. Default false.
+      * Keep where the original's instructions went, so that the details of a trap name the position in the original module
+   * (`at.offset`, on V8; on JavaScriptCore, and for isolated guests, only the function is told). Takes some bytes for each few instructions. Default false.
    */
   readonly offsets?: boolean;
   /**
