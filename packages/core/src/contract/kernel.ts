@@ -71,13 +71,13 @@ export interface Kernel extends AsyncDisposable {
   /** The same for a value that is there at once; `WOULD_BLOCK` when the module answers with a promise. */
   invokeSync(id: string, method: string, payload?: Value): Value;
   /**
-      * `invoke` that also tells what the call used; when it fails, that is in the error's `details.usage`, if the module got far enough to know. With `record`
+   * `invoke` that also tells what the call used; when it fails, that is in the error's `details.usage`, if the module got far enough to know. With `record`
    * it keeps everything needed to run the call again. Errors as of `invoke`, and `UNSUPPORTED` for a module that cannot be recorded.
    */
   measure(id: string, method: string, payload?: Value, options?: MeasureOptions): Promise<Measured>;
   /** Calls a method that answers with a stream; the deadline is one for the whole stream. Leaving the loop ends it. Errors as of `invoke`, at the first step. */
   stream(id: string, method: string, payload?: Value, options?: CallOptions): AsyncIterable<Value>;
-    /** Asks the module's own health function, within 5,000 ms; a failure is an answer too. Rejects only with `UNKNOWN_MODULE`. */
+  /** Asks the module's own health function, within 5,000 ms; a failure is an answer too. Rejects only with `UNKNOWN_MODULE`. */
   health(id: string): Promise<Health>;
   /** Never waits. Undefined for an unknown id. */
   state(id: string): ModuleState | undefined;
@@ -109,7 +109,7 @@ export interface LoadOptions {
 
 /** A loaded module, bound to its id. Disposing it unloads the module. */
 export interface Plugin extends AsyncDisposable {
-    readonly id: string;
+  readonly id: string;
   /** {@link Kernel.invoke} of this module. */
   call(method: string, payload?: Value, options?: CallOptions): Promise<Value>;
   /** {@link Kernel.invokeSync} of this module. */
@@ -128,7 +128,7 @@ export interface ModuleStatus {
   readonly supervisor: SupervisorView | undefined;
   /** The last failure, if the module failed. */
   readonly error: KeelsonError | undefined;
-    /** Set while it is refused because its guest was stopped too often. */
+  /** Set while it is refused because its guest was stopped too often. */
   readonly quarantine: QuarantineStatus | undefined;
 }
 

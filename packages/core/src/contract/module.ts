@@ -47,7 +47,7 @@ export interface ModuleDefinition {
   /** Whether a reload may run the new version beside the old one. Default true; false for process modules. */
   readonly overlap?: boolean;
   readonly deadlines?: Deadlines;
-    /** When it is refused because its guest was stopped too often; false for never. Default: the kernel's. */
+  /** When it is refused because its guest was stopped too often; false for never. Default: the kernel's. */
   readonly quarantine?: QuarantineOptions | false;
   /** The manifest it came from, if any: its hooks are added to each generation. */
   readonly manifest?: Manifest;
@@ -66,7 +66,7 @@ export interface Deadlines {
 }
 
 /**
-  * One life of a module. All functions are optional. The context's signal may fire while one runs: then stop what you are
+ * One life of a module. All functions are optional. The context's signal may fire while one runs: then stop what you are
  * doing. The kernel guarantees the order init → start → stop, and that none is called twice in a generation.
  */
 export interface Module {

@@ -1,7 +1,7 @@
 import type { Bytes, MaybePromise } from "./value.ts";
 
 /**
-  * The adapter for one JavaScript runtime: everything the kernel asks of the world outside. The kernel has no other way
+ * The adapter for one JavaScript runtime: everything the kernel asks of the world outside. The kernel has no other way
  * to tell the time, draw random numbers, write a log, read a file or start a process. A port that a runtime lacks is absent,
  * and {@link Platform.supports} says so.
  */
@@ -52,7 +52,7 @@ export interface Clock {
    */
   after(ms: number, run: () => void, background?: boolean): Disposable;
   /**
-      * Runs `run` once in the next turn of the event loop, after what is waiting there by now, including input and output; sooner than
+   * Runs `run` once in the next turn of the event loop, after what is waiting there by now, including input and output; sooner than
    * {@link Clock.after} can. Keeps the program alive. Absent: `after(0, run)` takes its place.
    */
   turn?(run: () => void): void;

@@ -1,24 +1,22 @@
-import { KeelsonError } from "../contract/errors.ts";
-import type { KernelBus } from "../bus/index.ts";
-import type { KernelHooks } from "../hooks/index.ts";
+import type { KeelsonError } from "../contract/errors.ts";
 import type { Counter, Histogram, Metrics } from "../contract/metrics.ts";
 import type { Exit, Health, ModuleDefinition, ModuleState } from "../contract/module.ts";
-import type { Phase, ModuleStatus } from "../contract/kernel.ts";
-import type { Clock, Platform } from "../contract/platform.ts";
+import type { ModuleStatus } from "../contract/kernel.ts";
+import type { Clock } from "../contract/platform.ts";
 import type { Supervised, SupervisedEvent, SupervisorView } from "../contract/supervised.ts";
 import { stopOf } from "../contract/usage.ts";
-import type { MaybePromise, Value } from "../contract/value.ts";
+import type { Value } from "../contract/value.ts";
 import { type ParsedQuarantine, parseQuarantine } from "../primitives/quarantine.ts";
-import type { Life, LifeContext } from "../lifecycle/life.ts";
-import { Lifecycle, type LifecycleHost } from "../lifecycle/lifecycle.ts";
+import type { Life } from "../lifecycle/life.ts";
+import { Lifecycle } from "../lifecycle/lifecycle.ts";
 import type { Phases } from "../lifecycle/phases.ts";
 import { stoppedEarly, transitions } from "../lifecycle/states.ts";
-import { isPromise } from "../primitives/deferred.ts";
 import type { DeadlineQueue } from "../primitives/deadline.ts";
-import { CallFrame, type CallMeter, type CallRouter } from "./call.ts";
+import type { CallMeter, CallRouter } from "./call.ts";
 import { StopGuard, type Trial } from "./stop-guard.ts";
-import { addManifestHooks } from "./manifest-hooks.ts";
-import { GenerationContext, type ContextSource } from "./context.ts";
+import type { ContextSource, GenerationContext } from "./context.ts";
+import { checkHealth } from "./health.ts";
+import { LifecycleLink } from "./lifecycle-link.ts";
 import type { ParkedCalls } from "./parked.ts";
 import { summaryOf } from "./error-summary.ts";
 
@@ -35,8 +33,6 @@ export interface EntryHost extends Omit<ContextSource, "mayActivate" | "onFailur
   /** A failure that no caller waits for; also taken into the shutdown report. */
   onFailure(id: string, error: KeelsonError): void;
 }
-
-const HEALTH_TIMEOUT_MS = 5_000;
 
 /**
  * One registered module: the lifecycle that serves, the candidates and the retired ones beside it, and what is counted. To its supervisor it is one
@@ -287,39 +283,9 @@ export class Entry implements CallMeter {
     };
   }
 
-  /** The health of the version that serves; absent functions mean healthy. */
-  health(signal?: AbortSignal): Promise<Health> {
-    return this.checkHealth(this.#active, signal);
-  }
-
-  async checkHealth(lifecycle: Lifecycle, signal?: AbortSignal): Promise<Health> {
-    const life = lifecycle.live;
-    if (life === undefined) return { healthy: false, message: `the module is ${lifecycle.state}` };
-    const { module } = life;
-    if (module?.health === undefined) return { healthy: true };
-    const { clock, router } = this.#host;
-    const now = clock.now();
-    // Whoever gives a signal ends the wait himself, in a time of his own.
-    const deadline = signal === undefined ? now + HEALTH_TIMEOUT_MS : Infinity;
-    const frame = new CallFrame(
-      router,
-      this.id,
-      "health",
-      undefined,
-      undefined,
-      now,
-      deadline,
-      signal,
-      undefined,
-    );
-    const answer = module.health(frame);
-    const health = isPromise(answer)
-      ? ((await frame.settle(life, answer as unknown as PromiseLike<Value>, uncounted)) as unknown as Health)
-      : answer;
-    if (typeof (health as Health | undefined)?.healthy === "boolean") return health;
-    throw new KeelsonError("UNHEALTHY", `The health function of "${this.id}" says neither yes nor no`, {
-      hint: "let it answer { healthy: true }, or false with a message",
-    });
+  /** The health of the version that serves, or of another. */
+  health(signal?: AbortSignal, lifecycle: Lifecycle = this.#active): Promise<Health> {
+    return checkHealth(this.id, lifecycle, this.#host, signal);
   }
 
   ended(ms: number, error: KeelsonError | undefined): void {
@@ -459,91 +425,7 @@ function maxCallMs({ manifest }: ModuleDefinition): number {
   return manifest?.limits.timeoutMs ?? Infinity;
 }
 
-const uncounted: CallMeter = { ended() {} };
-
 /** The topic that tells of each state's being entered. */
 const topics = Object.fromEntries(
   Object.keys(transitions).map((state) => [state, `module.${state === "running" ? "started" : state}`]),
 ) as Readonly<Record<ModuleState, string>>;
-
-/** What ties one lifecycle to its entry, and its contexts to the kernel. */
-class LifecycleLink implements LifecycleHost, ContextSource {
-  readonly #entry: Entry;
-  readonly #host: EntryHost;
-  readonly #lifecycle: () => Lifecycle;
-
-  constructor(entry: Entry, host: EntryHost, lifecycle: () => Lifecycle) {
-    this.#entry = entry;
-    this.#host = host;
-    this.#lifecycle = lifecycle;
-  }
-
-  get clock(): Clock {
-    return this.#host.clock;
-  }
-
-  get deadlines(): DeadlineQueue {
-    return this.#host.deadlines;
-  }
-
-  get platform(): Platform {
-    return this.#host.platform;
-  }
-
-  get bus(): KernelBus {
-    return this.#host.bus;
-  }
-
-  get hooks(): KernelHooks {
-    return this.#host.hooks;
-  }
-
-  get metrics(): Metrics {
-    return this.#host.metrics;
-  }
-
-  get router(): CallRouter {
-    return this.#host.router;
-  }
-
-  mayActivate(): boolean {
-    return this.#entry.active === this.#lifecycle();
-  }
-
-  nextGeneration(): number {
-    return this.#entry.nextGeneration();
-  }
-
-  openContext(generation: number, exited: (exit: Exit) => void): LifeContext {
-    const { id } = this.#entry;
-    const context = new GenerationContext(this, id, generation, exited);
-    const { manifest } = this.#lifecycle().definition;
-    if (manifest !== undefined && manifest.hooks.length > 0) {
-      addManifestHooks(manifest.hooks, context.hooks, (method, payload) =>
-        this.router.invoke(id, method, payload, undefined, undefined),
-      );
-    }
-    return context;
-  }
-
-  phase(phase: Phase): MaybePromise<void> {
-    return this.#host.phases.run(phase, this.#lifecycle().definition.metadata);
-  }
-
-  onTransition(
-    from: ModuleState,
-    to: ModuleState,
-    generation: number,
-    error: KeelsonError | undefined,
-  ): void {
-    this.#entry.transitioned(this.#lifecycle(), from, to, generation, error);
-  }
-
-  onExit(exit: Exit): void {
-    this.#entry.exited(this.#lifecycle(), exit);
-  }
-
-  onFailure(error: KeelsonError): void {
-    this.#host.onFailure(this.#entry.id, error);
-  }
-}

@@ -102,7 +102,7 @@ async function inTurn(entry: Entry, candidate: Lifecycle, host: ReloadHost): Pro
 
 async function bringUp(entry: Entry, candidate: Lifecycle): Promise<void> {
   await candidate.start();
-  const health = await entry.checkHealth(candidate);
+  const health = await entry.health(undefined, candidate);
   if (health.healthy) return;
   throw new KeelsonError(
     "UNHEALTHY",

@@ -22,7 +22,7 @@ export type WasmSource = BinarySource | WebAssembly.Module;
 export interface WasmLimits {
   /** Linear memory of one instance, bytes. Default 64 MiB. */
   readonly memory?: number;
-    /** Number of live instances in the whole kernel from which on no more of this module are made. Default 1000. */
+  /** Number of live instances in the whole kernel from which on no more of this module are made. Default 1000. */
   readonly instances?: number;
   /** Units of fuel for one call. Default: no limit. Needs `metering` "exact". */
   readonly fuel?: number;
@@ -46,13 +46,13 @@ export type Metering = "exact" | "deadline" | "off";
 
 /**
  * How guests share the host's thread. "exclusive": a call holds the thread until it has answered. "sliced": it gives the thread up after each
-  * slice of time, so that several guests and the event loop go on side by side; such a module always answers by promise.
+ * slice of time, so that several guests and the event loop go on side by side; such a module always answers by promise.
  */
 export type Scheduling = "exclusive" | "sliced";
 
 /**
  * What a guest keeps between calls. "keep": what it likes, as long as its instance lives; which instance a call gets is not defined. "fresh":
-  * nothing; each call gets a guest that has run nothing but its start.
+ * nothing; each call gets a guest that has run nothing but its start.
  */
 export type GuestState = "keep" | "fresh";
 
@@ -71,11 +71,11 @@ export interface WasmModuleOptions {
   /** Default "0.0.0". */
   readonly version?: string;
   readonly description?: string;
-    /** Name of an ABI profile, or a profile of your own. Default: chosen by the exports. */
+  /** Name of an ABI profile, or a profile of your own. Default: chosen by the exports. */
   readonly abi?: string | AbiProfile;
   /** How many instances there are, and how long they live. */
   readonly pool?: PoolOptions;
-    /** What one instance may take, and one call. */
+  /** What one instance may take, and one call. */
   readonly limits?: WasmLimits;
   /** Default "exact". A module that was given compiled cannot be metered: "off". */
   readonly metering?: Metering;
@@ -84,7 +84,7 @@ export interface WasmModuleOptions {
   /** Default "keep". Choose "fresh" where calls come on behalf of different tenants. */
   readonly state?: GuestState;
   /**
-      * Where the guest runs: see {@link Isolation}. Default "inline". The others always answer by promise, and take neither `interrupt`, a compiled module nor
+   * Where the guest runs: see {@link Isolation}. Default "inline". The others always answer by promise, and take neither `interrupt`, a compiled module nor
    * an ABI profile of your own; "worker" does not take metering "off".
    */
   readonly isolation?: Isolation;
@@ -98,7 +98,7 @@ export interface WasmModuleOptions {
   readonly restart?: RestartOptions;
   /** Whether a reload may run the new version beside the old one. Default true. */
   readonly overlap?: boolean;
-    /** How long starting and stopping may take. */
+  /** How long starting and stopping may take. */
   readonly deadlines?: Deadlines;
   /**
    * A flag over shared memory: while its first element is not 0, guests of this module are stopped with `ABORTED`, and no call of it begins. Another thread
@@ -108,7 +108,7 @@ export interface WasmModuleOptions {
   /** When the module is refused because its guest was stopped too often; false for never. Default: the kernel's. */
   readonly quarantine?: QuarantineOptions | false;
   /**
-      * Keep where the original's instructions went, so that the details of a trap name the position in the original module
+   * Keep where the original's instructions went, so that the details of a trap name the position in the original module
    * (`at.offset`, on V8; on JavaScriptCore, and for isolated guests, only the function is told). Takes some bytes for each few instructions. Default false.
    */
   readonly offsets?: boolean;

@@ -22,7 +22,7 @@ import { settle } from "./settings.ts";
  * each call, and past the cap the instance is discarded with `OUT_OF_MEMORY`; a memory that it does not export cannot be seen at all, so give
  * bytes where you do not trust the code. A memory that the module imports is capped by whoever made it.
  *
-  * @throws KeelsonError `INVALID_OPTIONS`. Starting fails with `NOT_FOUND`, `INVALID_WASM`, `UNSUPPORTED_WASM`, `WASM_TOO_LARGE`, `UNKNOWN_ABI`,
+ * @throws KeelsonError `INVALID_OPTIONS`. Starting fails with `NOT_FOUND`, `INVALID_WASM`, `UNSUPPORTED_WASM`, `WASM_TOO_LARGE`, `UNKNOWN_ABI`,
  * `MISSING_EXPORT`, `MISSING_IMPORT`, `WASM_LINK`, `OUT_OF_MEMORY`, `INSTANCE_LIMIT`, `UNSUPPORTED`, and as calls do; calls with
  * `DEADLINE_EXCEEDED`, `FUEL_EXHAUSTED`, `STACK_EXHAUSTED`, `OUT_OF_MEMORY`, `WASM_TRAP`, `MODULE_QUARANTINED`, `CHECKOUT_TIMEOUT`,
  * `INSTANCE_LIMIT`, `PROCESS_EXITED` and `WORKER_EXITED` of isolated guests, and as the ABI profile says.

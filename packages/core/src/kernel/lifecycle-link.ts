@@ -1,0 +1,97 @@
+import type { KernelBus } from "../bus/index.ts";
+import type { KeelsonError } from "../contract/errors.ts";
+import type { Phase } from "../contract/kernel.ts";
+import type { Metrics } from "../contract/metrics.ts";
+import type { Exit, ModuleState } from "../contract/module.ts";
+import type { Clock, Platform } from "../contract/platform.ts";
+import type { MaybePromise } from "../contract/value.ts";
+import type { KernelHooks } from "../hooks/index.ts";
+import type { LifeContext } from "../lifecycle/life.ts";
+import type { Lifecycle, LifecycleHost } from "../lifecycle/lifecycle.ts";
+import type { DeadlineQueue } from "../primitives/deadline.ts";
+import type { CallRouter } from "./call.ts";
+import { GenerationContext, type ContextSource } from "./context.ts";
+import type { Entry, EntryHost } from "./entry.ts";
+import { addManifestHooks } from "./manifest-hooks.ts";
+
+/** What ties one lifecycle to its entry, and its contexts to the kernel. */
+export class LifecycleLink implements LifecycleHost, ContextSource {
+  readonly #entry: Entry;
+  readonly #host: EntryHost;
+  readonly #lifecycle: () => Lifecycle;
+
+  constructor(entry: Entry, host: EntryHost, lifecycle: () => Lifecycle) {
+    this.#entry = entry;
+    this.#host = host;
+    this.#lifecycle = lifecycle;
+  }
+
+  get clock(): Clock {
+    return this.#host.clock;
+  }
+
+  get deadlines(): DeadlineQueue {
+    return this.#host.deadlines;
+  }
+
+  get platform(): Platform {
+    return this.#host.platform;
+  }
+
+  get bus(): KernelBus {
+    return this.#host.bus;
+  }
+
+  get hooks(): KernelHooks {
+    return this.#host.hooks;
+  }
+
+  get metrics(): Metrics {
+    return this.#host.metrics;
+  }
+
+  get router(): CallRouter {
+    return this.#host.router;
+  }
+
+  mayActivate(): boolean {
+    return this.#entry.active === this.#lifecycle();
+  }
+
+  nextGeneration(): number {
+    return this.#entry.nextGeneration();
+  }
+
+  openContext(generation: number, exited: (exit: Exit) => void): LifeContext {
+    const { id } = this.#entry;
+    const context = new GenerationContext(this, id, generation, exited);
+    const { manifest } = this.#lifecycle().definition;
+    if (manifest !== undefined && manifest.hooks.length > 0) {
+      addManifestHooks(manifest.hooks, context.hooks, (method, payload) =>
+        this.router.invoke(id, method, payload, undefined, undefined),
+      );
+    }
+    return context;
+  }
+
+  phase(phase: Phase): MaybePromise<void> {
+    return this.#host.phases.run(phase, this.#lifecycle().definition.metadata);
+  }
+
+  onTransition(
+    from: ModuleState,
+    to: ModuleState,
+    generation: number,
+    error: KeelsonError | undefined,
+  ): void {
+    this.#entry.transitioned(this.#lifecycle(), from, to, generation, error);
+  }
+
+  onExit(exit: Exit): void {
+    this.#entry.exited(this.#lifecycle(), exit);
+  }
+
+  onFailure(error: KeelsonError): void {
+    this.#host.onFailure(this.#entry.id, error);
+  }
+}
