@@ -28,13 +28,13 @@ import {
 } from "./bytecode.ts";
 import * as helpers from "./helpers.ts";
 import { type Layout, PARKED, PREPAID } from "./layout.ts";
+import { readLocals, writeLocals } from "./locals.ts";
 import type { ModuleInfo } from "./module.ts";
 import type { OffsetMapBuilder } from "./offset-map.ts";
 import type { MeterOptions } from "./options.ts";
 import { copyInPieces, fillInPieces, PIECE_BYTES } from "./pieces.ts";
 import { Reader, tooLarge, tooLargeForEngines } from "./reader.ts";
 import { Action, Bulk, type Scan } from "./scan.ts";
-import { readValueType } from "./types.ts";
 import { addToLocal, HOT_LEVELS, planUnrolling, type Unrolling, writeUnrolled } from "./unroll.ts";
 import type { Writer } from "./writer.ts";
 
@@ -80,6 +80,7 @@ export class Emitter {
   #counter = -1;
   #scratch = -1;
   #length = -1;
+  /** Keeps what the depth was without this function's frame. That is never 0: so it tells whether the frame was taken. */
   #depthLocal = -1;
   #frame = 0;
   #wrapped = false;
@@ -135,35 +136,23 @@ export class Emitter {
     this.#bodyStart = out.at;
     this.#hints = [];
 
-    // locals as declared
     const reader = new Reader(source, from, to);
-    const groups = reader.u32();
-    const groupsFrom = reader.at;
-    let locals = 0;
-    let localBytes = 0;
-    for (let group = 0; group < groups; group++) {
-      const count = reader.u32();
-      locals += count;
-      localBytes += count * Math.max(8, readValueType(reader).bytes);
-    }
-    if (locals > this.#maxLocals) throw tooLarge("maxLocals", locals, this.#maxLocals);
+    const locals = readLocals(reader);
+    if (locals.count > this.#maxLocals) throw tooLarge("maxLocals", locals.count, this.#maxLocals);
 
     scan.run(reader.at, to, typeIndex);
     // parameters stand in the caller's frame and in this one, results go through the stack
-    this.#decide(2 * type.paramStack + localBytes + 16 * type.results);
+    this.#decide(2 * type.paramStack + locals.bytes + 16 * type.results);
 
-    // and the meter's own, behind them
-    const first = type.params + locals;
+    // the meter's own locals stand behind the function's
+    const first = type.params + locals.count;
     let own = 0;
     this.#counter = this.#local ? first + own++ : -1;
     this.#scratch = this.#local ? this.#counter : first + own++;
     this.#length = scan.hasDynamicLength ? first + own++ : -1;
     this.#depthLocal = this.#frame > 0 ? first + own++ : -1;
     if (first + own > ENGINE_LOCALS) throw tooLargeForEngines("maxLocals", first + own, ENGINE_LOCALS);
-    out.u32(groups + 1);
-    out.copy(source, groupsFrom, reader.at);
-    out.u32(own);
-    out.byte(I32);
+    writeLocals(out, source, locals, own);
 
     this.#mirrors = false;
     this.#entry(functionIndex);
@@ -294,23 +283,16 @@ export class Emitter {
   #takeAndTest(): void {
     const out = this.#out;
     const { depth } = this.#layout;
-    // behind a commit the local keeps what the depth was, which is never 0: so it tells whether the frame was taken
-    const keeps = this.#commit > 0;
-    const frame = (): void => {
-      out.i32(this.#frame);
-      out.byte(i32Sub);
-    };
-    if (this.#frame > 0) {
-      out.op(globalGet, depth);
-      if (keeps) out.op(localTee, this.#depthLocal);
-      frame();
-      if (!keeps) out.op(localTee, this.#depthLocal);
-      out.op(globalSet, depth);
-    }
     out.op(localGet, this.#scratch);
     if (this.#frame > 0) {
-      out.op(localGet, this.#depthLocal);
-      if (keeps) frame();
+      out.op(globalGet, depth);
+      out.op(localTee, this.#depthLocal);
+      this.#lessFrame();
+      if (!this.#local) out.op(localTee, this.#scratch);
+      out.op(globalSet, depth);
+      // the scratch local is free again, a counter's is not
+      if (this.#local) this.#pushDepth();
+      else out.op(localGet, this.#scratch);
       out.byte(i32Or);
     }
     out.i32(0);
@@ -335,16 +317,22 @@ export class Emitter {
     else out.s32(this.#layout.functionType([], resultBytes, [0, results]));
   }
 
-  /** Gives the frame back: from what the function left when it began, so that callees' accounts are not waited for. */
+  /** Gives the frame back: from what the function found when it began, so that callees' accounts are not waited for. */
   #leaveDepth(): void {
     if (this.#frame === 0) return;
-    const out = this.#out;
-    out.op(localGet, this.#depthLocal);
-    if (this.#commit === 0) {
-      out.i32(this.#frame);
-      out.byte(i32Add);
-    }
-    out.op(globalSet, this.#layout.depth);
+    this.#out.op(localGet, this.#depthLocal);
+    this.#out.op(globalSet, this.#layout.depth);
+  }
+
+  /** Pushes the depth as it is in this function's frame. */
+  #pushDepth(): void {
+    this.#out.op(localGet, this.#depthLocal);
+    this.#lessFrame();
+  }
+
+  #lessFrame(): void {
+    this.#out.i32(this.#frame);
+    this.#out.byte(i32Sub);
   }
 
   #moveDepth(bytes: number): void {
@@ -427,8 +415,8 @@ export class Emitter {
           this.#toGlobal();
           this.#copy(at, b);
           cursor = b;
-          if (this.#foreignTailCalls) this.#checkForeign();
-          this.#toLocal();
+          if (this.#foreignTailCalls) this.#afterUnknown();
+          else this.#toLocal();
           break;
         case Action.callImport:
           this.#callImport(at, b);
@@ -438,8 +426,7 @@ export class Emitter {
           this.#markUnknown();
           this.#copy(at, b);
           cursor = b;
-          this.#checkForeign();
-          this.#toLocal();
+          this.#afterUnknown();
           break;
         case Action.return:
           if (at < this.#boundary) {
@@ -707,27 +694,29 @@ export class Emitter {
 
   /** Remembers the counter before a call of unknown target: whoever is metered will have lowered it. */
   #markUnknown(): void {
+    if (this.#check) {
+      this.#pushCounter();
+      this.#out.op(globalSet, this.#layout.mark);
+    }
     this.#toGlobal();
-    if (!this.#check) return;
-    this.#out.op(globalGet, this.#layout.fuel);
-    this.#out.op(globalSet, this.#layout.mark);
   }
 
   /** If nothing metered ran since the last call of unknown target, the host did. */
-  #checkForeign(): void {
-    if (!this.#check) return;
+  #afterUnknown(): void {
+    if (!this.#check) {
+      this.#toLocal();
+      return;
+    }
     const out = this.#out;
     out.op(globalGet, this.#layout.fuel);
+    if (this.#local) out.op(localTee, this.#counter);
     out.op(globalGet, this.#layout.mark);
     out.byte(i32Eq);
-    this.#callAfterHost();
-  }
-
-  #callAfterHost(): void {
     this.#rarely(IF);
-    this.#out.byte(EMPTY);
-    this.#out.op(CALL, helpers.afterHost(this.#layout));
-    this.#out.byte(END);
+    out.byte(EMPTY);
+    out.op(CALL, helpers.afterHost(this.#layout));
+    this.#toLocal();
+    out.byte(END);
   }
 
   /** A call of an import: the counter is parked meanwhile, so that a handler that catches its failure asks the host. */
@@ -753,7 +742,7 @@ export class Emitter {
     const out = this.#out;
     const { depth, fuel, mark } = this.#layout;
     if (this.#frame > 0) {
-      out.op(localGet, this.#depthLocal);
+      this.#pushDepth();
       out.op(globalSet, depth);
     }
     const knows = this.#local && this.#scan.hasTryTable;
@@ -772,7 +761,10 @@ export class Emitter {
       out.i32(0);
       out.byte(i32LessThan);
       out.byte(i32Or);
-      this.#callAfterHost();
+      this.#rarely(IF);
+      out.byte(EMPTY);
+      out.op(CALL, helpers.afterHost(this.#layout));
+      out.byte(END);
     }
     this.#toLocal();
     if (knows) out.byte(END);
