@@ -122,16 +122,16 @@ const BRAND = Symbol.for("keelson.error");
  * use {@link isKeelsonError}.
  */
 export class KeelsonError extends Error {
-  override readonly name: string = "KeelsonError";
-  readonly code: ErrorCode;
-  readonly hint: string | undefined;
-  readonly details: ErrorDetails | undefined;
+  // Declared, and set in the constructor: to define fields first takes a third of what making one takes.
+  declare readonly name: string;
+  declare readonly code: ErrorCode;
+  declare readonly hint: string | undefined;
+  declare readonly details: ErrorDetails | undefined;
 
   constructor(code: ErrorCode, message: string, options: KeelsonErrorOptions = {}) {
-    super(
-      options.hint === undefined ? message : `${message}\n  hint: ${options.hint}`,
-      "cause" in options ? { cause: options.cause } : undefined,
-    );
+    // Of the options the engine takes the cause, if there is one.
+    super(options.hint === undefined ? message : `${message}\n  hint: ${options.hint}`, options);
+    this.name = "KeelsonError";
     this.code = code;
     this.hint = options.hint;
     this.details = options.details;

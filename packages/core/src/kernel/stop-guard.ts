@@ -1,7 +1,7 @@
 import { isKeelsonError, KeelsonError, type ErrorCode } from "../contract/errors.ts";
-import type { Metrics } from "../contract/metrics.ts";
+import type { Counter, Metrics } from "../contract/metrics.ts";
 import type { Clock } from "../contract/platform.ts";
-import { stopOf, type StopDetails } from "../contract/usage.ts";
+import { stopOf, type StopDetails, type StopReason } from "../contract/usage.ts";
 import type { Value } from "../contract/value.ts";
 import { type ParsedQuarantine, Quarantine } from "../primitives/quarantine.ts";
 
@@ -39,6 +39,8 @@ export class StopGuard {
   readonly #host: StopGuardHost;
   readonly #minRunMs: number;
   readonly #quarantine: Quarantine | undefined;
+  /** Kept, since to find one by its labels takes longer than all else here, and the caller waits for it. */
+  readonly #stops: Partial<Record<StopReason, Counter>> = {};
   #over = false;
 
   /** @param options undefined: stops are counted, and nothing is refused */
@@ -59,11 +61,17 @@ export class StopGuard {
 
   /** A call ended with a stop. */
   stopped(stop: StopDetails, error: KeelsonError): void {
-    const help = { help: "Guests that were stopped, by the limit they ran into." };
-    this.#host.metrics().counter("keelson_guest_stops_total", help, { reason: stop.limit }).add();
+    this.#counter(stop.limit).add();
     if (this.#over || !this.#counts(stop) || this.#quarantine?.stopped() !== true) return;
     this.#host.changed(this.#refusal(this.#quarantine));
     this.#tell(error);
+  }
+
+  #counter(reason: StopReason): Counter {
+    const help = { help: "Guests that were stopped, by the limit they ran into." };
+    return (this.#stops[reason] ??= this.#host
+      .metrics()
+      .counter("keelson_guest_stops_total", help, { reason }));
   }
 
   /**

@@ -26,11 +26,11 @@ export class SlotLease<T> implements Lease<T> {
     slot.owner.giveBack(slot);
   }
 
-  discard(reason: RecycleReason = "trap"): void {
+  discard(reason: RecycleReason = "trap", behind?: boolean): void {
     const slot = this.#slot;
     if (slot === undefined) throw leaseOver(false);
     this.#slot = undefined;
-    slot.owner.discard(slot, reason);
+    slot.owner.discard(slot, reason, behind);
   }
 
   [Symbol.dispose](): void {

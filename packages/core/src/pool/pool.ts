@@ -57,6 +57,8 @@ export function createPool<T>(source: PoolSource<T>, options: PoolOptions, deps:
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 10_000;
 const CLOSE_MS = 5_000;
+/** Turns of the microtask queue within which an error has reached its caller: up to three for each async function on its way. */
+const ERROR_TURNS = 12;
 
 /**
  * The pool behind {@link createPool}. Everything in it happens at once, with no promise between a release and the first
@@ -243,12 +245,12 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T>, PlaceUser {
     this.#idle.push(slot);
   }
 
-  /** A lease ended, and its instance with it. For leases only. */
-  discard(slot: Slot<T>, reason: RecycleReason): void {
+  /** A lease ended, and its instance with it; `behind`: another is made once the caller has its error. For leases only. */
+  discard(slot: Slot<T>, reason: RecycleReason, behind?: boolean): void {
     // Closing has ended it under its holder.
     if (slot.gone) return;
     this.#stock.end(slot, reason);
-    this.#replace();
+    this.#replace(behind);
   }
 
   /** An instance came into being. For the stock only. */
@@ -499,12 +501,16 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T>, PlaceUser {
   }
 
   /** Makes anew what is needed, after something ended. */
-  #replace(): void {
-    if (this.#closed !== undefined) this.ended();
-    else {
-      this.#provide();
-      this.refill();
-    }
+  #replace(behind?: boolean): void {
+    if (this.#closed !== undefined) return this.ended();
+    this.#provide();
+    if (behind !== true) this.refill();
+    else if (this.#stock.size < this.#options.min) void this.#refillBehind();
+  }
+
+  async #refillBehind(): Promise<void> {
+    for (let turn = 0; turn < ERROR_TURNS; turn++) await undefined;
+    this.refill();
   }
 
   #retryLater(): void {

@@ -6,6 +6,7 @@ import type { MaybePromise, Value } from "../contract/value.ts";
 import type { Instance, WasmModule } from "../contract/wasm.ts";
 import { parsePoolOptions } from "./options.ts";
 import { SlotPool } from "./pool.ts";
+import type { Slot } from "./slot.ts";
 
 /**
  * Makes one generation of a module from a source of instances. init prepares, start warms `min` instances and fails if one
@@ -162,7 +163,7 @@ class PooledModule implements Module {
 }
 
 /** An instance held for one call: its slot, or a lease if it had to be waited for. */
-type Held = Pick<Lease<Instance>, "value" | "release" | "discard">;
+type Held = Pick<Slot<Instance>, "value" | "release" | "discard">;
 
 // The way of each call: no lease, promise, closure or `finally` where the instance answers at once.
 function run(lease: Held, call: Call): MaybePromise<Value> {
@@ -193,7 +194,7 @@ async function finish(lease: Held, instance: Instance, result: Promise<Value>): 
 }
 
 function endLease(lease: Held, instance: Instance, failure: unknown): void {
-  if (instance.dead || (isKeelsonError(failure) && cutOff.has(failure.code))) lease.discard();
+  if (instance.dead || (isKeelsonError(failure) && cutOff.has(failure.code))) lease.discard("trap", true);
   else lease.release();
 }
 

@@ -4,7 +4,7 @@ import type { RecycleReason } from "../contract/pool.ts";
 /** What a lease brings its slot back to. */
 export interface SlotOwner<T> {
   giveBack(slot: Slot<T>): void;
-  discard(slot: Slot<T>, reason: RecycleReason): void;
+  discard(slot: Slot<T>, reason: RecycleReason, behind?: boolean): void;
 }
 
 /** The place of one instance in a pool, from its making to its end. */
@@ -30,8 +30,8 @@ export class Slot<T> {
     this.owner.giveBack(this);
   }
 
-  /** For who took it without a lease. */
-  discard(reason: RecycleReason = "trap"): void {
-    this.owner.discard(this, reason);
+  /** For who took it without a lease. @param behind another is made once the caller has its error */
+  discard(reason: RecycleReason = "trap", behind?: boolean): void {
+    this.owner.discard(this, reason, behind);
   }
 }

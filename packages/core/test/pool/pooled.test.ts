@@ -1,6 +1,6 @@
 import { type Call, type Instance, KeelsonError, pooled, type PoolOptions, type Value } from "@keelson/core";
-import { createTestPlatform } from "@keelson/core/testing";
-import { expect, test } from "vitest";
+import { createTestPlatform, settle } from "@keelson/core/testing";
+import { describe, expect, test } from "vitest";
 import { createContext, type TestContext } from "./context.ts";
 import { createCall } from "./subjects.ts";
 
@@ -170,6 +170,78 @@ test("an error of the guest's own leaves the instance in use; a dead instance ne
   expect(instances.map((instance) => instance.disposed)).toEqual([true, true, true, false]);
   expect(context.metrics.text()).toContain('keelson_pool_recycle_total{reason="trap"} 3');
   await context.undo();
+});
+
+describe("after a call that ended its instance", () => {
+  const methods: Record<string, Handler> = {
+    trap: (_, instance) => {
+      instance.dead = true;
+      throw new KeelsonError("WASM_TRAP", "trapped");
+    },
+    trapLater: async (_, instance) => {
+      instance.dead = true;
+      throw new KeelsonError("WASM_TRAP", "trapped");
+    },
+    id: (_, instance) => instance.id,
+  };
+
+  test.each(["trap", "trapLater"])(
+    "the caller has its error before another is made, and everything is counted by then (%s)",
+    async (method) => {
+      const { start, call, instances, context, inUse } = setUp({ min: 1, max: 1 }, methods);
+      await start();
+      const invoke = async () => call(method);
+      const throughAnother = async () => invoke();
+      await expect(
+        throughAnother().catch((error: unknown) => {
+          expect(instances.map((instance) => instance.disposed)).toEqual([true]);
+          expect(inUse()).toBe(0);
+          const text = context.metrics.text();
+          expect(text).toContain("keelson_pool_size 0");
+          expect(text).toContain('keelson_pool_recycle_total{reason="trap"} 1');
+          throw error;
+        }),
+      ).rejects.toMatchObject({ code: "WASM_TRAP" });
+      await settle();
+      expect(instances.map((instance) => instance.disposed)).toEqual([true, false]);
+      expect(call("id")).toBe(2);
+      await context.undo();
+    },
+  );
+
+  test("whoever waits for an instance gets one at once", async () => {
+    let end = (): void => {};
+    const held = new Promise<void>((done) => (end = done));
+    const { start, call, instances, context } = setUp(
+      { min: 1, max: 1 },
+      {
+        ...methods,
+        trapThen: (_, instance) => {
+          instance.dead = true;
+          return held.then(() => {
+            throw new KeelsonError("WASM_TRAP", "trapped");
+          });
+        },
+      },
+    );
+    await start();
+    const failing = call("trapThen");
+    const waiting = call("id");
+    end();
+    await expect(failing).rejects.toMatchObject({ code: "WASM_TRAP" });
+    expect(instances).toHaveLength(2);
+    expect(await waiting).toBe(2);
+    await context.undo();
+  });
+
+  test("none is made by a pool that was closed meanwhile", async () => {
+    const { start, call, instances, module, context } = setUp({ min: 1, max: 1 }, methods);
+    await start();
+    expect(() => call("trap")).toThrow(expect.objectContaining({ code: "WASM_TRAP" }));
+    await module.stop?.(context);
+    await settle();
+    expect(instances).toHaveLength(1);
+  });
 });
 
 test("an instance whose call was cut off is discarded, even if it does not know that it is dead", async () => {

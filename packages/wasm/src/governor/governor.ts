@@ -5,7 +5,7 @@ import { isKeelsonError, KeelsonError } from "@keelson/core/plain";
 import { PARKED_BELOW, RefillKind, STOP } from "../meter/layout.ts";
 import type { MeterMeta } from "../meter/options.ts";
 import { attach, type Attached, counterGiven } from "../meter/runtime.ts";
-import { type Refusals, type Stop, stopError } from "./stop.ts";
+import { type Refusals, type Stop, stopError, stopFacts } from "./stop.ts";
 import { isStackOverflow } from "./overflow.ts";
 import { type Tally, TALLY_CPU_MS, TALLY_FUEL } from "./tally.ts";
 
@@ -297,16 +297,29 @@ export class Governor {
 
   /** Ends a run out of which `thrown` came; returns what to throw instead. */
   fail(thrown: unknown): unknown {
+    const stop = this.leaveBy(thrown);
+    return stop === undefined ? thrown : this.stopError(stop, thrown);
+  }
+
+  /**
+   * Ends a run out of which `thrown` came, for callers that make the error themselves. Answers the stop that it has to be replaced for; undefined
+   * when it is to be thrown as it is.
+   */
+  leaveBy(thrown: unknown): Stop | undefined {
     if (this.#stop === undefined && isStackOverflow(thrown))
       this.#stopFor("STACK_EXHAUSTED", "stackBytes", undefined);
-    if (this.#stop !== undefined || thrown instanceof WebAssembly.RuntimeError) this.dead = true;
+    const stop = this.#stop;
+    if (stop !== undefined || thrown instanceof WebAssembly.RuntimeError) this.dead = true;
     this.#depthIsFull = false;
     if (this.#outer.length > 0) this.#leaveInner();
     else this.#leaveOutermost();
-    if (this.#stop === undefined) return thrown;
     // on its way out through a host function an inner run's error may come by: it says the same
-    if (isKeelsonError(thrown, this.#stop.code)) return thrown;
-    return stopError(this.#stop, this.usage, this.#refused, thrown);
+    return stop === undefined || isKeelsonError(thrown, stop.code) ? undefined : stop;
+  }
+
+  /** The error for a stop of this guest. */
+  stopError(stop: Stop, cause?: unknown): KeelsonError {
+    return stopError(stop, stopFacts(stop, this.usage, this.#refused), cause);
   }
 
   /** Why the guest was stopped, if it was. */
@@ -322,7 +335,9 @@ export class Governor {
   /** What the run in progress, or the last one, used so far. */
   get usage(): Usage {
     let memoryPeakBytes = 0;
-    for (const { attached, meta } of this.#charges) {
+    const charges = this.#charges;
+    for (let index = 0; index < charges.length; index++) {
+      const { attached, meta } = charges[index]!;
       // the room is counted in granules, of which a cap may leave a part over
       if (meta.memoryBytes !== undefined)
         memoryPeakBytes += Math.floor(meta.memoryBytes / 16) * 16 - attached.roomBytes;
@@ -498,19 +513,19 @@ export class Governor {
     charge?: Charge,
     counter = 0,
   ): number {
-    this.#fuelAtStop = charge ? this.#used() + charge.attached.fuel - counter : this.#used();
+    this.#fuelAtStop = this.#used(charge, counter);
     this.#stop = { code, limit, value };
     this.dead = true;
     return STOP;
   }
 
-  /** Units spent in this run, as of the guest's last call or exit. */
-  #used(): number {
+  /** Units spent in this run, as of the guest's last call or exit. @param asking whose `counter` is at hand */
+  #used(asking?: Charge, counter = 0): number {
     const charges = this.#charges;
     let used = 0;
     for (let index = 0; index < charges.length; index++) {
-      const { granted, attached } = charges[index]!;
-      used += granted - attached.fuel;
+      const charge = charges[index]!;
+      used += charge.granted - (charge === asking ? counter : charge.attached.fuel);
     }
     return used;
   }
@@ -529,11 +544,8 @@ export class Governor {
   /** A run that does not begin: the guest was not touched. */
   #refuse(code: Stop["code"], limit: Stop["limit"]): KeelsonError {
     for (const charge of this.#charges) charge.granted = charge.attached.fuel;
-    return stopError(
-      { code, limit, value: undefined },
-      { fuel: 0, cpuMs: 0, memoryPeakBytes: 0 },
-      this.#refused,
-    );
+    const stop = { code, limit, value: undefined };
+    return stopError(stop, stopFacts(stop, { fuel: 0, cpuMs: 0, memoryPeakBytes: 0 }, this.#refused));
   }
 
   #deadError(): KeelsonError {

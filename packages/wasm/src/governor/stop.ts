@@ -31,26 +31,33 @@ export interface Refusals {
   readonly table: number;
 }
 
-/** Refusals as an error's details name them; empty when there were none. */
-export function refusalDetails({ memory, table }: Refusals): Record<string, number> {
-  return {
-    ...(memory > 0 ? { refusedMemoryGrowths: memory } : {}),
-    ...(table > 0 ? { refusedTableGrowths: table } : {}),
-  };
+/** Adds refusals to an error's details, if there were any. */
+export function noteRefusals(facts: Record<string, unknown>, { memory, table }: Refusals): void {
+  if (memory > 0) facts["refusedMemoryGrowths"] = memory;
+  if (table > 0) facts["refusedTableGrowths"] = table;
 }
 
-/** The error for a stopped guest; `details` carry the usage, so that a stop can be accounted for. */
-export function stopError(stop: Stop, usage: Usage, refused: Refusals, cause?: unknown): KeelsonError {
+/** What a stop's details say: the usage among them, so that it can be accounted for. */
+export function stopFacts(stop: Stop, usage: Usage, refused: Refusals): Record<string, unknown> {
+  const facts: Record<string, unknown> =
+    stop.value === undefined ? { limit: stop.limit, usage } : { limit: stop.limit, value: stop.value, usage };
+  noteRefusals(facts, refused);
+  return facts;
+}
+
+/** The error for a stopped guest. @param whose put in front of the message */
+export function stopError(
+  stop: Stop,
+  details: Record<string, unknown>,
+  cause?: unknown,
+  whose = "",
+): KeelsonError {
   const [what, hint] = words[stop.limit];
   const value = stop.value === undefined ? "" : ` of ${stop.value}`;
-  return new KeelsonError(stop.code, `the guest ${what}${value}`, {
-    hint,
-    details: {
-      limit: stop.limit,
-      ...(stop.value === undefined ? {} : { value: stop.value }),
-      usage,
-      ...refusalDetails(refused),
-    },
-    ...(cause === undefined ? {} : { cause }),
-  });
+  const message = `${whose}the guest ${what}${value}`;
+  return new KeelsonError(
+    stop.code,
+    message,
+    cause === undefined ? { hint, details } : { hint, details, cause },
+  );
 }

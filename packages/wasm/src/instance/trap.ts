@@ -1,7 +1,7 @@
 import type { Usage } from "@keelson/core";
 import { describeThrown, isKeelsonError, KeelsonError, withDetails } from "@keelson/core/plain";
 import { isStackOverflow } from "../governor/overflow.ts";
-import { refusalDetails, type Refusals } from "../governor/stop.ts";
+import { noteRefusals, type Refusals } from "../governor/stop.ts";
 import type { TrapPosition } from "./trap-position.ts";
 
 /**
@@ -125,19 +125,17 @@ function hintFor({ starting, refused = { memory: 0, table: 0 } }: TrapPlace): st
   return `it was refused larger ${asked} before: raise limits.${asked === "memory" ? "memory" : "tableElements"}, or give it less to do`;
 }
 
-/** A place as an error's details name it. */
-export function placeDetails(place: TrapPlace): Record<string, unknown> {
-  const { module, method, memoryBytes, usage, at, refused } = place;
-  return {
-    module,
-    method,
-    memoryBytes,
-    ...(usage === undefined ? {} : { usage }),
-    ...(at === undefined ? {} : { at }),
-    ...(refused === undefined ? {} : refusalDetails(refused)),
-  };
+/** Adds a place to an error's details. */
+export function notePlace(facts: Record<string, unknown>, place: TrapPlace): Record<string, unknown> {
+  facts["module"] = place.module;
+  facts["method"] = place.method;
+  facts["memoryBytes"] = place.memoryBytes;
+  if (place.usage !== undefined) facts["usage"] = place.usage;
+  if (place.at !== undefined) facts["at"] = place.at;
+  if (place.refused !== undefined) noteRefusals(facts, place.refused);
+  return facts;
 }
 
 function details(kind: TrapKind, place: TrapPlace): Record<string, unknown> {
-  return { kind, ...placeDetails(place) };
+  return notePlace({ kind }, place);
 }

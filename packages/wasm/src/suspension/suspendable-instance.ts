@@ -73,11 +73,13 @@ export class SuspendableInstance implements Instance {
         (error: unknown) => {
           if (suspension.ended) return;
           suspension.finish();
-          const failure = governor === undefined ? error : governor.fail(error);
+          const stop = governor?.leaveBy(error);
           finish();
           // A guest that was stopped may have been left by an answer that then made no sense: it is dead all the same.
           reject(
-            governor?.dead === true ? guest.abandon(failure, call.method) : guest.fail(failure, call.method),
+            governor?.dead === true
+              ? guest.abandon(error, call.method, stop)
+              : guest.fail(error, call.method),
           );
         },
       );

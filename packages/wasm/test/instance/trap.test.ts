@@ -1,4 +1,4 @@
-import { KeelsonError } from "@keelson/core";
+import { KeelsonError, type Usage } from "@keelson/core";
 import { describe, expect, test } from "vitest";
 import { failure } from "../support/errors.ts";
 import { open } from "../support/instance.ts";
@@ -113,4 +113,28 @@ describe("a start function", () => {
     );
     expect(call("get")).toBe(7);
   });
+});
+
+test("a stop is told by one error: what the engine threw is its cause, and it says all that is known", async () => {
+  const spin = wat(`(module (memory (export "memory") 1) (func (export "spin") (loop br 0)))`);
+  const { call } = await open({ source: spin, limits: { fuel: 10_000 } });
+  const error = await failure("FUEL_EXHAUSTED", () => call("spin"));
+  expect(error.cause).toBeInstanceOf(WebAssembly.RuntimeError);
+  expect(error.message).toMatch(/^\S+: spin was stopped: the guest used up its fuel of 10000\n {2}hint: \S/);
+  expect(error.hint).toBe("raise limits.fuel, or give the guest less to do in one call");
+  const { module, usage, ...rest } = error.details ?? {};
+  expect(module).toBe(error.message.split(":")[0]);
+  expect(rest).toEqual({
+    limit: "fuel",
+    value: 10_000,
+    method: "spin",
+    memoryBytes: 65_536,
+    at: { function: 0 },
+  });
+  const { fuel, cpuMs, memoryPeakBytes } = usage as Usage;
+  expect(fuel).toBeGreaterThan(10_000);
+  expect(fuel).toBeLessThan(10_100);
+  // The test platform's clock stands still.
+  expect(cpuMs).toBe(0);
+  expect(memoryPeakBytes).toBe(65_536);
 });
