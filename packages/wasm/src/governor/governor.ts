@@ -4,7 +4,7 @@ import { isKeelsonError, KeelsonError } from "@keelson/core/plain";
 // Not by the meter's door: where guests run, nobody meters.
 import { PARKED_BELOW, RefillKind, STOP } from "../meter/layout.ts";
 import type { MeterMeta } from "../meter/options.ts";
-import { attach, type Attached, counterGiven } from "../meter/runtime.ts";
+import { attach, type Attached, counterGiven, isParked } from "../meter/runtime.ts";
 import { type Refusals, type Stop, stopError, stopFacts } from "./stop.ts";
 import { isStackOverflow } from "./overflow.ts";
 import { type Tally, TALLY_CPU_MS, TALLY_FUEL } from "./tally.ts";
@@ -63,6 +63,8 @@ interface Charge {
   readonly meta: MeterMeta;
   /** Units handed out in this run. */
   granted: number;
+  /** Units used while the host had called the guest back, that the counter does not show yet: see {@link Governor.hostEnds}. */
+  unseen: number;
   started: boolean;
 }
 
@@ -96,6 +98,8 @@ export class Governor {
   readonly #tally: Tally | undefined;
   readonly #charges: Charge[] = [];
   readonly #outer: OuterRun[] = [];
+  /** What the counters were when host functions began, innermost last. */
+  readonly #counters: number[] = [];
   #parent: Governor | undefined;
   #running = false;
   /** The run in progress may be suspended: it is never the thread's current one but while it is in a host function. */
@@ -146,6 +150,7 @@ export class Governor {
       ),
       meta,
       granted: 0,
+      unseen: 0,
       started: false,
     };
     if (this.#running) charge.attached.depth = meta.stackBytes;
@@ -235,6 +240,27 @@ export class Governor {
     this.#thread.current = before;
   }
 
+  /** The guest calls a host function that it may have reached through a table, where nothing tells it that it left itself. */
+  hostBegins(): void {
+    for (const { attached } of this.#charges) this.#counters.push(attached.counter);
+  }
+
+  /**
+   * That host function ended. The guest finds its counter as it was, by which it knows that it came back from the host, and asks at once: also
+   * when the host has called it back in between. What it used then is taken from it when it asks.
+   */
+  hostEnds(): void {
+    for (let index = this.#charges.length - 1; index >= 0; index--) {
+      const charge = this.#charges[index]!;
+      const { attached } = charge;
+      const before = this.#counters.pop()!;
+      const now = attached.counter;
+      if (now === before || isParked(before)) continue;
+      charge.unseen += before - now;
+      attached.counter = before;
+    }
+  }
+
   /** Ends a detached run from outside, whatever its guest does or waits for: when it comes back it is stopped. Returns what to throw. */
   abandon(code: "DEADLINE_EXCEEDED" | "ABORTED", limit: "deadline" | "signal"): unknown {
     this.end(code, limit);
@@ -265,6 +291,7 @@ export class Governor {
     this.#start = this.#end = this.#sliceStart = this.#clock.now();
     this.#cpuEnd = this.#start + this.#cpuMs;
     this.#granted = 0;
+    this.#counters.length = 0;
     this.#sliceDebt = 0;
     this.#stolen = 0;
     this.#refused.memory = this.#refused.table = 0;
@@ -278,6 +305,7 @@ export class Governor {
       // the first slice is short: a guest that never asks for another costs nothing more
       const grant = Math.min(this.#slice, this.#fuelLimit - this.#granted);
       charge.granted = grant;
+      charge.unseen = 0;
       charge.attached.fuel = grant;
       this.#granted += grant;
       if (parent !== undefined) {
@@ -420,7 +448,8 @@ export class Governor {
     if (kind === RefillKind.allocation) {
       return this.#stopFor("OUT_OF_MEMORY", "memoryBytes", charge.meta.memoryBytes);
     }
-    const counter = counterGiven(given);
+    const counter = counterGiven(given) - charge.unseen;
+    charge.unseen = 0;
     const now = this.#clock.now();
     // the first that is heard of a guest which waited for a host function
     if (this.#idleSince !== undefined) this.wake(now);
@@ -543,7 +572,10 @@ export class Governor {
 
   /** A run that does not begin: the guest was not touched. */
   #refuse(code: Stop["code"], limit: Stop["limit"]): KeelsonError {
-    for (const charge of this.#charges) charge.granted = charge.attached.fuel;
+    for (const charge of this.#charges) {
+      charge.granted = charge.attached.fuel;
+      charge.unseen = 0;
+    }
     const stop = { code, limit, value: undefined };
     return stopError(stop, stopFacts(stop, { fuel: 0, cpuMs: 0, memoryPeakBytes: 0 }, this.#refused));
   }

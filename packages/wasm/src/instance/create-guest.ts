@@ -8,6 +8,8 @@ import type { Exposed } from "../state/expose.ts";
 import { Snapshot } from "../state/snapshot.ts";
 import { createSuspension, suspendableImports, whySuspendable } from "../suspension/link.ts";
 import { SuspendableInstance } from "../suspension/suspendable-instance.ts";
+import type { HostFunction } from "../suspension/host-functions.ts";
+import { isSuspending, suspending } from "../suspension/suspending.ts";
 import type { Suspension } from "../suspension/suspension.ts";
 import { Footprint } from "./footprint.ts";
 import type { GuestContext } from "./guest-context.ts";
@@ -112,19 +114,48 @@ function createHost({ id, log, clock }: GuestContext): GuestHost {
 
 /** What the guest imports, and what suspends it if one of its imports may wait or it is sliced. */
 function linkGuest(
-  { shape, profile, imports, sliced }: Blueprint,
+  { shape, profile, imports, sliced, metered }: Blueprint,
   context: GuestContext,
   governor: Governor | undefined,
   host: GuestHost,
   tap: ImportTap | undefined,
 ): { readonly imports: WebAssembly.Imports; readonly suspension: Suspension | undefined } {
-  const linked = tap?.replaces === true ? {} : resolveImports(shape, profile, host, imports);
+  const resolved = tap?.replaces === true ? {} : resolveImports(shape, profile, host, imports);
+  const linked = governor === undefined ? resolved : announced(resolved, shape, metered?.meta, governor);
   const why = whySuspendable(linked, sliced);
   if (why === undefined)
     return { imports: tap === undefined ? linked : tap.link(linked, shape, host), suspension: undefined };
   const suspension = createSuspension(why, profile, context, governor, sliced);
   if (tap !== undefined) throw cannotBeTapped(context.id, why);
   return { imports: suspendableImports(linked, shape, suspension), suspension };
+}
+
+/** The imports, of which those that a guest can call through tables tell the governor when they begin and end. */
+function announced(
+  linked: WebAssembly.Imports,
+  { imports }: ModuleShape,
+  meta: MeterMeta | undefined,
+  governor: Governor,
+): WebAssembly.Imports {
+  if (meta === undefined || meta.tabledImports.length === 0) return linked;
+  const out: WebAssembly.Imports = {};
+  for (const [module, names] of Object.entries(linked)) out[module] = { ...names };
+  const functions = imports.filter(({ kind }) => kind === "function");
+  for (const index of meta.tabledImports) {
+    const { module, name } = functions[index]!;
+    const run = linked[module]?.[name] as HostFunction | undefined;
+    if (run === undefined) continue;
+    const announce: HostFunction = (...args) => {
+      governor.hostBegins();
+      try {
+        return run(...args);
+      } finally {
+        governor.hostEnds();
+      }
+    };
+    out[module]![name] = (isSuspending(run) ? suspending(announce) : announce) as WebAssembly.ImportValue;
+  }
+  return out;
 }
 
 /** Gives the host its view of the main memory; answers the guest's other exported ones. */

@@ -98,6 +98,7 @@ export function meter(input: Uint8Array, given: MeterOptions): MeteredModule {
     version: METER_VERSION,
     mode: options.mode,
     functions: module.functions.length,
+    tabledImports: [...module.exposed].filter((index) => index < module.importedFunctions),
     exports: names.exports,
     stackBytes: options.stackBytes ?? 0,
     ...(options.memoryBytes === undefined ? {} : { memoryBytes: options.memoryBytes }),

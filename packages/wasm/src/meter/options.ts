@@ -76,6 +76,8 @@ export interface MeterMeta {
   readonly mode: "deadline" | "exact";
   /** Functions of the original, imported ones counted: what has a higher number is the meter's own. */
   readonly functions: number;
+  /** Numbers of imported functions that can be reached through tables and references, where a call does not show that it leaves the guest. */
+  readonly tabledImports: readonly number[];
   /** The private exports' names. */
   readonly exports: {
     /** Functions: fuel left in the slice. */

@@ -16,6 +16,8 @@ export type RefillLaterFunction = (kind: number, counter: number) => number | Pr
 export interface Attached {
   /** Fuel left in the slice, as of the last call or exit of the guest; a parked counter is given as it was. */
   fuel: number;
+  /** The same as it stands, parked or not. */
+  counter: number;
   /** Whether the guest asks by the suspending refill, when there is one. Only while it was entered through `promising`. */
   suspends: boolean;
   /** Bytes of stack left; 0 when depth is not counted. Set it before each entry from outside. */
@@ -83,6 +85,12 @@ export function attach(
     set fuel(value) {
       setFuel(Math.min(value, MAX_SLICE));
     },
+    get counter() {
+      return fuel();
+    },
+    set counter(value) {
+      setFuel(value);
+    },
     get depth() {
       return depth?.() ?? 0;
     },
@@ -101,6 +109,11 @@ export function attach(
 function suspendingImport(run: RefillLaterFunction): WebAssembly.ImportValue {
   const Suspending = WebAssembly.Suspending as NonNullable<typeof WebAssembly.Suspending>;
   return new Suspending(run) as unknown as WebAssembly.ImportValue;
+}
+
+/** Whether the guest is in an import that it called directly. */
+export function isParked(counter: number): boolean {
+  return counter < PARKED_BELOW;
 }
 
 /** The counter as it was before it was parked for a call of an import. */

@@ -165,3 +165,59 @@ test("guests inside one another, through a host function, share one stack", asyn
   const error = await rejection(kernel.invoke("guest", "go"));
   expect(error.code).toBe("STACK_EXHAUSTED");
 });
+
+describe("the time of a host function that calls the guest back is seen as soon as it returns", () => {
+  const BACK = wat(`(module (type $each (func (param funcref)))
+    (import "h" "each" (func $each (type $each)))
+    (table 1 funcref) (elem (i32.const 0) $each) (elem declare func $tiny $some)
+    (global $n (mut i32) (i32.const 0))
+    (func $tiny (global.set $n (i32.add (global.get $n) (i32.const 1))))
+    (func $some (local i32) (local.set 0 (i32.const 9)) (loop (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1))))))
+    (func $tail (param funcref) (return_call_indirect (type $each) (local.get 0) (i32.const 0)))
+    (func (export "direct") (loop (call $each (ref.func $tiny)) (br 0)))
+    (func (export "by-table") (loop (call_indirect (type $each) (ref.func $tiny) (i32.const 0)) (br 0)))
+    (func (export "by-table, more") (loop (call_indirect (type $each) (ref.func $some) (i32.const 0)) (br 0)))
+    (func (export "by-table, in a row") ${"(call_indirect (type $each) (ref.func $tiny) (i32.const 0))".repeat(100)})
+    (func (export "by-tail-call") (loop (call $tail (ref.func $tiny)) (br 0)))
+    (func (export "by-table, caught") (loop (try (do (call_indirect (type $each) (ref.func $tiny) (i32.const 0))) (catch_all)) (br 0)))
+    (func (export "thrice") (param i32) (result i32) (call_indirect (type $each) (ref.func $some) (i32.const 0))
+      (loop (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))
+      (call_indirect (type $each) (ref.func $some) (i32.const 0)) (call $each (ref.func $some)) (local.get 0)))`);
+
+  test.each([
+    "direct",
+    "by-table",
+    "by-table, more",
+    "by-table, in a row",
+    "by-tail-call",
+    "by-table, caught",
+  ])("%s", async (method) => {
+    let later = 0;
+    let calls = 0;
+    const each = (run: () => void): void => {
+      calls++;
+      later += 20;
+      run();
+      if (method.endsWith("caught")) throw new Error("it failed");
+    };
+    const source = { source: BACK, imports: { h: { each: each as never } }, limits: { cpuMs: 50 } };
+    const kernel = await startGuest(source, {}, { now: () => performance.now() + later });
+    const error = await rejection(kernel.invoke("guest", method));
+    expect(error).toMatchObject({ code: "DEADLINE_EXCEEDED", details: { limit: "cpuMs" } });
+    expect(calls).toBeLessThanOrEqual(3);
+  });
+
+  test("and what the guest did in between is counted, once", async () => {
+    const usedBy = async (each: (run: () => void) => void): Promise<number> => {
+      const kernel = await startGuest({ source: BACK, imports: { h: { each: each as never } } });
+      return (await kernel.measure("guest", "thrice", 100_000)).usage?.fuel ?? 0;
+    };
+    const [never, once, twice] = [
+      await usedBy(() => {}),
+      await usedBy((run) => run()),
+      await usedBy((run) => (run(), run())),
+    ];
+    expect(once).toBeGreaterThan(never);
+    expect(twice - once).toBe(once - never);
+  });
+});
