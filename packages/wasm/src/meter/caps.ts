@@ -4,6 +4,9 @@ import type { ModuleInfo } from "./module.ts";
 import type { MeterOptions } from "./options.ts";
 
 const PAGE_GRANULES = 65_536 / GRANULE;
+/** Pages that engines let a memory declare: what 32 bits address, and 16 GiB of 64-bit ones. */
+const MAX_PAGES = 65_536;
+const MAX_WIDE_PAGES = 262_144;
 /** The room counter is an i32: 32 GiB. */
 const MAX_GRANULES = 2 ** 31 - 1;
 
@@ -36,7 +39,9 @@ export function planCaps(module: ModuleInfo, options: MeterOptions): Caps {
       throw overCap("bytes of memory", "Bytes", declared, options.memoryBytes);
     }
     const spare = Math.floor(room / PAGE_GRANULES);
-    memoryMax = module.memories.map(({ limits }) => limits.min + spare);
+    memoryMax = module.memories.map(({ limits }) =>
+      Math.min(limits.min + spare, limits.wide ? MAX_WIDE_PAGES : MAX_PAGES),
+    );
   }
   if (options.tableElements !== undefined) {
     const elements = declaredMinimum(module.tables);

@@ -44,6 +44,16 @@ describe("what a guest was refused is told apart", () => {
   });
 });
 
+test("a memory larger than any, as a limit, leaves a module that engines accept", async () => {
+  const source = wat(
+    `(module (memory (export "memory") 1) (func (export "grow") (result i32) (memory.grow (i32.const 3))))`,
+  );
+  for (const memory of [2 ** 32, 2 ** 35, 2 ** 50]) {
+    const { call } = await open({ source, limits: { memory } });
+    expect(call("grow")).toBe(1);
+  }
+});
+
 test("a stack larger than any, as a limit, lets calls nest as deep as the engine does", async () => {
   const source = wat(`(module (func $r (export "r") (param i32) (result i32)
     (if (result i32) (local.get 0) (then (i32.add (i32.const 1) (call $r (i32.sub (local.get 0) (i32.const 1))))) (else (i32.const 0)))))`);
