@@ -4,7 +4,7 @@ import { isKeelsonError, KeelsonError } from "@keelson/core/plain";
 // Not by the meter's door: where guests run, nobody meters.
 import { PARKED_BELOW, RefillKind, STOP } from "../meter/layout.ts";
 import type { MeterMeta } from "../meter/options.ts";
-import { attach, type Attached, counterGiven, isParked } from "../meter/runtime.ts";
+import { attach, type Attached, counterGiven } from "../meter/runtime.ts";
 import { type Refusals, type Stop, stopError, stopFacts } from "./stop.ts";
 import { isStackOverflow } from "./overflow.ts";
 import { type Tally, TALLY_CPU_MS, TALLY_FUEL } from "./tally.ts";
@@ -240,7 +240,7 @@ export class Governor {
     this.#thread.current = before;
   }
 
-  /** The guest calls a host function that it may have reached through a table, where nothing tells it that it left itself. */
+  /** The guest calls a host function from which it may come back unseen: see {@link MeterMeta.watchedImports}. */
   hostBegins(): void {
     for (const { attached } of this.#charges) this.#counters.push(attached.counter);
   }
@@ -255,8 +255,8 @@ export class Governor {
       const { attached } = charge;
       const before = this.#counters.pop()!;
       const now = attached.counter;
-      if (now === before || isParked(before)) continue;
-      charge.unseen += before - now;
+      if (now === before) continue;
+      charge.unseen += counterGiven(before) - counterGiven(now);
       attached.counter = before;
     }
   }

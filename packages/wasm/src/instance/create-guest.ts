@@ -130,18 +130,18 @@ function linkGuest(
   return { imports: suspendableImports(linked, shape, suspension), suspension };
 }
 
-/** The imports, of which those that a guest can call through tables tell the governor when they begin and end. */
+/** The imports, of which those that a guest may come back from unseen tell the governor when they begin and end. */
 function announced(
   linked: WebAssembly.Imports,
   { imports }: ModuleShape,
   meta: MeterMeta | undefined,
   governor: Governor,
 ): WebAssembly.Imports {
-  if (meta === undefined || meta.tabledImports.length === 0) return linked;
+  if (meta === undefined || meta.watchedImports.length === 0) return linked;
   const out: WebAssembly.Imports = {};
   for (const [module, names] of Object.entries(linked)) out[module] = { ...names };
   const functions = imports.filter(({ kind }) => kind === "function");
-  for (const index of meta.tabledImports) {
+  for (const index of meta.watchedImports) {
     const { module, name } = functions[index]!;
     const run = linked[module]?.[name] as HostFunction | undefined;
     if (run === undefined) continue;

@@ -98,7 +98,7 @@ export function meter(input: Uint8Array, given: MeterOptions): MeteredModule {
     version: METER_VERSION,
     mode: options.mode,
     functions: module.functions.length,
-    tabledImports: [...module.exposed].filter((index) => index < module.importedFunctions),
+    watchedImports: watchedImports(module, code.hasLanding),
     exports: names.exports,
     stackBytes: options.stackBytes ?? 0,
     ...(options.memoryBytes === undefined ? {} : { memoryBytes: options.memoryBytes }),
@@ -116,6 +116,11 @@ export function meter(input: Uint8Array, given: MeterOptions): MeteredModule {
   };
   const metered = { bytes: writer.take(), meta, report };
   return code.map ? { ...metered, offsets: code.map.finish(codeEnd - out.at) } : metered;
+}
+
+function watchedImports({ exposed, importedFunctions }: ModuleInfo, catches: boolean): number[] {
+  const all = Array.from({ length: importedFunctions }, (_, index) => index);
+  return catches ? all : all.filter((index) => exposed.has(index));
 }
 
 /** What each instance has to be given, whether it is used or not. */
@@ -200,6 +205,8 @@ interface Code {
   readonly loops: number;
   readonly hotLoops: number;
   readonly hasUnknownTailCall: boolean;
+  /** Some function catches exceptions. */
+  readonly hasLanding: boolean;
 }
 
 function writeBodies(work: Work, foreignTailCalls: boolean): Code {
@@ -220,6 +227,7 @@ function writeBodies(work: Work, foreignTailCalls: boolean): Code {
   const hints: BranchHints[] = [];
   let loops = 0;
   let hasUnknownTailCall = false;
+  let hasLanding = false;
   for (const [index, { from, to }] of bodies.entries()) {
     const number = module.importedFunctions + index;
     if (leafCosts[number]! >= 0) {
@@ -248,11 +256,22 @@ function writeBodies(work: Work, foreignTailCalls: boolean): Code {
     if (offsets.length > 0) hints.push([number, offsets]);
     loops += scan.loops;
     hasUnknownTailCall ||= scan.hasUnknownTailCall;
+    hasLanding ||= scan.hasLanding;
   }
   const names = privateNames(module, layout);
   for (const { body } of layout.functions) {
     out.u32(body.length);
     out.raw(body);
   }
-  return { layout, names, out, hints, map, loops, hotLoops: emitter.hotLoops, hasUnknownTailCall };
+  return {
+    layout,
+    names,
+    out,
+    hints,
+    map,
+    loops,
+    hotLoops: emitter.hotLoops,
+    hasUnknownTailCall,
+    hasLanding,
+  };
 }

@@ -76,8 +76,11 @@ export interface MeterMeta {
   readonly mode: "deadline" | "exact";
   /** Functions of the original, imported ones counted: what has a higher number is the meter's own. */
   readonly functions: number;
-  /** Numbers of imported functions that can be reached through tables and references, where a call does not show that it leaves the guest. */
-  readonly tabledImports: readonly number[];
+  /**
+   * Numbers of imported functions from which the guest may come back without asking, when the host has called it back from there: those that can be
+   * reached through tables and references, where a call does not show that it leaves the guest; all of them where it can catch what they throw.
+   */
+  readonly watchedImports: readonly number[];
   /** The private exports' names. */
   readonly exports: {
     /** Functions: fuel left in the slice. */

@@ -111,11 +111,6 @@ function suspendingImport(run: RefillLaterFunction): WebAssembly.ImportValue {
   return new Suspending(run) as unknown as WebAssembly.ImportValue;
 }
 
-/** Whether the guest is in an import that it called directly. */
-export function isParked(counter: number): boolean {
-  return counter < PARKED_BELOW;
-}
-
 /** The counter as it was before it was parked for a call of an import. */
 function unpark(counter: number): number {
   return counter < PARKED_BELOW ? counter + PARKED : counter;

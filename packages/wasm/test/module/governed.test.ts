@@ -180,6 +180,7 @@ describe("the time of a host function that calls the guest back is seen as soon 
     (func (export "by-table, in a row") ${"(call_indirect (type $each) (ref.func $tiny) (i32.const 0))".repeat(100)})
     (func (export "by-tail-call") (loop (call $tail (ref.func $tiny)) (br 0)))
     (func (export "by-table, caught") (loop (try (do (call_indirect (type $each) (ref.func $tiny) (i32.const 0))) (catch_all)) (br 0)))
+    (func (export "direct, caught") (loop (try (do (call $each (ref.func $some))) (catch_all)) (br 0)))
     (func (export "thrice") (param i32) (result i32) (call_indirect (type $each) (ref.func $some) (i32.const 0))
       (loop (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))
       (call_indirect (type $each) (ref.func $some) (i32.const 0)) (call $each (ref.func $some)) (local.get 0)))`);
@@ -191,13 +192,15 @@ describe("the time of a host function that calls the guest back is seen as soon 
     "by-table, in a row",
     "by-tail-call",
     "by-table, caught",
+    "direct, caught",
   ])("%s", async (method) => {
     let later = 0;
     let calls = 0;
     const each = (run: () => void): void => {
       calls++;
+      if (method.startsWith("direct")) run();
       later += 20;
-      run();
+      if (!method.startsWith("direct")) run();
       if (method.endsWith("caught")) throw new Error("it failed");
     };
     const source = { source: BACK, imports: { h: { each: each as never } }, limits: { cpuMs: 50 } };
