@@ -2,7 +2,7 @@ import type { Usage } from "@keelson/core";
 import { isKeelsonError, KeelsonError } from "@keelson/core/plain";
 
 // Not by the meter's door: where guests run, nobody meters.
-import { PARKED_BELOW, RefillKind, STOP } from "../meter/layout.ts";
+import { HOST_FRAME_BYTES, PARKED_BELOW, RefillKind, STOP } from "../meter/layout.ts";
 import type { MeterMeta } from "../meter/options.ts";
 import { attach, type Attached, counterGiven } from "../meter/runtime.ts";
 import { type Refusals, type Stop, stopError, stopFacts } from "./stop.ts";
@@ -98,7 +98,7 @@ export class Governor {
   readonly #tally: Tally | undefined;
   readonly #charges: Charge[] = [];
   readonly #outer: OuterRun[] = [];
-  /** What the counters were when host functions began, innermost last. */
+  /** What counter and depth were when host functions began, innermost last. */
   readonly #counters: number[] = [];
   #parent: Governor | undefined;
   #running = false;
@@ -242,7 +242,12 @@ export class Governor {
 
   /** The guest calls a host function from which it may come back unseen: see {@link MeterMeta.watchedImports}. */
   hostBegins(): void {
-    for (const { attached } of this.#charges) this.#counters.push(attached.counter);
+    for (const { attached, meta } of this.#charges) {
+      const { counter, depth } = attached;
+      this.#counters.push(counter, depth);
+      // a guest that calls it by its name has left room for its frames
+      if (counter >= PARKED_BELOW && meta.stackBytes > 0) attached.depth = depth - HOST_FRAME_BYTES;
+    }
   }
 
   /**
@@ -253,6 +258,7 @@ export class Governor {
     for (let index = this.#charges.length - 1; index >= 0; index--) {
       const charge = this.#charges[index]!;
       const { attached } = charge;
+      attached.depth = this.#counters.pop()!;
       const before = this.#counters.pop()!;
       const now = attached.counter;
       if (now === before) continue;

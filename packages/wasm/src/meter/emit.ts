@@ -27,7 +27,7 @@ import {
   i32ShiftRight,
 } from "./bytecode.ts";
 import * as helpers from "./helpers.ts";
-import { type Layout, PARKED, PREPAID } from "./layout.ts";
+import { HOST_FRAME_BYTES, type Layout, PARKED, PREPAID } from "./layout.ts";
 import { readLocals, writeLocals } from "./locals.ts";
 import type { ModuleInfo } from "./module.ts";
 import type { OffsetMapBuilder } from "./offset-map.ts";
@@ -53,8 +53,6 @@ const UNTESTED_COST = 64;
 const MAX_HOT_NESTING = 24;
 /** Stack bytes of a call beyond parameters, locals and operands. */
 const FRAME_BYTES = 96;
-/** Stack bytes that a call of an import is reckoned to take until it returns. */
-const HOST_FRAME_BYTES = 1024;
 /** Frames of functions that call nothing are free up to this size. */
 const FREE_FRAME_BYTES = 1024;
 

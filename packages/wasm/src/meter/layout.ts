@@ -30,6 +30,8 @@ export const RefillKind = {
 export const PARKED: number = 2 ** 30;
 /** Counters below this are parked. Charges between two tests stay far above it. */
 export const PARKED_BELOW: number = -(2 ** 29 + 2 ** 28);
+/** Stack bytes that a call of an import is reckoned to take until it returns. */
+export const HOST_FRAME_BYTES = 1024;
 /** What the host answers to stop the guest, whatever it was asked. */
 export const STOP: number = -(2 ** 31);
 /** The largest slice the host may hand out. */

@@ -169,7 +169,7 @@ test("guests inside one another, through a host function, share one stack", asyn
 describe("the time of a host function that calls the guest back is seen as soon as it returns", () => {
   const BACK = wat(`(module (type $each (func (param funcref)))
     (import "h" "each" (func $each (type $each)))
-    (table 1 funcref) (elem (i32.const 0) $each) (elem declare func $tiny $some)
+    (table 1 funcref) (elem (i32.const 0) $each) (elem declare func $tiny $some $deep $deeper)
     (global $n (mut i32) (i32.const 0))
     (func $tiny (global.set $n (i32.add (global.get $n) (i32.const 1))))
     (func $some (local i32) (local.set 0 (i32.const 9)) (loop (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1))))))
@@ -181,6 +181,8 @@ describe("the time of a host function that calls the guest back is seen as soon 
     (func (export "by-tail-call") (loop (call $tail (ref.func $tiny)) (br 0)))
     (func (export "by-table, caught") (loop (try (do (call_indirect (type $each) (ref.func $tiny) (i32.const 0))) (catch_all)) (br 0)))
     (func (export "direct, caught") (loop (try (do (call $each (ref.func $some))) (catch_all)) (br 0)))
+    (func $deep (export "deep") (call_indirect (type $each) (ref.func $deep) (i32.const 0)) (call $each (ref.func $tiny)))
+    (func $deeper (export "deeper, caught") (loop (try (do (call $each (ref.func $deeper))) (catch_all)) (br 0)))
     (func (export "thrice") (param i32) (result i32) (call_indirect (type $each) (ref.func $some) (i32.const 0))
       (loop (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))
       (call_indirect (type $each) (ref.func $some) (i32.const 0)) (call $each (ref.func $some)) (local.get 0)))`);
@@ -209,6 +211,21 @@ describe("the time of a host function that calls the guest back is seen as soon 
     expect(error).toMatchObject({ code: "DEADLINE_EXCEEDED", details: { limit: "cpuMs" } });
     expect(calls).toBeLessThanOrEqual(3);
   });
+
+  test.each(["deep", "deeper, caught"])(
+    "and endless %s recursion through it is STACK_EXHAUSTED",
+    async (method) => {
+      const kernel = await startGuest({
+        source: BACK,
+        imports: { h: { each: ((run: () => void) => run()) as never } },
+      });
+      const error = await rejection(kernel.invoke("guest", method));
+      expect(error).toMatchObject({
+        code: "STACK_EXHAUSTED",
+        details: { limit: "stackBytes", value: 524_288 },
+      });
+    },
+  );
 
   test("and what the guest did in between is counted, once", async () => {
     const usedBy = async (each: (run: () => void) => void): Promise<number> => {
