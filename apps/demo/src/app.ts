@@ -5,10 +5,10 @@ import type { Library } from "./library.ts";
 import { render, type Rendered } from "./pipeline.ts";
 import type { PressCounts } from "./press.ts";
 import type { PressRequest, PressResponse } from "./server.ts";
-import { runawayPage } from "./runaway-view.ts";
+import { runawayPage } from "./pages/runaway-view.ts";
 import type { Traffic } from "./traffic.ts";
-import { isLoose, isTrial, type Trials } from "./trials.ts";
-import { accountPage, errorPage, indexPage, markdownPage } from "./views.ts";
+import { isLoose, isTrial, type Trials } from "./trials/trials.ts";
+import { accountPage, errorPage, indexPage, markdownPage } from "./pages/views.ts";
 
 const TEXT = "text/html; charset=utf-8";
 
@@ -202,5 +202,5 @@ function withScript(response: PressResponse): PressResponse {
 }
 
 function readSource(name: string): Promise<string> {
-  return readFile(new URL(name, import.meta.url), "utf8");
+  return readFile(new URL(`pages/${name}`, import.meta.url), "utf8");
 }

@@ -4,7 +4,7 @@
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { createDisplay, shutdownOnSignals, type ShutdownReport } from "keelson";
-import { runOnce } from "./once.ts";
+import { runOnce } from "./once/once.ts";
 import { help, parseOptions, type Options } from "./options.ts";
 import { openPress } from "./press.ts";
 import { currentRuntime, runOn } from "./runtime.ts";

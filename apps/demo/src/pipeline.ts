@@ -1,6 +1,6 @@
 import { isKeelsonError, type ErrorCode, type Kernel, type Value } from "keelson";
 import type { Usage } from "@keelson/core";
-import { escapeHtml } from "./html.ts";
+import { escapeHtml } from "./pages/html.ts";
 import { whenRunning } from "./waiting.ts";
 
 /** One plugin's part in the making of a page. */

@@ -4,10 +4,10 @@ import { createKernel, type Kernel, type ShutdownReport } from "keelson";
 import { App } from "./app.ts";
 import { Library, type Shelf } from "./library.ts";
 import { ensureBuilt, loadPlugins } from "./plugins.ts";
-import { loadRunaways } from "./runaways.ts";
+import { loadRunaways } from "./trials/runaways.ts";
 import { openServer, type Server } from "./server.ts";
 import { Traffic } from "./traffic.ts";
-import { Trials } from "./trials.ts";
+import { Trials } from "./trials/trials.ts";
 
 /** Options of {@link openPress}. */
 export interface PressOptions {

@@ -4,7 +4,7 @@ import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { beforeAll, describe, expect, test } from "vitest";
-import { get } from "../src/client.ts";
+import { get } from "../src/once/client.ts";
 import { ensureBuilt } from "../src/plugins.ts";
 import { openPress } from "../src/press.ts";
 import { scene } from "./support.ts";
@@ -155,7 +155,7 @@ describe("an address", () => {
     expect([head.status, await head.text()]).toEqual([200, ""]);
     const { App } = await import("../src/app.ts");
     const { Library } = await import("../src/library.ts");
-    const { Trials } = await import("../src/trials.ts");
+    const { Trials } = await import("../src/trials/trials.ts");
     const { Traffic } = await import("../src/traffic.ts");
     const traffic = new Traffic();
     using trials = new Trials(s.press.kernel, traffic, s.press.mark);

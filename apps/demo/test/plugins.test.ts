@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { createKernel, nativeModule, type Kernel } from "keelson";
-import { escapeHtml, markup } from "../src/html.ts";
+import { escapeHtml, markup } from "../src/pages/html.ts";
 import { ensureBuilt, reading } from "../src/plugins.ts";
 import markdown from "../src/plugins/markdown/markdown.ts";
 import visits from "../src/plugins/visits/visits.ts";

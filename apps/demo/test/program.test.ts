@@ -3,7 +3,7 @@ import { readdir } from "node:fs/promises";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, test } from "vitest";
-import { get } from "../src/client.ts";
+import { get } from "../src/once/client.ts";
 import { ensureBuilt } from "../src/plugins.ts";
 import { currentRuntime, runtimeNames } from "../src/runtime.ts";
 

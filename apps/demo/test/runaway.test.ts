@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import type { Fact } from "../src/account.ts";
-import { get } from "../src/client.ts";
+import type { Fact } from "../src/trials/account.ts";
+import { get } from "../src/once/client.ts";
 import { ensureBuilt } from "../src/plugins.ts";
-import { runawayNames } from "../src/runaways.ts";
+import { runawayNames } from "../src/trials/runaways.ts";
 import { currentRuntime } from "../src/runtime.ts";
 import { scene } from "./support.ts";
 

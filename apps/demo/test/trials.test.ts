@@ -1,7 +1,7 @@
 import { beforeAll, expect, test } from "vitest";
-import { get } from "../src/client.ts";
+import { get } from "../src/once/client.ts";
 import { ensureBuilt } from "../src/plugins.ts";
-import { RequestStream } from "../src/stream.ts";
+import { RequestStream } from "../src/once/stream.ts";
 import { scene } from "./support.ts";
 
 beforeAll(ensureBuilt, 120_000);

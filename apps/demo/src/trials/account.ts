@@ -1,4 +1,4 @@
-import type { Rendered } from "./pipeline.ts";
+import type { Rendered } from "../pipeline.ts";
 
 /** What was done to a plugin, and what became of it. */
 export interface Account {

@@ -5,7 +5,7 @@ import {
   type ModuleDefinition,
   type WasmModuleOptions,
 } from "keelson";
-import { builtPlugins } from "./build.ts";
+import { builtPlugins } from "../build.ts";
 
 /** Names of the plugins that never end by themselves, which are also their ids. */
 export const runawayNames = ["endless", "stubborn", "hungry", "deep"] as const;

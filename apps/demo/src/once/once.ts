@@ -7,13 +7,13 @@ import { createDisplay, shutdownOnSignals, type ShutdownReport } from "keelson";
 import { checkSystem, printReport } from "./aftermath.ts";
 import { get } from "./client.ts";
 import { Expectations } from "./expectations.ts";
-import type { Shelf } from "./library.ts";
-import type { Sabotage } from "./options.ts";
-import { RUN_MARK } from "./plugins.ts";
-import { openPress, repository, type Press, type PressCounts } from "./press.ts";
+import type { Shelf } from "../library.ts";
+import type { Sabotage } from "../options.ts";
+import { RUN_MARK } from "../plugins.ts";
+import { openPress, repository, type Press, type PressCounts } from "../press.ts";
 import { showRunaways } from "./showing-runaways.ts";
 import { showNumbers, showPages, showStorm, showTrials } from "./showing.ts";
-import { runawayNames } from "./runaways.ts";
+import { runawayNames } from "../trials/runaways.ts";
 import { RequestStream, type StreamCounts } from "./stream.ts";
 import { lookUntil } from "./system.ts";
 

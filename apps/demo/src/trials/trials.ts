@@ -1,13 +1,13 @@
 import process from "node:process";
 import { isKeelsonError, type Kernel, type ModuleStatus } from "keelson";
 import { milliseconds, type Account } from "./account.ts";
-import { reading, readingVersion, type ReadingVersion } from "./plugins.ts";
-import { render } from "./pipeline.ts";
+import { reading, readingVersion, type ReadingVersion } from "../plugins.ts";
+import { render } from "../pipeline.ts";
 import { RunawayTrials } from "./runaway-trials.ts";
 import { runawayNames } from "./runaways.ts";
 import { tryTerminate } from "./terminate.ts";
-import type { Traffic } from "./traffic.ts";
-import { whenRunning } from "./waiting.ts";
+import type { Traffic } from "../traffic.ts";
+import { whenRunning } from "../waiting.ts";
 
 /** Names of the trials that break a plugin, which are also the last part of their addresses. */
 export const breakageNames = ["trap", "kill", "replace-broken", "replace-good"] as const;

@@ -7,7 +7,7 @@ import { readFile } from "node:fs/promises";
 import process from "node:process";
 import { setTimeout as wait } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
-import { builtPlugins } from "./build.ts";
+import { builtPlugins } from "../build.ts";
 import type { TerminateFigures } from "./terminate.ts";
 
 const WATCHED_MS = 500;

@@ -1,6 +1,6 @@
 import type { ShutdownReport } from "keelson";
 import type { Expectations } from "./expectations.ts";
-import type { Press, PressCounts } from "./press.ts";
+import type { Press, PressCounts } from "../press.ts";
 import type { StreamCounts } from "./stream.ts";
 import { lookUntil, type SystemLook } from "./system.ts";
 

@@ -1,12 +1,12 @@
 import { setTimeout as wait } from "node:timers/promises";
-import type { Fact } from "./account.ts";
+import type { Fact } from "../trials/account.ts";
 import { get } from "./client.ts";
 import type { Expectations } from "./expectations.ts";
-import { Heartbeat } from "./heartbeat.ts";
-import type { Press } from "./press.ts";
-import { canShare, RUNAWAY_MEMORY_BYTES, runawayNames, runaways } from "./runaways.ts";
+import { Heartbeat } from "../trials/heartbeat.ts";
+import type { Press } from "../press.ts";
+import { canShare, RUNAWAY_MEMORY_BYTES, runawayNames, runaways } from "../trials/runaways.ts";
 import type { RequestStream } from "./stream.ts";
-import type { LooseName } from "./trials.ts";
+import type { LooseName } from "../trials/trials.ts";
 
 /** Runaway requests that are in flight while other pages are read. */
 const IN_FLIGHT = 32;

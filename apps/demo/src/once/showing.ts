@@ -2,9 +2,9 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { get, type Answer } from "./client.ts";
 import type { Expectations } from "./expectations.ts";
-import type { Press } from "./press.ts";
+import type { Press } from "../press.ts";
 import type { RequestStream } from "./stream.ts";
-import type { TrialName } from "./trials.ts";
+import type { TrialName } from "../trials/trials.ts";
 
 const CONCURRENT = 200;
 const CRASHES = 20;

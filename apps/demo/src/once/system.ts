@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import process from "node:process";
 import { setTimeout as wait } from "node:timers/promises";
-import { RUN_MARK } from "./plugins.ts";
+import { RUN_MARK } from "../plugins.ts";
 
 /** What the system shows of this program at one moment. Nothing of it comes from the kernel. */
 export interface SystemLook {

@@ -2,9 +2,9 @@ import type { Usage } from "@keelson/core";
 import { isKeelsonError, type Kernel, type KeelsonError } from "keelson";
 import { milliseconds, type Account, type Fact } from "./account.ts";
 import { Heartbeat } from "./heartbeat.ts";
-import { render } from "./pipeline.ts";
+import { render } from "../pipeline.ts";
 import { canShare, runaways, SHARING, TURNS, type RunawayName } from "./runaways.ts";
-import type { Traffic } from "./traffic.ts";
+import type { Traffic } from "../traffic.ts";
 
 /** Runaways that are let loose at once. */
 export const CROWD = 100;

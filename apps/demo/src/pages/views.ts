@@ -1,10 +1,10 @@
 import type { ModuleStatus } from "keelson";
 import { Html, markup, type Part } from "./html.ts";
-import type { PageEntry } from "./library.ts";
-import type { Rendered, Step } from "./pipeline.ts";
-import type { PressCounts } from "./press.ts";
-import type { Account } from "./account.ts";
-import { breakageNames, looseNames, type BreakageName, type LooseName } from "./trials.ts";
+import type { PageEntry } from "../library.ts";
+import type { Rendered, Step } from "../pipeline.ts";
+import type { PressCounts } from "../press.ts";
+import type { Account } from "../trials/account.ts";
+import { breakageNames, looseNames, type BreakageName, type LooseName } from "../trials/trials.ts";
 
 const invitations: Readonly<Record<BreakageName, string>> = {
   trap: "Make a WebAssembly plugin trap",

@@ -3,8 +3,8 @@ import process from "node:process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { milliseconds, type Account } from "./account.ts";
-import { RUN_MARK } from "./plugins.ts";
-import { currentRuntime, scriptArguments } from "./runtime.ts";
+import { RUN_MARK } from "../plugins.ts";
+import { currentRuntime, scriptArguments } from "../runtime.ts";
 
 /** What the child measured. Cores are those of its busiest thread. */
 export interface TerminateFigures {
