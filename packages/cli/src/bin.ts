@@ -1,6 +1,5 @@
 #!/usr/bin/env node
 import process from "node:process";
-import { main } from "./main.ts";
 import { printError } from "./terminal.ts";
 
 /** How long the program may take to end by itself once all is done, ms. */
@@ -11,7 +10,16 @@ process.stdout.on("error", (error: { readonly code?: unknown }) => {
   if (error.code !== "EPIPE") throw error;
 });
 
-const code = await main(process.argv.slice(2));
+// Without permissions Deno refuses what even the parts read while they are loaded, and with it the way to tell of it.
+const code = await import("./main.ts")
+  .then(({ main }) => main(process.argv.slice(2)))
+  .catch((error: { readonly name?: unknown }) => {
+    if (error.name !== "NotCapable") throw error;
+    printError(
+      "keelson: this program needs permissions to run\n  hint: deno run -A npm:keelson; narrower ones are for hosts of your own",
+    );
+    return 1;
+  });
 process.exitCode = code;
 // Fires only if something still keeps the program alive.
 setTimeout(() => {

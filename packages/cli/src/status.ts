@@ -36,7 +36,11 @@ const STATE_COLUMN = HEADINGS.indexOf("STATE");
 export function formatStatus(modules: readonly ModuleStatus[], options: FormatStatusOptions = {}): string {
   const { color = false, columns = Infinity } = options;
   const paint = painter(color);
-  const rows = modules.map((module) => cells(module));
+  // A long name must not push the state off a narrow screen.
+  const most = columns === Infinity ? [] : [Math.max(12, Math.floor(columns / 3)), 12, 16];
+  const rows = modules.map((module) =>
+    cells(module).map((cell, index) => cut(cell, most[index] ?? Infinity)),
+  );
   const widths = HEADINGS.map((heading, index) =>
     Math.max(heading.length, ...rows.map((row) => (row[index] ?? "").length)),
   );

@@ -1,17 +1,31 @@
-/** The text on one line, with every control character made visible: what a guest wrote must not steer the terminal. */
+/** The text on one line, with every control character made visible, those of the direction of writing among them: what a guest wrote must not steer the terminal. */
 export function oneLine(text: string): string {
   // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
   return text
     .replace(/\s*\n\s*/g, " · ")
-    .replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, (char) =>
+    .replace(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, (char) =>
       char === "\t" ? " " : `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
     );
 }
 
-/** The text cut to so many characters, with an ellipsis if something is missing. */
+/** Characters of two columns: East Asian ones and emoji. Marks that join the one before are counted as well, so that no line is too long. */
+const WIDE =
+  /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f000}-\u{1faff}\u{20000}-\u{3fffd}]/u;
+
+/** The text cut to so many columns of a terminal, with an ellipsis if something is missing. */
 export function cut(text: string, columns: number): string {
-  const chars = [...text];
-  return chars.length <= columns ? text : `${chars.slice(0, Math.max(columns - 1, 0)).join("")}…`;
+  if (text.length * 2 <= columns) return text;
+  let width = 0;
+  /** Where to cut so that the ellipsis still fits. */
+  let end = 0;
+  let at = 0;
+  for (const char of text) {
+    width += WIDE.test(char) ? 2 : 1;
+    if (width > columns) return `${text.slice(0, end)}…`;
+    at += char.length;
+    if (width < columns) end = at;
+  }
+  return text;
 }
 
 /** ANSI colours used for people. */

@@ -105,6 +105,22 @@ test("a table taller or wider than the screen is cut, so that it can be drawn ov
   await kernel.shutdown();
 });
 
+test("a long id leaves room for the state on a narrow screen, and wide characters count twice", async () => {
+  const screen = createScreen({ columns: 70 });
+  const { kernel, clock } = createHost();
+  using display = createDisplay({ output: screen, color: false });
+  display.show(kernel);
+  const id = "a-module-whose-id-is-as-long-as-ids-may-be-at-most-64-characters";
+  await kernel.register(nativeModule({ id, start: () => Promise.reject(new Error("失敗".repeat(30))) }));
+  await kernel.start().catch(() => {});
+  await clock.advance(200);
+  const [, line = ""] = screen.text().split("\n");
+  expect(line).toMatch(/^a-module-whose-id-is-a…  native  0\.0\.0    failed /);
+  const wide = line.replaceAll(/[^失敗]/g, "").length;
+  expect(line.length + wide).toBeLessThanOrEqual(70);
+  await kernel.shutdown();
+});
+
 test("disposing leaves the last table, gives the cursor back and sets no more timers", async () => {
   const screen = createScreen();
   const { kernel, clock } = createHost();

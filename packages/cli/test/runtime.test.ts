@@ -1,11 +1,23 @@
+import process from "node:process";
 import * as keelson from "keelson";
 import { expect, test } from "vitest";
 import { platform } from "#runtime";
-import { runtime } from "./program.ts";
+import { bin, Program, runtime } from "./program.ts";
 
 test("export conditions pick the adapter of the runtime at hand, for the package itself and for its users", async () => {
   expect(platform().name).toBe(runtime);
   expect(keelson.platform().name).toBe(runtime);
   await using kernel = await keelson.createKernel();
   expect(kernel.platform.name).toBe(runtime);
+});
+
+test("without permissions Deno's user is told how to give them", async (context) => {
+  if (runtime !== "deno") context.skip("this runtime asks for no permissions");
+  // By a shell: a Deno that Deno starts itself is given its permissions.
+  const command = 'exec "$0" run --no-prompt "$1" check nowhere';
+  const { code, stderr } = await new Program("sh", ["-c", command, process.execPath, bin]).ended;
+  expect(stderr).toBe(
+    "keelson: this program needs permissions to run\n  hint: deno run -A npm:keelson; narrower ones are for hosts of your own\n",
+  );
+  expect(code).toBe(1);
 });

@@ -71,7 +71,7 @@ function quoted(text: string): string {
 /** The text on one line and with every control character made visible. */
 function printable(text: string): string {
   // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, (char) => {
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, (char) => {
     if (char === "\n") return "\\n";
     if (char === "\t") return "\\t";
     return `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`;
