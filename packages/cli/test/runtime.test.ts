@@ -13,9 +13,10 @@ test("export conditions pick the adapter of the runtime at hand, for the package
 
 test("without permissions Deno's user is told how to give them", async (context) => {
   if (runtime !== "deno") context.skip("this runtime asks for no permissions");
-  // By a shell: a Deno that Deno starts itself is given its permissions.
-  const command = 'exec "$0" run --no-prompt "$1" check nowhere';
-  const { code, stderr } = await new Program("sh", ["-c", command, process.execPath, bin]).ended;
+  // By a shell, and by a name it does not see: a Deno that Deno starts itself is given its permissions.
+  const command = 'exec "$DENO" run --no-prompt "$BIN" check nowhere';
+  const env = { DENO: process.execPath, BIN: bin };
+  const { code, stderr } = await new Program("sh", ["-c", command], { env }).ended;
   expect(stderr).toBe(
     "keelson: this program needs permissions to run\n  hint: deno run -A npm:keelson; narrower ones are for hosts of your own\n",
   );
