@@ -1,7 +1,7 @@
 import process from "node:process";
 import { isKeelsonError, describeThrown } from "@keelson/core";
 import { useColor } from "./display.ts";
-import { painter } from "./text.ts";
+import { painter, visible } from "./text.ts";
 
 /** Prints a line on standard output. */
 export function print(line: string): void {
@@ -20,14 +20,14 @@ export function formatError(
 ): string {
   const paint = painter(options.color);
   const code = isKeelsonError(error) ? error.code : "error";
-  const message = describeThrown(error);
+  const message = visible(describeThrown(error));
   const lines = [`${paint("red", code)}: ${message}`];
   const { stack, cause } = (error ?? {}) as { readonly stack?: unknown; readonly cause?: unknown };
   // Most messages have taken their cause's in.
-  if (cause !== undefined && !options.verbose && !message.includes(describeThrown(cause)))
-    lines.push(`  cause: ${describeThrown(cause)}`);
+  if (cause !== undefined && !options.verbose && !message.includes(visible(describeThrown(cause))))
+    lines.push(`  cause: ${visible(describeThrown(cause))}`);
   if (options.verbose && typeof stack === "string")
-    lines.push(paint("dim", stack.slice(stack.indexOf("\n") + 1)));
+    lines.push(paint("dim", visible(stack.slice(stack.indexOf("\n") + 1))));
   if (options.verbose && cause !== undefined) lines.push(`cause: ${formatError(cause, options)}`);
   return lines.join("\n");
 }

@@ -1,11 +1,17 @@
-/** The text on one line, with every control character made visible, those of the direction of writing among them: what a guest wrote must not steer the terminal. */
-export function oneLine(text: string): string {
+/**
+ * The text with every control character but line feeds made visible, those of the direction of writing among them: what a guest wrote, or a file is
+ * called, must not steer the terminal.
+ */
+export function visible(text: string): string {
   // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
-  return text
-    .replace(/\s*\n\s*/g, " · ")
-    .replace(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, (char) =>
-      char === "\t" ? " " : `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
-    );
+  return text.replace(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, (char) =>
+    char === "\t" ? " " : `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
+
+/** The same on one line. */
+export function oneLine(text: string): string {
+  return visible(text.replace(/\s*\n\s*/g, " · "));
 }
 
 /** Characters of two columns: East Asian ones and emoji. Marks that join the one before are counted as well, so that no line is too long. */

@@ -1,4 +1,5 @@
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { execFileSync, spawn } from "node:child_process";
+import { lstatSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { MeterOptions, MeterReport } from "@keelson/wasm";
@@ -101,6 +102,32 @@ test("meter names what cannot be read or written, and never overwrites its own i
     code: "INVALID_WASM",
     hint: expect.any(String),
   });
+});
+
+test("meter -o writes through a link, and into a pipe, without replacing either", async () => {
+  const folder = folderWith({ "guest.wasm": GUEST, "real.wasm": "old" });
+  symlinkSync("real.wasm", join(folder, "link.wasm"));
+  expect(await keelson(["meter", "guest.wasm", "-o", "link.wasm"], folder)).toMatchObject({ code: 0 });
+  expect(lstatSync(join(folder, "link.wasm")).isSymbolicLink()).toBe(true);
+  const written = readFileSync(join(folder, "real.wasm"));
+  expect(WebAssembly.validate(new Uint8Array(written))).toBe(true);
+
+  const pipe = join(folder, "pipe");
+  execFileSync("mkfifo", [pipe]);
+  const reader = spawn("timeout", ["10", "sh", "-c", 'cat "$0" > "$0.out"', pipe], { stdio: "ignore" });
+  const read = new Promise((resolve) => reader.once("exit", resolve));
+  expect(await keelson(["meter", "guest.wasm", "-o", "pipe"], folder)).toMatchObject({ code: 0 });
+  expect(lstatSync(pipe).isFIFO()).toBe(true);
+  expect(await read).toBe(0);
+  expect(readFileSync(`${pipe}.out`)).toEqual(written);
+});
+
+test("what a file is called does not steer the terminal", async () => {
+  const folder = folderWith({ "evil\u001b[31m.wasm": "no module" });
+  const { code, stderr } = await keelson(["meter", "evil\u001b[31m.wasm"], folder);
+  expect(code).toBe(1);
+  expect(stderr).toContain("evil\\u001b[31m.wasm");
+  expect(stderr).not.toContain("\u001b");
 });
 
 function damaged(): Uint8Array {
