@@ -1,7 +1,7 @@
 import type { Value } from "@keelson/core";
 import { KeelsonError } from "@keelson/core/plain";
 import { MAX_TEXT_BYTES, type GuestHost } from "../instance/guest-host.ts";
-import type { GuestMemory } from "../instance/guest-memory.ts";
+import { beginningOf, type GuestMemory } from "../instance/guest-memory.ts";
 import { fromJson } from "./plain-json.ts";
 
 /** How bytes are to be read, in both directions. */
@@ -18,6 +18,9 @@ export interface InternedName {
 
 /** Method names kept inside a guest; a caller that invents names for ever must not fill its memory. */
 export const MAX_INTERNED = 256;
+
+/** Of a longer name of a method, which the guest tells, this is shown, UTF-16 units. */
+const MAX_NAME = 200;
 
 /** An input buffer larger than this is given back after the call, bytes. */
 export const MAX_KEPT_INPUT = 1_048_576;
@@ -60,7 +63,8 @@ export function readAnswer(
 export function readNames(host: GuestHost, memory: GuestMemory, record: number): readonly string[] {
   if (memory.word(record, "status") !== Status.ok) return [];
   const names = readAnswer(host, memory, record, "keelson_methods");
-  return Array.isArray(names) ? names.filter((name) => typeof name === "string") : [];
+  if (!Array.isArray(names)) return [];
+  return names.filter((name) => typeof name === "string").map((name) => beginningOf(name, MAX_NAME));
 }
 
 function decode(
@@ -89,7 +93,7 @@ function guestError(host: GuestHost, body: Value, method: string): KeelsonError 
         ? facts["message"]
         : JSON.stringify(body);
   // Messages are printed and kept.
-  const said = whole.slice(0, MAX_TEXT_BYTES);
+  const said = beginningOf(whole, MAX_TEXT_BYTES);
   return new KeelsonError("GUEST_ERROR", `${host.id}: ${method} failed: ${said}`, {
     details: { ...facts, module: host.id, method, message: said },
   });

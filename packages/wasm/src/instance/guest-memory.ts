@@ -145,6 +145,11 @@ function isShared(bytes: Uint8Array): boolean {
   return bytes.buffer[Symbol.toStringTag] === "SharedArrayBuffer";
 }
 
+/** The beginning of a long text, as a text of its own: engines let a part of a text keep all of it alive. */
+export function beginningOf(text: string, units: number): string {
+  return text.length <= units ? text : lossy.decode(encoder.encode(text.slice(0, units)));
+}
+
 /** The UTF-8 form of `text`. */
 export function encodeText(text: string): Bytes {
   return encoder.encode(text);

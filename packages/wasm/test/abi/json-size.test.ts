@@ -53,3 +53,21 @@ test("of an error's text that fills the guest's memory the beginning is kept", a
   expect(error.message.length).toBeLessThan(20_000);
   expect(String(error.details?.["message"]).length).toBeLessThan(20_000);
 });
+
+test("of the names of methods that a guest tells, and that messages show, the beginnings are kept", async () => {
+  const source = wat(
+    keelsonGuest(
+      "",
+      `(func (export "keelson_methods") (result i32)
+        (drop (memory.grow (i32.const 910)))
+        (memory.fill (i32.const ${FROM}) (i32.const 0x61) (i32.const ${ROOM}))
+        (i32.store16 (i32.const ${FROM}) (i32.const 0x225b))
+        (i32.store16 (i32.const ${FROM + ROOM - 2}) (i32.const 0x5d22))
+        (call $answer (i32.const 0) (i32.const 2) (i32.const ${FROM}) (i32.const ${ROOM})))`,
+    ),
+  );
+  const { call } = await open({ source, limits: { memory: 64 * 2 ** 20 } });
+  const error = await failure("UNKNOWN_METHOD", () => call("x"));
+  expect(error.hint).toContain("aaaa");
+  expect(error.message.length).toBeLessThan(1_000);
+});
