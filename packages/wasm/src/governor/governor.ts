@@ -255,6 +255,8 @@ export class Governor {
    * when the host has called it back in between. What it used then is taken from it when it asks.
    */
   hostEnds(): void {
+    // Of a guest that was ended while it waited nothing is left to be put back.
+    if (this.#counters.length === 0) return;
     for (let index = this.#charges.length - 1; index >= 0; index--) {
       const charge = this.#charges[index]!;
       const { attached } = charge;

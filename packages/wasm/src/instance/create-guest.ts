@@ -8,7 +8,7 @@ import type { Exposed } from "../state/expose.ts";
 import { Snapshot } from "../state/snapshot.ts";
 import { createSuspension, suspendableImports, whySuspendable } from "../suspension/link.ts";
 import { SuspendableInstance } from "../suspension/suspendable-instance.ts";
-import type { HostFunction } from "../suspension/host-functions.ts";
+import { isPromise, type HostFunction } from "../suspension/host-functions.ts";
 import { isSuspending, suspending } from "../suspension/suspending.ts";
 import type { Suspension } from "../suspension/suspension.ts";
 import { Footprint } from "./footprint.ts";
@@ -145,15 +145,20 @@ function announced(
     const { module, name } = functions[index]!;
     const run = linked[module]?.[name] as HostFunction | undefined;
     if (run === undefined) continue;
+    const waits = isSuspending(run);
     const announce: HostFunction = (...args) => {
       governor.hostBegins();
+      let later: Promise<unknown> | undefined;
       try {
-        return run(...args);
+        const value = run(...args);
+        // While its guest waits it may be called back, too.
+        if (waits && isPromise(value)) later = Promise.resolve(value).finally(() => governor.hostEnds());
+        return later ?? value;
       } finally {
-        governor.hostEnds();
+        if (later === undefined) governor.hostEnds();
       }
     };
-    out[module]![name] = (isSuspending(run) ? suspending(announce) : announce) as WebAssembly.ImportValue;
+    out[module]![name] = (waits ? suspending(announce) : announce) as WebAssembly.ImportValue;
   }
   return out;
 }

@@ -2,7 +2,7 @@ import type { Kernel } from "@keelson/core";
 import type { TestPlatform } from "@keelson/core/testing";
 import { describe, expect, test } from "vitest";
 import { createWasmLoader } from "../../src/module/loader.ts";
-import { wasmModule, type WasmModuleOptions } from "../../src/index.ts";
+import { suspending, wasmModule, type WasmModuleOptions } from "../../src/index.ts";
 import { rejection } from "../support/errors.ts";
 import { openKernel, startGuest } from "../support/kernels.ts";
 import { wat } from "../support/wat.ts";
@@ -226,6 +226,22 @@ describe("the time of a host function that calls the guest back is seen as soon 
       });
     },
   );
+
+  test("also when the guest was suspended, and called back meanwhile", async () => {
+    let later = 0;
+    let calls = 0;
+    const each = suspending(async (run: () => void) => {
+      calls++;
+      later += 20;
+      await Promise.resolve();
+      run();
+    });
+    const source = { source: BACK, imports: { h: { each: each as never } } };
+    const kernel = await startGuest(source, {}, { now: () => performance.now() + later });
+    const error = await rejection(kernel.invoke("guest", "by-table", undefined, { timeoutMs: 50 }));
+    expect(error.code).toBe("DEADLINE_EXCEEDED");
+    expect(calls).toBeLessThanOrEqual(4);
+  });
 
   test("and what the guest did in between is counted, once", async () => {
     const usedBy = async (each: (run: () => void) => void): Promise<number> => {
