@@ -14,7 +14,7 @@ export interface Subprocess {
 
 /** A buffered writer; both functions give a promise when the pipe is full. */
 export interface FileSink {
-  write(chunk: Uint8Array): number | Promise<number>;
+  write(chunk: Uint8Array | string): number | Promise<number>;
   flush(): number | Promise<number> | undefined;
   end(): unknown;
 }

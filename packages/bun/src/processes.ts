@@ -35,8 +35,8 @@ const launcher: Launcher = {
     return {
       pid: child.pid,
       stdin: fileSink(child.stdin),
-      stdout: readWebStream(child.stdout),
-      stderr: readWebStream(child.stderr),
+      stdout: readWebStream(() => child.stdout),
+      stderr: readWebStream(() => child.stderr),
       exited: child.exited.then((code) =>
         child.signalCode === null ? { code } : { signal: child.signalCode },
       ),

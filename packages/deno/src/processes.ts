@@ -12,6 +12,8 @@ import { deno, type ByteSink, type ChildProcess, type Command, type CommandOutpu
 import { environment, isGranted } from "./permissions.ts";
 import { childEndProgram } from "./programs.ts";
 
+const encoder = new TextEncoder();
+
 /** Child processes over `Deno.Command`. */
 export function createProcesses(clock: Clock, random: Random): Processes {
   const { build, pid } = deno();
@@ -110,8 +112,8 @@ const launcher: Launcher = {
     return {
       pid: child.pid,
       stdin: sinkOf(child.stdin),
-      stdout: readWebStream(child.stdout),
-      stderr: readWebStream(child.stderr),
+      stdout: readWebStream(() => child.stdout),
+      stderr: readWebStream(() => child.stderr),
       exited: exitOf(child),
       kill(signal) {
         try {
@@ -135,7 +137,7 @@ function sinkOf(stream: ByteSink): InputSink {
   const writer = stream.getWriter();
   writer.closed.catch(() => undefined);
   return {
-    write: (chunk) => writer.write(chunk),
+    write: (chunk) => writer.write(typeof chunk === "string" ? encoder.encode(chunk) : chunk),
     end: () => void writer.close().catch(() => undefined),
     // Waits for a write under way, which fails or succeeds as soon as the pipe has no reader.
     abort: () => void writer.abort().catch(() => undefined),

@@ -105,7 +105,7 @@ export const clockChecks: readonly Check[] = [
       for (let trip = 0; trip < 9; trip++) {
         let answered = false;
         const answer = handled(answers.next()).then(() => (answered = true));
-        await child.write(new TextEncoder().encode(`${trip}\n`));
+        await child.write(`${trip}\n`);
         let turns = 0;
         for (; !answered && turns < LAST_TURN; turns++) {
           // Work that fills the thread, as guests do that share it.

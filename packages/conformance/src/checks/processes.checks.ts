@@ -26,12 +26,13 @@ export const processesChecks: readonly Check[] = [
   },
   {
     id: "processes.stdio",
-    title: "bytes come back in the order in which they were written, and closing the input comes after them",
+    title:
+      "bytes and text come back in the order in which they were written, and closing the input comes after them",
     requires,
     async run(subject, context) {
       const child = await startChild(subject, context, "echo");
-      const lines = Array.from({ length: 500 }, (_, n) => `line ${n} grüße\n`);
-      for (const line of lines) void child.write(bytesOf(line));
+      const lines = Array.from({ length: 500 }, (_, n) => `line ${n} grüße 🙂\n`);
+      for (const [n, line] of lines.entries()) void child.write(n % 3 === 0 ? bytesOf(line) : line);
       child.closeStdin();
       ensureEqual(await readAll(child.stdout), lines.join(""), "what came back");
       ensureEqual(await child.exited, { code: 0 }, "its end");

@@ -24,6 +24,11 @@ function breakAnswers(
   }));
 }
 
+/** What the child is sent. */
+function textOf(chunk: Bytes | string): string {
+  return typeof chunk === "string" ? chunk : new TextDecoder().decode(chunk);
+}
+
 const silent: AsyncIterable<Bytes> = {
   [Symbol.asyncIterator]: () => ({ next: async () => ({ done: true, value: undefined }) }),
 };
@@ -63,15 +68,11 @@ export const brokenBoundaries: Readonly<Record<string, Breaking>> = {
   // mends bytes without a word
   "boundary.noise-harmless": breakOutput((text) => text.replaceAll("\u00ff", "?")),
   "boundary.errors-and-cancels": breakChildren((child) => ({
-    write: (bytes) =>
-      new TextDecoder().decode(bytes).includes("cancel_id") ? undefined : child.write(bytes),
+    write: (chunk) => (textOf(chunk).includes("cancel_id") ? undefined : child.write(chunk)),
   })),
   // answers to the child are lost
   "boundary.child-calls": breakChildren((child) => ({
-    write(bytes) {
-      const lines = new TextDecoder().decode(bytes).replace(/"result":42/g, '"result":43');
-      return child.write(new TextEncoder().encode(lines));
-    },
+    write: (chunk) => child.write(textOf(chunk).replace(/"result":42/g, '"result":43')),
   })),
   "boundary.environment": breakSpawn(({ options }) => ({
     options: { ...options, env: { ...options.env, BOTH: "env" } },

@@ -1,21 +1,13 @@
 import type { Process } from "../contract/platform.ts";
 
-const encoder = new TextEncoder();
-const turn = Promise.resolve();
-/** So many characters go out before the turn ends: the child works on them while the host makes more. */
-const FLUSH_LENGTH = 1024;
-
-/**
- * Writes lines to a child's stdin. Small lines of one turn go out together, a KiB or so at a time; while the child does not read
- * they wait here, up to a limit.
- */
+/** Writes lines to a child's stdin, and holds them up to a limit while the child does not read. */
 export class LineWriter {
   readonly #process: Process;
   /** A line with more characters than this is never taken. */
   readonly maxQueued: number;
   readonly #onFailure: (cause: unknown) => void;
   #queue = "";
-  #scheduled = false;
+  /** The child does not read fast enough. */
   #draining = false;
   #closed = false;
 
@@ -31,23 +23,12 @@ export class LineWriter {
     return this.#closed;
   }
 
-  /** Queues a line, its end included. False: the queue is full or closed, and the line was not taken. */
+  /** Sends or queues a line, its end included. False: the queue is full or closed, and the line was not taken. */
   write(line: string): boolean {
-    if (this.#queue.length + line.length > this.maxQueued) {
-      // What waits for the end of the turn alone can go at once.
-      if (!this.#draining) this.#flush();
-      if (this.#queue.length + line.length > this.maxQueued) return false;
-    }
-    if (this.#closed) return false;
-    this.#queue += line;
-    if (this.#draining) return true;
-    if (this.#queue.length >= FLUSH_LENGTH) this.#flush();
-    else if (!this.#scheduled) {
-      this.#scheduled = true;
-      // Not queueMicrotask: on Node it makes an asynchronous resource each time.
-      void turn.then(this.#flushLater);
-    }
-    return true;
+    if (this.#closed || this.#queue.length + line.length > this.maxQueued) return false;
+    if (this.#draining) this.#queue += line;
+    else this.#send(line);
+    return !this.#closed;
   }
 
   /** Takes no more lines and forgets those that wait. */
@@ -56,23 +37,17 @@ export class LineWriter {
     this.#queue = "";
   }
 
-  readonly #flushLater = (): void => {
-    this.#scheduled = false;
-    if (!this.#draining) this.#flush();
-  };
-
-  #flush(): void {
-    if (this.#queue === "" || this.#closed) return;
-    const bytes = encoder.encode(this.#queue);
-    this.#queue = "";
+  #send(text: string): void {
     try {
-      const full = this.#process.write(bytes);
+      const full = this.#process.write(text);
       if (full === undefined) return;
       this.#draining = true;
       full.then(
         () => {
           this.#draining = false;
-          this.#flush();
+          const waiting = this.#queue;
+          this.#queue = "";
+          if (waiting !== "") this.#send(waiting);
         },
         (error: unknown) => this.#fail(error),
       );
@@ -82,7 +57,6 @@ export class LineWriter {
   }
 
   #fail(error: unknown): void {
-    this.#draining = false;
     if (this.#closed) return;
     this.close();
     this.#onFailure(error);

@@ -137,10 +137,10 @@ export interface Process extends AsyncDisposable {
   /** Memory that the child itself holds now, bytes; undefined once it has ended and where the system does not tell. A read of some microseconds. */
   memoryBytes?(): number | undefined;
   /**
-   * Queues bytes for the child's stdin. Writes of one turn are joined. The promise, if any, resolves when there is room
-   * again; a child that closed its stdin or died makes it reject with `PROCESS_EXITED`, never crash the host.
+   * Queues bytes, or text that goes as UTF-8, for the child's stdin. Small writes of one turn are joined. The promise, if any, resolves when
+   * there is room again; a child that closed its stdin or died makes it reject with `PROCESS_EXITED`, never crash the host.
    */
-  write(bytes: Bytes): MaybePromise<void>;
+  write(chunk: Bytes | string): MaybePromise<void>;
   /** Closes the child's stdin, after what was queued. */
   closeStdin(): void;
   /**

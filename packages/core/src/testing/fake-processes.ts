@@ -123,14 +123,14 @@ export class FakeProcess implements Process {
     this.stderr.end();
   }
 
-  write(bytes: Bytes): MaybePromise<void> {
+  write(chunk: Bytes | string): MaybePromise<void> {
     if (this.#broken || this.stdinClosed) {
       const refused = Promise.reject(this.#gone());
       refused.catch(() => {});
       return refused;
     }
     this.writes++;
-    this.#reader.push(bytes);
+    this.#reader.push(typeof chunk === "string" ? new TextEncoder().encode(chunk) : chunk);
     return this.#held?.promise;
   }
 

@@ -65,8 +65,8 @@ export class ChildProcess implements Process {
     return this.#ended ? undefined : this.#memoryBytes?.(this.pid);
   }
 
-  write(bytes: Bytes): MaybePromise<void> {
-    return this.#input.write(bytes);
+  write(chunk: Bytes | string): MaybePromise<void> {
+    return this.#input.write(chunk);
   }
 
   closeStdin(): void {

@@ -1,17 +1,19 @@
 import { KeelsonError, type Bytes, type MaybePromise } from "@keelson/core";
 import process from "node:process";
 
-/** Bytes that may wait for a child before its writer is asked to wait, too. */
+/** Bytes that may wait for a child before its writer is asked to wait, too; a character of text counts as one. */
 const HIGH_WATER_BYTES = 256 * 1024;
 /** Largest chunk made by joining small ones. */
 const JOIN_BYTES = 64 * 1024;
-/** A chunk this large does not wait for others: the child can work on it while they are made. */
+/** So much does not wait for more: the child can work on it while the rest is made. */
 const FLUSH_BYTES = 1024;
+
+const turn = Promise.resolve();
 
 /** A child's standard input as a runtime has it. */
 export interface InputSink {
   /** Takes a chunk; the promise, if any, settles when the next may come. Rejects or throws when the child no longer reads. */
-  write(chunk: Bytes): MaybePromise<void>;
+  write(chunk: Bytes | string): MaybePromise<void>;
   /** Closes it once all is taken. Must not throw and may be called on one that is closed. */
   end(): void;
   /** Closes it at once, whatever was not taken yet. Must not throw and may be called on one that is closed. */
@@ -22,13 +24,15 @@ export interface InputSink {
 export class Input {
   readonly #sink: InputSink;
   readonly #name: string;
-  #queue: Bytes[] = [];
+  /** Empty unless a flush is due or the sink is full. */
+  #queue: (Bytes | string)[] = [];
   #bytes = 0;
-  /** A flush is under way or due. */
-  #busy = false;
-  /** The sink takes nothing now; when it does again, there is a flush. */
+  /** A flush is due at the end of the turn. */
+  #due = false;
+  /** The sink takes nothing now; when it does again, it is given what waits. */
   #full = false;
-  /** Whether the last turn brought more than one write. */
+  /** Writes since the last flush, and whether it found more than one. */
+  #writes = 0;
   #joins = false;
   #closing = false;
   /** Why nobody reads any more; the error itself is made when somebody is told. */
@@ -42,17 +46,22 @@ export class Input {
     this.#name = name;
   }
 
-  write(bytes: Bytes): MaybePromise<void> {
+  write(chunk: Bytes | string): MaybePromise<void> {
     if (this.#closing) return this.#refuse();
-    this.#queue.push(bytes);
-    this.#bytes += bytes.byteLength;
-    if (!this.#busy) {
-      this.#busy = true;
+    this.#writes++;
+    if (!this.#due && !this.#full) {
+      this.#due = true;
       // Who writes once a turn is not made to wait for its end; who wrote more than once probably does so again.
       if (this.#joins) process.nextTick(this.#flush);
-      else if (this.#drain()) queueMicrotask(this.#flush);
+      else {
+        // Not queueMicrotask: on Node it makes an asynchronous resource each time.
+        void turn.then(this.#flush);
+        this.#give(chunk);
+        return undefined;
+      }
     }
-    if (bytes.byteLength >= FLUSH_BYTES && !this.#full) this.#drain();
+    this.#add(chunk);
+    if (this.#bytes >= FLUSH_BYTES) this.#drain();
     if (this.#bytes <= HIGH_WATER_BYTES) return undefined;
     if (this.#room === undefined) {
       this.#room = Promise.withResolvers();
@@ -66,7 +75,7 @@ export class Input {
   end(): void {
     if (this.#closing) return;
     this.#closing = true;
-    if (!this.#busy) this.#sink.end();
+    if (!this.#due && !this.#full) this.#sink.end();
   }
 
   /** Nobody reads any more: rejects those who wait and drops what is queued. The sink stays open until {@link close}. */
@@ -102,34 +111,38 @@ export class Input {
     return refused;
   }
 
-  /** Writes what has gathered by the end of a turn, or since the sink was full. */
+  /** Writes what has gathered by the end of a turn. */
   readonly #flush = (): void => {
-    if (this.#full) return;
-    this.#joins = this.#queue.length > 1;
-    if (!this.#drain()) return;
-    this.#busy = false;
-    if (this.#closing && !this.#failed) this.#sink.end();
+    this.#due = false;
+    this.#joins = this.#writes > 1;
+    this.#writes = 0;
+    this.#goOn();
   };
 
-  /** Writes all that is queued; false when the sink is full and goes on by itself, or nobody reads any more. */
-  #drain(): boolean {
-    for (;;) {
-      if (this.#failed) return false;
-      const chunk = this.#take();
-      if (chunk === undefined) return true;
-      let taken: MaybePromise<void>;
-      try {
-        taken = this.#sink.write(chunk);
-      } catch (error) {
-        this.#breakOff(error);
-        return false;
-      }
-      if (taken !== undefined) {
-        this.#full = true;
-        // Such a sink joins by itself: what comes until it is ready goes in one piece.
-        taken.then(this.#refill, (error: unknown) => this.#breakOff(error));
-        return false;
-      }
+  readonly #refill = (): void => {
+    this.#full = false;
+    // Such a sink joins by itself: what comes until it is ready goes in one piece.
+    this.#joins = false;
+    this.#goOn();
+  };
+
+  #goOn(): void {
+    this.#drain();
+    if (this.#closing && !this.#failed && !this.#due && !this.#full) this.#sink.end();
+  }
+
+  #drain(): void {
+    while (!this.#full && this.#queue.length > 0) this.#give(this.#take());
+  }
+
+  #give(chunk: Bytes | string): void {
+    try {
+      const taken = this.#sink.write(chunk);
+      if (taken === undefined) return;
+      this.#full = true;
+      taken.then(this.#refill, (error: unknown) => this.#breakOff(error));
+    } catch (error) {
+      this.#breakOff(error);
     }
   }
 
@@ -138,27 +151,28 @@ export class Input {
     this.#sink.abort();
   }
 
-  readonly #refill = (): void => {
-    this.#full = false;
-    this.#flush();
-    this.#joins = false;
-  };
+  #add(chunk: Bytes | string): void {
+    this.#bytes += chunk.length;
+    const last = this.#queue.at(-1);
+    if (typeof chunk !== "string" || typeof last !== "string" || last.length + chunk.length > JOIN_BYTES)
+      this.#queue.push(chunk);
+    else this.#queue[this.#queue.length - 1] = last + chunk;
+  }
 
   /** The next chunk: one that is large as it is, small ones joined. */
-  #take(): Bytes | undefined {
+  #take(): Bytes | string {
     const queue = this.#queue;
-    const first = queue[0];
-    if (first === undefined) return undefined;
-    let count = 1;
-    let length = first.byteLength;
-    for (; count < queue.length; count++) {
-      const next = queue[count]?.byteLength ?? 0;
-      if (length + next > JOIN_BYTES) break;
-      length += next;
+    const parts: Bytes[] = [];
+    let length = 0;
+    for (const part of queue) {
+      if (typeof part === "string" || (length > 0 && length + part.length > JOIN_BYTES)) break;
+      length += part.length;
+      parts.push(part);
     }
-    const parts = count === queue.length ? queue : queue.slice(0, count);
+    const count = Math.max(1, parts.length);
+    const first = queue[0] as Bytes | string;
     this.#queue = count === queue.length ? [] : queue.slice(count);
-    this.#bytes -= length;
+    this.#bytes -= count === 1 ? first.length : length;
     if (this.#room !== undefined && this.#bytes <= HIGH_WATER_BYTES / 2) {
       this.#room.resolve();
       this.#room = undefined;

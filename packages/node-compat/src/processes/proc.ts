@@ -8,11 +8,8 @@ const SLICE_MS = 8;
 /** The flag of the kernel's own threads, which are nobody's child. */
 const KERNEL_THREAD = 0x0020_0000;
 
-/**
- * How long a process that is too old to matter is not read again, ms. Its number cannot come to another in that time: the
- * system hands out at least 32,768 others before.
- */
-const OLD_MS = 1000;
+/** What the system numbers processes up to, unless it says otherwise, before it begins anew. */
+const PID_MAX = 32_768;
 
 /**
  * The process table of Linux, from /proc. Start times are in clock ticks since the machine started.
@@ -20,6 +17,12 @@ const OLD_MS = 1000;
  */
 export function createProcTable(): Required<ProcessTable> {
   const text = createReader();
+  const forks = (): number => Number(/^processes (\d+)$/m.exec(text("/proc/stat") ?? "")?.[1]);
+  /**
+   * After so many forks a process that is too old to matter is read again: its number may soon be another's. The numbers in between are
+   * handed out first, so that this is far below what it takes.
+   */
+  const fewForks = (Number(text("/proc/sys/kernel/pid_max")) || PID_MAX) / 4;
   let old = new Map<number, Old>();
 
   const find = (pid: number): ProcessEntry | undefined => {
@@ -32,25 +35,25 @@ export function createProcTable(): Required<ProcessTable> {
     async list(skip, since = 0) {
       const entries: ProcessEntry[] = [];
       const stillOld = new Map<number, Old>();
-      let now = performance.now();
-      let until = now + SLICE_MS;
+      // Where it cannot be read, nothing is fewer than NaN, and all are read each time.
+      const at = forks();
+      let until = performance.now() + SLICE_MS;
       for (const pid of pidsOf("/proc")) {
         if (skip.has(pid)) continue;
         const known = old.get(pid);
-        if (known !== undefined && known.start < since && now - known.at < OLD_MS) {
+        if (known !== undefined && known.start < since && at - known.at < fewForks) {
           stillOld.set(pid, known);
           continue;
         }
         const stat = text(`/proc/${pid}/stat`);
         if (stat === undefined) continue;
         const start = startOf(stat);
-        if (start < since) stillOld.set(pid, { start, at: now });
+        if (start < since) stillOld.set(pid, { start, at });
         else {
           const entry = parseStat(pid, stat);
           if (entry !== undefined) entries.push(entry);
         }
-        now = performance.now();
-        if (now > until) {
+        if (performance.now() > until) {
           await new Promise<void>((resume) => setImmediate(resume));
           until = performance.now() + SLICE_MS;
         }
@@ -96,9 +99,10 @@ function pidsOf(folder: string): number[] {
   return pids;
 }
 
-/** A process that began before anything of interest, and when that was read. */
+/** A process that began before anything of interest. */
 interface Old {
   readonly start: number;
+  /** Forks of the machine before that was read. */
   readonly at: number;
 }
 

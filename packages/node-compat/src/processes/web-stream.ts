@@ -11,19 +11,23 @@ interface ByteReader {
   cancel(): Promise<void>;
 }
 
-/** A web stream as a child's output. */
-export function readWebStream(stream: ByteStream): OutputSource {
-  const reader = stream.getReader();
+/** A web stream as a child's output; it is opened when it is first needed, since runtimes make it then. */
+export function readWebStream(open: () => ByteStream): OutputSource {
+  let opened: ByteReader | undefined;
+  const reader = (): ByteReader => (opened ??= open().getReader());
   return {
     // Awaited here rather than wrapped: each promise between costs at each chunk.
     next: async () => {
       try {
-        return (await reader.read()) as IteratorResult<Bytes, undefined>;
+        return (await reader().read()) as IteratorResult<Bytes, undefined>;
       } catch {
         // A failure to read is the end: the reason is told by how the process ended.
         return { done: true, value: undefined };
       }
     },
-    cancel: () => void reader.cancel().catch(() => undefined),
+    cancel: () =>
+      void reader()
+        .cancel()
+        .catch(() => undefined),
   };
 }

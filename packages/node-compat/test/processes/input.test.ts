@@ -15,8 +15,8 @@ function sinkOf(): InputSink & {
   return {
     events,
     hold: false,
-    write(chunk: Bytes) {
-      events.push(new TextDecoder().decode(chunk));
+    write(chunk) {
+      events.push(typeof chunk === "string" ? `'${chunk}'` : new TextDecoder().decode(chunk));
       if (!this.hold) return undefined;
       pending = Promise.withResolvers();
       return pending.promise;
@@ -47,6 +47,30 @@ describe("Input", () => {
     for (const text of ["d", "e", "f"]) void input.write(bytes(text));
     await turn();
     expect(sink.events).toEqual(["a", "bc", "def"]);
+  });
+
+  it("joins text with text and bytes with bytes, in their order", async () => {
+    const sink = sinkOf();
+    const input = new Input(sink, "x");
+    for (const text of ["a", "b", "c", bytes("d"), bytes("e"), "f", "g".repeat(1020), "h"])
+      void input.write(text);
+    expect(sink.events).toEqual(["'a'", "'bc'", "de", `'f${"g".repeat(1020)}'`]);
+    await turn();
+    expect(sink.events.slice(4)).toEqual(["'h'"]);
+  });
+
+  it("joins all writes of a turn also where each comes with a microtask of its own", async () => {
+    const sink = sinkOf();
+    const input = new Input(sink, "x");
+    void input.write("a");
+    void input.write("b");
+    await turn();
+    for (let n = 0; n < 4; n++) {
+      void input.write("c");
+      await Promise.resolve();
+    }
+    await turn();
+    expect(sink.events).toEqual(["'a'", "'b'", "'cccc'"]);
   });
 
   it("joins what comes while the sink is full, and sends large chunks as they are", async () => {
