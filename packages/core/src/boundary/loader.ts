@@ -1,6 +1,7 @@
 import { KeelsonError } from "../contract/errors.ts";
 import type { ModuleLoader } from "../contract/module.ts";
 import { processModule } from "./process-module.ts";
+import { given } from "../primitives/given.ts";
 
 /**
  * Loads manifests of kind "process". The child runs in the manifest's folder; a command that begins with `./` is looked up there and may
@@ -26,10 +27,7 @@ export const processLoader: ModuleLoader = {
       cwd: new URL(".", base),
       depends,
       manifest,
-      ...(description === undefined ? {} : { description }),
-      ...(env === undefined ? {} : { env }),
-      ...(restart === undefined ? {} : { restart }),
-      ...(overlap === undefined ? {} : { overlap }),
+      ...given({ description, env, restart, overlap }),
     });
   },
 };

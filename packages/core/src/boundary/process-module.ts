@@ -18,6 +18,7 @@ import {
 import { ChildRequests, type RequestHandler } from "./requests.ts";
 import { spawnChild } from "./spawn.ts";
 import { LineWriter } from "./writer.ts";
+import { given } from "../primitives/given.ts";
 
 const DEFAULT_HANDSHAKE_MS = 10_000;
 const DEFAULT_PENDING = 10_000;
@@ -45,13 +46,12 @@ export function processModule(options: ProcessModuleOptions): ModuleDefinition {
   requireRange("maxQueuedBytes", options.maxQueuedBytes ?? 1, 1);
   const { id, name = id, version = "0.0.0", description, depends, manifest } = options;
   return {
-    metadata: { id, name, version, kind: "process", ...(description === undefined ? {} : { description }) },
+    metadata: { id, name, version, kind: "process", ...given({ description }) },
     restart: { policy: "on-failure", ...options.restart },
     overlap: options.overlap ?? false,
     // The kernel's own deadlines are the net below: the handshake and the ending of the tree tell more when they time out.
     deadlines: { startMs: handshakeMs + 10_000, stopMs: graceMs + deadlineMs + 2000, ...options.deadlines },
-    ...(depends === undefined ? {} : { depends }),
-    ...(manifest === undefined ? {} : { manifest }),
+    ...given({ depends, manifest }),
     create: () => new ProcessModule(options, handshakeMs),
   };
 }
@@ -175,7 +175,7 @@ class ProcessModule implements Module {
         `${this.#options.id} closed its standard ${pipe}; it cannot be called any more`,
         {
           hint: `a child that takes calls must keep its standard ${pipe} open`,
-          ...(cause === undefined ? {} : { cause }),
+          ...given({ cause }),
         },
       ),
     );

@@ -11,6 +11,7 @@ import {
   type Environment,
 } from "./options.ts";
 import { spawnChild } from "./spawn.ts";
+import { given } from "../primitives/given.ts";
 
 /** Options of {@link runOnce}. */
 export interface RunOnceOptions extends ChildProcessOptions {
@@ -79,6 +80,6 @@ export function runDiscoveredOnce(
       });
     }
     const extra = config.preSpawn?.find(({ moduleId }) => moduleId === id)?.env;
-    return runOnce(platform, { ...module, ...(extra === undefined ? {} : { preSpawn: extra }), ...options });
+    return runOnce(platform, { ...module, ...given({ preSpawn: extra }), ...options });
   });
 }

@@ -3,6 +3,7 @@ import type { Platform, Process, Processes } from "../contract/platform.ts";
 import { Deferred } from "../primitives/deferred.ts";
 import { isVariable, type ChildProcessOptions, type Environment, type PreSpawnContext } from "./options.ts";
 import { invalidOptions } from "../primitives/invalid-options.ts";
+import { given } from "../primitives/given.ts";
 
 /**
  * Asks for the last variables, then starts the child. Throws `UNSUPPORTED` on a platform without processes, `ABORTED` when the signal
@@ -21,7 +22,7 @@ export async function spawnChild(
   if (context.signal?.aborted === true) throw givenUp(context);
   return processes.spawn(options.command, options.args ?? [], {
     env,
-    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    ...given({ cwd: options.cwd }),
   });
 }
 

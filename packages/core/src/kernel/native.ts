@@ -2,6 +2,7 @@ import type { CallHandler } from "../contract/call.ts";
 import { asKeelsonError, KeelsonError } from "../contract/errors.ts";
 import type { Manifest } from "../contract/manifest.ts";
 import type { Module, ModuleDefinition, ModuleLoader, ModuleMetadata } from "../contract/module.ts";
+import { given } from "../primitives/given.ts";
 
 /** Options of {@link nativeModule}. */
 export interface NativeModuleOptions extends Omit<ModuleDefinition, "metadata" | "create" | "manifest"> {
@@ -120,7 +121,6 @@ export const nativeLoader: ModuleLoader = {
     }
     const create = typeof exported === "function" ? (exported as () => Module | Promise<Module>) : undefined;
     const options = (create === undefined ? exported : { create }) as Partial<NativeModuleOptions> & Module;
-    const { call } = options;
     return nativeModule({
       ...options,
       id,
@@ -128,10 +128,9 @@ export const nativeLoader: ModuleLoader = {
       version,
       // What the manifest says of the module goes before what its code says of itself.
       depends: { ...options.depends, ...depends },
-      ...(description === undefined ? {} : { description }),
-      ...(restart === undefined ? {} : { restart }),
-      ...(overlap === undefined ? {} : { overlap }),
-      ...(call === undefined ? {} : { create: () => ({ call }) }),
+      // It may be an object of a class, whose functions a copy would lack.
+      create: options.create ?? (() => options),
+      ...given({ description, restart, overlap }),
     });
   },
 };

@@ -1,6 +1,7 @@
 import type { KernelBus } from "../bus/index.ts";
 import { asKeelsonError, isKeelsonError, KeelsonError } from "../contract/errors.ts";
 import type { ShutdownReport } from "../contract/kernel.ts";
+import type { ModuleState } from "../contract/module.ts";
 import type { Clock, ProcessInfo } from "../contract/platform.ts";
 import type { DeadlineQueue } from "../primitives/deadline.ts";
 import type { Entry } from "./entry.ts";
@@ -26,11 +27,13 @@ export async function shutDown(host: ShutdownHost, timeoutMs: number): Promise<S
   bus.publish("kernel.stopping", {});
   const terminated: string[] = [];
   const errors: { id: string; error: KeelsonError }[] = [];
-  const up = new Set<string>();
+  const up = new Map<string, ModuleState>();
   for (const entry of entries.values()) entry.refuse(host.refusal);
-  for (const { id, state } of entries.values()) if (state !== "loaded" && state !== "stopped") up.add(id);
+  for (const { id, state } of entries.values())
+    if (state !== "loaded" && state !== "stopped") up.set(id, state);
   const onStopped = (id: string): void => {
-    if (up.delete(id)) terminated.push(id);
+    const state = up.get(id);
+    if (up.delete(id) && state !== "failed") terminated.push(id);
   };
   const ended = Promise.all(
     [...stopAll(entries, [...entries.keys()], onStopped)].map(async ([id, stop]) => {
@@ -48,7 +51,7 @@ export async function shutDown(host: ShutdownHost, timeoutMs: number): Promise<S
   );
   const inTime = await within(ended, timeoutMs, clock, deadlines);
   if (!inTime) {
-    for (const id of up) {
+    for (const id of up.keys()) {
       if (errors.some((failure) => failure.id === id)) continue;
       errors.push({
         id,

@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import { knownKeys } from "./schema.ts";
 import { suggest } from "./suggest.ts";
+import { given } from "../primitives/given.ts";
 
 /** One thing that is wrong with a manifest. */
 export interface ManifestIssue {
@@ -43,8 +44,7 @@ export function toIssues(
     return {
       path: showPath(path),
       message,
-      ...(hint === undefined ? {} : { hint }),
-      ...(line === undefined ? {} : { line }),
+      ...given({ hint, line }),
     };
   }
 }

@@ -480,6 +480,14 @@ describe("shutdown", () => {
     }
   });
 
+  test("what had failed was not ended by it", async () => {
+    const { kernel } = testKernel();
+    await kernel.register(echo("up"));
+    await kernel.register(echo("failed", { start: () => Promise.reject(new Error("no")) }));
+    await rejection(kernel.start());
+    expect(await kernel.shutdown()).toEqual({ terminated: ["up"], orphans: [], errors: [] });
+  });
+
   test("a stop that never settles is reported and holds up nothing else", async () => {
     const { kernel, platform } = testKernel();
     await kernel.register(nativeModule({ id: "hung", stop: () => new Promise(() => {}) }));

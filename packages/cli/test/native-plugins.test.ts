@@ -1,0 +1,43 @@
+import { join } from "node:path";
+import { createKernel } from "keelson";
+import { expect, test } from "vitest";
+import { folderWith } from "./program.ts";
+
+const manifest = (id: string): string =>
+  JSON.stringify({ apiVersion: "keelson/v1", id, version: "1.0.0", kind: "native", entry: `${id}.mjs` });
+
+test("a native plugin may export an object of a class, with all functions that a module can have", async () => {
+  const folder = folderWith({
+    "manifest.json": manifest("clerk"),
+    "clerk.mjs": `
+      class Clerk {
+        #open = false;
+        start() { this.#open = true; }
+        call({ payload }) { return [this.#open, payload]; }
+        async *stream() { yield 1; yield 2; }
+        health() { return { healthy: this.#open, message: "asked" }; }
+      }
+      export default new Clerk();`,
+  });
+  await using kernel = await createKernel();
+  const clerk = await kernel.load(folder);
+  expect(await clerk.call("any", 5)).toEqual([true, 5]);
+  const seen: unknown[] = [];
+  for await (const value of kernel.stream("clerk", "any")) seen.push(value);
+  expect(seen).toEqual([1, 2]);
+  expect(await kernel.health("clerk")).toEqual({ healthy: true, message: "asked" });
+});
+
+test("a native plugin may export what nativeModule takes, its own create() included", async () => {
+  const folder = folderWith({
+    "manifest.json": manifest("plain"),
+    "plain.mjs": `export default { methods: { one: () => 1 } };`,
+    "made.json": manifest("made"),
+    "made.mjs": `let count = 0; export default { create: () => ({ call: () => ++count }) };`,
+  });
+  await using kernel = await createKernel();
+  const plain = await kernel.load(join(folder, "manifest.json"));
+  const made = await kernel.load(join(folder, "made.json"));
+  expect(await plain.call("one")).toBe(1);
+  expect(await made.call("any")).toBe(1);
+});
