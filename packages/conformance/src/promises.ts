@@ -40,6 +40,7 @@ export const promises: readonly Promised[] = [
       "wasm.memory-cap",
       "wasm.table-cap",
       "wasm.refusal-told",
+      "wasm.answer-bounded",
       "wasm.worker.memory-cap",
       "wasm.process.memory-cap",
       "wasm.async-ended",

@@ -40,7 +40,7 @@ export interface WasmSubjectOptions {
   /** A core module. */
   readonly source: Bytes;
   /** A call's method names an exported function, its payload is the list of its arguments. */
-  readonly abi: "raw";
+  readonly abi: "raw" | "keelson";
   readonly pool?: PoolOptions;
   /** `memory`: linear memory of one instance at most, bytes; `fuel`: units of work in one call at most; `cpuMs`: its own running time in one call, ms; `instances`: live instances in the kernel. */
   readonly limits?: {

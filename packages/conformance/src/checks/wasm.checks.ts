@@ -51,6 +51,33 @@ const unready: Bytes = Uint8Array.from([
   ...section(10, [body(0x03, 0x40, 0x0c, 0, 0x0b)]),
 ]);
 
+/**
+ * A module of the profile keelson that answers everything with valid JSON of 80,000 bytes: 40,000 lists inside one another, at 1024. The record of
+ * its answer lies at 0.
+ */
+const nester: Bytes = Uint8Array.from([
+  ...MAGIC,
+  ...section(1, [type([I32], [I32]), type([I32, I32], []), type([I32, I32, I32, I32, I32], [I32])]),
+  ...section(3, [[0], [1], [2]]),
+  ...section(5, [[0x00, 2]]),
+  ...section(7, [
+    [...name("memory"), 0x02, 0],
+    ...functions(0, "keelson_alloc", "keelson_free", "keelson_call"),
+  ]),
+  ...section(10, [
+    body(0x41, 0x80, 0x02),
+    body(),
+    body(
+      ...[0x41, 0x80, 0x08, 0x41, 0xdb, 0x00, 0x41, 0xc0, 0xb8, 0x02, 0xfc, 0x0b, 0x00],
+      ...[0x41, 0xc0, 0xc0, 0x02, 0x41, 0xdd, 0x00, 0x41, 0xc0, 0xb8, 0x02, 0xfc, 0x0b, 0x00],
+      ...[0x41, 0x00],
+    ),
+  ]),
+  ...section(11, [
+    [0x00, 0x41, 0x00, 0x0b, 16, 0, 0, 0, 0, 2, 0, 0, 0, 0x00, 0x04, 0, 0, 0x80, 0x38, 0x01, 0],
+  ]),
+]);
+
 /** Elements that a module's tables may hold together when nothing is said. */
 const TABLE_ELEMENTS = 1_000_000;
 
@@ -272,6 +299,17 @@ export const wasmChecks: readonly Check[] = [
       };
       ensureEqual(await refusals(greedy, "starve"), 1, "refusals told after one");
       ensureEqual(await refusals(guest, "boom"), undefined, "refusals told after none");
+    },
+  },
+  {
+    id: "wasm.answer-bounded",
+    title:
+      "JSON of a guest that would take its host too long is not read: the call fails, and the next one is served",
+    requires,
+    async run(subject, context) {
+      const kernel = await startWasm(subject, context, { source: nester, abi: "keelson" });
+      for (let call = 0; call < 2; call++)
+        await ensureCode(kernel.invoke("guest", "anything"), "INVALID_PAYLOAD", "lists inside one another");
     },
   },
   {

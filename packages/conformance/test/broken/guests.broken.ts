@@ -131,6 +131,10 @@ export const brokenWasm: Readonly<Record<string, Breaking>> = {
       }),
   })),
   "wasm.instances-capped": breakWasm(({ limits: _, ...options }) => options),
+  // reads whatever comes
+  "wasm.answer-bounded": breakKernel((kernel) => ({
+    invoke: (id, method, payload, options) => kernel.invoke(id, method, payload, options).catch(() => [[[]]]),
+  })),
   // a trap is a trap
   "wasm.refusal-told": breakKernel((kernel) => ({
     invoke: (id, method, payload, options) =>
