@@ -1,5 +1,7 @@
-import { readdir, readFile, realpath, stat } from "node:fs/promises";
+import { realpathSync } from "node:fs";
+import { readdir } from "node:fs/promises";
 import { join, sep } from "node:path";
+import { KeptPages, type PageWish } from "./kept-pages.ts";
 
 /** A folder whose Markdown files are pages; their paths begin with `prefix`, which is empty or ends in `/`. */
 export interface Shelf {
@@ -13,19 +15,12 @@ export interface PageEntry {
   readonly title: string;
 }
 
-/** The answer to a wish for a page. Refused is a path that is none of a page's, or leads out of its shelf. */
-export type PageWish =
-  | { readonly kind: "page"; readonly markdown: string }
-  | { readonly kind: "missing" }
-  | { readonly kind: "refused"; readonly reason: string };
-
-/** No page is larger: a file of any size costs its writer nothing, and its readers their memory. */
-const MAX_PAGE_BYTES = 4 * 2 ** 20;
 const NOT_READ: ReadonlySet<string> = new Set(["node_modules", "dist"]);
 
-/** Finds and reads pages. Nothing is kept: what was added or edited is there at the next look. */
+/** Finds and reads pages. The files are looked at each time: what was added or edited is there at the next look. */
 export class Library {
   readonly #shelves: readonly Shelf[];
+  readonly #pages = new KeptPages();
 
   constructor(shelves: readonly Shelf[]) {
     this.#shelves = shelves;
@@ -36,7 +31,7 @@ export class Library {
     const pages: PageEntry[] = [];
     for (const { prefix, folder } of this.#shelves) {
       for (const path of await markdownFiles(folder, "")) {
-        const wish = await readPage(join(folder, path)).catch(() => undefined);
+        const wish = await this.#pages.read(join(folder, path)).catch(() => undefined);
         if (wish?.kind === "page") pages.push({ path: prefix + path, title: titleOf(wish.markdown) ?? path });
       }
     }
@@ -49,10 +44,26 @@ export class Library {
     if (reason !== undefined) return { kind: "refused", reason };
     for (const { prefix, folder } of this.#shelves) {
       if (!path.startsWith(prefix)) continue;
-      const found = await readInside(folder, path.slice(prefix.length));
+      const found = await this.#readInside(folder, path.slice(prefix.length));
       if (found.kind !== "missing") return found;
     }
     return { kind: "missing" };
+  }
+
+  async #readInside(folder: string, path: string): Promise<PageWish> {
+    try {
+      // A symbolic link may lead anywhere: what counts is where the file really lies.
+      const root = realpathSync.native(folder);
+      const file = realpathSync.native(join(folder, path));
+      if (!file.startsWith(root.endsWith(sep) ? root : root + sep)) {
+        return { kind: "refused", reason: "a path stays inside its folder" };
+      }
+      return await this.#pages.read(file);
+    } catch (error) {
+      const { code } = error as { readonly code?: string };
+      if (code === "ENOENT" || code === "ENOTDIR" || code === "EISDIR") return { kind: "missing" };
+      throw error;
+    }
   }
 }
 
@@ -89,27 +100,4 @@ function faultIn(path: string): string | undefined {
   }
   if (parts.some((part) => part.startsWith(".") || NOT_READ.has(part))) return "this folder is not published";
   return path.endsWith(".md") ? undefined : "only Markdown files are published";
-}
-
-async function readInside(folder: string, path: string): Promise<PageWish> {
-  try {
-    // A symbolic link may lead anywhere: what counts is where the file really lies.
-    const [root, file] = await Promise.all([realpath(folder), realpath(join(folder, path))]);
-    if (!file.startsWith(root.endsWith(sep) ? root : root + sep)) {
-      return { kind: "refused", reason: "a path stays inside its folder" };
-    }
-    return await readPage(file);
-  } catch (error) {
-    const { code } = error as { readonly code?: string };
-    if (code === "ENOENT" || code === "ENOTDIR" || code === "EISDIR") return { kind: "missing" };
-    throw error;
-  }
-}
-
-/** A pipe that nobody writes to would hold up its reader for ever, and with a few of them all who read files. */
-async function readPage(file: string): Promise<PageWish> {
-  const found = await stat(file);
-  if (!found.isFile()) return { kind: "missing" };
-  if (found.size > MAX_PAGE_BYTES) return { kind: "refused", reason: "a page has up to 4 MiB" };
-  return { kind: "page", markdown: await readFile(file, "utf8") };
 }

@@ -6,6 +6,8 @@ export interface Answer {
   /** Names in lower case. */
   readonly headers: ReadonlyMap<string, string>;
   readonly body: string;
+  /** From the request, its connection included, to the last byte of the answer, ms. */
+  readonly tookMs: number;
 }
 
 /**
@@ -20,14 +22,19 @@ export function get(
   const { hostname, port } = new URL(url);
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
+    const from = performance.now();
+    let last = from;
     const socket = connect(Number(port), hostname);
     socket.setTimeout(60_000, () => socket.destroy(new Error(`no answer to ${path} within a minute`)));
     socket.on("error", reject);
-    socket.on("data", (chunk: Buffer) => void chunks.push(chunk));
+    socket.on("data", (chunk: Buffer) => {
+      last = performance.now();
+      chunks.push(chunk);
+    });
     socket.on("close", () => {
       const answer = parse(Buffer.concat(chunks));
       if (answer === undefined) reject(new Error(`the answer to ${path} was cut off`));
-      else resolve(answer);
+      else resolve({ ...answer, tookMs: last - from });
     });
     const lines = Object.entries({ host: `${hostname}:${port}`, connection: "close", ...headers });
     socket.write(
@@ -36,7 +43,7 @@ export function get(
   });
 }
 
-function parse(bytes: Buffer): Answer | undefined {
+function parse(bytes: Buffer): Omit<Answer, "tookMs"> | undefined {
   const end = bytes.indexOf("\r\n\r\n");
   if (end < 0) return undefined;
   const [first = "", ...lines] = bytes.subarray(0, end).toString().split("\r\n");

@@ -1,10 +1,12 @@
 import { setTimeout as wait } from "node:timers/promises";
-import type { Fact } from "../trials/account.ts";
+import type { Kernel } from "keelson";
+import { milliseconds, type Fact } from "../trials/account.ts";
 import { get } from "./client.ts";
 import type { Expectations } from "./expectations.ts";
 import { Heartbeat } from "../trials/heartbeat.ts";
 import type { Press } from "../press.ts";
-import { canShare, RUNAWAY_MEMORY_BYTES, runawayNames, runaways } from "../trials/runaways.ts";
+import { besideHurried, PacedReaders, PAGES_PER_SECOND, type ReadMeanwhile } from "./readers.ts";
+import { canShare, RUNAWAY_MEMORY_BYTES, runawayNames, runaways, SHARING } from "../trials/runaways.ts";
 import type { RequestStream } from "./stream.ts";
 import type { LooseName } from "../trials/trials.ts";
 
@@ -20,8 +22,10 @@ interface Bound {
 
 /** Runaways that hold the thread while they run: three stops of 50 ms, then their plugin is in quarantine. */
 const EXCLUSIVE: Bound = { wanted: 200, failure: 1000 };
-/** How long pages are read without runaways, to compare with, ms. */
-const ALONE_MS = 1500;
+/** How long pages are read without runaways, to compare with, ms: about as long as with those that take turns. */
+const ALONE_MS = 2000;
+/** How long a plugin may be in quarantine, ms. */
+const PATIENCE_MS = 10_000;
 /** Runaways that share it. One after the other they would hold it for 1600 ms. */
 const SHARED: Bound = { wanted: 20, failure: 500 };
 
@@ -32,21 +36,18 @@ interface Told {
 }
 
 /** Plugins that never end by themselves, let loose while readers go on and a heart beats in the same thread. */
-export async function showRunaways(
-  { url, kernel }: Press,
-  expect: Expectations,
-  stream: RequestStream,
-): Promise<void> {
+export async function showRunaways(press: Press, expect: Expectations, stream: RequestStream): Promise<void> {
+  const { url } = press;
   const heart = new Heartbeat();
   try {
     for (const name of runawayNames) await showOne(url, expect, stream, name);
     await showCrowd(url, expect);
-    await showInFlight(url, expect);
   } finally {
     await heart.stop();
   }
   within(expect, "the heartbeat's largest gap in all that time", heart.largestGapMs, EXCLUSIVE);
-  if (canShare(kernel)) await showTurns(url, expect);
+  await showInFlight(press, expect, stream);
+  await showInFlightHurried(press, expect);
   await showTerminate(url, expect);
 }
 
@@ -86,74 +87,91 @@ async function showCrowd(url: string, expect: Expectations): Promise<void> {
   expect.that("… and a page made meanwhile is whole", fact("a page made meanwhile").startsWith("whole"));
 }
 
-/** Requests for runaways by the dozen, each of which holds the thread while it runs. */
-async function showInFlight(url: string, expect: Expectations): Promise<void> {
-  // Not the plugin of the crowd, which is in quarantine.
-  const { value: told, reading } = await whileReading(url, () =>
-    Promise.all(Array.from({ length: IN_FLIGHT }, () => letLoose(url, "stubborn"))),
-  );
-  expect.that(
-    `${IN_FLIGHT} requests for runaways at once: each is stopped or refused, and every other page is whole`,
-    told.every(({ kept }) => kept) && reading.damaged === 0,
-    `${reading.pages} pages`,
-  );
-  within(expect, "… the slowest other page meanwhile", reading.slowestMs, EXCLUSIVE);
+/** The slowest other page beside runaways by the dozen, for readers as a server has them and for such as leave the thread no rest. */
+async function showInFlight(press: Press, expect: Expectations, stream: RequestStream): Promise<void> {
+  const { url, mark, kernel } = press;
+  await stream.without(async () => {
+    await using readers = await PacedReaders.open(url, mark);
+    const { reading: alone } = await readers.during(() => wait(ALONE_MS));
+    const slowest = `… the slowest other page meanwhile, of ${PAGES_PER_SECOND} a second asked for from another process (without runaways ${milliseconds(alone.slowestMs)})`;
+    // Not the plugin of the crowd, which is in quarantine.
+    const exclusive = await besideHeart(() => readers.during(() => manyAtOnce(url, "stubborn")));
+    expectAllEnded(expect, exclusive);
+    within(expect, slowest, exclusive.reading.slowestMs, EXCLUSIVE);
+    within(expect, "… the heartbeat's largest gap meanwhile", exclusive.largestGapMs, EXCLUSIVE);
+    if (!canShare(kernel)) return;
+    const shared = await besideHeart(() => readers.during(() => letLoose(url, "turns")));
+    expectTurnsTaken(expect, shared);
+    const half = `half of them within ${milliseconds(shared.reading.medianMs)}, without runaways ${milliseconds(alone.medianMs)}`;
+    within(expect, `${slowest}, ${half}`, shared.reading.slowestMs, SHARED);
+    within(expect, "… the heartbeat's largest gap meanwhile", shared.largestGapMs, SHARED);
+  });
 }
 
-/** As many that share it, and what the same readers see without them. */
-async function showTurns(url: string, expect: Expectations): Promise<void> {
-  const { reading: alone } = await whileReading(url, () => wait(ALONE_MS));
+/** The same with as many requests as the thread can take, in this very process, with nothing wanted. */
+async function showInFlightHurried({ url, kernel }: Press, expect: Expectations): Promise<void> {
+  const { reading: alone } = await besideHurried(url, () => wait(ALONE_MS));
+  const slowest = `… the slowest other page beside six readers in Press's own thread, two of them without a pause (without runaways ${milliseconds(alone.slowestMs)})`;
+  const tell = ({ reading: { slowestMs } }: ReadMeanwhile<unknown>, { failure }: Bound): void =>
+    expect.that(slowest, slowestMs <= failure, `${milliseconds(slowestMs)}, a failure beyond ${failure}`);
+  // The one before is in quarantine by now.
+  const exclusive = await besideHurried(url, () => manyAtOnce(url, "hungry"));
+  expectAllEnded(expect, exclusive);
+  tell(exclusive, EXCLUSIVE);
+  if (!canShare(kernel)) return;
+  await outOfQuarantine(kernel, SHARING);
+  const shared = await besideHurried(url, () => letLoose(url, "turns"));
+  expectTurnsTaken(expect, shared);
+  tell(shared, SHARED);
+}
+
+/** Does `work` while a heart beats; tells its largest gap with what came of it. */
+async function besideHeart<T extends object>(
+  work: () => Promise<T>,
+): Promise<T & { readonly largestGapMs: number }> {
   const heart = new Heartbeat();
-  const { value: told, reading } = await whileReading(url, () => letLoose(url, "turns"));
-  await heart.stop();
-  const { title, kept, facts } = told;
+  try {
+    const value = await work();
+    await heart.stop();
+    return { ...value, largestGapMs: heart.largestGapMs };
+  } catch (error) {
+    await heart.stop();
+    throw error;
+  }
+}
+
+function manyAtOnce(url: string, name: LooseName): Promise<readonly Told[]> {
+  return Promise.all(Array.from({ length: IN_FLIGHT }, () => letLoose(url, name)));
+}
+
+/** Waits until a plugin has shown that it behaves. */
+async function outOfQuarantine(kernel: Kernel, id: string): Promise<void> {
+  const by = performance.now() + PATIENCE_MS;
+  while (performance.now() < by) {
+    const well = await kernel.invoke(id, "ping").then(
+      () => true,
+      () => false,
+    );
+    if (well) return;
+    await wait(50);
+  }
+}
+
+function expectAllEnded(expect: Expectations, { value, reading }: ReadMeanwhile<readonly Told[]>): void {
+  expect.that(
+    `${IN_FLIGHT} requests for runaways at once: each is stopped or refused, and every other page is whole`,
+    value.every(({ kept }) => kept) && reading.damaged === 0,
+    `${reading.pages} pages`,
+  );
+}
+
+function expectTurnsTaken(expect: Expectations, { value, reading }: ReadMeanwhile<Told>): void {
+  const { title, kept, facts } = value;
   expect.that(
     `${title}, and every other page is whole`,
     kept && reading.damaged === 0,
-    [`${reading.pages} pages`, ...facts.map(({ name, value }) => `${name}: ${value}`)].join("; "),
+    [`${reading.pages} pages`, ...facts.map((fact) => `${fact.name}: ${fact.value}`)].join("; "),
   );
-  const slowest = `… the slowest other page meanwhile (without them ${Math.round(alone.slowestMs)} ms)`;
-  within(expect, slowest, reading.slowestMs, SHARED);
-  within(expect, "… the heartbeat's largest gap meanwhile", heart.largestGapMs, SHARED);
-}
-
-/** What readers saw. */
-interface Reading {
-  readonly pages: number;
-  /** Not answered, or not whole. */
-  readonly damaged: number;
-  /** From the request to the end of the answer, ms. */
-  readonly slowestMs: number;
-}
-
-/** Does `work` while two readers ask for page after page. */
-async function whileReading<T>(
-  url: string,
-  work: () => Promise<T>,
-): Promise<{ readonly value: T; readonly reading: Reading }> {
-  let pages = 0;
-  let damaged = 0;
-  let slowestMs = 0;
-  let over = false;
-  const read = async (): Promise<void> => {
-    do {
-      const from = performance.now();
-      const { status, headers } = await get(url, "/pages/README.md");
-      slowestMs = Math.max(slowestMs, performance.now() - from);
-      pages++;
-      if (status !== 200 || headers.has("press-skipped")) damaged++;
-    } while (!over);
-  };
-  const readers = Promise.all([read(), read()]);
-  try {
-    const value = await work();
-    over = true;
-    await readers;
-    return { value, reading: { pages, damaged, slowestMs } };
-  } finally {
-    over = true;
-    await readers;
-  }
 }
 
 async function showTerminate(url: string, expect: Expectations): Promise<void> {

@@ -22,6 +22,10 @@ export class RequestStream {
   #degraded = 0;
   readonly #failures: string[] = [];
   #stopped = false;
+  /** Set while the readers rest. */
+  #rest: PromiseWithResolvers<void> | undefined;
+  #resting = 0;
+  #onRest: (() => void) | undefined;
 
   constructor(url: string, paths: readonly string[], readers: number) {
     this.#url = url;
@@ -33,15 +37,41 @@ export class RequestStream {
     return { sent: this.#sent, ok: this.#ok, degraded: this.#degraded, failures: this.#failures };
   }
 
+  /** Does `work` while the readers rest: none of their requests is under way then. */
+  async without<T>(work: () => Promise<T>): Promise<T> {
+    this.#rest = Promise.withResolvers<void>();
+    try {
+      if (this.#resting < this.#readers.length)
+        await new Promise<void>((resolve) => (this.#onRest = resolve));
+      return await work();
+    } finally {
+      this.#wake();
+    }
+  }
+
   /** Lets the requests under way end. */
   async stop(): Promise<StreamCounts> {
     this.#stopped = true;
+    this.#wake();
     await Promise.all(this.#readers);
     return this.counts;
   }
 
+  #wake(): void {
+    this.#rest?.resolve();
+    this.#rest = undefined;
+    this.#onRest = undefined;
+  }
+
   async #read(): Promise<void> {
     while (!this.#stopped) {
+      if (this.#rest !== undefined) {
+        this.#resting++;
+        if (this.#resting === this.#readers.length) this.#onRest?.();
+        await this.#rest.promise;
+        this.#resting--;
+        continue;
+      }
       const path = this.#paths[this.#next++ % this.#paths.length] ?? "/";
       this.#sent++;
       try {

@@ -94,9 +94,12 @@ export class RunawayTrials {
     id: string,
     count: number,
   ): Promise<{ readonly kept: boolean; readonly facts: readonly Fact[] }> {
+    const { clock } = this.#kernel.platform;
+    const from = clock.now();
     const { value: errors, facts } = await this.#beside(() =>
       Promise.all(Array.from({ length: count }, () => this.#letLoose(id))),
     );
+    const took = clock.now() - from;
     const counts = new Map<string, number>();
     for (const error of errors) {
       const code = error?.code ?? "none: it ended";
@@ -109,7 +112,7 @@ export class RunawayTrials {
       ),
       facts: [
         ...[...counts].map(([code, times]) => ({ name: code, value: `${times} times` })),
-        { name: "running time of all", value: milliseconds(spent) },
+        { name: "running time of all", value: `${milliseconds(spent)}, in ${milliseconds(took)}` },
         ...facts,
       ],
     };

@@ -21,6 +21,7 @@ import { IsolatedModule, type IsolatedCode } from "../isolation/isolated-module.
 import { recordCall } from "../record/record-call.ts";
 import { Recorder } from "../record/recorder.ts";
 import { FreshInstance } from "../state/fresh-instance.ts";
+import { turnsOf } from "../suspension/turns.ts";
 import { compileBytes, KEEP, makeBlueprint, type Prepared } from "./blueprint.ts";
 import { defaultMeterLimits } from "../meter/options.ts";
 import { readSource } from "./read-source.ts";
@@ -119,7 +120,14 @@ export class CoreModule implements WasmModule {
     if (blueprint === undefined) return this.prepare(context).then(() => this.instantiate(context));
     const first = this.#takeFirst();
     if (this.#isolated !== undefined) return first ?? this.#makeIsolated(this.#isolated, context);
-    const instance = first ?? this.#make(blueprint, context);
+    if (first !== undefined) return this.#renewed(first, blueprint, context);
+    const make = (): Instance => this.#renewed(this.#make(blueprint, context), blueprint, context);
+    // Some dozens made in one go would hold the thread for longer than their guests ever do.
+    return blueprint.sliced ? turnsOf(context.platform).run(make) : make();
+  }
+
+  /** The instance, with what makes its guest new for each call where that is asked for. */
+  #renewed(instance: Instance, blueprint: Blueprint, context: ModuleContext): Instance {
     if (this.#settings.state === "keep") return instance;
     const live = liveInstances(context.platform);
     const replace = (end: () => void): Instance => live.exchange(end, () => this.#make(blueprint, context));

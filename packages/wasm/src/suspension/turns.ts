@@ -5,6 +5,8 @@ import { WaitingLine, type Waiting } from "./waiting-line.ts";
 const MOST_MS = 1;
 /** While others have something to do they are let in this often, ms of guest time. */
 const LEAST_MS = 0.25;
+/** Others that had something to do may only wait for another thread or process: until they had nothing for so long, ms, guests take little. */
+const QUIET_MS = 5;
 /** What guests have at least of the time that others took in the turn before, within {@link MOST_MS}. */
 const SHARE = 1 / 4;
 /** Who leaves the thread to others and has it back sooner than this, ms, was alone. */
@@ -25,6 +27,8 @@ export class Turns {
   #lastsMs = MOST_MS;
   /** When the guests left the thread to others; undefined while their time lasts. */
   #left: number | undefined;
+  /** When others last had something to do. */
+  #busyAt = Number.NEGATIVE_INFINITY;
   readonly #next = (): void => this.#turned();
 
   constructor(clock: Clock) {
@@ -40,13 +44,33 @@ export class Turns {
   /** Puts a guest behind those that wait. While the turn lasts, the first of them is resumed. */
   wait(waiting: Waiting, now: number): void {
     this.#line.add(waiting);
-    if (now < this.#end) this.#line.take()?.resume();
-    else this.#left ??= now;
+    this.#goOn(now);
+  }
+
+  /** Does something short in the guests' time: at once while that lasts, else when it has its turn. */
+  run<T>(work: () => T): T | Promise<T> {
+    const now = this.#clock.now();
+    if (this.mayRun(now)) return work();
+    return new Promise<void>((resume) =>
+      this.wait({ resume, before: undefined, behind: undefined }, now),
+    ).then(() => {
+      try {
+        return work();
+      } finally {
+        this.#goOn(this.#clock.now());
+      }
+    });
   }
 
   /** Takes a guest out that waits no longer. */
   leave(waiting: Waiting): void {
     this.#line.remove(waiting);
+  }
+
+  /** While the turn lasts, the next one goes on. */
+  #goOn(now: number): void {
+    if (now < this.#end) this.#line.take()?.resume();
+    else this.#left ??= now;
   }
 
   #begin(now: number): void {
@@ -70,7 +94,9 @@ export class Turns {
   /** How long guests may have the thread in a turn that begins at `now`. */
   #suited(now: number): number {
     const others = now - (this.#left ?? now);
-    const wish = others < ALONE_MS ? this.#lastsMs * 2 : others * SHARE;
+    let wish = others * SHARE;
+    if (others >= ALONE_MS) this.#busyAt = now;
+    else wish = now - this.#busyAt < QUIET_MS ? LEAST_MS : this.#lastsMs * 2;
     return Math.max(LEAST_MS, Math.min(wish, MOST_MS));
   }
 }

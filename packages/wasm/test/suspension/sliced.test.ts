@@ -195,6 +195,59 @@ test("32 runaways in flight hold up nobody else for long", async () => {
   expect(turns).toBeGreaterThan(32);
 });
 
+describe("guests that are made while others have the thread", () => {
+  const SLOWLY_MADE = `(module
+    (import "host" "begin" (func $begin))
+    (start $begin)
+    (func (export "fine") (result i32) (i32.const 42)))`;
+
+  /** Turns of the event loop in which guests began, one entry a guest; each takes half a millisecond to begin. */
+  async function startSlowly(): Promise<{ kernel: Kernel; begun: number[]; end: () => void }> {
+    const begun: number[] = [];
+    let turn = 0;
+    let over = false;
+    const next = (): void => {
+      turn++;
+      if (!over) setImmediate(next);
+    };
+    const begin = (): void => {
+      begun.push(turn);
+      for (const until = performance.now() + 0.5; performance.now() < until;);
+    };
+    const { kernel } = await start({ source: wat(SLOWLY_MADE), imports: { host: { begin } } });
+    next();
+    return { kernel, begun, end: () => void (over = true) };
+  }
+
+  test("are made in turns like those that run: 16 at once do not hold the thread until all are there", async () => {
+    const { kernel, begun, end } = await startSlowly();
+    const answers = await Promise.all(Array.from({ length: 16 }, () => kernel.invoke("guest", "fine")));
+    end();
+    expect(answers).toEqual(answers.map(() => 42));
+    // 1 ms a turn is room for three at most; the first was there when the module started.
+    expect(begun.length).toBeGreaterThanOrEqual(8);
+    const most = Math.max(
+      ...[...new Set(begun)].map((turn) => begun.filter((other) => other === turn).length),
+    );
+    expect(most).toBeLessThanOrEqual(3);
+  });
+
+  test("are not waited for in vain: a stop in the midst of it ends all of their calls", async () => {
+    const { kernel, end } = await startSlowly();
+    const calls = Promise.allSettled(Array.from({ length: 16 }, () => kernel.invoke("guest", "fine")));
+    await kernel.stop("guest");
+    end();
+    for (const call of await calls) {
+      if (call.status === "fulfilled") expect(call.value).toBe(42);
+      else
+        expect(call.reason).toMatchObject({
+          code: expect.stringMatching(/^(MODULE_NOT_RUNNING|POOL_CLOSED)$/),
+        });
+    }
+    expect(kernel.metrics.text()).not.toMatch(/keelson_pool_size\{module="guest"[^}]*\} [1-9]/);
+  });
+});
+
 test("options that make no sense are refused", () => {
   for (const options of [{ scheduling: "fair" as never }, { metering: "off" as const }]) {
     const given = { id: "guest", source: wat(RESTLESS), scheduling: "sliced" as const, ...options };

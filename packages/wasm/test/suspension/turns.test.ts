@@ -57,6 +57,14 @@ class Thread {
     return guests;
   }
 
+  /** Somebody has short work of `ms` to do in the guests' time; `done` is told when it is. */
+  work(ms: number, done: () => void): void {
+    void this.#turns.run(() => {
+      this.#now += ms;
+      done();
+    });
+  }
+
   leave(guest: number): void {
     this.#turns.leave(this.#places[guest] as Waiting);
   }
@@ -65,10 +73,41 @@ class Thread {
 describe("turns of guests that share a thread", () => {
   it("guests have up to 1 ms of each turn while they are alone, and a quarter of it as soon as they are not", () => {
     const thread = new Thread(8);
-    for (let turns = 0; turns < 5; turns++) thread.turn(0.01);
+    for (let turns = 0; turns < 30; turns++) thread.turn(0.01);
     expect(thread.turn(0.01)).toBeCloseTo(1, 1);
     thread.turn(0.3);
     expect(thread.turn(0.3)).toBeCloseTo(0.25, 1);
+  });
+
+  it("others that only wait for another thread find guests that take little, until they have had nothing to do for 5 ms", () => {
+    const thread = new Thread(8);
+    thread.turn(0.3);
+    let littleMs = 0;
+    let turns = 0;
+    for (let ms = thread.turn(0); ms < 0.4; ms = thread.turn(0)) {
+      littleMs += ms;
+      turns++;
+    }
+    expect(turns).toBeGreaterThan(10);
+    expect(littleMs).toBeGreaterThan(4);
+    expect(littleMs).toBeLessThan(6);
+    for (let more = 0; more < 3; more++) thread.turn(0);
+    expect(thread.turn(0)).toBeCloseTo(1, 1);
+  });
+
+  it("what is done in the guests' time is done at once while that lasts, and then a turn's worth in each turn", async () => {
+    const thread = new Thread(0);
+    let done = 0;
+    for (let pieces = 0; pieces < 12; pieces++) thread.work(0.4, () => done++);
+    const perTurn = [done];
+    while (done < 12) {
+      const before = done;
+      thread.turn(0);
+      // The pieces of a turn follow one another by promises.
+      for (let steps = 0; steps < 20; steps++) await Promise.resolve();
+      perTurn.push(done - before);
+    }
+    expect(perTurn).toEqual([3, 3, 3, 3]);
   });
 
   it("others that hold the thread for long leave a share of it to the guests", () => {
