@@ -98,7 +98,7 @@ export class Governor {
   readonly #tally: Tally | undefined;
   readonly #charges: Charge[] = [];
   readonly #outer: OuterRun[] = [];
-  /** What counter and depth were when host functions began, innermost last. */
+  /** What counter and depth of each instance were when host functions began, and how many instances there were; innermost last. */
   readonly #counters: number[] = [];
   #parent: Governor | undefined;
   #running = false;
@@ -248,6 +248,7 @@ export class Governor {
       // a guest that calls it by its name has left room for its frames
       if (counter >= PARKED_BELOW && meta.stackBytes > 0) attached.depth = depth - HOST_FRAME_BYTES;
     }
+    this.#counters.push(this.#charges.length);
   }
 
   /**
@@ -255,9 +256,9 @@ export class Governor {
    * when the host has called it back in between. What it used then is taken from it when it asks.
    */
   hostEnds(): void {
-    // Of a guest that was ended while it waited nothing is left to be put back.
-    if (this.#counters.length === 0) return;
-    for (let index = this.#charges.length - 1; index >= 0; index--) {
+    // Of a guest that was ended while it waited nothing is left to be put back; instances that were adopted since are as they are.
+    const count = this.#counters.pop() ?? 0;
+    for (let index = count - 1; index >= 0; index--) {
       const charge = this.#charges[index]!;
       const { attached } = charge;
       attached.depth = this.#counters.pop()!;
