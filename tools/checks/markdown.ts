@@ -7,7 +7,7 @@ export interface Example {
   readonly code: string;
   /** The runtimes to run it on; all three unless the block names some. */
   readonly runtimes: readonly RuntimeName[];
-  /** What it prints, when a `text` block follows it before any other block. */
+  /** What it prints, when a `text` block follows it before any other block that is no file. */
   readonly output?: string;
   /** Files of the same text that stand beside the program when it runs, from blocks marked `file=<name>`. */
   readonly files: readonly (readonly [name: string, text: string])[];
@@ -30,21 +30,24 @@ function blocksIn(markdown: string): Block[] {
   return blocks;
 }
 
+const fileOf = ({ words }: Block): string | undefined =>
+  words.find((word) => word.startsWith("file="))?.slice("file=".length);
+
 /**
  * The programs of a Markdown text: blocks marked `ts run`, or `ts run deno bun` for some runtimes alone. A block of any
  * language marked `file=<name>` is written beside every program of the text.
  */
 export function examplesIn(file: string, markdown: string): Example[] {
   const blocks = blocksIn(markdown);
-  const files = blocks.flatMap(({ words, text }) => {
-    const name = words.find((word) => word.startsWith("file="))?.slice("file=".length);
-    return name === undefined ? [] : [[name, text] as const];
+  const files = blocks.flatMap((block) => {
+    const name = fileOf(block);
+    return name === undefined ? [] : [[name, block.text] as const];
   });
   const examples: Example[] = [];
   for (const [index, { line, words, text }] of blocks.entries()) {
     if (words[0] !== "ts" || words[1] !== "run") continue;
     const named = ALL.filter((name) => words.includes(name));
-    const next = blocks[index + 1];
+    const next = blocks.slice(index + 1).find((block) => fileOf(block) === undefined);
     const output = next?.words[0] === "text" && next.words.length === 1 ? { output: next.text } : {};
     examples.push({
       where: `${file}:${line}`,

@@ -28,6 +28,11 @@ test("a block with a file name stands beside every example of its text", () => {
   expect(examplesIn("a.md", text)).toMatchObject([{ code: "1;\n", files: [["a/b.json", "{}\n"]] }]);
 });
 
+test("a file between an example and its text block does not keep them apart", () => {
+  const text = `${fence}ts run\n1;\n${fence}\n${fence}js file=a.js\n2;\n${fence}\n${fence}text\nx\n${fence}\n`;
+  expect(examplesIn("a.md", text)).toMatchObject([{ code: "1;\n", output: "x\n" }]);
+});
+
 test("links to files and headings are found, those in code and to elsewhere are not", () => {
   const text = `[a](a.md#the-b) [c](#c) [d](https://d.example)\n${fence}ts\n[e](e.md)\n${fence}\n`;
   expect(linksIn(text)).toEqual([
