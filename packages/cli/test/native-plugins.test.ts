@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { createKernel } from "keelson";
 import { expect, test } from "vitest";
@@ -40,4 +41,16 @@ test("a native plugin may export what nativeModule takes, its own create() inclu
   const made = await kernel.load(join(folder, "made.json"));
   expect(await plain.call("one")).toBe(1);
   expect(await made.call("any")).toBe(1);
+});
+
+test("a pipe in place of a manifest or of an entry is refused unread", async () => {
+  const folder = folderWith({ "entry.json": manifest("pipe") });
+  execFileSync("mkfifo", [join(folder, "manifest.json"), join(folder, "pipe.mjs")]);
+  await using kernel = await createKernel();
+  for (const path of [folder, join(folder, "manifest.json"), join(folder, "entry.json"), "/dev/zero"]) {
+    await expect(kernel.load(path)).rejects.toMatchObject({
+      code: "IO",
+      message: expect.stringContaining("is no file") as string,
+    });
+  }
 });

@@ -1,4 +1,4 @@
-import { isKeelsonError, KeelsonError, suggest } from "@keelson/core";
+import { isKeelsonError, KeelsonError, suggest, type Platform } from "@keelson/core";
 import { allChecks } from "./checks/index.ts";
 import { formatReport, formatResult } from "./report.ts";
 import { matches, runChecks, type Report } from "./run.ts";
@@ -28,7 +28,9 @@ export interface ConformanceOptions {
 export async function runConformance(options: ConformanceOptions): Promise<Report> {
   const { adapter, only, json = false, color = false, timeoutMs, signal, print } = options;
   for (const part of only ?? []) checkKnown(part);
-  const subject = createSubject("href" in adapter ? await importAdapter(adapter) : adapter);
+  const exported = "href" in adapter ? await importAdapter(adapter) : adapter;
+  checkPlatform(exported);
+  const subject = createSubject(exported);
   const report = await runChecks(allChecks, subject, {
     ...(only === undefined ? {} : { only }),
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
@@ -39,6 +41,26 @@ export async function runConformance(options: ConformanceOptions): Promise<Repor
   });
   print(json ? JSON.stringify(report, null, 2) : `\n${formatReport(report, { color })}`);
   return report;
+}
+
+/** Without these the checks cannot even begin. */
+function checkPlatform(adapter: AdapterModule): void {
+  const wrong = (what: string, cause?: unknown): KeelsonError =>
+    new KeelsonError("INVALID_OPTIONS", `The adapter's platform() ${what}`, {
+      hint: "let it answer a Platform: its name, version, supports and reasons, a clock, random numbers and a log",
+      cause,
+    });
+  let platform: Partial<Platform> | undefined;
+  try {
+    platform = adapter.platform();
+  } catch (cause) {
+    throw wrong("failed", cause);
+  }
+  const { name, version, supports, reasons, clock, random, log } = platform ?? {};
+  const missing = Object.entries({ name, version, supports, reasons, clock, random, log })
+    .filter(([, value]) => value === undefined || value === null)
+    .map(([key]) => key);
+  if (missing.length > 0) throw wrong(`answers no platform: it lacks ${missing.join(", ")}`);
 }
 
 /** How {@link conformanceCommand} is called. */

@@ -60,6 +60,40 @@ test("an unknown check or an unusable adapter is INVALID_OPTIONS with a hint", a
   ).rejects.toMatchObject({ code: "INVALID_OPTIONS" });
 });
 
+test("a platform() that throws or answers none is INVALID_OPTIONS and says what is missing", async () => {
+  const print = (): void => {};
+  const run = (platform: () => unknown): Promise<unknown> =>
+    runConformance({ adapter: { platform } as never, only: ["clock."], print });
+  const failing = run(() => {
+    throw undefined;
+  });
+  await expect(failing).rejects.toMatchObject({ code: "INVALID_OPTIONS" });
+  for (const junk of [undefined, 5, Promise.resolve(), { name: "x" }]) {
+    await expect(run(() => junk)).rejects.toMatchObject({
+      code: "INVALID_OPTIONS",
+      message: expect.stringContaining("it lacks") as string,
+    });
+  }
+});
+
+test("a clock that never rings fails its checks and does not hold up the run", async () => {
+  const platform = adapter.platform();
+  const clock = { ...platform.clock, after: () => ({ [Symbol.dispose]() {} }) };
+  const lines: string[] = [];
+  const report = await runConformance({
+    adapter: { platform: () => ({ ...platform, clock }) },
+    only: ["clock.", "random."],
+    timeoutMs: 50,
+    print: (line) => lines.push(line),
+  });
+  expect(report.counts.failed).toBeGreaterThan(0);
+  expect(lines.join("\n")).toContain("did not end within 50 ms");
+  expect(report.results.filter(({ id }) => id.startsWith("random."))).toMatchObject([
+    { status: "passed" },
+    { status: "passed" },
+  ]);
+});
+
 test("the command exits with 0 when all was passed or skipped, 1 for a broken promise, 2 for a wrong call", async () => {
   const lines: string[] = [];
   const call = (...argv: string[]): Promise<number> =>

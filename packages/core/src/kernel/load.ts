@@ -23,18 +23,28 @@ export async function loadDefinition(
       hint: platform.reasons["files"] ?? "register() a definition made from bytes instead",
     });
   }
-  const url = typeof source === "string" ? toUrl(source, files) : source;
+  let url = typeof source === "string" ? toUrl(source, files) : source;
+  if ((await files.stat(url))?.kind === "folder") url = new URL("manifest.json", withSlash(url));
+  await requireFile(url, files);
+  return url.pathname.endsWith(".json")
+    ? fromManifest(url, loaders, platform, files)
+    : fromBareFile(url, loaders, platform);
+}
+
+/** A pipe or a device may never end. */
+async function requireFile(url: URL, files: Files): Promise<void> {
   const stat = await files.stat(url);
-  if (stat === undefined) {
-    throw new KeelsonError("NOT_FOUND", `There is no ${url.pathname}`, {
+  if (stat?.kind === "file") return;
+  const path = url.pathname;
+  const missing = stat === undefined;
+  throw new KeelsonError(
+    missing ? "NOT_FOUND" : "IO",
+    missing ? `There is no ${path}` : `${path} is no file`,
+    {
       hint: "give the path of a manifest.json, its folder, or a plugin's file",
-      details: { path: url.pathname },
-    });
-  }
-  if (stat.kind === "folder")
-    return fromManifest(new URL("manifest.json", withSlash(url)), loaders, platform, files);
-  if (url.pathname.endsWith(".json")) return fromManifest(url, loaders, platform, files);
-  return fromBareFile(url, loaders, platform);
+      details: { path },
+    },
+  );
 }
 
 function toUrl(source: string, files: Files): URL {
@@ -75,7 +85,7 @@ async function fromManifest(
 async function stayInside(manifest: Manifest, url: URL, files: Files): Promise<void> {
   const entry = new URL(manifest.entry ?? "", url);
   const [folder, real] = await Promise.all([files.real(new URL(".", url)), files.real(entry)]);
-  if (real.href.startsWith(withSlash(folder).href)) return;
+  if (real.href.startsWith(withSlash(folder).href)) return requireFile(real, files);
   throw new KeelsonError(
     "INVALID_MANIFEST",
     `The entry of "${manifest.id}" leads out of the plugin's folder`,
@@ -92,11 +102,11 @@ async function fromBareFile(
   platform: Platform,
 ): Promise<ModuleDefinition> {
   const file = url.pathname.slice(url.pathname.lastIndexOf("/") + 1);
-  const ending = file.slice(file.lastIndexOf("."));
+  const ending = /\.[^.]*$/.exec(file)?.[0] ?? "";
   const loader = [...loaders.values()].find(({ extensions = [] }) => extensions.includes(ending));
   if (loader === undefined)
     throw unknownKind(`Nothing loads files that end in "${ending}" (${file})`, loaders);
-  const name = decodeURIComponent(file.slice(0, -ending.length));
+  const name = decodeURIComponent(file.slice(0, file.length - ending.length));
   const manifest = parseManifest({
     apiVersion: "keelson/v1",
     id: idFrom(name),
