@@ -45,6 +45,18 @@ export function errorJson(error: unknown): Readonly<Record<string, unknown>> {
     code,
     message: message.split("\n  hint: ")[0],
     ...(hint === undefined ? {} : { hint }),
-    ...(details === undefined ? {} : { details }),
+    ...plainDetails(details),
   };
+}
+
+/** What a module puts into an error's details may be anything: what JSON cannot hold must not keep the error from being told. */
+function plainDetails(details: unknown): { readonly details?: unknown } {
+  try {
+    const text = JSON.stringify(details, (_, value: unknown) =>
+      typeof value === "bigint" ? String(value) : value,
+    ) as string | undefined;
+    return text === undefined ? {} : { details: JSON.parse(text) as unknown };
+  } catch {
+    return {};
+  }
 }

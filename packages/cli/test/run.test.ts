@@ -210,3 +210,26 @@ test("what a module leaves behind does not keep the program alive, and is told",
   expect(stderr).toContain("keeps the program alive");
   expect(code).toBe(1);
 });
+
+test("--json tells of errors whose details are no JSON, and shuts down", async () => {
+  const folder = folderWith({
+    "keelson.config.mjs": `import { KeelsonError, nativeModule } from "${ENTRY}";
+const circle = {};
+circle.self = circle;
+const failing = (id, details) => nativeModule({ id, start() { throw new KeelsonError("IO", id, { details }); } });
+export default { modules: [failing("circle", circle), failing("big", { n: 1n }), nativeModule({ id: "fine" })] };`,
+  });
+  const { code, stdout, stderr } = await keelson(["run", "keelson.config.mjs", "--once", "--json"], folder);
+  expect(stderr).toBe("");
+  expect(code).toBe(1);
+  const lines = stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+  const errors = lines.filter(({ type }) => type === "error");
+  expect(errors).toEqual([
+    { type: "error", code: "IO", message: "circle" },
+    { type: "error", code: "IO", message: "big", details: { n: "1" } },
+  ]);
+  expect(lines.at(-1)).toMatchObject({ type: "report", terminated: ["fine"] });
+});
