@@ -121,8 +121,8 @@ export class Input {
 
   readonly #refill = (): void => {
     this.#full = false;
-    // Such a sink joins by itself: what comes until it is ready goes in one piece.
-    this.#joins = false;
+    // No flush counted what came meanwhile, and it says nothing of the next turn.
+    if (!this.#due) this.#writes = 0;
     this.#goOn();
   };
 
