@@ -54,6 +54,7 @@ export function createPool<T>(source: PoolSource<T>, options: PoolOptions, deps:
   return pool;
 }
 
+const turn = Promise.resolve();
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 10_000;
 const CLOSE_MS = 5_000;
@@ -82,6 +83,8 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T>, PlaceUser {
   #watchful: boolean;
   /** The time-out of those who wait as long as the pool says; set while one of them waits. */
   #patience: PendingDeadline | undefined = undefined;
+  /** Somebody began to wait in this turn of the microtask queue. */
+  #turning = false;
   #providing = false;
   #checkouts = 0;
   #checkoutErrors = 0;
@@ -237,12 +240,15 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T>, PlaceUser {
   giveBack(slot: Slot<T>): void {
     // An idle instance must not keep the last call's payload alive.
     slot.call = undefined;
-    if (++slot.uses >= this.#maxUses || this.#watchful || this.#queue.first !== undefined) {
+    if (++slot.uses >= this.#maxUses || this.#watchful) {
       this.#giveBackWatchfully(slot);
       return;
     }
-    slot.idleSince = this.#reaper.now;
-    this.#idle.push(slot);
+    const waiter = this.#queue.first;
+    if (waiter === undefined) {
+      slot.idleSince = this.#reaper.now;
+      this.#idle.push(slot);
+    } else this.#serve(waiter, slot);
   }
 
   /** A lease ended, and its instance with it; `behind`: another is made once the caller has its error. For leases only. */
@@ -292,7 +298,8 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T>, PlaceUser {
   }
 
   get lackingSince(): number | undefined {
-    return this.#noPlace && this.#queue.firstUnprovided()?.since;
+    const waiter = this.#noPlace && this.#queue.firstUnprovided();
+    return waiter && this.#since(waiter);
   }
 
   get spares(): number {
@@ -322,7 +329,7 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T>, PlaceUser {
   }
 
   #wait(options: CheckoutOptions = {}): Promise<Lease<T>> {
-    const { signal, call } = options;
+    const { signal, call, timeoutMs } = options;
     const refusal =
       signal?.aborted === true ? checkoutAborted(this.#name, signal) : this.#closed && poolClosed(this.#name);
     if (refusal !== undefined) {
@@ -330,26 +337,34 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T>, PlaceUser {
       return Promise.reject(refusal);
     }
     return new Promise((resolve, reject) => {
-      const limited = options.timeoutMs === undefined || options.timeoutMs === this.#options.timeoutMs;
-      const timeoutMs = limited ? this.#options.timeoutMs : parseTimeoutMs(options.timeoutMs, 0);
-      const waiter = new Waiter<T>(resolve, reject, call, this.#clock.now(), limited);
+      const own = timeoutMs === undefined ? this.#options.timeoutMs : parseTimeoutMs(timeoutMs, 0);
+      const limited = own === this.#options.timeoutMs;
+      const waiter = new Waiter<T>(resolve, reject, call, limited);
       this.#queue.add(waiter);
+      if (this.#series !== undefined) this.#reckon();
       this.#provide();
       // A source that makes its instances at once has served or refused it by now.
-      if (!waiter.waiting) return;
-      // Short of places it is no cycle of this pool's own, which may have no instance at all.
-      if (this.#noPlace !== undefined && this.#hasSize()) this.#lack(waiter, this.#noPlace);
-      else if (call !== undefined && this.#waitsForItself(call))
-        this.#refuse(waiter, callCycle(this.#name, call));
-      if (!waiter.waiting) return;
-      if (this.#queue.size > this.#options.maxWaiting) {
-        this.#refuse(waiter, poolExhausted(this.#name, this.#occupation()));
-      } else if (timeoutMs === 0) this.#timeOut(waiter, timeoutMs);
-      else {
-        if (limited && this.#patience === undefined) this.#beginPatience(waiter);
-        if (!limited || signal !== undefined) this.#watch(waiter, limited ? Infinity : timeoutMs, signal);
-      }
+      if (waiter.waiting) this.#await(waiter, own, signal);
     });
+  }
+
+  #await(waiter: Waiter<T>, timeoutMs: number, signal: AbortSignal | undefined): void {
+    const { call, limited } = waiter;
+    // Short of places it is no cycle of this pool's own, which may have no instance at all.
+    if (this.#noPlace !== undefined && this.#hasSize()) this.#lack(waiter, this.#noPlace);
+    else if (call !== undefined && this.#waitsForItself(call))
+      this.#refuse(waiter, callCycle(this.#name, call));
+    if (!waiter.waiting) return;
+    if (this.#queue.size > this.#options.maxWaiting) {
+      this.#refuse(waiter, poolExhausted(this.#name, this.#occupation()));
+    } else if (timeoutMs === 0) this.#timeOut(waiter, timeoutMs);
+    else {
+      if (!limited || signal !== undefined) this.#watch(waiter, limited ? Infinity : timeoutMs, signal);
+      if (!this.#turning) {
+        this.#turning = true;
+        void turn.then(this.#endTurn);
+      }
+    }
   }
 
   /** Watches over a wait with a time-out of its own, a signal or both. */
@@ -357,7 +372,7 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T>, PlaceUser {
     const deadline =
       timeoutMs === Infinity
         ? undefined
-        : this.#deadlines.add(waiter.since + timeoutMs, () => this.#timeOut(waiter, timeoutMs));
+        : this.#deadlines.add(this.#since(waiter) + timeoutMs, () => this.#timeOut(waiter, timeoutMs));
     const onAbort =
       signal === undefined ? undefined : () => this.#refuse(waiter, checkoutAborted(this.#name, signal));
     if (onAbort !== undefined) signal?.addEventListener("abort", onAbort);
@@ -367,21 +382,41 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T>, PlaceUser {
     };
   }
 
+  /** Tells those who began to wait since the last reading of the clock what time it is. */
+  #reckon(): void {
+    this.#queue.reckon(this.#clock.now());
+  }
+
+  /** When the wait began, monotonic ms. */
+  #since(waiter: Waiter<T>): number {
+    if (waiter.since === Infinity) this.#reckon();
+    return waiter.since;
+  }
+
+  /** No timer comes before the end of the turn in which a wait began: so one reading of the clock does for all that began in it. */
+  readonly #endTurn = (): void => {
+    this.#turning = false;
+    if (this.#queue.first === undefined) return;
+    this.#reckon();
+    if (this.#patience === undefined) this.#beginPatience();
+  };
+
   /**
    * One deadline for all who wait as long as the pool says: that of the first at the time. Most are served before it; so when it
    * comes it is moved to whoever is first then, and a wait costs no timer.
    */
-  #beginPatience(first: Waiter<T>): void {
+  #beginPatience(): void {
     const { timeoutMs } = this.#options;
-    if (timeoutMs === Infinity) return;
-    this.#patience = this.#deadlines.add(first.since + timeoutMs, () => {
+    const first = timeoutMs === Infinity ? undefined : this.#queue.firstLimited();
+    if (first === undefined) return;
+    this.#patience = this.#deadlines.add(this.#since(first) + timeoutMs, () => {
       this.#patience = undefined;
       const now = this.#clock.now();
       let next = this.#queue.firstLimited();
-      for (; next !== undefined && next.since + timeoutMs <= now; next = this.#queue.firstLimited()) {
+      for (; next !== undefined && this.#since(next) + timeoutMs <= now; next = this.#queue.firstLimited()) {
         this.#timeOut(next, timeoutMs);
       }
-      if (next !== undefined) this.#beginPatience(next);
+      this.#beginPatience();
     });
   }
 
@@ -397,7 +432,10 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T>, PlaceUser {
   /** Takes a waiter out of the queue; an empty queue has no timer. */
   #dequeue(waiter: Waiter<T>): void {
     this.#queue.remove(waiter);
-    if (this.#queue.first !== undefined) return;
+    if (this.#queue.first === undefined) this.#nobodyWaits();
+  }
+
+  #nobodyWaits(): void {
     this.#noPlace = undefined;
     if (this.#patience === undefined) return;
     this.#deadlines.cancel(this.#patience);
@@ -419,8 +457,10 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T>, PlaceUser {
       slot.idleSince = this.#reaper.now;
       this.#idle.push(slot);
       if (this.#othersLack) this.#places?.offer();
-      return;
-    }
+    } else this.#serve(waiter, slot);
+  }
+
+  #serve(waiter: Waiter<T>, slot: Slot<T>): void {
     this.#dequeue(waiter);
     this.#checkouts++;
     slot.call = waiter.call;
@@ -497,7 +537,7 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T>, PlaceUser {
   #yields(): boolean {
     const { first } = this.#queue;
     if (first === undefined || this.#stock.slots.size <= this.#options.min) return false;
-    return this.#places?.behind(first.since) === true;
+    return this.#places?.behind(this.#since(first)) === true;
   }
 
   /** Makes anew what is needed, after something ended. */

@@ -17,6 +17,8 @@ export class Stock<T> {
   readonly slots: Set<Slot<T>> = new Set();
   readonly making: Set<Creation<T>> = new Set();
   readonly recycled: Record<RecycleReason, number> = { trap: 0, max_uses: 0, idle: 0, memory: 0, close: 0 };
+  /** Those that live and those being made: what `min` and `max` are about. A count of its own, as each wait looks at it. */
+  size = 0;
   made = 0;
   destroyed = 0;
   destroyErrors = 0;
@@ -27,11 +29,6 @@ export class Stock<T> {
   constructor(source: PoolSource<T>, owner: StockOwner<T>) {
     this.#source = source;
     this.#owner = owner;
-  }
-
-  /** Those that live and those being made: what `min` and `max` are about. */
-  get size(): number {
-    return this.slots.size + this.making.size;
   }
 
   /** Nothing lives, is being made or is still being destroyed. */
@@ -50,6 +47,7 @@ export class Stock<T> {
     const creation: Creation<T> = { waiter, failure: undefined };
     if (waiter !== undefined) waiter.creation = creation;
     this.making.add(creation);
+    this.size++;
     let value: T | Promise<T>;
     try {
       value = this.#source.create();
@@ -71,6 +69,7 @@ export class Stock<T> {
     slot.gone = true;
     slot.call = undefined;
     this.slots.delete(slot);
+    this.size--;
     this.destroyed++;
     this.recycled[reason]++;
     try {
@@ -108,6 +107,7 @@ export class Stock<T> {
 
   #fail(creation: Creation<T>, error: unknown): void {
     this.making.delete(creation);
+    this.size--;
     creation.failure = { error };
     this.#owner.failed(creation, error);
   }

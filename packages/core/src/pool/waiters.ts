@@ -14,8 +14,8 @@ export class Waiter<T> {
   readonly resolve: (lease: Lease<T>) => void;
   readonly reject: (error: unknown) => void;
   readonly call: Call | undefined;
-  /** When the wait began, monotonic ms. */
-  readonly since: number;
+  /** When the wait began, monotonic ms; `Infinity` until the pool has next looked at the clock, which is at the end of the turn at the latest. */
+  since: number = Infinity;
   /** The pool's own time-out ends its wait. */
   readonly limited: boolean;
   /** True from the first to the last moment in the queue. */
@@ -31,13 +31,11 @@ export class Waiter<T> {
     resolve: (lease: Lease<T>) => void,
     reject: (error: unknown) => void,
     call: Call | undefined,
-    since: number,
     limited: boolean,
   ) {
     this.resolve = resolve;
     this.reject = reject;
     this.call = call;
-    this.since = since;
     this.limited = limited;
   }
 }
@@ -47,6 +45,8 @@ export class WaitQueue<T> {
   first: Waiter<T> | undefined = undefined;
   #last: Waiter<T> | undefined = undefined;
   size = 0;
+  /** Those of them whose wait the pool's own time-out ends. */
+  #limited = 0;
 
   add(waiter: Waiter<T>): void {
     waiter.previous = this.#last;
@@ -54,6 +54,7 @@ export class WaitQueue<T> {
     else this.#last.next = waiter;
     this.#last = waiter;
     this.size++;
+    if (waiter.limited) this.#limited++;
   }
 
   /** Takes out a waiter that is in the queue, with all that watches over it. */
@@ -67,12 +68,18 @@ export class WaitQueue<T> {
     waiter.next = undefined;
     waiter.waiting = false;
     this.size--;
+    if (waiter.limited) this.#limited--;
     if (waiter.unwatch !== undefined) waiter.unwatch();
+  }
+
+  /** Notes when they came with those who came last. */
+  reckon(now: number): void {
+    for (let waiter = this.#last; waiter?.since === Infinity; waiter = waiter.previous) waiter.since = now;
   }
 
   /** The first whose wait the pool's own time-out ends: also the first to be timed out, since all these wait equally long. */
   firstLimited(): Waiter<T> | undefined {
-    let waiter = this.first;
+    let waiter = this.#limited === 0 ? undefined : this.first;
     while (waiter?.limited === false) waiter = waiter.next;
     return waiter;
   }

@@ -95,6 +95,46 @@ describe("a checkout", () => {
     expect(clock.pending).toBe(0);
   });
 
+  test("reads the clock once for all who begin to wait in a turn, and each has its whole time", async () => {
+    const clock = createFakeClock();
+    let readings = 0;
+    const counted = { ...clock, now: () => (readings++, clock.now()) };
+    const pool = createPool(
+      createSource(),
+      { max: 1, timeoutMs: 1_000, maxIdleMs: Infinity },
+      { clock: counted },
+    );
+    const lease = await pool.checkout();
+    readings = 0;
+    const together = Array.from({ length: 100 }, () => watch(pool.checkout()));
+    await settle();
+    // One for them, one for the timer.
+    expect(readings).toBe(2);
+    await clock.advance(400);
+    const late = watch(pool.checkout());
+    await clock.advance(599);
+    expect(together.filter(({ error }) => error !== undefined)).toHaveLength(0);
+    await clock.advance(1);
+    for (const { error } of together) expect(error).toMatchObject({ code: "CHECKOUT_TIMEOUT" });
+    await clock.advance(399);
+    expect(late.error).toBeUndefined();
+    await clock.advance(1);
+    expect(late.error).toMatchObject({ code: "CHECKOUT_TIMEOUT" });
+    lease.release();
+    await pool.close();
+  });
+
+  test("sets no timer for whoever is served in the turn in which the wait began", async () => {
+    const { pool, clock } = setUp({ max: 1, maxIdleMs: Infinity });
+    const lease = await pool.checkout();
+    const waiting = watch(pool.checkout());
+    lease.release();
+    await waiting.done;
+    expect(waiting.lease).toBeDefined();
+    expect(clock.pending).toBe(0);
+    waiting.lease?.release();
+  });
+
   test("waits at most as long as the pool says, each from its own beginning", async () => {
     const { pool, clock } = setUp({ max: 1, timeoutMs: 1_000 });
     await pool.checkout();
