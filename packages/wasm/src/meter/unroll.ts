@@ -1,3 +1,4 @@
+import { Action } from "./actions.ts";
 import {
   EMPTY,
   BLOCK,
@@ -12,7 +13,7 @@ import {
   i32Add,
   i32Sub,
 } from "./bytecode.ts";
-import { Action, type Scan } from "./scan.ts";
+import type { Scan } from "./scan.ts";
 import type { Writer } from "./writer.ts";
 
 /** Bodies up to this many bytes are written three times, … */
