@@ -300,7 +300,8 @@ export class Governor {
     this.#start = this.#end = this.#sliceStart = this.#clock.now();
     this.#cpuEnd = this.#start + this.#cpuMs;
     this.#granted = 0;
-    this.#counters.length = 0;
+    // To set the length of an array costs 25 ns on V8, also where it is that already.
+    if (this.#counters.length > 0) this.#counters.length = 0;
     this.#sliceDebt = 0;
     this.#stolen = 0;
     this.#refused.memory = this.#refused.table = 0;
