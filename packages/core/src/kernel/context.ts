@@ -13,12 +13,17 @@ import { UndoScope } from "../primitives/scope.ts";
 import type { CallRouter } from "./call.ts";
 
 /** What contexts are made from. */
-export interface ContextSource {
+export interface ContextHost {
   readonly platform: Platform;
   readonly bus: KernelBus;
   readonly hooks: KernelHooks;
   readonly metrics: Metrics;
   readonly router: CallRouter;
+}
+
+/** What a context asks of the version whose generation it serves. */
+export interface ContextSource {
+  readonly host: ContextHost;
   /** Whether the generation's doors may go live: false for the candidate of a reload until the swap. */
   mayActivate(): boolean;
   onFailure(error: KeelsonError): void;
@@ -60,19 +65,19 @@ export class GenerationContext implements LifeContext {
   }
 
   get platform(): Platform {
-    return this.#source.platform;
+    return this.#source.host.platform;
   }
 
   get clock(): Clock {
-    return this.#source.platform.clock;
+    return this.#source.host.platform.clock;
   }
 
   get random(): Random {
-    return this.#source.platform.random;
+    return this.#source.host.platform.random;
   }
 
   get log(): Log {
-    const { log } = this.#source.platform;
+    const { log } = this.#source.host.platform;
     this.#log ??= {
       write: (level, message, fields) => log.write(level, message, { module: this.id, ...fields }),
     };
@@ -81,13 +86,13 @@ export class GenerationContext implements LifeContext {
 
   get metrics(): Metrics {
     if (this.#closed) throw this.#ended();
-    this.#metrics ??= this.#source.metrics.scoped({ module: this.id });
+    this.#metrics ??= this.#source.host.metrics.scoped({ module: this.id });
     return this.#metrics;
   }
 
   get bus(): Bus {
     if (this.#bus === undefined) {
-      this.#bus = createBusDoor(this.#source.bus, { source: this.id });
+      this.#bus = createBusDoor(this.#source.host.bus, { source: this.id });
       if (this.#active) this.#bus.activate();
       if (this.#closed) this.#bus.close();
     }
@@ -96,7 +101,7 @@ export class GenerationContext implements LifeContext {
 
   get hooks(): HookRegistry {
     if (this.#hooks === undefined) {
-      this.#hooks = createHooksDoor(this.#source.hooks, { module: this.id });
+      this.#hooks = createHooksDoor(this.#source.host.hooks, { module: this.id });
       if (this.#active) this.#hooks.activate();
       if (this.#closed) this.#hooks.close();
     }
@@ -105,7 +110,7 @@ export class GenerationContext implements LifeContext {
 
   invoke(id: string, method: string, payload?: Value, options?: CallOptions): Promise<Value> {
     if (this.#closed) return Promise.reject(this.#ended());
-    return this.#source.router.invoke(id, method, payload, options, undefined);
+    return this.#source.host.router.invoke(id, method, payload, options, undefined);
   }
 
   activate(): void {

@@ -12,21 +12,19 @@ import { Lifecycle } from "../lifecycle/lifecycle.ts";
 import type { Phases } from "../lifecycle/phases.ts";
 import { stoppedEarly, transitions } from "../lifecycle/states.ts";
 import type { DeadlineQueue } from "../primitives/deadline.ts";
-import type { CallMeter, CallRouter } from "./call.ts";
+import type { CallMeter } from "./call.ts";
 import { StopGuard, type Trial } from "./stop-guard.ts";
-import type { ContextSource, GenerationContext } from "./context.ts";
+import type { ContextHost, GenerationContext } from "./context.ts";
 import { checkHealth } from "./health.ts";
 import { LifecycleLink } from "./lifecycle-link.ts";
 import type { ParkedCalls } from "./parked.ts";
 import { summaryOf } from "./error-summary.ts";
 
 /** What all entries of a kernel share. */
-export interface EntryHost extends Omit<ContextSource, "mayActivate" | "onFailure"> {
+export interface EntryHost extends ContextHost {
   readonly clock: Clock;
   readonly deadlines: DeadlineQueue;
   readonly phases: Phases;
-  readonly metrics: Metrics;
-  readonly router: CallRouter;
   /** For modules that say nothing themselves; undefined: none is ever refused. */
   readonly quarantine: ParsedQuarantine | undefined;
   publish(topic: string, data: Value): void;

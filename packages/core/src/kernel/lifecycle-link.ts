@@ -1,15 +1,11 @@
-import type { KernelBus } from "../bus/index.ts";
 import type { KeelsonError } from "../contract/errors.ts";
 import type { Phase } from "../contract/kernel.ts";
-import type { Metrics } from "../contract/metrics.ts";
 import type { Exit, ModuleState } from "../contract/module.ts";
-import type { Clock, Platform } from "../contract/platform.ts";
+import type { Clock } from "../contract/platform.ts";
 import type { MaybePromise } from "../contract/value.ts";
-import type { KernelHooks } from "../hooks/index.ts";
 import type { LifeContext } from "../lifecycle/life.ts";
 import type { Lifecycle, LifecycleHost } from "../lifecycle/lifecycle.ts";
 import type { DeadlineQueue } from "../primitives/deadline.ts";
-import type { CallRouter } from "./call.ts";
 import { GenerationContext, type ContextSource } from "./context.ts";
 import type { Entry, EntryHost } from "./entry.ts";
 import { addManifestHooks } from "./manifest-hooks.ts";
@@ -17,41 +13,17 @@ import { addManifestHooks } from "./manifest-hooks.ts";
 /** What ties one lifecycle to its entry, and its contexts to the kernel. */
 export class LifecycleLink implements LifecycleHost, ContextSource {
   readonly #entry: Entry;
-  readonly #host: EntryHost;
+  readonly host: EntryHost;
+  readonly clock: Clock;
+  readonly deadlines: DeadlineQueue;
   readonly #lifecycle: () => Lifecycle;
 
   constructor(entry: Entry, host: EntryHost, lifecycle: () => Lifecycle) {
     this.#entry = entry;
-    this.#host = host;
+    this.host = host;
+    this.clock = host.clock;
+    this.deadlines = host.deadlines;
     this.#lifecycle = lifecycle;
-  }
-
-  get clock(): Clock {
-    return this.#host.clock;
-  }
-
-  get deadlines(): DeadlineQueue {
-    return this.#host.deadlines;
-  }
-
-  get platform(): Platform {
-    return this.#host.platform;
-  }
-
-  get bus(): KernelBus {
-    return this.#host.bus;
-  }
-
-  get hooks(): KernelHooks {
-    return this.#host.hooks;
-  }
-
-  get metrics(): Metrics {
-    return this.#host.metrics;
-  }
-
-  get router(): CallRouter {
-    return this.#host.router;
   }
 
   mayActivate(): boolean {
@@ -68,14 +40,14 @@ export class LifecycleLink implements LifecycleHost, ContextSource {
     const { manifest } = this.#lifecycle().definition;
     if (manifest !== undefined && manifest.hooks.length > 0) {
       addManifestHooks(manifest.hooks, context.hooks, (method, payload) =>
-        this.router.invoke(id, method, payload, undefined, undefined),
+        this.host.router.invoke(id, method, payload, undefined, undefined),
       );
     }
     return context;
   }
 
   phase(phase: Phase): MaybePromise<void> {
-    return this.#host.phases.run(phase, this.#lifecycle().definition.metadata);
+    return this.host.phases.run(phase, this.#lifecycle().definition.metadata);
   }
 
   onTransition(
@@ -92,6 +64,6 @@ export class LifecycleLink implements LifecycleHost, ContextSource {
   }
 
   onFailure(error: KeelsonError): void {
-    this.#host.onFailure(this.#entry.id, error);
+    this.host.onFailure(this.#entry.id, error);
   }
 }

@@ -41,7 +41,7 @@ async function requireFile(url: URL, files: Files): Promise<void> {
     missing ? "NOT_FOUND" : "IO",
     missing ? `There is no ${path}` : `${path} is no file`,
     {
-      hint: "give the path of a manifest.json, its folder, or a plugin's file",
+      hint: "give the path of a manifest.json, its folder, or a plugin file",
       details: { path },
     },
   );

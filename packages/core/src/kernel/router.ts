@@ -105,7 +105,7 @@ export class Router implements CallRouter {
   ): Promise<Measured> {
     const entry = this.#entries.get(id);
     if (entry === undefined) throw unknownModule(id);
-    if (!fits(options)) throw misfit(options);
+    requireFit(options);
     const measurement = createMeasurement(options?.record === true);
     const frame = this.#frame(entry, method, payload, options, undefined, measurement);
     for (let { parked } = entry; parked !== undefined; { parked } = entry)
@@ -151,7 +151,7 @@ export class Router implements CallRouter {
   ): AsyncGenerator<Value> {
     const entry = this.#entries.get(id);
     if (entry === undefined) throw unknownModule(id);
-    if (!fits(options)) throw misfit(options);
+    requireFit(options);
     const admitted = entry.open === undefined ? entry.admit() : undefined;
     const life = entry.open ?? admitted?.life;
     if (life === undefined) throw notRunning(entry);
@@ -251,7 +251,7 @@ export class Router implements CallRouter {
     parent: Call | undefined,
   ): Promise<Value> {
     if (entry === undefined) throw unknownModule(id);
-    if (!fits(options)) throw misfit(options);
+    requireFit(options);
     const frame = this.#frame(entry, method, payload, options, parent);
     if (entry.parked === undefined) return this.#enter(entry, frame, options);
     await entry.parked.wait(frame, options?.signal);
@@ -304,10 +304,12 @@ function fits(options: CallOptions | undefined): boolean {
   );
 }
 
-function misfit({ timeoutMs, signal }: CallOptions = {}): KeelsonError {
-  return invalidOptions(
+function requireFit(options: CallOptions | undefined): void {
+  if (fits(options)) return;
+  const { timeoutMs, signal } = options ?? {};
+  throw invalidOptions(
     `The call's timeoutMs is ${String(timeoutMs)}, its signal ${String(signal)}`,
-    "give a number of milliseconds or Infinity, and an AbortSignal, or leave them out",
+    "give a number of milliseconds or Infinity, and an AbortSignal, or neither",
   );
 }
 

@@ -240,15 +240,8 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T>, PlaceUser {
   giveBack(slot: Slot<T>): void {
     // An idle instance must not keep the last call's payload alive.
     slot.call = undefined;
-    if (++slot.uses >= this.#maxUses || this.#watchful) {
-      this.#giveBackWatchfully(slot);
-      return;
-    }
-    const waiter = this.#queue.first;
-    if (waiter === undefined) {
-      slot.idleSince = this.#reaper.now;
-      this.#idle.push(slot);
-    } else this.#serve(waiter, slot);
+    if (++slot.uses >= this.#maxUses || this.#watchful) this.#giveBackWatchfully(slot);
+    else this.#offer(slot);
   }
 
   /** A lease ended, and its instance with it; `behind`: another is made once the caller has its error. For leases only. */
@@ -432,10 +425,7 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T>, PlaceUser {
   /** Takes a waiter out of the queue; an empty queue has no timer. */
   #dequeue(waiter: Waiter<T>): void {
     this.#queue.remove(waiter);
-    if (this.#queue.first === undefined) this.#nobodyWaits();
-  }
-
-  #nobodyWaits(): void {
+    if (this.#queue.first !== undefined) return;
     this.#noPlace = undefined;
     if (this.#patience === undefined) return;
     this.#deadlines.cancel(this.#patience);
@@ -457,10 +447,8 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T>, PlaceUser {
       slot.idleSince = this.#reaper.now;
       this.#idle.push(slot);
       if (this.#othersLack) this.#places?.offer();
-    } else this.#serve(waiter, slot);
-  }
-
-  #serve(waiter: Waiter<T>, slot: Slot<T>): void {
+      return;
+    }
     this.#dequeue(waiter);
     this.#checkouts++;
     slot.call = waiter.call;
