@@ -53,6 +53,8 @@ function fileSink(sink: FileSink): InputSink {
   return {
     write(chunk) {
       const written = sink.write(chunk);
+      // When the child is gone, flush may throw, and nobody else hears of what the write rejects with.
+      if (isPromise(written)) written.catch(() => undefined);
       const flushed = sink.flush();
       if (!isPromise(written) && !isPromise(flushed)) return undefined;
       return Promise.all([written, flushed]).then(() => undefined);
