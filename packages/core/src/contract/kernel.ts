@@ -89,13 +89,16 @@ export interface Kernel extends AsyncDisposable {
    * (`UNKNOWN_MODULE`, `INVALID_OPTIONS`, `DUPLICATE_MODULE`, `DEPENDENCY_MISSING`, `DEPENDENCY_CYCLE`) comes before anything is changed.
    */
   reconcile(desired: readonly (string | ModuleDefinition)[]): Promise<ReconcileReport>;
-  /** Runs `hook` around lifecycle operations of all modules, until the handle is disposed. */
+  /** Runs `hook` around lifecycle operations of all modules, until the handle is disposed. `INVALID_OPTIONS` for a phase that there is not. */
   phase(phase: Phase, hook: PhaseHook, options?: PhaseOptions): Disposable;
   /** Events kept by the bus's log, in the order (timestamp, id, source), behind `from` if given. `CURSOR_EXPIRED` when the log no longer reaches back. */
   events(from?: Cursor): readonly Envelope[];
   /** What supervisors did, oldest first, at most the last 1,000 changes. */
   transitions(): readonly SupervisorTransition[];
-  /** Ends all modules, dependents first. Never rejects; a second call joins the first. */
+  /**
+   * Ends all modules, dependents first; a second call joins the first. Rejects only with `INVALID_OPTIONS`, for a time-out that is none: then nothing
+   * is ended.
+   */
   shutdown(options?: ShutdownOptions): Promise<ShutdownReport>;
 }
 

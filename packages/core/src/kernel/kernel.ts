@@ -384,9 +384,9 @@ class KeelsonKernel implements Kernel {
     return this.#supervisor.transitions();
   }
 
-  shutdown(options: ShutdownOptions = {}): Promise<ShutdownReport> {
-    this.#shutdown ??= this.#shutDown(options.timeoutMs ?? 10_000);
-    return this.#shutdown;
+  async shutdown({ timeoutMs = 10_000 }: ShutdownOptions = {}): Promise<ShutdownReport> {
+    requireRange("timeoutMs", timeoutMs, 0, Infinity);
+    return (this.#shutdown ??= this.#shutDown(timeoutMs));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -2,12 +2,15 @@ import { asKeelsonError, KeelsonError, plainMessage } from "../contract/errors.t
 import type { Phase, PhaseHook, PhaseOptions } from "../contract/kernel.ts";
 import type { ModuleMetadata } from "../contract/module.ts";
 import type { MaybePromise } from "../contract/value.ts";
+import { invalidOptions } from "../primitives/invalid-options.ts";
 
 interface Registered {
   readonly hook: PhaseHook;
   readonly priority: number;
   readonly critical: boolean;
 }
+
+const PHASE = /^(pre|post)-(load|start|stop|unload)$/;
 
 /** Hooks around the lifecycle's operations, of all modules: pre and post × load, start, stop, unload; higher priority first. */
 export class Phases {
@@ -20,6 +23,12 @@ export class Phases {
   }
 
   add(phase: Phase, hook: PhaseHook, options: PhaseOptions = {}): Disposable {
+    if (typeof hook !== "function" || !PHASE.test(String(phase))) {
+      throw invalidOptions(
+        `"${String(phase)}" is no phase, or its hook no function`,
+        "phases are pre- or post-, with load, start, stop or unload",
+      );
+    }
     const registered: Registered = {
       hook,
       priority: options.priority ?? 0,

@@ -268,6 +268,20 @@ describe("unload", () => {
 });
 
 describe("phases", () => {
+  test("refuse a phase that there is not, and a hook that is no function", () => {
+    const { kernel } = testKernel();
+    const log = (): void => {};
+    for (const [phase, hook] of [
+      ["pre-strat", log],
+      [Symbol("pre-start"), log],
+      ["pre-start", "log"],
+    ] as const) {
+      expect(() => kernel.phase(phase as never, hook as never)).toThrow(
+        /is no phase, or its hook no function/,
+      );
+    }
+  });
+
   test("run around every operation, higher priority first", async () => {
     const { kernel } = testKernel();
     const seen: string[] = [];
@@ -499,6 +513,20 @@ describe("shutdown", () => {
     expect(report.terminated).toEqual(["a"]);
     expect(report.errors).toMatchObject([{ id: "hung", error: { code: "STOP_TIMEOUT" } }]);
   });
+
+  test.each([Number.NaN, -1, "5", null])(
+    "a time-out of %s is INVALID_OPTIONS, and nothing is ended",
+    async (timeoutMs) => {
+      const { kernel } = testKernel();
+      await kernel.register(echo("a"));
+      await kernel.start("a");
+      expect((await rejection(kernel.shutdown({ timeoutMs: timeoutMs as number }))).code).toBe(
+        "INVALID_OPTIONS",
+      );
+      expect(kernel.state("a")).toBe("running");
+      expect((await kernel.shutdown()).terminated).toEqual(["a"]);
+    },
+  );
 
   test("is bounded by its own time-out", async () => {
     const { kernel, platform } = testKernel();

@@ -116,6 +116,22 @@ describe("write()", () => {
     void child.write(bytes("x"));
   });
 
+  // A runtime's sink may refuse in several ways, by how much and what kind of text it is given.
+  it.each([5, 2_000, 20_000, 200_000].flatMap((length) => [["x", length] as const, ["é", length] as const]))(
+    "a text of %s, %i times, for a child that closed its input is refused to its writer alone",
+    async (character, length) => {
+      const child = await start("sh", "-c", "exec <&-; echo closed; sleep 1000");
+      await lineReader(child.stdout)();
+      let error: unknown;
+      for (let i = 0; i < 50 && error === undefined; i++) {
+        await Promise.resolve(child.write(character.repeat(length))).catch((thrown: unknown) => (error = thrown));
+        // Sinks of Node tell it later.
+        await new Promise(setImmediate);
+      }
+      expect(isKeelsonError(error, "PROCESS_EXITED")).toBe(true);
+    },
+  );
+
   it("rejects with PROCESS_EXITED after the child has ended and after closeStdin()", async () => {
     const ended = await start("true");
     await ended.exited;
