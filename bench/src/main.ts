@@ -2,11 +2,12 @@
  * Measures Keelson beside its peers on Node, Deno and Bun, one after the other, prints the tables, and keeps them in
  * bench/results and docs/benchmarks.md.
  *
- *     pnpm bench [--runtime node|deno|bun]... [--only group]... [--rounds 41] [--dry]
+ *     pnpm bench [--runtime node|deno|bun]... [--only group]... [--rounds 41] [--dry] [--help]
  */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import process from "node:process";
 import { parseArgs } from "node:util";
 import { sizeCheck } from "../../tools/checks/size.ts";
 import { run, runOrThrow } from "../../tools/command.ts";
@@ -22,8 +23,22 @@ const { values } = parseArgs({
     rounds: { type: "string", default: "41" },
     /** Prints and keeps nothing. */
     dry: { type: "boolean", default: false },
+    help: { type: "boolean", short: "h", default: false },
   },
 });
+if (values.help) {
+  console.log(`pnpm bench: Keelson beside its peers, on Node, Deno and Bun
+
+  --runtime node|deno|bun   on this runtime alone; may be given more than once
+  --only group              this group alone; may be given more than once:
+                            ${groupNames.join(", ")}
+  --rounds 41               rounds of each contender, of which the median counts
+  --dry                     prints, and keeps nothing
+  -h, --help                prints this
+
+Results go to bench/results and docs/benchmarks.md.`);
+  process.exit(0);
+}
 const chosen = chooseRuntimes(values.runtime);
 const groups = values.only ?? groupNames;
 for (const name of groups) {
@@ -64,8 +79,8 @@ for (const result of results) {
   const judged = lines.filter(({ outcome }) => outcome !== "");
   console.log(`${judged.filter(({ outcome }) => outcome === "met").length} of ${judged.length} targets met`);
 }
-console.log(`\nsize: ${await sizeCheck.run()}`);
 if (!values.dry) {
   writePage();
   await runOrThrow("oxfmt", ["bench/results", "docs/benchmarks.md"]);
 }
+console.log(`\nsize: ${await sizeCheck.run()}`);
