@@ -124,7 +124,9 @@ describe("write()", () => {
       await lineReader(child.stdout)();
       let error: unknown;
       for (let i = 0; i < 50 && error === undefined; i++) {
-        await Promise.resolve(child.write(character.repeat(length))).catch((thrown: unknown) => (error = thrown));
+        await Promise.resolve(child.write(character.repeat(length))).catch(
+          (thrown: unknown) => (error = thrown),
+        );
         // Sinks of Node tell it later.
         await new Promise(setImmediate);
       }
