@@ -2,7 +2,7 @@
 const SHORT_TEXT = 65_536;
 /** Values and keys that a longer text may hold: some tenths of a second of parsing, and some hundred megabytes, at the worst. */
 export const MAX_JSON_VALUES = 1_000_000;
-/** Nesting that a longer text may have: as much as values that cross to another process. */
+/** Nesting of data at most: in a longer text of a guest, in what crosses to another thread or process, and in a record. */
 export const MAX_JSON_DEPTH = 500;
 
 const QUOTE = 0x22;

@@ -1,8 +1,6 @@
 import type { Bytes, Value } from "@keelson/core";
 import { KeelsonError } from "@keelson/core/plain";
-
-/** Nesting of a value at most: the same as in JSON, which is what most guests get of it. */
-const MAX_DEPTH = 500;
+import { MAX_JSON_DEPTH } from "../abi/json-size.ts";
 
 /** Bytes of a message at most: an object may claim to be of any length. */
 const MAX_BYTES = 2 ** 28;
@@ -134,7 +132,8 @@ export class Writer {
   }
 
   #object(value: object, depth: number): void {
-    if (depth >= MAX_DEPTH) throw unsendable(`data nested more than ${MAX_DEPTH} deep, or in a circle`);
+    if (depth >= MAX_JSON_DEPTH)
+      throw unsendable(`data nested more than ${MAX_JSON_DEPTH} deep, or in a circle`);
     if (value instanceof Uint8Array) {
       this.byte(BYTES);
       return this.bytes(value);
@@ -278,7 +277,7 @@ export class Reader {
   }
 
   #nested(tag: number, depth: number): Value {
-    if (depth >= MAX_DEPTH) throw new BrokenMessage("a value is nested too deep");
+    if (depth >= MAX_JSON_DEPTH) throw new BrokenMessage("a value is nested too deep");
     if (tag === ARRAY) {
       const array: Value[] = [];
       for (let left = this.word(); left > 0; left--) array.push(this.value(depth + 1));
@@ -287,7 +286,7 @@ export class Reader {
     if (tag !== OBJECT) throw new BrokenMessage(`there is no kind ${tag} of value`);
     const object: Record<string, Value> = {};
     for (let left = this.word(); left > 0; left--) {
-      const key = this.value(MAX_DEPTH);
+      const key = this.value(MAX_JSON_DEPTH);
       if (typeof key !== "string") throw new BrokenMessage("a key is no text");
       put(object, key, this.value(depth + 1));
     }

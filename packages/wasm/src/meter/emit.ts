@@ -2,115 +2,88 @@ import { Action, Bulk } from "./actions.ts";
 import { chargeBulk, takeArrayRoom, takeRoom, writeInPieces, writeWait } from "./bulk-code.ts";
 import { CALL, END, RETURN, UNREACHABLE } from "./bytecode.ts";
 import { FrameCode } from "./frame.ts";
-import { FunctionCode } from "./function-code.ts";
+import type { FunctionCode } from "./function-code.ts";
 import * as helpers from "./helpers.ts";
 import { HostCode } from "./host-code.ts";
-import type { Layout } from "./layout.ts";
 import { type Locals, readLocals, writeLocals } from "./locals.ts";
 import { LoopCode } from "./loop-code.ts";
-import type { ModuleInfo } from "./module.ts";
-import type { OffsetMapBuilder } from "./offset-map.ts";
-import type { MeterOptions } from "./options.ts";
-import type { Plan } from "./plan.ts";
 import { Reader, tooLarge, tooLargeForEngines } from "./reader.ts";
-import type { Scan } from "./scan.ts";
-import type { Writer } from "./writer.ts";
 
 /** Parameters and locals of a function that engines accept. */
 const ENGINE_LOCALS = 50_000;
 
 /** Writes the metered form of one function's body after another: the original's code, and what the scan's actions insert. */
 export class Emitter {
-  readonly #module: ModuleInfo;
-  readonly #layout: Layout;
-  readonly #scan: Scan;
-  readonly #out: Writer;
+  readonly #code: FunctionCode;
   /** Calls of this module's functions may return from a foreign one, reached by a tail call. */
   readonly #foreignTailCalls: boolean;
   readonly #maxLocals: number;
-  readonly #code: FunctionCode;
-  readonly #plan: Plan;
   readonly #frame: FrameCode;
   readonly #loops: LoopCode;
   readonly #host: HostCode;
 
-  constructor(
-    module: ModuleInfo,
-    layout: Layout,
-    options: MeterOptions,
-    scan: Scan,
-    out: Writer,
-    foreignTailCalls: boolean,
-    maxLocals: number,
-    map: OffsetMapBuilder | undefined,
-  ) {
-    this.#module = module;
-    this.#layout = layout;
-    this.#scan = scan;
-    this.#out = out;
+  constructor(code: FunctionCode, foreignTailCalls: boolean, maxLocals: number) {
+    this.#code = code;
     this.#foreignTailCalls = foreignTailCalls;
     this.#maxLocals = maxLocals;
-    this.#code = new FunctionCode(module, layout, options, scan, out, map);
-    this.#plan = this.#code.plan;
-    this.#frame = new FrameCode(this.#code);
-    this.#loops = new LoopCode(this.#code);
-    this.#host = new HostCode(this.#code, this.#frame);
+    this.#frame = new FrameCode(code);
+    this.#loops = new LoopCode(code);
+    this.#host = new HostCode(code, this.#frame);
   }
 
   /** Loops so far that test without a call in their body. */
   get hotLoops(): number {
-    return this.#plan.hotLoops;
+    return this.#code.plan.hotLoops;
   }
 
   /** Writes one body without its size; `from` to `to` is the original. Returns where tests stand, for hints. */
   body(functionIndex: number, from: number, to: number): number[] {
-    const scan = this.#scan;
-    const out = this.#out;
-    const typeIndex = this.#module.functions[functionIndex]!;
-    const type = this.#module.types[typeIndex]!;
-    this.#code.begin();
-    const reader = new Reader(this.#module.bytes, from, to);
+    const code = this.#code;
+    const { module, out, plan, scan } = code;
+    const typeIndex = module.functions[functionIndex]!;
+    const type = module.types[typeIndex]!;
+    code.begin();
+    const reader = new Reader(module.bytes, from, to);
     const locals = readLocals(reader);
     if (locals.count > this.#maxLocals) throw tooLarge("maxLocals", locals.count, this.#maxLocals);
 
     scan.run(reader.at, to, typeIndex);
     // parameters stand in the caller's frame and in this one, results go through the stack
-    this.#plan.decide(2 * type.paramStack + locals.bytes + 16 * type.results);
+    plan.decide(2 * type.paramStack + locals.bytes + 16 * type.results);
     this.#declareLocals(locals, type.params + locals.count);
 
     this.#frame.enter(functionIndex);
     const openWrapper = (): void => this.#frame.openWrapper(type.results, type.resultBytes);
-    if (this.#plan.boundary === 0) openWrapper();
+    if (plan.boundary === 0) openWrapper();
     this.#actions(reader.at, 0, scan.actionCount, openWrapper);
-    if (this.#plan.wrapped) {
+    if (plan.wrapped) {
       out.byte(END);
       if (scan.functionLanding) this.#host.landing();
     }
-    this.#code.toGlobal();
+    code.toGlobal();
     this.#frame.leave();
     out.byte(END);
-    return this.#code.hints;
+    return code.hints;
   }
 
   /** The meter's own locals stand behind the function's, from `first` on. */
   #declareLocals(locals: Locals, first: number): void {
     const code = this.#code;
+    const { module, out, plan, scan } = code;
     let next = first;
-    code.counter = this.#plan.local ? next++ : -1;
-    code.scratch = this.#plan.local ? code.counter : next++;
-    code.length = this.#scan.hasDynamicLength ? next++ : -1;
-    this.#frame.depthLocal = this.#plan.frame > 0 ? next++ : -1;
+    code.counter = plan.local ? next++ : -1;
+    code.scratch = plan.local ? code.counter : next++;
+    code.length = scan.hasDynamicLength ? next++ : -1;
+    this.#frame.depthLocal = plan.frame > 0 ? next++ : -1;
     if (next > ENGINE_LOCALS) throw tooLargeForEngines("maxLocals", next, ENGINE_LOCALS);
-    writeLocals(this.#out, this.#module.bytes, locals, next - first);
+    writeLocals(out, module.bytes, locals, next - first);
   }
 
   /** Writes the code from `start` on with what actions `first` to `last` insert; returns where the last left off. */
   #actions(start: number, first: number, last: number, openWrapper?: () => void): number {
-    const scan = this.#scan;
-    const out = this.#out;
     const code = this.#code;
-    const plan = this.#plan;
     const loops = this.#loops;
+    const { layout, out, plan, scan } = code;
     const { actions } = scan;
     let cursor = start;
     const boundary = plan.boundary === 0 || !openWrapper ? -1 : scan.boundaryAction * 4;
@@ -233,11 +206,11 @@ export class Emitter {
           takeArrayRoom(code, a);
           break;
         case Action.memoryGrow:
-          code.call(helpers.growMemory(this.#layout, a));
+          code.call(helpers.growMemory(layout, a));
           cursor = b;
           break;
         case Action.tableGrow:
-          code.call(helpers.growTable(this.#layout, a));
+          code.call(helpers.growTable(layout, a));
           cursor = b;
           break;
         case Action.wait:

@@ -4,6 +4,7 @@ import { type BranchHints, encodeHints } from "./branch-hints.ts";
 import { CompileBudget } from "./budget.ts";
 import { type Caps, countLowered, planCaps } from "./caps.ts";
 import { Emitter } from "./emit.ts";
+import { FunctionCode } from "./function-code.ts";
 import { Layout } from "./layout.ts";
 import { leafCost } from "./leaf.ts";
 import { type ModuleInfo, readModule, SectionId } from "./module.ts";
@@ -223,7 +224,8 @@ function writeBodies(work: Work, foreignTailCalls: boolean): Code {
   const section = module.sections.find(({ id }) => id === SectionId.code);
   const out = new Writer(section ? (section.to - section.from) * 2 + 1024 : 1024);
   const map = options.offsetMap ? new OffsetMapBuilder() : undefined;
-  const emitter = new Emitter(module, layout, options, scan, out, foreignTailCalls, limits.maxLocals, map);
+  const written = new FunctionCode(module, layout, options, scan, out, map);
+  const emitter = new Emitter(written, foreignTailCalls, limits.maxLocals);
   const hints: BranchHints[] = [];
   let loops = 0;
   let hasUnknownTailCall = false;

@@ -1,7 +1,6 @@
 import { KeelsonError, type Value } from "@keelson/core";
+import { MAX_JSON_DEPTH } from "../abi/json-size.ts";
 
-/** Nesting of what is kept: JSON lines carry no more. */
-const MAX_DEPTH = 500;
 /** Marks a number that JSON does not know, and an object that would be mistaken for one. */
 const MARK = "$number";
 
@@ -12,7 +11,7 @@ const MARK = "$number";
 export function toPlain(value: Value, depth = 0): Value {
   if (typeof value === "number") return plainNumber(value) as Value;
   if (typeof value !== "object" || value === null) return value;
-  if (depth > MAX_DEPTH) throw tooDeep();
+  if (depth > MAX_JSON_DEPTH) throw tooDeep();
   if (value instanceof Uint8Array) return value.slice();
   if (Array.isArray(value)) return value.map((inner: Value) => toPlain(inner, depth + 1));
   const entries = Object.entries(value).map(([key, inner]) => [key, toPlain(inner as Value, depth + 1)]);
@@ -35,7 +34,7 @@ function properties(value: Value): Value {
 }
 
 function tooDeep(): KeelsonError {
-  return new KeelsonError("INVALID_PAYLOAD", `A recorded value is nested more than ${MAX_DEPTH} deep`, {
+  return new KeelsonError("INVALID_PAYLOAD", `A recorded value is nested more than ${MAX_JSON_DEPTH} deep`, {
     hint: "flatter data, and none in a circle, can be kept in a record",
   });
 }
