@@ -11,7 +11,9 @@ import { clockChecks, logChecks, randomChecks } from "./platform.checks.ts";
 import { poolChecks } from "./pool.checks.ts";
 import { pooledChecks } from "./pooled.checks.ts";
 import { processesChecks } from "./processes.checks.ts";
+import { reconcileChecks } from "./reconcile.checks.ts";
 import { reloadChecks } from "./reload.checks.ts";
+import { requestsChecks } from "./requests.checks.ts";
 import { suspensionChecks } from "./suspension.checks.ts";
 import { supervisorChecks } from "./supervisor.checks.ts";
 import { wasmChecks } from "./wasm.checks.ts";
@@ -24,6 +26,7 @@ export const allChecks: readonly Check[] = [
   ...filesChecks,
   ...processesChecks,
   ...lifecycleChecks,
+  ...requestsChecks,
   ...busChecks,
   ...poolChecks,
   ...pooledChecks,
@@ -36,4 +39,5 @@ export const allChecks: readonly Check[] = [
   ...boundaryChecks,
   ...reloadChecks,
   ...kernelChecks,
+  ...reconcileChecks,
 ];

@@ -122,28 +122,6 @@ export const kernelChecks: readonly Check[] = [
     },
   },
   {
-    id: "kernel.reconcile",
-    title: "reconcile refuses unknown ids before anything changes, and converges both ways",
-    async run(subject, context) {
-      const kernel = await openKernel(subject, context);
-      for (const id of ["a", "b", "c"]) await kernel.register(versioned(id, "1.0.0"));
-      await kernel.start("a", "b");
-      await ensureCode(kernel.reconcile(["c", "nobody"]), "UNKNOWN_MODULE", "an unknown id");
-      ensureEqual(
-        kernel.list().map(({ state }) => state),
-        ["running", "running", "loaded"],
-        "states after the refusal",
-      );
-      const { added, removed, kept } = await kernel.reconcile(["b", "c"]);
-      ensureEqual({ added, removed, kept }, { added: ["c"], removed: ["a"], kept: ["b"] }, "the report");
-      ensureEqual(
-        kernel.list().map(({ state }) => state),
-        ["stopped", "running", "running"],
-        "states",
-      );
-    },
-  },
-  {
     id: "kernel.phases",
     title:
       "hooks run around operations by priority; a critical one that fails ends the operation, another becomes an event",

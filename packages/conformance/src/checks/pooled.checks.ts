@@ -218,4 +218,28 @@ export const pooledChecks: readonly Check[] = [
       ensureEqual(await kernel.invoke("m", "number"), 1, "the instance afterwards");
     },
   },
+  {
+    id: "pooled.error-first",
+    title:
+      "the caller of a call that ended its instance has the error before another instance is made, and min are made again unasked",
+    async run(subject, context) {
+      const { clock } = subject.platform();
+      const { kernel, guests } = await openPooled(subject, context, { min: 1, max: 1 });
+      await kernel.start("m");
+      let made: number | undefined;
+      await ensureCode(
+        kernel.invoke("m", "trap").catch((error: unknown) => {
+          made = guests.length;
+          throw error;
+        }),
+        "WASM_TRAP",
+        "a call that traps",
+      );
+      ensureEqual(made, 1, "instances made by the time the caller has the error");
+      while (guests.length < 2 && !context.signal.aborted)
+        await new Promise<void>((resolve) => clock.after(1, resolve));
+      ensureEqual(kernel.invokeSync("m", "number"), 2, "the instance afterwards");
+      ensureEqual(guests.length, 2, "instances made");
+    },
+  },
 ];

@@ -49,6 +49,70 @@ export const reloadChecks: readonly Check[] = [
     },
   },
   {
+    id: "reload.says-who-serves",
+    title:
+      "by the time a failed reload is told, the old version serves if `details.serving` says so, and nothing does if it does not",
+    async run(subject, context) {
+      const kernel = await openKernel(subject, context);
+      for (const [id, overlap, comesBack] of [
+        ["beside", true, true],
+        ["in-turn", false, true],
+        ["gone", false, false],
+      ] as const) {
+        let starts = 0;
+        await kernel.register(
+          versioned(id, "1.0.0", {
+            overlap,
+            start: () => (++starts > 1 && !comesBack ? Promise.reject(new Error("on purpose")) : undefined),
+          }),
+        );
+        await kernel.start(id);
+        const told = await kernel
+          .reload(id, versioned(id, "2.0.0", { overlap, ...broken[0] }))
+          .catch((error: unknown) => ({ error, state: kernel.state(id) }));
+        ensure(told !== undefined, `the broken version of ${id} came up`);
+        const { details } = told.error as { details?: { serving?: boolean } };
+        ensureEqual(details?.serving, comesBack, `details.serving of ${id}`);
+        ensureEqual(told.state === "running", comesBack, `whether ${id} runs as the error is told`);
+        if (comesBack) ensureEqual(await kernel.invoke(id, "version"), "1.0.0", "the version that answers");
+        else await ensureCode(kernel.invoke(id, "version"), "MODULE_NOT_RUNNING", "a call of what is gone");
+      }
+    },
+  },
+  {
+    id: "reload.only-asked",
+    title:
+      "a reload starts what the new version depends on, and nothing else; of a module that does not run it changes the definition alone",
+    async run(subject, context) {
+      const kernel = await openKernel(subject, context);
+      for (const id of ["needed", "idle"]) await kernel.register(versioned(id, "1.0.0"));
+      await kernel.register(versioned("m", "1.0.0"));
+      await kernel.reload("m", versioned("m", "2.0.0", { depends: { needed: "^1.0.0" } }));
+      ensureEqual(
+        kernel.list().map(({ metadata, state }) => [metadata.id, metadata.version, state]),
+        [
+          ["needed", "1.0.0", "loaded"],
+          ["idle", "1.0.0", "loaded"],
+          ["m", "2.0.0", "loaded"],
+        ],
+        "modules after the reload of one that does not run",
+      );
+      await kernel.reload("m", versioned("m", "3.0.0"));
+      await kernel.start("m");
+      await kernel.reload("m", versioned("m", "4.0.0", { depends: { needed: "^1.0.0" } }));
+      ensureEqual(
+        kernel.list().map(({ metadata, state }) => [metadata.id, state]),
+        [
+          ["needed", "running"],
+          ["idle", "loaded"],
+          ["m", "running"],
+        ],
+        "modules after the reload of one that runs",
+      );
+      ensureEqual(await kernel.invoke("m", "version"), "4.0.0", "the version that answers");
+    },
+  },
+  {
     id: "reload.loses-no-call",
     title: "calls in flight and calls that come during a reload are all answered",
     async run(subject, context) {

@@ -40,6 +40,23 @@ export const brokenPooled: Readonly<Record<string, Breaking>> = {
     (options) => options,
     (module) => overlay(module, { call: (call) => module.call?.(overlay(call, { parent: undefined })) }),
   ),
+  // makes another first
+  "pooled.error-first": breakPooled((source) => ({
+    ...source,
+    async instantiate(context) {
+      const instance = await source.instantiate(context);
+      return overlay(instance, {
+        call(call) {
+          try {
+            return instance.call(call);
+          } catch (error) {
+            void source.instantiate(context);
+            throw error;
+          }
+        },
+      });
+    },
+  })),
 };
 
 function sharing(source: WasmModule): WasmModule {

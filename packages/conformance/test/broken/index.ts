@@ -7,6 +7,7 @@ import { brokenKernels, brokenLifecycles, brokenReloads } from "./kernel.broken.
 import { brokenMeasures } from "./measure.broken.ts";
 import { brokenClocks, brokenFiles, brokenLogs, brokenProcesses, brokenRandoms } from "./platform.broken.ts";
 import { brokenPools } from "./pool.broken.ts";
+import { brokenReconciles } from "./reconcile.broken.ts";
 import { brokenSuspensions } from "./suspension.broken.ts";
 
 /** For each check a subject that does not keep its promise. */
@@ -29,4 +30,5 @@ export const broken: Readonly<Record<string, Breaking>> = {
   ...brokenBoundaries,
   ...brokenReloads,
   ...brokenKernels,
+  ...brokenReconciles,
 };

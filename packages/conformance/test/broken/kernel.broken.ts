@@ -87,6 +87,20 @@ export const brokenLifecycles: Readonly<Record<string, Breaking>> = {
     (module) => module,
     ({ depends: _, ...definition }) => definition,
   ),
+  // a start during a stop is taken for done
+  "lifecycle.queued-start": breakKernel((kernel) => ({
+    start: (...ids) =>
+      ids.some((id) => kernel.state(id) === "stopping") ? kernel.stop(...ids) : kernel.start(...ids),
+  })),
+  // a stop during a stop forgets that a start waits
+  "lifecycle.last-request": breakKernel((kernel) => ({
+    stop: (...ids) => (ids.some((id) => kernel.state(id) === "stopping") ? nothing() : kernel.stop(...ids)),
+  })),
+  // each for itself
+  "lifecycle.start-during-chain-stop": breakModules(
+    (module) => module,
+    ({ depends: _, ...definition }) => definition,
+  ),
 };
 
 export const brokenReloads: Readonly<Record<string, Breaking>> = {
@@ -95,6 +109,19 @@ export const brokenReloads: Readonly<Record<string, Breaking>> = {
     async reload(id, definition) {
       await kernel.reload(id, definition).catch(() => kernel.stop(id));
       throw new KeelsonError("RELOAD_FAILED", "and the old one is gone");
+    },
+  })),
+  // says that the old one serves, whether it does or not
+  "reload.says-who-serves": breakKernel((kernel) => ({
+    reload: (id, definition) =>
+      kernel.reload(id, definition).catch((error: KeelsonError) => {
+        throw overlay(error, { details: { ...error.details, serving: true } });
+      }),
+  })),
+  "reload.only-asked": breakKernel((kernel) => ({
+    async reload(id, definition) {
+      await kernel.reload(id, definition);
+      await kernel.start();
     },
   })),
   // lets calls in flight go, and refuses what comes meanwhile
@@ -150,13 +177,6 @@ export const brokenKernels: Readonly<Record<string, Breaking>> = {
   })),
   "kernel.would-block": breakKernel((kernel) => ({
     invokeSync: (id, method, payload) => kernel.invoke(id, method, payload) as never,
-  })),
-  // never removes
-  "kernel.reconcile": breakKernel((kernel) => ({
-    async reconcile(desired) {
-      await kernel.start(...(desired as string[]));
-      return { added: desired as string[], removed: [], kept: [], reloaded: [], errors: [] };
-    },
   })),
   "kernel.phases": breakKernel((kernel) => ({ phase: (phase, hook) => kernel.phase(phase, hook) })),
   // counts what it did not end as ended
