@@ -1,5 +1,5 @@
 import type { KeelsonError } from "../contract/errors.ts";
-import type { Exit, Module, ModuleContext } from "../contract/module.ts";
+import type { Module, ModuleContext } from "../contract/module.ts";
 import type { UndoScope } from "../primitives/scope.ts";
 
 /** A {@link ModuleContext} with the ends that the lifecycle holds. */
@@ -28,7 +28,8 @@ export class Life {
   module: Module | undefined;
   /** Whether start() was called: only then stop() is. */
   startCalled = false;
-  exit: Exit | undefined;
+  /** The module has told of its exit after its end had begun. */
+  exitedLate = false;
   /** Set once a stop, a failure or an exit has ended it: what its functions still answer is ignored. */
   over = false;
   /** Told when the module exits while it is stopping. */

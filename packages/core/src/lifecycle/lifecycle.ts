@@ -109,7 +109,8 @@ export class Lifecycle {
       case "queue":
         return (this.#startQueued ??= new Deferred()).promise;
       case "enter": {
-        const done = (this.#startDone = new Outcome());
+        // An observer of "initialized" may ask before the start that is under way has got here.
+        const done = (this.#startDone ??= new Outcome());
         if (reaction.to === "starting") this.#runStart(this.#life as Life);
         else this.#begin();
         return done.promise;
@@ -250,9 +251,10 @@ export class Lifecycle {
   }
 
   #initialized(life: Life): void {
-    this.#enter("done");
-    this.#initDone?.resolve();
+    const done = this.#initDone;
     this.#initDone = undefined;
+    this.#enter("done");
+    done?.resolve();
     // An observer of the state may have asked for something else just now.
     if (this.#startDone !== undefined && !life.over && this.#state === "initialized") this.#runStart(life);
   }
@@ -281,10 +283,11 @@ export class Lifecycle {
   }
 
   #started(life: Life): void {
+    const done = this.#startDone;
+    this.#startDone = undefined;
     this.#live = life;
     this.#enter("done", undefined, () => life.context.activate());
-    this.#startDone?.resolve();
-    this.#startDone = undefined;
+    done?.resolve();
   }
 
   /** Settles what waits for init or start. */
@@ -305,9 +308,8 @@ export class Lifecycle {
   }
 
   #exited(life: Life, exit: Exit): void {
-    if (life.exit !== undefined) return;
-    life.exit = exit;
     if (life.over) {
+      life.exitedLate = true;
       life.onExitWhileStopping?.();
       return;
     }
@@ -322,17 +324,15 @@ export class Lifecycle {
     }
     const error =
       exit.error ?? new KeelsonError("MODULE_FAILED", `Module "${this.#id}" ended while ${this.#state}`);
-    this.#fail(life, exit.reason === "normal" ? "end" : "crash", error);
+    this.#fail(life, "crash", error);
   }
 
   #takeDown(life: Life): Promise<void> {
     const done = (this.#stopDone = new Outcome());
     this.#live = undefined;
     life.over = true;
-    this.#forgetDeadline();
-    const interrupted = this.#state === "initializing" || this.#state === "starting";
     this.#enter("stop");
-    if (interrupted) this.#settleUp(stoppedEarly(this.#id));
+    this.#settleUp(stoppedEarly(this.#id));
     const before = attempt(() => this.#host.phase("pre-stop"));
     if (isPromise(before)) void before.then((failure) => this.#stopModule(life, done, failure));
     else this.#stopModule(life, done, before);
@@ -385,6 +385,8 @@ export class Lifecycle {
   async #untilStopped(life: Life, stopped: PromiseLike<void>): Promise<void> {
     const exit = new Deferred();
     life.onExitWhileStopping = exit.resolve;
+    // A pre-stop hook may have waited meanwhile.
+    if (life.exitedLate) exit.resolve();
     const stopMs = this.definition.deadlines?.stopMs ?? DEFAULTS.stopMs;
     const settled = Promise.resolve(stopped);
     try {

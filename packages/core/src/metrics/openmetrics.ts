@@ -15,7 +15,8 @@ function writeFamily(family: Family): string {
   const { name, type, unit, help } = family;
   let text = "";
   for (const series of family.series.values()) {
-    if (isHistogram(family, series)) text += writeHistogram(name, series.labels, series.instrument);
+    if (type === "histogram")
+      text += writeHistogram(name, series.labels, (series as Series<"histogram">).instrument);
     else
       text += writeValue(
         type === "counter" ? `${name}_total` : name,
@@ -29,10 +30,6 @@ function writeFamily(family: Family): string {
   if (unit !== undefined) head += `# UNIT ${name} ${unit}\n`;
   if (help !== "") head += `# HELP ${name} ${help}\n`;
   return head + text;
-}
-
-function isHistogram(family: Family, series: Series): series is Series<"histogram"> {
-  return family.type === "histogram" && series.observers.size === 0;
 }
 
 function writeValue(sample: string, series: Series<"counter" | "gauge">, type: string): string {

@@ -37,8 +37,6 @@ export interface PoolDeps {
   readonly metrics?: Metrics;
   /** Labels of the series. Default: none. */
   readonly labels?: Labels;
-  /** Deadlines shared with others. Default: a queue of the pool's own. */
-  readonly deadlines?: DeadlineQueue;
   /** Name of the pool in messages. Default "pool". */
   readonly name?: string;
 }
@@ -71,7 +69,6 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T>, PlaceUser {
   readonly #name: string;
   readonly #clock: Clock;
   readonly #deadlines: DeadlineQueue;
-  readonly #ownDeadlines: boolean;
   readonly #series: PoolSeries | undefined;
   readonly #reaper: Reaper;
   readonly #stock: Stock<T>;
@@ -110,8 +107,7 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T>, PlaceUser {
     }
     this.#name = deps.name ?? "pool";
     this.#clock = deps.clock;
-    this.#ownDeadlines = deps.deadlines === undefined;
-    this.#deadlines = deps.deadlines ?? new DeadlineQueue(deps.clock);
+    this.#deadlines = new DeadlineQueue(deps.clock);
     this.#stock = new Stock(source, this);
     this.#reaper = new Reaper(deps.clock, this.#options.maxIdleMs, (staleBefore) => this.#reap(staleBefore));
     this.#places = source.places?.join(this);
@@ -136,13 +132,11 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T>, PlaceUser {
   }
 
   /**
-   * As {@link SlotPool.take}, but makes an instance if there is room and nobody waits; undefined if the source answers
+   * As {@link SlotPool.take}, but makes an instance if there is room, for whoever waits longest; undefined if the source answers
    * with a promise: the next checkout then waits for what was begun. Throws what the source throws.
    */
   grow(call?: Call): Slot<T> | undefined {
-    const free =
-      this.#closed === undefined && this.#queue.first === undefined && this.#stock.unclaimed() === undefined;
-    if (free && this.#hasRoom()) {
+    if (this.#closed === undefined && this.#stock.unclaimed() === undefined && this.#hasRoom()) {
       const { failure } = this.#stock.begin();
       if (failure !== undefined && this.#lacksPlace(failure.error) === undefined) {
         this.#checkoutErrors++;
@@ -583,7 +577,7 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T>, PlaceUser {
     }
     for (const slot of this.#stock.slots) this.#stock.end(slot, "close");
     this.#places?.[Symbol.dispose]();
-    if (this.#ownDeadlines) this.#deadlines.close();
+    this.#deadlines.close();
     this.#series?.[Symbol.dispose]();
   }
 

@@ -106,6 +106,8 @@ export class Care {
         if (this.#state !== "starting") this.#enter("starting");
         return;
       case "started":
+        // Told again after a reload that failed.
+        if (this.#state === "healthy") return;
         if (this.#own?.what !== "start" && this.#state !== "starting") this.#takenOver();
         return this.#started();
       case "stopped":
@@ -132,7 +134,6 @@ export class Care {
   }
 
   #started(): void {
-    if (this.#state === "healthy") return;
     this.#own = undefined;
     this.#healthySince = this.#context.clock.now();
     this.#health?.start();
@@ -159,7 +160,6 @@ export class Care {
   }
 
   #unhealthy(error: KeelsonError): void {
-    this.#dropTimers();
     const matter: Matter = { what: "stop", told: false };
     this.#own = matter;
     this.#enter("failed", error);

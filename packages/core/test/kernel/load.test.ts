@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import type { ModuleLoader } from "../../src/contract/module.ts";
 import { nativeModule } from "../../src/kernel/index.ts";
+import { createTestPlatform } from "../../src/testing/index.ts";
 import { rejection } from "../support/errors.ts";
 import { testKernel } from "./harness.ts";
 
@@ -39,6 +40,8 @@ test("a kind that core does not know plugs in by its loader, with a manifest, a 
     expect(plugin.callSync("shout")).toBe("HELLO");
     await plugin[Symbol.asyncDispose]();
     expect(kernel.list()).toEqual([]);
+    // Also one that is gone already.
+    await plugin[Symbol.asyncDispose]();
   }
 });
 
@@ -53,6 +56,69 @@ test("filters that a manifest asks for call the module's method while it runs", 
   expect(await kernel.hooks.applyFilters("title", "hi")).toBe("hi!");
   await kernel.stop(plugin.id);
   expect(await kernel.hooks.applyFilters("title", "hi")).toBe("hi");
+});
+
+test("actions that a manifest asks for call the module's method with their arguments", async () => {
+  const heard: unknown[] = [];
+  const hearing: ModuleLoader = {
+    kind: "shout",
+    async load({ id }) {
+      return nativeModule({ id, methods: { saved: ({ payload }) => void heard.push(payload) } });
+    },
+  };
+  const { kernel, platform } = testKernel({ loaders: [hearing] });
+  const hooks = [{ type: "action", name: "page.saved", method: "saved" }];
+  platform.files.put("/p/manifest.json", JSON.stringify({ ...manifest, hooks }));
+  platform.files.put("/p/a.shout", "");
+  await kernel.load("/p");
+  await kernel.hooks.runActions("page.saved", "home", 2);
+  expect(heard).toEqual([{ kind: "action", args: ["home", 2] }]);
+});
+
+test("a filter that a manifest asks for gets the filter's arguments", async () => {
+  const joining: ModuleLoader = {
+    kind: "shout",
+    async load({ id }) {
+      return nativeModule({ id, methods: { title: ({ payload }) => JSON.stringify(payload) } });
+    },
+  };
+  const { kernel, platform } = testKernel({ loaders: [joining] });
+  const hooks = [{ type: "filter", name: "title" }];
+  platform.files.put("/p/manifest.json", JSON.stringify({ ...manifest, hooks }));
+  platform.files.put("/p/a.shout", "");
+  await kernel.load("/p");
+  expect(JSON.parse(String(await kernel.hooks.applyFilters("title", "hi", "home")))).toEqual({
+    kind: "filter",
+    value: "hi",
+    args: ["home"],
+  });
+});
+
+test("an entry that is a link may lead to a file of the plugin's folder, and nowhere else", async () => {
+  const platform = createTestPlatform();
+  const { files } = platform;
+  files.put("/p/manifest.json", JSON.stringify(manifest));
+  files.put("/p/a.shout", "linked");
+  files.put("/p/b.shout", "inside");
+  files.put("/plain/secret.shout", "outside");
+  files.put("/p2/secret.shout", "outside");
+  let target = "/p/b.shout";
+  const real = async (url: URL): Promise<URL> =>
+    url.pathname === "/p/a.shout" ? new URL(target, "file:///") : files.real(url);
+  const { kernel } = testKernel({ platform: { ...platform, files: { ...files, real } }, loaders: [shout] });
+  await using plugin = await kernel.load("/p");
+  expect(plugin.id).toBe("a");
+  for (target of ["/plain/secret.shout", "/p2/secret.shout"]) {
+    expect((await rejection(kernel.load("/p", { id: "b" }))).code).toBe("INVALID_MANIFEST");
+  }
+});
+
+test("a bare file whose name makes no id is called plugin", async () => {
+  const { kernel, platform } = testKernel({ loaders: [shout] });
+  platform.files.put("/p/--.shout", "hello");
+  platform.files.put("/p/-My File.shout", "hello");
+  expect((await kernel.load("/p/--.shout")).id).toBe("plugin");
+  expect((await kernel.load("/p/-My%20File.shout")).id).toBe("my-file");
 });
 
 test("a call takes no longer than the manifest's timeoutMs, whatever the caller gives it", async () => {

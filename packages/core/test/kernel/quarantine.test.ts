@@ -70,6 +70,24 @@ const topics = (kernel: Kernel): string[] =>
     .filter((topic) => topic === "module.quarantined" || topic === "module.released");
 
 describe("quarantine", () => {
+  test("of a module that was stopped, or is being replaced, is not asked: MODULE_NOT_RUNNING", async () => {
+    const { kernel } = await open({ quarantine: { minRunMs: 0 }, overlap: false });
+    await spin(kernel, 3);
+    const gate = Promise.withResolvers<void>();
+    const slow = kernel.phase("pre-stop", () => gate.promise);
+    const replaced = kernel.reload("a", guest({ version: "2.0.0", overlap: false }));
+    expect(() => kernel.invokeSync("a", "fine")).toThrow(
+      expect.objectContaining({ code: "MODULE_NOT_RUNNING" }),
+    );
+    gate.resolve();
+    slow[Symbol.dispose]();
+    await replaced;
+    await spin(kernel, 3);
+    expect((await rejection(kernel.invoke("a", "fine"))).code).toBe("MODULE_QUARANTINED");
+    await kernel.stop("a");
+    expect((await rejection(kernel.invoke("a", "fine"))).code).toBe("MODULE_NOT_RUNNING");
+  });
+
   test("after three stops in ten seconds the module is refused at once, for a second", async () => {
     const { kernel, platform } = await open();
     expect(await spin(kernel, 3)).toEqual(Array(3).fill("DEADLINE_EXCEEDED"));

@@ -112,6 +112,8 @@ describe("while a module without overlap is replaced", () => {
     expect((await reloaded).code).toBe("RELOAD_FAILED");
     expect((await started).code).toBe("ABORTED");
     expect(kernel.state("a")).toBe("stopped");
+    // Nothing was begun for it.
+    expect(kernel.list()[0]?.generation).toBe(1);
     expect(alive()).toEqual([]);
   });
 
@@ -165,3 +167,45 @@ test("a reload of a module that is about to be restarted brings the new version 
   await platform.clock.advance(5000);
   expect(alive()).toEqual(["2.0.0"]);
 });
+
+test.each([true, false])(
+  "after a reload that failed (overlap: %s) the old version's health is looked at, and it is restarted, as before",
+  async (overlap) => {
+    const { kernel, platform } = testKernel();
+    const { clock } = platform;
+    let healthy = true;
+    let starts = 0;
+    const restart = {
+      policy: "on-failure",
+      health: { everyMs: 1000, failures: 1 },
+      backoff: { initialMs: 50, jitter: 0 },
+    } as const;
+    await kernel.register(
+      echo("a", {
+        overlap,
+        restart,
+        start() {
+          starts++;
+          healthy = true;
+        },
+        health: () => ({ healthy }),
+      }),
+    );
+    await kernel.start("a");
+    const broken = echo("a", {
+      version: "2.0.0",
+      overlap,
+      start() {
+        throw new Error("no");
+      },
+    });
+    expect((await rejection(kernel.reload("a", broken))).details?.["serving"]).toBe(true);
+    const before = starts;
+    await clock.advance(5000);
+    expect(starts).toBe(before);
+    healthy = false;
+    await clock.advance(1050);
+    expect(starts).toBe(before + 1);
+    expect(kernel.list()[0]?.supervisor).toMatchObject({ state: "healthy", attempt: 1 });
+  },
+);

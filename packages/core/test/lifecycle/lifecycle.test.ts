@@ -283,6 +283,47 @@ describe("an exit", () => {
     expect(h.exits).toEqual([]);
   });
 
+  test("while a pre-stop hook works, or in the module's own stop, is what the stop was for as well", async () => {
+    for (const early of [true, false]) {
+      const h = createHarness({
+        stop(context) {
+          if (!early) context.exited({ reason: "crash" });
+          return never();
+        },
+      });
+      h.phase = (phase) => {
+        if (phase !== "pre-stop") return undefined;
+        return settle().then(() => void (early && h.contexts[0]?.exited({ reason: "crash" })));
+      };
+      await h.lifecycle.start();
+      await h.lifecycle.stop();
+      expect(h.lifecycle.state).toBe("stopped");
+      expect(h.exits).toEqual([]);
+      expect(h.deadlines.size).toBe(0);
+    }
+  });
+
+  test("normal, with calls in flight: they hear its error, or that it ended by itself", async () => {
+    for (const error of [new KeelsonError("PROCESS_EXITED", "gone"), undefined]) {
+      const failures: KeelsonError[] = [];
+      const h = createHarness({});
+      await h.lifecycle.start();
+      h.lifecycle.live?.began({ place: -1, fail: (failure) => void failures.push(failure) });
+      h.contexts[0]?.exited(error === undefined ? { reason: "normal" } : { reason: "normal", error });
+      expect(failures).toHaveLength(1);
+      expect(failures[0]?.code).toBe(error === undefined ? "ABORTED" : "PROCESS_EXITED");
+    }
+  });
+
+  test("without an error of its own fails a start with MODULE_FAILED, which says in which state", async () => {
+    const h = createHarness({ start: never });
+    const started = rejectionCode(h.lifecycle.start());
+    await settle();
+    h.contexts[0]?.exited({ reason: "normal" });
+    expect(await started).toBe("MODULE_FAILED");
+    expect(h.lifecycle.error?.message).toContain("starting");
+  });
+
   test("of an ended generation it does nothing", async () => {
     const h = createHarness({});
     await h.lifecycle.start();

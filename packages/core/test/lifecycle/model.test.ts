@@ -16,6 +16,12 @@ const operation = fc.oneof(
   fc.record({ kind: fc.constant("wait"), ms: fc.constantFrom(1, 3, 10, 50, 200) }),
 );
 
+/** What an observer asks for in the event of a state, once. */
+const meddling = fc.record({
+  at: fc.constantFrom(...(Object.keys(transitions) as ModuleState[])),
+  kind: fc.constantFrom("init", "start", "stop"),
+});
+
 /** All steps that the table allows, whatever leads to them. */
 const legal = new Set<string>();
 for (const [from, reactions] of Object.entries(transitions)) {
@@ -28,7 +34,8 @@ test("whatever is asked for and however slow or broken the module is, every step
     fc.asyncProperty(
       fc.array(behaviour, { minLength: 12, maxLength: 12 }),
       fc.array(operation, { maxLength: 25 }),
-      async (behaviours, operations) => {
+      fc.array(meddling, { maxLength: 4 }),
+      async (behaviours, operations, meddlings) => {
         let used = 0;
         let open = 0;
         const step = (h: () => ReturnType<typeof createHarness>): void | Promise<void> => {
@@ -51,6 +58,9 @@ test("whatever is asked for and however slow or broken the module is, every step
         };
         const h = createHarness(module, { deadlines: { initMs: 100, startMs: 100, stopMs: 30 } });
         const pending: Promise<unknown>[] = [];
+        let meddlers = [...meddlings];
+        const ask = (kind: "init" | "start" | "stop"): void =>
+          void pending.push(h.lifecycle[kind]().catch((error: { code: string }) => error.code));
         let state: ModuleState = "loaded";
         let generation = 0;
         h.onTransition = (to) => {
@@ -65,18 +75,21 @@ test("whatever is asked for and however slow or broken the module is, every step
           // At most one generation has its resources while another begins its own.
           if (to === "initialized") expect(open).toBeLessThanOrEqual(1);
           state = to;
+          const meddler = meddlers.findIndex(({ at }) => at === to);
+          if (meddler >= 0) for (const { kind } of meddlers.splice(meddler, 1)) ask(kind);
         };
         for (const { kind, ms } of operations) {
           if (kind === "wait") await h.clock.advance(ms);
           else if (kind === "crash" || kind === "end") {
             h.contexts.at(-1)?.exited({ reason: kind === "crash" ? "crash" : "normal" });
-          } else pending.push(h.lifecycle[kind as "init"]().catch((error: { code: string }) => error.code));
+          } else ask(kind);
         }
         // Every request settles in bounded time, hung functions or not.
         let settledAll = false;
         void Promise.all(pending).then(() => (settledAll = true));
         await h.clock.advance(2_000);
         expect(settledAll).toBe(true);
+        meddlers = [];
         void h.lifecycle.stop().catch(() => {});
         await h.clock.advance(2_000);
         expect(["loaded", "stopped", "failed"]).toContain(h.lifecycle.state);

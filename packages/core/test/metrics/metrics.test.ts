@@ -324,6 +324,7 @@ describe("scopes", () => {
     expect(() => metrics.gauge("a_total", help)).toThrow(TypeError);
     scope[Symbol.dispose]();
     expect(() => metrics.gauge("a_total", help)).not.toThrow();
+    expect(() => metrics.gauge("a", help)).not.toThrow();
   });
 });
 

@@ -428,7 +428,8 @@ describe("instances are replaced", () => {
       for (const lease of taken) lease.value.bytes = lease.value.id * 10;
       const [busy, ...rest] = taken;
       for (const lease of rest) lease.release();
-      expect(pool.relieve(50)).toBe(2);
+      // 40 and 30 bytes: no more than what was asked for.
+      expect(pool.relieve(70)).toBe(2);
       expect([...source.alive].map((thing) => thing.id)).toEqual([1, 2]);
       expect(pool.relieve()).toBe(1);
       expect(pool.stats()).toMatchObject({ size: 1, inUse: 1, idle: 0 });
@@ -645,6 +646,17 @@ describe("a chain of calls", () => {
     second.release();
   });
 
+  test("is known by the instance that it took while one was free, too", async () => {
+    const { pool } = setUp({ min: 2, max: 2 });
+    const outer = createCall();
+    const held = await pool.checkout({ call: outer });
+    const inner = createCall({ parent: outer });
+    const second = pool.tryCheckout(inner);
+    expect(await rejectionCode(pool.checkout({ call: createCall({ parent: inner }) }))).toBe("CALL_CYCLE");
+    held.release();
+    second?.release();
+  });
+
   test("waits if another holds one of them", async () => {
     const { pool } = setUp({ max: 2 });
     const outer = createCall();
@@ -793,8 +805,10 @@ describe("options", () => {
     );
   });
 
-  test("a size limit without a gauge is refused", () => {
+  test("a size limit without a gauge is refused; no limit needs none", async () => {
     const source = { create: () => ({}), destroy() {} };
+    await using pool = createPool(source, {}, { clock: createFakeClock() });
+    expect(pool.stats().size).toBe(0);
     expect(thrownCode(() => createPool(source, { maxMemoryBytes: 1 }, { clock: createFakeClock() }))).toBe(
       "INVALID_OPTIONS",
     );

@@ -3,6 +3,7 @@ import { createTestPlatform, settle } from "@keelson/core/testing";
 import { describe, expect, test } from "vitest";
 import { createContext, type TestContext } from "./context.ts";
 import { createCall } from "./subjects.ts";
+import { rejectionCode, thrown, thrownCode } from "../support/errors.ts";
 
 type Handler = (call: Call, instance: TestInstance) => Value | Promise<Value>;
 
@@ -380,6 +381,26 @@ test("stop lets calls drain, and ends what does not drain within the time of a s
   await stopped;
   expect(instances[0]?.disposed).toBe(true);
   expect(clock.pending).toBe(0);
+});
+
+test("a call whose instance cannot be made throws the source's error at once, asked once, counted once", async () => {
+  const { start, call, state, context } = setUp({ max: 2 }, { id: (_, instance) => instance.id });
+  await start();
+  state.failure = new Error("no instance");
+  expect(thrown(() => call("id"))).toBe(state.failure);
+  expect(context.metrics.text()).toContain("keelson_pool_checkout_errors_total 1\n");
+  state.failure = undefined;
+  expect(call("id")).toBe(1);
+  await context.undo();
+});
+
+test("a call or stream after the stop is POOL_CLOSED, and makes no instance", async () => {
+  const { start, call, stream, module, context, instances } = setUp({ max: 1 }, { id: () => "id" });
+  await start();
+  await module.stop?.(context);
+  expect(thrownCode(() => call("id"))).toBe("POOL_CLOSED");
+  expect(await rejectionCode(stream("count", 1).next())).toBe("POOL_CLOSED");
+  expect(instances).toHaveLength(0);
 });
 
 test("options that do not fit are refused when the module is made", () => {

@@ -51,6 +51,27 @@ describe("restart policy", () => {
     expect(supervisor.view("child")).toEqual({ state: "stopped", attempt: 2, restarts: 2, gaveUp: true });
   });
 
+  test("a restart that tells of its success alone is the supervisor's all the same", async () => {
+    const { clock, child, supervisor } = scene({ policy: "on-failure" });
+    await child.start();
+    child.start = async () => child.tell({ type: "started" });
+    child.exit("crash");
+    await clock.advance(100);
+    expect(supervisor.view("child")).toMatchObject({ state: "healthy", attempt: 1, restarts: 1 });
+  });
+
+  test("a start that is told twice counts once: its health check comes when it would have", async () => {
+    const { clock, child, path } = scene({ policy: "never", health: { everyMs: 1000 } });
+    let asked = 0;
+    child.answers = async () => ({ healthy: ++asked > 0 });
+    await child.start();
+    await clock.advance(600);
+    child.tell({ type: "started" });
+    await clock.advance(400);
+    expect(asked).toBe(1);
+    expect(path()).toEqual(["starting 0", "healthy 0"]);
+  });
+
   test("a start that finds the child running counts as started", async () => {
     const { clock, child, supervisor } = scene({ policy: "on-failure" });
     await child.start();
@@ -58,6 +79,40 @@ describe("restart policy", () => {
     child.exit("crash");
     await clock.advance(100);
     expect(supervisor.view("child")?.state).toBe("healthy");
+  });
+
+  test("an end that is told twice counts once, also after a stop and during the supervisor's own", async () => {
+    const { clock, child, supervisor, path } = scene({
+      policy: "always",
+      health: { everyMs: 1000, failures: 1 },
+    });
+    await child.start();
+    child.exit("crash");
+    child.exit("normal");
+    await clock.advance(100);
+    expect(path()).toEqual([
+      "starting 0",
+      "healthy 0",
+      "failed 0",
+      "restarting 1",
+      "starting 1",
+      "healthy 1",
+    ]);
+    const gate = Promise.withResolvers<void>();
+    child.stopGate = gate.promise;
+    child.answers = async () => ({ healthy: false });
+    await clock.advance(1000);
+    child.exit("crash");
+    expect(supervisor.view("child")).toMatchObject({ state: "failed", attempt: 1 });
+    expect(clock.pending).toBe(0);
+    gate.resolve();
+    await settle();
+    expect(supervisor.view("child")).toMatchObject({ state: "restarting", attempt: 2 });
+    await child.stop("other");
+    child.exit("crash");
+    await clock.advance(60_000);
+    expect(supervisor.view("child")).toMatchObject({ state: "stopped", attempt: 0 });
+    expect(child.starts).toBe(2);
   });
 
   test("the transition to failed carries the exit's error, each transition the wall time", async () => {
@@ -70,12 +125,16 @@ describe("restart policy", () => {
     expect(isKeelsonError(failed?.error, "CALL_FAILED")).toBe(true);
     expect(seen[0]).toMatchObject({ from: undefined, to: "starting" });
     expect(seen[0]).not.toHaveProperty("error");
+    child.tell({ type: "starting" });
+    child.tell({ type: "exited", exit: { reason: "crash" } });
+    expect(isKeelsonError(seen.at(-2)?.error, "MODULE_FAILED")).toBe(true);
   });
 });
 
 describe("backoff and intensity", () => {
   test("waits double from restart to restart", async () => {
     const { clock, child } = scene({ policy: "always" });
+    await clock.advance(1e6);
     await child.start();
     const starts: number[] = [];
     for (let round = 0; round < 4; round++) {
@@ -132,6 +191,23 @@ describe("backoff and intensity", () => {
     expect(supervisor.view("child")).toMatchObject({ state: "healthy", restarts: 20, gaveUp: false });
   });
 
+  test("a restart as old as the window does not count any more, one a moment younger does", async () => {
+    for (const [age, gaveUp] of [
+      [1000, false],
+      [999, true],
+    ] as const) {
+      const { clock, child, supervisor } = scene({
+        policy: "always",
+        intensity: { max: 1, withinMs: 1000 },
+      });
+      await child.start();
+      child.exit("crash");
+      await clock.advance(age);
+      child.exit("crash");
+      expect(supervisor.view("child")).toMatchObject({ gaveUp });
+    }
+  });
+
   test("a child that was healthy for a whole window begins its backoff anew", async () => {
     const { clock, child } = scene({ policy: "always", intensity: { max: 5, withinMs: 1000 } });
     await child.start();
@@ -144,6 +220,20 @@ describe("backoff and intensity", () => {
     child.exit("crash");
     await clock.advance(100);
     expect(child.alive).toBe(true);
+  });
+
+  test("a child that has not been healthy since its last restart does not", async () => {
+    const { clock, child } = scene({ policy: "always", intensity: { max: 20, withinMs: 1000 } });
+    await child.start();
+    child.startFails = true;
+    child.exit("crash");
+    // 100, 200, 400 and 800 ms: longer ago than the window by now.
+    await clock.advance(1500);
+    expect(child.starts).toBe(5);
+    await clock.advance(1599);
+    expect(child.starts).toBe(5);
+    await clock.advance(1);
+    expect(child.starts).toBe(6);
   });
 
   test("with an intensity of none the first exit is given up on", async () => {
@@ -165,6 +255,47 @@ describe("the hand from outside", () => {
     expect(child.starts).toBe(1);
     expect(supervisor.view("child")).toEqual({ state: "stopped", attempt: 0, restarts: 0, gaveUp: false });
   });
+
+  test("a stop that a listener puts an end to with the supervision is not heard any more", async () => {
+    const clock = createFakeClock();
+    const child = new ScriptedChild();
+    const supervisor = createSupervisor({ clock, log: createMemoryLog(), random: createSeededRandom() });
+    child.onEvent(({ type }) => void (type === "exited" && supervisor[Symbol.dispose]()));
+    supervisor.adopt(child, { policy: "always" });
+    await child.start();
+    child.exit("crash");
+    expect(clock.pending).toBe(0);
+    expect(supervisor.transitions().map(({ to }) => to)).toEqual(["starting", "healthy"]);
+  });
+
+  test("a start by hand that tells of its success alone begins all counts anew", async () => {
+    const { child, supervisor } = scene({ policy: "always", intensity: { max: 0, withinMs: 60_000 } });
+    await child.start();
+    child.exit("crash");
+    expect(supervisor.view("child")).toMatchObject({ state: "stopped", gaveUp: true });
+    child.tell({ type: "started" });
+    expect(supervisor.view("child")).toMatchObject({ state: "healthy", attempt: 0, gaveUp: false });
+  });
+
+  test.each(["resolves", "rejects"])(
+    "a restart that %s after the child was stopped by hand changes nothing",
+    async (how) => {
+      const { clock, child, supervisor, path } = scene({ policy: "always" });
+      await child.start();
+      const gate = Promise.withResolvers<void>();
+      child.start = () => gate.promise;
+      child.exit("crash");
+      await clock.advance(100);
+      child.tell({ type: "stopped" });
+      child.tell({ type: "starting" });
+      if (how === "resolves") gate.resolve();
+      else gate.reject(new KeelsonError("ABORTED", "stopped"));
+      await settle();
+      expect(supervisor.view("child")?.state).toBe("starting");
+      expect(path().slice(-3)).toEqual(["restarting 1", "stopped 0", "starting 0"]);
+      expect(clock.pending).toBe(0);
+    },
+  );
 
   test("a deliberate stop is no exit, whatever the policy", async () => {
     const { clock, child, path } = scene({ policy: "always" });
@@ -210,6 +341,23 @@ describe("the hand from outside", () => {
     gate.reject(new KeelsonError("ABORTED", "stopped"));
     await clock.advance(60_000);
     expect(child.starts).toBe(2);
+    expect(supervisor.view("child")?.state).toBe("stopped");
+  });
+
+  test("a child that a listener stops when its health has failed is not stopped once more", async () => {
+    const clock = createFakeClock();
+    const child = new ScriptedChild();
+    child.answers = async () => ({ healthy: false });
+    const supervisor = createSupervisor({
+      clock,
+      log: createMemoryLog(),
+      random: createSeededRandom(),
+      onTransition: ({ to }) => to === "failed" && child.tell({ type: "stopped", by: "other" }),
+    });
+    supervisor.adopt(child, { policy: "always", health: { everyMs: 10, failures: 1 } });
+    await child.start();
+    await clock.advance(60_000);
+    expect(child.stops).toBe(0);
     expect(supervisor.view("child")?.state).toBe("stopped");
   });
 
@@ -290,7 +438,8 @@ describe("health checks", () => {
     late[0]?.({ healthy: true });
     await clock.advance(2200);
     expect(child.stops).toBe(1);
-    expect(log.records.filter(({ level }) => level === "warn")).toHaveLength(3);
+    const warnings = log.records.filter(({ level }) => level === "warn");
+    expect(warnings.map(({ fields }) => fields?.["code"])).toEqual(["UNHEALTHY", "UNHEALTHY", "UNHEALTHY"]);
   });
 
   test("an unhealthy child that may not restart is stopped all the same", async () => {
@@ -337,6 +486,78 @@ describe("health checks", () => {
     },
   );
 
+  test("a question under way when the child goes down is given up with ABORTED", async () => {
+    const { clock, child } = scene({ policy: "never", health });
+    const signals: AbortSignal[] = [];
+    const answer = Promise.withResolvers<{ healthy: boolean }>();
+    child.answers = (signal) => {
+      signals.push(signal);
+      return answer.promise;
+    };
+    await child.start();
+    await clock.advance(1000);
+    child.exit("crash");
+    expect(signals[0]?.reason).toMatchObject({ code: "ABORTED" });
+    answer.resolve({ healthy: true });
+    await settle();
+    expect(clock.pending).toBe(0);
+  });
+
+  test("a stop by hand that is told before the supervisor's own is done is deliberate", async () => {
+    const { clock, child, supervisor } = scene({ policy: "always", health: { ...health, failures: 1 } });
+    const gate = Promise.withResolvers<void>();
+    child.stop = () => gate.promise;
+    child.answers = async () => ({ healthy: false });
+    await child.start();
+    await clock.advance(1000);
+    child.tell({ type: "stopped", by: "other" });
+    gate.resolve();
+    await clock.advance(60_000);
+    expect(child.starts).toBe(1);
+    expect(supervisor.view("child")?.state).toBe("stopped");
+  });
+
+  test("its own stop, told only when it has settled, does not call the restart off", async () => {
+    const { clock, child } = scene({ policy: "always", health: { ...health, failures: 1 } });
+    child.stop = async () => {};
+    child.answers = async () => ({ healthy: child.starts > 1 });
+    await child.start();
+    await clock.advance(1000);
+    child.tell({ type: "stopped", by: "supervisor" });
+    await clock.advance(100);
+    expect(child.starts).toBe(2);
+  });
+
+  test("failures of the life before do not count", async () => {
+    const { clock, child } = scene({ policy: "always", health, backoff: { initialMs: 1, jitter: 0 } });
+    child.answers = async () => ({ healthy: false });
+    await child.start();
+    await clock.advance(2000);
+    child.exit("crash");
+    await clock.advance(2001);
+    expect(child.stops).toBe(0);
+    await clock.advance(1000);
+    expect(child.stops).toBe(1);
+  });
+
+  test("a child that cannot tell its health is not asked", async () => {
+    const clock = createFakeClock();
+    const supervisor = createSupervisor({ clock, log: createMemoryLog(), random: createSeededRandom() });
+    const child = new ScriptedChild();
+    supervisor.adopt(
+      {
+        id: "mute",
+        start: () => child.start(),
+        stop: () => child.stop(),
+        onEvent: (run) => child.onEvent(run),
+      },
+      { policy: "always", health },
+    );
+    await child.start();
+    expect(supervisor.view("mute")?.state).toBe("healthy");
+    expect(clock.pending).toBe(0);
+  });
+
   test("no check runs while the child is down", async () => {
     const { clock, child } = scene({ policy: "never", health });
     let asked = 0;
@@ -373,6 +594,61 @@ describe("bookkeeping", () => {
     supervisor[Symbol.dispose]();
     expect(clock.pending).toBe(0);
     expect(child.listeners).toBe(0);
+    expect(supervisor.view("child")).toBeUndefined();
+  });
+
+  test("disposing the handle in the midst of a restart leaves nothing behind when the start is done", async () => {
+    const { clock, child, handle } = scene({ policy: "always", health: { everyMs: 10 } });
+    await child.start();
+    const gate = Promise.withResolvers<void>();
+    child.startGate = gate.promise;
+    child.exit("crash");
+    await clock.advance(100);
+    handle[Symbol.dispose]();
+    gate.resolve();
+    await settle();
+    expect(child.alive).toBe(true);
+    expect(clock.pending).toBe(0);
+  });
+
+  test("disposing the supervisor in the event of a failure ends it there", async () => {
+    const clock = createFakeClock();
+    const child = new ScriptedChild();
+    const supervisor = createSupervisor({
+      clock,
+      log: createMemoryLog(),
+      random: createSeededRandom(),
+      onTransition: ({ to }) => to === "failed" && supervisor[Symbol.dispose](),
+    });
+    supervisor.adopt(child, { policy: "always" });
+    await child.start();
+    child.exit("crash");
+    expect(clock.pending).toBe(0);
+  });
+
+  test("none of its timers keeps a program alive", async () => {
+    const clock = createFakeClock();
+    const background: (boolean | undefined)[] = [];
+    const supervisor = createSupervisor({
+      clock: {
+        ...clock,
+        after(ms, run, isBackground) {
+          background.push(isBackground);
+          return clock.after(ms, run);
+        },
+      },
+      log: createMemoryLog(),
+      random: createSeededRandom(),
+    });
+    const child = new ScriptedChild();
+    child.answers = () => new Promise(() => {});
+    supervisor.adopt(child, { policy: "always", health: { everyMs: 10 } });
+    await child.start();
+    await clock.advance(10);
+    child.exit("crash");
+    // Until the question, until its answer, until the restart.
+    expect(background).toEqual([true, true, true]);
+    supervisor[Symbol.dispose]();
   });
 
   test("an id can be adopted once at a time", () => {
@@ -418,7 +694,10 @@ describe("bookkeeping", () => {
     { intensity: { max: -1, withinMs: 1 } },
     { intensity: { max: 1, withinMs: Number.NaN } },
     { backoff: { jitter: 2 } },
+    { intensity: { max: 1, withinMs: -1 } },
     { health: { failures: 0 } },
+    { health: { everyMs: 0 } },
+    { health: { timeoutMs: 0 } },
   ])("options %j are refused and leave nothing behind", (options) => {
     const { supervisor } = scene();
     const child = new ScriptedChild("other");
@@ -430,9 +709,11 @@ describe("bookkeeping", () => {
   });
 
   test("events of a child that never started by hand before still count", async () => {
-    const { child, path } = scene({ policy: "on-failure" });
+    const { child, path, clock } = scene({ policy: "on-failure" });
     child.exit("crash");
     await settle();
     expect(path()).toEqual(["failed 0", "restarting 1"]);
+    await clock.advance(100);
+    expect(child.starts).toBe(1);
   });
 });
