@@ -80,6 +80,49 @@ export const reloadChecks: readonly Check[] = [
     },
   },
   {
+    id: "reload.failure-keeps-supervision",
+    title: "after a reload that failed, the old version's health is checked and it is restarted as before",
+    async run(subject, context) {
+      const { clock } = subject.platform();
+      const kernel = await openKernel(subject, context);
+      for (const overlap of [true, false]) {
+        const id = `m-${overlap}`;
+        let healthy = true;
+        let onStart = (): void => {};
+        await kernel.register(
+          versioned(id, "1.0.0", {
+            overlap,
+            restart: {
+              policy: "on-failure",
+              health: { everyMs: 5, failures: 1 },
+              backoff: { initialMs: 1, jitter: 0 },
+            },
+            start() {
+              healthy = true;
+              onStart();
+            },
+            health: () => ({ healthy }),
+          }),
+        );
+        await kernel.start(id);
+        const reload = kernel.reload(id, versioned(id, "2.0.0", { overlap, ...broken[0] }));
+        await ensureCode(reload, "RELOAD_FAILED", "a broken version");
+        const restarted = await new Promise<boolean>((resolve) => {
+          const limit = clock.after(1_000, () => resolve(false));
+          onStart = () => {
+            limit[Symbol.dispose]();
+            resolve(true);
+          };
+          healthy = false;
+        });
+        ensure(
+          restarted,
+          `${id} was unhealthy for a second after a reload that failed, and nobody restarted it`,
+        );
+      }
+    },
+  },
+  {
     id: "reload.only-asked",
     title:
       "a reload starts what the new version depends on, and nothing else; of a module that does not run it changes the definition alone",

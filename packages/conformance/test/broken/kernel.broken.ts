@@ -118,6 +118,24 @@ export const brokenReloads: Readonly<Record<string, Breaking>> = {
         throw overlay(error, { details: { ...error.details, serving: true } });
       }),
   })),
+  // puts the old version back without what watched over it
+  "reload.failure-keeps-supervision": breakKernel((kernel) => {
+    const definitions = new Map<string, ModuleDefinition>();
+    return {
+      register(definition) {
+        definitions.set(definition.metadata.id, definition);
+        return kernel.register(definition);
+      },
+      reload: (id, definition) =>
+        kernel.reload(id, definition).catch(async (error: unknown) => {
+          const { restart: _, ...old } = definitions.get(id) as ModuleDefinition;
+          await kernel.unload(id);
+          await kernel.register(old);
+          await kernel.start(id);
+          throw error;
+        }),
+    };
+  }),
   "reload.only-asked": breakKernel((kernel) => ({
     async reload(id, definition) {
       await kernel.reload(id, definition);

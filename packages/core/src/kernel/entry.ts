@@ -43,7 +43,8 @@ export class Entry implements CallMeter {
   /** What a call may take at most, by the manifest of the version that serves, ms. */
   maxCallMs: number;
   #generation = 0;
-  #listeners: ((event: SupervisedEvent) => void)[] | undefined;
+  /** Its supervisor; one at a time. */
+  #listener: ((event: SupervisedEvent) => void) | undefined;
   /** Versions that were replaced and still drain or stop. */
   #retiring: Set<Promise<void>> | undefined;
   /** End the waits for the calls of a version that is being replaced. */
@@ -275,10 +276,8 @@ export class Entry implements CallMeter {
   }
 
   #onEvent(run: (event: SupervisedEvent) => void): Disposable {
-    this.#listeners = [...(this.#listeners ?? []), run];
-    return {
-      [Symbol.dispose]: () => void (this.#listeners = this.#listeners?.filter((other) => other !== run)),
-    };
+    this.#listener = run;
+    return { [Symbol.dispose]: () => void (this.#listener = undefined) };
   }
 
   /** The health of the version that serves, or of another. */
@@ -349,7 +348,7 @@ export class Entry implements CallMeter {
   }
 
   #emit(event: SupervisedEvent): void {
-    for (const run of this.#listeners ?? []) run(event);
+    this.#listener?.(event);
   }
 
   #openMeter(): Histogram {

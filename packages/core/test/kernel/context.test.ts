@@ -76,3 +76,60 @@ test("processes of a dead host that were ended, or could not be, are told of; if
     await kernel.shutdown();
   }
 });
+
+test("a module calls others by its context, and logs under its own id", async () => {
+  const { kernel, platform } = testKernel();
+  const contexts: ModuleContext[] = [];
+  await kernel.register(echo("other"));
+  await kernel.register(nativeModule({ id: "a", start: (context) => void contexts.push(context) }));
+  await kernel.start();
+  expect(await contexts[0]!.invoke("other", "echo", 1)).toEqual({ version: "1.0.0", payload: 1 });
+  contexts[0]!.log.write("info", "hello", { more: true });
+  expect(platform.log.records.at(-1)).toEqual({
+    level: "info",
+    message: "hello",
+    fields: { module: "a", more: true },
+  });
+});
+
+test("a call's duration is measured in seconds", async () => {
+  const { kernel, platform } = testKernel();
+  const { clock } = platform;
+  const wait = () => new Promise<null>((resolve) => clock.after(250, () => resolve(null)));
+  await kernel.register(nativeModule({ id: "a", methods: { wait } }));
+  await kernel.start();
+  const waiting = kernel.invoke("a", "wait");
+  await clock.advance(250);
+  await waiting;
+  expect(kernel.metrics.text()).toContain('keelson_call_duration_seconds_sum{module="a"} 0.25\n');
+});
+
+test("an unload whose post-unload hook refuses has happened all the same, and answers why", async () => {
+  const { kernel } = testKernel();
+  await kernel.register(echo("a"));
+  const refuse = (): never => {
+    throw new Error("no");
+  };
+  kernel.phase("post-unload", refuse, { critical: true });
+  expect(await kernel.unload("a")).toMatchObject([{ code: "PHASE_FAILED" }]);
+  expect(kernel.list()).toEqual([]);
+});
+
+test("a start that waited for a reload which failed for good starts the old version", async () => {
+  const { kernel } = testKernel();
+  let starts = 0;
+  const failing = (): void => {
+    if (++starts === 1) throw new Error("not yet");
+  };
+  await kernel.register(echo("a", { overlap: false, start: failing }));
+  await rejection(kernel.start("a"));
+  const gate = Promise.withResolvers<void>();
+  const reloaded = rejection(
+    kernel.reload("a", echo("a", { version: "2.0.0", overlap: false, start: () => gate.promise })),
+  );
+  const started = kernel.start("a");
+  gate.reject(new Error("no"));
+  expect(await reloaded).toMatchObject({ code: "RELOAD_FAILED", details: { serving: false } });
+  await started;
+  expect(await kernel.invoke("a", "echo")).toMatchObject({ version: "1.0.0" });
+});

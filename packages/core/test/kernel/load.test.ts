@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import type { Manifest } from "../../src/contract/manifest.ts";
 import type { ModuleLoader } from "../../src/contract/module.ts";
 import { nativeModule } from "../../src/kernel/index.ts";
 import { createTestPlatform } from "../../src/testing/index.ts";
@@ -111,6 +112,40 @@ test("an entry that is a link may lead to a file of the plugin's folder, and now
   for (target of ["/plain/secret.shout", "/p2/secret.shout"]) {
     expect((await rejection(kernel.load("/p", { id: "b" }))).code).toBe("INVALID_MANIFEST");
   }
+});
+
+test("a plugin may be loaded without being started; a bare file's memory is limited", async () => {
+  let manifestOf: Manifest | undefined;
+  const seeing: ModuleLoader = {
+    kind: "shout",
+    extensions: [".shout"],
+    async load(given) {
+      manifestOf = given;
+      return nativeModule({ id: given.id });
+    },
+  };
+  const { kernel, platform } = testKernel({ loaders: [seeing] });
+  platform.files.put("/p/a.shout", "");
+  await kernel.load("/p/a.shout", { start: false });
+  expect(kernel.state("a")).toBe("loaded");
+  expect(manifestOf?.limits.memory).toBeLessThanOrEqual(2 ** 28);
+  expect(manifestOf?.capabilities).toEqual([]);
+});
+
+test("an action that a manifest asks for and that fails is counted, and disturbs nobody", async () => {
+  const failing: ModuleLoader = {
+    kind: "shout",
+    async load({ id }) {
+      return nativeModule({ id, methods: { saved: () => Promise.reject(new Error("no")) } });
+    },
+  };
+  const { kernel, platform } = testKernel({ loaders: [failing] });
+  const hooks = [{ type: "action", name: "saved" }];
+  platform.files.put("/p/manifest.json", JSON.stringify({ ...manifest, hooks }));
+  platform.files.put("/p/a.shout", "");
+  await kernel.load("/p");
+  await kernel.hooks.runActions("saved");
+  expect(kernel.metrics.text()).toMatch(/keelson_hook_failures_total\{.*\} 1\n/);
 });
 
 test("a bare file whose name makes no id is called plugin", async () => {

@@ -17,6 +17,7 @@ describe("register", () => {
     ["an id with a slash", { id: "../x" }],
     ["an empty id", { id: "" }],
     ["a bad version", { id: "a", version: "one" }],
+    ["a dependency that is no id", { id: "a", depends: { "../b": "*" } }],
     ["a bad range", { id: "a", depends: { b: "not a range" } }],
     ["itself as dependency", { id: "a", depends: { a: "*" } }],
     ["a negative deadline", { id: "a", deadlines: { startMs: -1 } }],

@@ -136,8 +136,9 @@ test("a reload to what is no definition is refused before anything happens", asy
   const { kernel } = testKernel();
   await kernel.register(echo("a"));
   await kernel.start("a");
-  const nothing = { ...echo("a", { version: "2.0.0" }), create: undefined as never };
-  expect((await rejection(kernel.reload("a", nothing))).code).toBe("INVALID_OPTIONS");
+  const next = echo("a", { version: "2.0.0" });
+  for (const wrong of [{ create: undefined as never }, { metadata: { ...next.metadata, kind: "" } }])
+    expect((await rejection(kernel.reload("a", { ...next, ...wrong }))).code).toBe("INVALID_OPTIONS");
   expect(kernel.events().some(({ topic }) => topic === "module.reload_failed")).toBe(false);
 });
 
