@@ -23,6 +23,7 @@ export type * from "./contract/wasm.ts";
 export type * from "./contract/places.ts";
 export type * from "./contract/pool.ts";
 export type * from "./contract/bus.ts";
+export type * from "./contract/events.ts";
 export type * from "./contract/supervised.ts";
 export type * from "./contract/hooks.ts";
 export type * from "./contract/metrics.ts";

@@ -51,7 +51,7 @@ export type {
   ReplayOptions,
 } from "./record/recording.ts";
 export type { Isolation } from "./isolation/isolation.ts";
-export { parseRecord, printRecord } from "./record/text.ts";
+export { parseRecord, printRecord, recordOf } from "./record/text.ts";
 export { replay } from "./record/replay.ts";
 export { createWasmLoader, wasmLoader, type WasmLoaderOptions } from "./module/loader.ts";
 export type {

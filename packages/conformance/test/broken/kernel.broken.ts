@@ -13,8 +13,12 @@ function breakModules(
   return breakKernel((kernel) => ({
     register: (definition) =>
       kernel.register(typeof definition?.create === "function" ? changed(definition) : definition),
-    reload: (id, definition) => kernel.reload(id, definition === undefined ? undefined : changed(definition)),
+    reload: (id, version) => kernel.reload(id, isDefinition(version) ? changed(version) : version),
   }));
+}
+
+function isDefinition(version: ModuleDefinition | string | URL | undefined): version is ModuleDefinition {
+  return typeof version === "object" && !(version instanceof URL);
 }
 
 const nothing = async (): Promise<void> => {};
@@ -144,9 +148,9 @@ export const brokenReloads: Readonly<Record<string, Breaking>> = {
   })),
   // lets calls in flight go, and refuses what comes meanwhile
   "reload.loses-no-call": breakKernel((kernel) => ({
-    async reload(id, definition) {
+    async reload(id, version) {
       await kernel.unload(id);
-      if (definition !== undefined) await kernel.register(definition);
+      if (isDefinition(version)) await kernel.register(version);
       await kernel.start(id);
     },
   })),
@@ -157,7 +161,8 @@ export const brokenReloads: Readonly<Record<string, Breaking>> = {
   "reload.given-up-by-stop": breakKernel(() => ({ stop: nothing })),
   "reload.listens-once": breakKernel((kernel) => ({
     register: (definition) => kernel.register(listeningAtOnce(kernel, definition)),
-    reload: (id, definition) => kernel.reload(id, definition && listeningAtOnce(kernel, definition)),
+    reload: (id, version) =>
+      kernel.reload(id, isDefinition(version) ? listeningAtOnce(kernel, version) : version),
   })),
 };
 

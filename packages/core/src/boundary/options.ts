@@ -25,8 +25,8 @@ export interface ChildProcessOptions {
   readonly command: string;
   /** Its arguments, each as it is. Default: none. */
   readonly args?: readonly string[];
-  /** A `file:` URL. Default: the host's own working directory. */
-  readonly cwd?: URL;
+  /** A path or a `file:` URL. Default: the host's own working directory. */
+  readonly cwd?: string | URL;
   /** The child's environment; besides it, only what the platform always passes on. */
   readonly env?: Environment;
   /** More of the environment, made for each start: a token, a port. Wins over `env`. */

@@ -22,8 +22,14 @@ export async function spawnChild(
   if (context.signal?.aborted === true) throw givenUp(context);
   return processes.spawn(options.command, options.args ?? [], {
     env,
-    ...given({ cwd: options.cwd }),
+    ...given({ cwd: folderOf(options.cwd, platform) }),
   });
+}
+
+function folderOf(cwd: string | URL | undefined, { files }: Platform): URL | undefined {
+  if (typeof cwd !== "string") return cwd;
+  if (files !== undefined) return files.resolve(cwd);
+  throw invalidOptions(`No path can be resolved here: ${cwd}`, "give `cwd` as a file: URL");
 }
 
 function requireProcesses(platform: Platform, id: string): Processes {

@@ -175,7 +175,7 @@ function tooDeep(): KeelsonError {
 function unsendable(what: string): KeelsonError {
   return new KeelsonError(
     "INVALID_PAYLOAD",
-    `A value holds ${what}, which cannot be sent to another process`,
+    `A value holds ${what}, which cannot cross to a guest or a child`,
     {
       hint: "send plain data and bytes",
     },

@@ -1,6 +1,7 @@
 import type {
   Bus,
   Envelope,
+  Heard,
   QueueOptions,
   RequestContext,
   Subscription,
@@ -92,7 +93,7 @@ export class ExchangeDoor implements BusDoor, Party {
 
   on<K extends keyof TopicTypes & string>(
     pattern: K,
-    listener: (envelope: Envelope<TopicTypes[K]>) => void,
+    listener: (envelope: Envelope<Heard<K>>) => void,
   ): Disposable {
     this.#check();
     const words = parsePattern(pattern);
@@ -105,7 +106,7 @@ export class ExchangeDoor implements BusDoor, Party {
   subscribe<K extends keyof TopicTypes & string>(
     pattern: K,
     options: QueueOptions = {},
-  ): Subscription<TopicTypes[K]> {
+  ): Subscription<Heard<K>> {
     this.#check();
     const words = parsePattern(pattern);
     const position = options.from === undefined ? undefined : this.#exchange.history.position(options.from);
@@ -119,7 +120,7 @@ export class ExchangeDoor implements BusDoor, Party {
     const queue = new QueueSubscription(pattern, options, this.#exchange.counts, () => this.#remove(sink));
     const sink = this.#sink(words, queue.offer, queue);
     this.#register(sink, position);
-    return queue as Subscription as Subscription<TopicTypes[K]>;
+    return queue as Subscription as Subscription<Heard<K>>;
   }
 
   request(topic: string, data: Value, options?: CallOptions): Promise<Value> {

@@ -1,4 +1,5 @@
 import type { CallOptions } from "./call.ts";
+import type { KernelTopics } from "./events.ts";
 import type { MaybePromise, Value } from "./value.ts";
 
 /**
@@ -22,11 +23,16 @@ export interface Envelope<T = Value> {
 
 /**
  * Topics are words joined by dots (`module.started`); letters, digits, `-` and `_`. In a pattern `*` stands for one word, and a
- * last `**` for one or more. Augment this interface to give topics types.
+ * last `**` for one or more. Augment this interface to give topics types; the kernel's own have theirs.
  */
 export interface TopicTypes {
   [topic: string]: Value;
 }
+
+/** What is heard on a topic, or on a pattern that has a type. */
+export type Heard<K extends keyof TopicTypes> = K extends keyof KernelTopics
+  ? KernelTopics[K]
+  : TopicTypes[K];
 
 /** What a full queue does: forget its oldest, forget the new one, or make `send` wait. */
 export type OverflowPolicy = "drop-oldest" | "drop-newest" | "back-pressure";
@@ -82,12 +88,9 @@ export interface Bus {
   /** Runs `listener` for each envelope that fits; one that throws is counted, logged and kept. */
   on<K extends keyof TopicTypes & string>(
     pattern: K,
-    listener: (envelope: Envelope<TopicTypes[K]>) => void,
+    listener: (envelope: Envelope<Heard<K>>) => void,
   ): Disposable;
-  subscribe<K extends keyof TopicTypes & string>(
-    pattern: K,
-    options?: QueueOptions,
-  ): Subscription<TopicTypes[K]>;
+  subscribe<K extends keyof TopicTypes & string>(pattern: K, options?: QueueOptions): Subscription<Heard<K>>;
   /** Asks whoever answers on `topic`: `NO_RESPONDER`, `DEADLINE_EXCEEDED` (default 30,000 ms), `ABORTED`, `REQUEST_FAILED`. */
   request(topic: string, data: Value, options?: CallOptions): Promise<Value>;
   /** Answers requests on `topic`; one responder a topic, a second is `DUPLICATE_RESPONDER`. */

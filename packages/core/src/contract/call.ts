@@ -7,9 +7,9 @@ export interface CallOptions {
    * Wall time the call may take, the wait for an instance included, ms; `Infinity` for no limit. Default: the kernel's `callTimeoutMs`, 30,000. A shorter one in
    * the module's manifest, or of the call inside which it is made, holds as well.
    */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
   /** Ends the call from outside; the caller gets `ABORTED`. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**

@@ -57,10 +57,11 @@ export interface Kernel extends AsyncDisposable {
   /** Stops modules, dependents first. No id: all. `UNKNOWN_MODULE`, `STOP_TIMEOUT`, `PROCESS_SURVIVED`, `MODULE_FAILED`, `PHASE_FAILED`. */
   stop(...ids: readonly string[]): Promise<void>;
   /**
-   * Replaces a module by a new version, or by a new generation of the same, and resolves when the new one serves. `RELOAD_FAILED` when it did not come
-   * up; `details.serving` says whether the old one serves on. `UNKNOWN_MODULE`, `INVALID_OPTIONS`, `DEPENDENCY_MISSING`: nothing was changed.
+   * Replaces a module by a new version, or by a new generation of the same, and resolves when the new one serves. A version is a definition, or what
+   * `load` takes, read anew with its manifest. `RELOAD_FAILED` when it did not come up; `details.serving` says whether the old one serves on.
+   * `UNKNOWN_MODULE`, `INVALID_OPTIONS`, `DEPENDENCY_MISSING`, and for a path what `load` throws of it: nothing was changed.
    */
-  reload(id: string, definition?: ModuleDefinition): Promise<void>;
+  reload(id: string, version?: ModuleDefinition | string | URL): Promise<void>;
   /** Stops and removes; what went wrong on the way is returned, not thrown. `UNKNOWN_MODULE`, or `PHASE_FAILED` of a critical `pre-unload` hook. */
   unload(id: string): Promise<readonly KeelsonError[]>;
   /**

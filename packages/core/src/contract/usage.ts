@@ -40,7 +40,7 @@ export interface MeasureOptions extends CallOptions {
    * Record the call, on an instance that was never used before and is ended afterwards. Default false. A module that cannot is `UNSUPPORTED`.
    * When the call fails, the record is in the error's `details.record`.
    */
-  readonly record?: boolean;
+  readonly record?: boolean | undefined;
 }
 
 /** What `kernel.measure` answers. */

@@ -33,7 +33,7 @@ import { createSupervisor } from "../supervisor/index.ts";
 import { checkDefinition, checkQuarantine } from "./definition.ts";
 import { dependents, startOrder, unknownModule } from "./dependencies.ts";
 import { Entry, type EntryHost } from "./entry.ts";
-import { loadDefinition } from "./load.ts";
+import { loadDefinition, withId } from "./load.ts";
 import { nativeLoader } from "./native.ts";
 import { reconcile } from "./reconcile.ts";
 import { reload, type ReloadHost } from "./reload.ts";
@@ -198,9 +198,8 @@ class KeelsonKernel implements Kernel {
   async load(source: string | URL, options: LoadOptions = {}): Promise<Plugin> {
     this.#checkOpen();
     const loaded = await loadDefinition(source, this.#loaders, this.platform);
-    const definition =
-      options.id === undefined ? loaded : { ...loaded, metadata: { ...loaded.metadata, id: options.id } };
-    const { id } = definition.metadata;
+    const { id = loaded.metadata.id } = options;
+    const definition = withId(loaded, id);
     await this.register(definition);
     if (options.start !== false) {
       try {
@@ -275,10 +274,17 @@ class KeelsonKernel implements Kernel {
     await allOf(stopAll(this.#entries, ids.length === 0 ? [...this.#entries.keys()] : ids));
   }
 
-  async reload(id: string, definition?: ModuleDefinition): Promise<void> {
+  async reload(id: string, version?: ModuleDefinition | string | URL): Promise<void> {
     this.#checkOpen();
-    const entry = this.#entry(id);
-    const next = definition ?? entry.definition;
+    let entry = this.#entry(id);
+    let next = entry.definition;
+    if (typeof version === "string" || version instanceof URL) {
+      next = await loadDefinition(version, this.#loaders, this.platform);
+      this.#checkOpen();
+      entry = this.#entry(id);
+      // A plugin that was loaded under an id of the host's keeps it.
+      if (next.metadata.id === entry.definition.manifest?.id) next = withId(next, id);
+    } else if (version !== undefined) next = version;
     checkDefinition(next);
     if (next.metadata.id !== id) {
       throw invalidOptions(

@@ -138,3 +138,8 @@ function unknownKind(what: string, loaders: ReadonlyMap<string, ModuleLoader>): 
     hint: `this kernel loads ${[...loaders.keys()].join(", ")}; pass more as createKernel({ loaders })`,
   });
 }
+
+/** The same under another id. */
+export function withId(definition: ModuleDefinition, id: string): ModuleDefinition {
+  return { ...definition, metadata: { ...definition.metadata, id } };
+}

@@ -52,6 +52,12 @@ describe("start", () => {
     expect(processes.last.options).toEqual({ env: { A: "1", B: "2" }, cwd: new URL("file:///work/") });
   });
 
+  test("a working directory may be a path, which the platform's files resolve", async () => {
+    const { running, processes } = scene({ cwd: "work/" });
+    await running();
+    expect(processes.last.options.cwd?.href).toBe("file:///work/");
+  });
+
   test("a preSpawn function that fails starts nothing", async () => {
     const { module, context, processes } = scene({
       preSpawn: () => {

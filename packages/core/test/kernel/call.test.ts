@@ -20,6 +20,18 @@ describe("invoke", () => {
     expect(kernel.metrics.text()).toContain('keelson_call_duration_seconds_count{module="a"} 3');
   });
 
+  test("options that are undefined are as absent ones, so that a wrapper can pass on what it was given", async () => {
+    const { kernel } = testKernel();
+    await kernel.register(nativeModule({ id: "a", methods: { work: async () => 1 } }));
+    await kernel.start("a");
+    const none = { timeoutMs: undefined, signal: undefined };
+    expect(await kernel.invoke("a", "work", null, none)).toBe(1);
+    expect((await kernel.measure("a", "work", null, { ...none, record: undefined })).value).toBe(1);
+    kernel.bus.respond("ask", () => 2);
+    expect(await kernel.bus.request("ask", null, none)).toBe(2);
+    await kernel.bus.send("news", 1, none);
+  });
+
   test("a signal that is none is INVALID_OPTIONS before the module begins", async () => {
     const { kernel } = testKernel();
     const seen: string[] = [];

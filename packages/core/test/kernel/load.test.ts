@@ -46,6 +46,47 @@ test("a kind that core does not know plugs in by its loader, with a manifest, a 
   }
 });
 
+test("reload() takes a path as load() does: the new manifest counts, and a bad one changes nothing", async () => {
+  const { kernel, platform } = testKernel({ loaders: [shout] });
+  const hooks = [{ type: "filter", name: "title" }];
+  platform.files.put("/p/manifest.json", JSON.stringify({ ...manifest, hooks }));
+  platform.files.put("/p/a.shout", "hello");
+  await kernel.load("/p");
+  await kernel.load("/p", { id: "own" });
+  platform.files.put("/q/manifest.json", JSON.stringify({ ...manifest, version: "2.0.0" }));
+  platform.files.put("/q/a.shout", "bye");
+  for (const id of ["a", "own"]) {
+    const version = (): unknown => kernel.list().find(({ metadata }) => metadata.id === id)?.metadata.version;
+    await kernel.reload(id);
+    expect(version()).toBe("1.2.3");
+    await kernel.reload(id, "/q");
+    expect(version()).toBe("2.0.0");
+    expect(await kernel.invoke(id, "shout")).toBe("BYE");
+  }
+  expect(await kernel.hooks.applyFilters("title", "hi")).toBe("hi");
+
+  platform.files.put("/r/manifest.json", JSON.stringify({ ...manifest, id: "b" }));
+  platform.files.put("/r/a.shout", "other");
+  for (const [source, code] of [
+    ["/r", "INVALID_OPTIONS"],
+    ["/none", "NOT_FOUND"],
+    [new URL("file:///q/none.json"), "NOT_FOUND"],
+  ] as const)
+    expect((await rejection(kernel.reload("a", source))).code).toBe(code);
+  expect((await rejection(kernel.reload("zap", "/q"))).code).toBe("UNKNOWN_MODULE");
+  expect(await kernel.invoke("a", "shout")).toBe("BYE");
+});
+
+test("a module that is unloaded while its new version is read is not reloaded", async () => {
+  const { kernel, platform } = testKernel({ loaders: [shout] });
+  platform.files.put("/p/manifest.json", JSON.stringify(manifest));
+  platform.files.put("/p/a.shout", "hello");
+  await kernel.load("/p");
+  const reloading = rejection(kernel.reload("a", "/p"));
+  await kernel.unload("a");
+  expect((await reloading).code).toBe("UNKNOWN_MODULE");
+});
+
 test("filters that a manifest asks for call the module's method while it runs", async () => {
   const { kernel, platform } = testKernel({ loaders: [shout] });
   platform.files.put(

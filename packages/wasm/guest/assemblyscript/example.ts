@@ -1,7 +1,7 @@
 // A plugin that shows all that the helper offers; the tests build it and call it.
 
 // oxlint-disable-next-line typescript/consistent-type-imports -- AssemblyScript has no type imports
-import { log, on, Request, WARN } from "./index";
+import { log, on, onFilter, Request, WARN } from "./index";
 export { keelson_alloc, keelson_call, keelson_free, keelson_methods } from "./index";
 
 on("shout", (request: Request): void => {
@@ -29,3 +29,5 @@ on("assert", (request: Request): void => {
 on("log", (request: Request): void => {
   log(request.text(), WARN);
 });
+
+onFilter("emphasize", (value: string): string => value.toUpperCase() + "!");

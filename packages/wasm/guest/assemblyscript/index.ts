@@ -1,7 +1,7 @@
 // Author-side glue of the Keelson ABI profile `keelson`, for AssemblyScript. A plugin's entry file reads
 //
-//   import { on, Request } from "../../packages/wasm/guest/assemblyscript";
-//   export { keelson_alloc, keelson_free, keelson_call, keelson_methods } from "../../packages/wasm/guest/assemblyscript";
+//   import { on, Request } from "@keelson/wasm/guest/assemblyscript/index";
+//   export { keelson_alloc, keelson_free, keelson_call, keelson_methods } from "@keelson/wasm/guest/assemblyscript/index";
 //
 //   on("shout", (request: Request): void => {
 //     request.replyText(request.text().toUpperCase());
@@ -10,7 +10,10 @@
 // and is built with `asc entry.ts --outFile plugin.wasm --optimize --runtime incremental`. A handler that replies nothing answers
 // undefined. A failed assertion and `throw` end the call as a trap whose text the host sees.
 
+import { jsonMember, jsonQuote, jsonText } from "./json";
 import { log as hostLog } from "./keelson";
+
+export { jsonMember, jsonQuote, jsonText } from "./json";
 
 const KIND_NONE: u32 = 0;
 const KIND_BYTES: u32 = 1;
@@ -102,6 +105,22 @@ export function on(method: string, handler: (request: Request) => void): void {
   handlers.set(method, handler);
 }
 
+const filters = new Map<string, (value: string) => string>();
+
+/**
+ * Answers `method` as a filter of texts that the manifest names in its hooks: the handler gets the value and answers the new one. A value that
+ * is no text fails, so that the host leaves it as it was. Such a filter may also be called by the host with a text alone.
+ */
+export function onFilter(method: string, handler: (value: string) => string): void {
+  filters.set(method, handler);
+}
+
+function runFilter(handler: (value: string) => string, request: Request): void {
+  const value = request.isJson ? jsonText(jsonMember(request.text(), "value") || "") : request.text();
+  if (value === null) request.fail("the value is no text");
+  else request.replyText(handler(value));
+}
+
 // The record that every answer is written into, and the buffer it points to: kept until the next answer.
 const record: usize = memory.data(16, 4);
 // oxlint-disable-next-line no-unused-vars -- holding it is what keeps it alive
@@ -139,21 +158,20 @@ export function keelson_call(
 ): usize {
   const method = String.UTF8.decodeUnsafe(methodPtr, methodLen);
   keep(STATUS_OK, KIND_NONE, new ArrayBuffer(0));
-  if (!handlers.has(method)) {
-    keep(STATUS_UNKNOWN_METHOD, KIND_NONE, new ArrayBuffer(0));
-    return record;
-  }
-  handlers.get(method)(new Request(kind, payloadPtr, payloadLen));
+  const request = new Request(kind, payloadPtr, payloadLen);
+  if (handlers.has(method)) handlers.get(method)(request);
+  else if (filters.has(method)) runFilter(filters.get(method), request);
+  else keep(STATUS_UNKNOWN_METHOD, KIND_NONE, new ArrayBuffer(0));
   return record;
 }
 
 /** Part of the ABI: the names of all methods. */
 export function keelson_methods(): usize {
-  const names = handlers.keys();
+  const names = handlers.keys().concat(filters.keys());
   let json = "[";
   for (let at = 0; at < names.length; at++) {
     if (at > 0) json += ",";
-    json += '"' + names[at] + '"';
+    json += jsonQuote(names[at]);
   }
   keepText(STATUS_OK, KIND_JSON, json + "]");
   return record;

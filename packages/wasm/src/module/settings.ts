@@ -205,7 +205,12 @@ function requireNumber(value: number, min: number, name: string, id: string): vo
   throw new KeelsonError(
     "INVALID_OPTIONS",
     `${id}: ${name} must be a whole number of at least ${min}, not ${value}`,
-    { hint: "correct it, or leave it out for its default" },
+    {
+      hint:
+        typeof value === "string"
+          ? "sizes are bytes here, such as 64 * 2 ** 20; texts such as 64MiB are for manifests"
+          : "correct it, or leave it out for its default",
+    },
   );
 }
 

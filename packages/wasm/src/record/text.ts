@@ -1,11 +1,18 @@
-import { decodeValue, encodeValue, KeelsonError } from "@keelson/core";
+import {
+  decodeValue,
+  encodeValue,
+  isKeelsonError,
+  KeelsonError,
+  type CallRecord,
+  type Measured,
+} from "@keelson/core";
 import { RECORD_VERSION, type CallRecording } from "./recording.ts";
 
 /**
  * A record as one line of JSON; bytes are base64.
  * @throws KeelsonError `INVALID_PAYLOAD` when the call's own payload or answer is no plain data
  */
-export function printRecord(record: CallRecording): string {
+export function printRecord(record: CallRecord): string {
   return encodeValue(record) ?? "";
 }
 
@@ -22,6 +29,18 @@ export function parseRecord(text: string): CallRecording {
   }
   requireRecord(value);
   return value;
+}
+
+/**
+ * The record that `kernel.measure` brought with its answer, or that the error of a failed call carries; undefined where there is none.
+ * @throws KeelsonError `INVALID_RECORD` for the record of another kind of module
+ */
+export function recordOf(outcome: unknown): CallRecording | undefined {
+  const holder = isKeelsonError(outcome) ? outcome.details : (outcome as Partial<Measured> | undefined);
+  const record = holder?.["record"];
+  if (record === undefined) return undefined;
+  requireRecord(record);
+  return record;
 }
 
 /** Refuses what is no record of the form known here. Bounds are looked at when it is used: nothing in it is believed. */

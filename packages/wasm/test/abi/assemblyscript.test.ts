@@ -1,3 +1,4 @@
+import type { Value } from "@keelson/core";
 import { describe, expect, test } from "vitest";
 import { assemblyScript } from "../support/assemblyscript.ts";
 import { failure } from "../support/errors.ts";
@@ -29,6 +30,22 @@ describe("a plugin in AssemblyScript with the author-side helper", () => {
     expect(error.details?.["kind"]).toBe("panic");
     expect(error.details?.["text"]).toContain("bytes are wanted (");
     expect(instance.dead).toBe(true);
+  });
+
+  test("is a filter of texts that the host's hooks call, whatever stands in the text", async () => {
+    const { call } = await open(PLUGIN);
+    const filter = (value: Value, args: readonly Value[] = []): Value =>
+      call("emphasize", { kind: "filter", value, args }) as Value;
+    const odd = 'a "b" \\ c\n\t\u0001 , } ] {"value":"no"} ß 𝄞 \ud800';
+    expect(filter(odd, ['"value"', { value: 1 }])).toBe(`${odd.toUpperCase().replace("ß", "SS")}!`);
+    expect(filter("")).toBe("!");
+    expect(call("emphasize", { args: [{ value: "inner" }, "},"], value: "outer" })).toBe("OUTER!");
+    expect(call("emphasize", "alone")).toBe("ALONE!");
+    for (const none of [7, null, ["a"], { value: "a" }])
+      expect((await failure("GUEST_ERROR", () => filter(none))).details?.["message"]).toBe(
+        "the value is no text",
+      );
+    await failure("GUEST_ERROR", () => call("emphasize", { kind: "filter" }));
   });
 
   test("writes to the host's log", async () => {

@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import {
   parseRecord,
   printRecord,
+  recordOf,
   replay,
   suspending,
   type CallRecording,
@@ -90,18 +91,18 @@ interface Recorded {
   readonly code: string;
 }
 
-async function recordOf(
+async function recordedCall(
   kernel: Kernel,
   method: string,
   payload?: never,
   timeoutMs = 30_000,
 ): Promise<Recorded> {
   try {
-    const { value, record } = await kernel.measure("guest", method, payload, { record: true, timeoutMs });
-    return { record: record as CallRecording, value, code: "answered" };
+    const answer = await kernel.measure("guest", method, payload, { record: true, timeoutMs });
+    return { record: recordOf(answer) as CallRecording, value: answer.value, code: "answered" };
   } catch (error) {
     if (!(error instanceof KeelsonError)) throw error;
-    return { record: error.details?.["record"] as CallRecording, value: undefined, code: error.code };
+    return { record: recordOf(error) as CallRecording, value: undefined, code: error.code };
   }
 }
 
@@ -120,7 +121,7 @@ describe("a recorded call is run again without its host, and ends the same", () 
     ["bomb", undefined],
     ["catch", undefined],
   ])("%s, which answers", async (method, payload) => {
-    const { record, value } = await recordOf(await open(), method, payload as never);
+    const { record, value } = await recordedCall(await open(), method, payload as never);
     const found = await again(record);
     expect(found).toMatchObject({ outcome: "answered", equal: true, differences: [] });
     expect(found.value).toEqual(value);
@@ -138,7 +139,7 @@ describe("a recorded call is run again without its host, and ends the same", () 
     ["spin-host", "DEADLINE_EXCEEDED", { cpuMs: 15 }],
   ])("%s, which ends as %s", async (method, code, limits) => {
     const kernel = await open(limits === undefined ? {} : { limits });
-    const recorded = await recordOf(kernel, method);
+    const recorded = await recordedCall(kernel, method);
     expect(recorded.code).toBe(code);
     const found = await again(recorded.record);
     expect(found).toMatchObject({ outcome: code, equal: true, differences: [] });
@@ -148,7 +149,7 @@ describe("a recorded call is run again without its host, and ends the same", () 
   test.each(["exact", "deadline"] as const)("stopped at its deadline, metering %s", async (metering) => {
     const kernel = await open({ metering });
     for (const method of ["spin", "spin-host"]) {
-      const recorded = await recordOf(kernel, method, undefined, 150);
+      const recorded = await recordedCall(kernel, method, undefined, 150);
       expect(recorded.code).toBe("DEADLINE_EXCEEDED");
       expect(await again(recorded.record)).toMatchObject({ outcome: "DEADLINE_EXCEEDED", equal: true });
     }
@@ -166,7 +167,7 @@ describe("a recorded call is run again without its host, and ends the same", () 
     };
     const kernel = await open({ imports: slow, limits: { cpuMs: 25 } });
     calls = 0;
-    const { record, code } = await recordOf(kernel, "spin-host");
+    const { record, code } = await recordedCall(kernel, "spin-host");
     expect(code).toBe("DEADLINE_EXCEEDED");
     // one is the start's
     expect(record.hostCalls).toHaveLength(5);
@@ -178,7 +179,7 @@ describe("a recorded call is run again without its host, and ends the same", () 
     const kernel = await open();
     await fc.assert(
       fc.asyncProperty(fc.integer({ min: 1, max: 200 }), async (times) => {
-        const { record, value } = await recordOf(kernel, "sum", times as never);
+        const { record, value } = await recordedCall(kernel, "sum", times as never);
         const found = await again(record);
         expect(found.value).toBe(value);
         expect(found.equal).toBe(true);
@@ -193,8 +194,8 @@ describe("a record", () => {
     const kernel = await open({ pool: { max: 1 } });
     const first = (await kernel.invoke("guest", "state")) as number;
     expect(await kernel.invoke("guest", "count")).toBe(first + 1);
-    expect((await recordOf(kernel, "count")).value).toBe(first + 1);
-    expect((await recordOf(kernel, "count")).value).toBe(first + 1);
+    expect((await recordedCall(kernel, "count")).value).toBe(first + 1);
+    expect((await recordedCall(kernel, "count")).value).toBe(first + 1);
     expect(await kernel.invoke("guest", "count")).toBe(first + 2);
     expect(kernel.metrics.text()).toContain('keelson_pool_size{module="guest"} 1');
   });
@@ -207,7 +208,7 @@ describe("a record", () => {
       imports: { h: { f: () => ({}) } } as unknown as WebAssembly.Imports,
     });
     expect(await kernel.measure("guest", "go", undefined, { record: true })).toMatchObject({ value: 0 });
-    expect((await recordOf(kernel, "go")).record).toBeUndefined();
+    expect((await recordedCall(kernel, "go")).record).toBeUndefined();
   });
 
   test.each<[string, Partial<WasmModuleOptions>]>([
@@ -234,7 +235,7 @@ describe("a record", () => {
   });
 
   test("is read back as it was printed, and nothing else is read", async () => {
-    const { record } = await recordOf(await open(), "read", 100 as never);
+    const { record } = await recordedCall(await open(), "read", 100 as never);
     const text = printRecord(record);
     expect(printRecord(parseRecord(text))).toBe(text);
     const broken = [
@@ -255,7 +256,7 @@ describe("a record", () => {
 
 describe("a replay that goes another way is REPLAY_DIVERGED", () => {
   test("also when it would never end", async () => {
-    const { record } = await recordOf(await open(), "state");
+    const { record } = await recordedCall(await open(), "state");
     const error = await rejection(again({ ...record, method: "spin" }));
     expect(error.code).toBe("REPLAY_DIVERGED");
     expect(error.message).toContain("FUEL_EXHAUSTED");
@@ -265,7 +266,7 @@ describe("a replay that goes another way is REPLAY_DIVERGED", () => {
     (func (export "sum") (param i32) (result i32) (call $roll (i32.const 3))))`);
 
   test("another module is refused before it runs, or compared when that is wanted", async () => {
-    const { record } = await recordOf(await open(), "sum", 3 as never);
+    const { record } = await recordedCall(await open(), "sum", 3 as never);
     const error = await rejection(again(record, other));
     expect(error).toMatchObject({ code: "REPLAY_DIVERGED", details: { method: "sum" } });
     expect(error.message).toContain("another one");
@@ -309,7 +310,7 @@ describe("a replay that goes another way is REPLAY_DIVERGED", () => {
       (record) => ({ ...record, metering: { ...record.metering, meter: "0" } }),
     ],
   ])("when %s", async (_, change) => {
-    const { record } = await recordOf(await open(), "sum", 3 as never);
+    const { record } = await recordedCall(await open(), "sum", 3 as never);
     expect((await again(record)).equal).toBe(true);
     const error = await rejection(again(change(record)));
     expect(error.code).toBe("REPLAY_DIVERGED");
