@@ -55,6 +55,10 @@ export function jsonMember(json: string, name: string): string | null {
   return null;
 }
 
+function codeAt(json: string, at: i32): i32 {
+  return <i32>parseInt(json.substr(at, 4), 16);
+}
+
 /** The text that a JSON string stands for; null when `json` is no string. */
 export function jsonText(json: string): string | null {
   const end = json.length - 1;
@@ -67,8 +71,13 @@ export function jsonText(json: string): string | null {
     at++;
     const char = json.charCodeAt(at);
     if (char === 0x75) {
-      parts.push(String.fromCharCode(<i32>parseInt(json.substr(at + 1, 4), 16)));
-      at += 4;
+      const code = codeAt(json, at + 1);
+      // One of a pair of surrogates without the other is no text that can be passed on.
+      const low = (code & 0xfc00) === 0xd800 && json.startsWith("\\u", at + 5) ? codeAt(json, at + 7) : 0;
+      const isPair = (low & 0xfc00) === 0xdc00;
+      if (isPair) parts.push(String.fromCharCode(code, low));
+      else parts.push(String.fromCharCode((code & 0xf800) === 0xd800 ? 0xfffd : code));
+      at += isPair ? 10 : 4;
     } else if (char === 0x6e) parts.push("\n");
     else if (char === 0x74) parts.push("\t");
     else if (char === 0x72) parts.push("\r");
