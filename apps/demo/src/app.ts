@@ -8,18 +8,22 @@ import type { PressRequest, PressResponse } from "./server.ts";
 import { runawayPage } from "./pages/runaway-view.ts";
 import type { Traffic } from "./traffic.ts";
 import { isLoose, isTrial, type Trials } from "./trials/trials.ts";
-import { accountPage, errorPage, indexPage, markdownPage } from "./pages/views.ts";
+import { accountPage, errorPage, indexPage, markdownPage, trialForm } from "./pages/views.ts";
 
 const TEXT = "text/html; charset=utf-8";
 
-/** Pages are text and our own style: no script, no frame, nothing from elsewhere but pictures. */
+/** Pages are text and our own style: no script, no form, no frame, nothing from elsewhere but pictures. */
 const SAFETY: Readonly<Record<string, string>> = {
   "content-security-policy":
     "default-src 'none'; style-src 'self'; img-src 'self' https: data:; form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
   "x-content-type-options": "nosniff",
-  "referrer-policy": "no-referrer",
+  // Without it browsers would not tell of their own forms where they come from.
+  "referrer-policy": "same-origin",
   "cache-control": "no-store",
 };
+
+/** The page with the heartbeat runs a script of Press's own and asks Press alone. */
+const WITH_SCRIPT = "; script-src 'self'; connect-src 'self'";
 
 /** Answers requests: what Press does, without the sockets. */
 export class App {
@@ -73,21 +77,23 @@ export class App {
     return { ...response, headers: { ...SAFETY, ...response.headers } };
   }
 
-  async #route({ method, path: encoded, site, wantsJson }: PressRequest): Promise<PressResponse> {
-    if (method !== "GET" && method !== "HEAD") {
-      const refused = page(405, errorPage("Not allowed", "Press answers GET and HEAD."));
-      return { ...refused, headers: { ...refused.headers, allow: "GET, HEAD" } };
-    }
+  async #route(request: PressRequest): Promise<PressResponse> {
+    const { method, path: encoded, fits } = request;
+    if (!fits) return page(413, errorPage("Too large", "Press has no use for a body."));
     let path: string;
     try {
       path = decodeURIComponent(encoded);
     } catch {
       return page(400, errorPage("Bad address", "The address is not encoded as UTF-8."));
     }
-    if (path === "/") return this.#index();
-    if (path.startsWith("/pages/")) return this.#page(path.slice("/pages/".length));
-    if (path.startsWith("/try/")) return this.#try(path.slice("/try/".length), site, wantsJson);
-    if (path === "/runaway") return withScript(page(200, runawayPage(this.#runtime())));
+    if (path.startsWith("/try/")) return this.#try(path.slice("/try/".length), request);
+    if (method !== "GET" && method !== "HEAD") {
+      return notAllowed("GET, HEAD", errorPage("Not allowed", "Press answers GET and HEAD here."));
+    }
+    if (path === "/") return withForms(await this.#index());
+    if (path === "/pages" || path === "/pages/") return { status: 302, body: "", headers: { location: "/" } };
+    if (path.startsWith("/pages/")) return this.#page(path.slice("/pages/".length), method === "GET");
+    if (path === "/runaway") return withForms(page(200, runawayPage(this.#runtime())), WITH_SCRIPT);
     if (path === "/heartbeat") return text("application/json; charset=utf-8", "{}");
     if (path === "/metrics") return text(openMetricsContentType, this.#kernel.metrics.text());
     if (path === "/status") return text("application/json; charset=utf-8", this.#status());
@@ -109,11 +115,11 @@ export class App {
     );
   }
 
-  async #page(path: string): Promise<PressResponse> {
+  async #page(path: string, read: boolean): Promise<PressResponse> {
     const wish = await this.#library.read(path);
     if (wish.kind === "page") {
       const rendered = await render(this.#kernel, path, wish.markdown);
-      void this.#kernel.hooks.runActions("page.served", path);
+      if (read) void this.#kernel.hooks.runActions("page.served", path);
       return this.#rendered(200, markdownPage(path, rendered), rendered);
     }
     // A folder's address leads to its README, as readers of repositories expect.
@@ -127,17 +133,21 @@ export class App {
     return page(403, errorPage("Refused", `${wish.reason[0]?.toUpperCase()}${wish.reason.slice(1)}.`));
   }
 
-  async #try(name: string, site: string | undefined, wantsJson: boolean): Promise<PressResponse> {
+  /** Trials change something, so a look at one starts none, and no other site makes a reader's browser start one. */
+  async #try(name: string, { method, own, wantsJson }: PressRequest): Promise<PressResponse> {
     if (!isTrial(name)) return page(404, errorPage("Not found", "There is no such trial."));
-    // Other sites may link to Press but not make a reader's browser kill its plugins.
-    if (site === "cross-site")
-      return page(403, errorPage("Refused", "Trials are started from Press itself."));
+    if (method !== "POST") {
+      const story = `A trial is started by its button below, or by "curl -X POST" and this address.`;
+      return withForms(notAllowed("POST", errorPage("Not started", story, trialForm(name))));
+    }
+    if (!own) return page(403, errorPage("Refused", "Trials are started from Press itself."));
     const account = await this.#trials.run(name);
     if (wantsJson) {
       const { title, story, kept, alarming = false, facts } = account;
       return text("application/json; charset=utf-8", JSON.stringify({ title, story, kept, alarming, facts }));
     }
-    return this.#rendered(account.kept ? 200 : 500, accountPage(account, isLoose(name)), account.page);
+    const body = accountPage(account, isLoose(name));
+    return withForms(this.#rendered(account.kept ? 200 : 500, body, account.page));
   }
 
   #rendered(status: number, body: string, rendered: Rendered | undefined): PressResponse {
@@ -195,10 +205,18 @@ function text(type: string, body: string): PressResponse {
   return { status: 200, body, headers: { "content-type": type } };
 }
 
-/** The page with the heartbeat runs a script of Press's own and asks Press alone. */
-function withScript(response: PressResponse): PressResponse {
-  const policy = `${SAFETY["content-security-policy"]}; script-src 'self'; connect-src 'self'`;
-  return { ...response, headers: { ...response.headers, "content-security-policy": policy } };
+function notAllowed(allow: string, body: string): PressResponse {
+  const refused = page(405, body);
+  return { ...refused, headers: { ...refused.headers, allow } };
+}
+
+/** Pages with buttons may send forms, to Press alone. */
+function withForms(response: PressResponse, more = ""): PressResponse {
+  const policy = SAFETY["content-security-policy"]?.replace("form-action 'none'", "form-action 'self'");
+  return {
+    ...response,
+    headers: { ...response.headers, "content-security-policy": `${policy}${more}` },
+  };
 }
 
 function readSource(name: string): Promise<string> {

@@ -1,13 +1,16 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import { discardBody } from "./body.ts";
 
 /** A request, as far as Press looks at it. */
 export interface PressRequest {
   readonly method: string;
   /** As it came over the wire, still encoded, without the query. */
   readonly path: string;
-  /** The header `sec-fetch-site`, by which browsers tell where a request comes from. */
-  readonly site: string | undefined;
+  /** Whether a page of Press's own asks, or no page at all; not one of another site. */
+  readonly own: boolean;
+  /** Whether its body is short enough to be let pass. */
+  readonly fits: boolean;
   /** Whether it asks for JSON and not for a page. */
   readonly wantsJson: boolean;
 }
@@ -66,11 +69,12 @@ async function reply(
   answer: (request: PressRequest) => Promise<PressResponse>,
   closing: () => boolean,
 ): Promise<void> {
-  const site = request.headers["sec-fetch-site"];
+  const fits = await discardBody(request);
   const { status, body, headers } = await answer({
     method: request.method ?? "GET",
     path: (request.url ?? "/").split("?", 1)[0] ?? "/",
-    site: typeof site === "string" ? site : undefined,
+    own: isOwn(request),
+    fits,
     wantsJson: request.headers.accept === "application/json",
   });
   const bytes = Buffer.from(body);
@@ -80,10 +84,19 @@ async function reply(
     response.writeHead(status, {
       ...headers,
       "content-length": bytes.length,
-      ...(closing() ? { connection: "close" } : {}),
+      // What is left of a body that does not fit is not read.
+      ...(closing() || !fits ? { connection: "close" } : {}),
     });
     response.end(request.method === "HEAD" ? undefined : bytes);
   });
+}
+
+/** By what browsers say of where a request comes from, which a page cannot change. Programs that are no browsers say nothing. */
+function isOwn({ headers: { host, origin, "sec-fetch-site": site } }: IncomingMessage): boolean {
+  if (site !== undefined && site !== "same-origin" && site !== "none") return false;
+  // A name of another site may be made to lead to this machine.
+  if (!/^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/.test(host ?? "")) return false;
+  return origin === undefined || origin === `http://${host}`;
 }
 
 async function within(ms: number, work: Promise<unknown>): Promise<void> {

@@ -1,13 +1,15 @@
 import { execFileSync } from "node:child_process";
 import { mkdir, mkdtemp, rm, symlink, truncate, writeFile } from "node:fs/promises";
+import { connect, type Socket } from "node:net";
 import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { beforeAll, describe, expect, test } from "vitest";
-import { get } from "../src/once/client.ts";
+import { nativeModule } from "keelson";
+import { get, post } from "../src/once/client.ts";
 import { ensureBuilt } from "../src/plugins.ts";
 import { openPress } from "../src/press.ts";
-import { scene } from "./support.ts";
+import { scene, type Scene } from "./support.ts";
 
 beforeAll(ensureBuilt, 120_000);
 
@@ -146,25 +148,169 @@ describe("an address", () => {
     await expect(get(`http://${other.address}:${new URL(s.url).port}`, "/")).rejects.toThrow();
   });
 
-  test("is answered for GET and HEAD alone, and trials are not started by other sites", async () => {
+  test("is answered for GET and HEAD alone where nothing changes, and HEAD counts as no visit", async () => {
     await using s = await scene();
-    const post = await fetch(`${s.url}/`, { method: "POST" });
-    expect([post.status, post.headers.get("allow")]).toEqual([405, "GET, HEAD"]);
-    await post.body?.cancel();
+    const refused = await post(s.url, "/");
+    expect([refused.status, refused.headers.get("allow")]).toEqual([405, "GET, HEAD"]);
     const head = await fetch(`${s.url}/pages/README.md`, { method: "HEAD" });
+    const length = Number(head.headers.get("content-length"));
     expect([head.status, await head.text()]).toEqual([200, ""]);
-    const { App } = await import("../src/app.ts");
-    const { Library } = await import("../src/library.ts");
-    const { Trials } = await import("../src/trials/trials.ts");
-    const { Traffic } = await import("../src/traffic.ts");
-    const traffic = new Traffic();
-    using trials = new Trials(s.press.kernel, traffic, s.press.mark);
-    const app = new App(s.press.kernel, new Library([]), trials, traffic);
-    for (const path of ["/try/kill", "/try/endless"]) {
-      const request = { method: "GET", path, site: "cross-site", wantsJson: true };
-      expect((await app.answer(request)).status).toBe(403);
+    expect(length).toBeGreaterThan(500);
+    expect((await get(s.url, "/metrics")).body).not.toContain('press_visits_total{module="visits"} 1');
+    const none = await fetch(`${s.url}/none`, { method: "HEAD" });
+    expect([none.status, await none.text()]).toEqual([404, ""]);
+  });
+
+  test("of the pages leads to their list", async () => {
+    await using s = await scene();
+    for (const path of ["/pages", "/pages/"]) {
+      const { status, headers } = await get(s.url, path);
+      expect([status, headers.get("location")]).toEqual([302, "/"]);
     }
-    expect(app.counts.restarts).toBe(0);
+  });
+});
+
+describe("a trial", () => {
+  const untouched = (s: Scene): void => {
+    expect(s.press.counts.restarts).toBe(0);
+    expect(s.press.kernel.list().map(({ generation }) => generation)).toEqual(
+      s.press.kernel.list().map(() => 1),
+    );
+  };
+
+  test("is started by POST alone: a look at its address starts nothing and has its button", async () => {
+    await using s = await scene();
+    for (const name of ["kill", "replace-good", "endless"]) {
+      const { status, headers, body } = await get(s.url, `/try/${name}`);
+      expect([status, headers.get("allow")]).toEqual([405, "POST"]);
+      expect(body).toContain(`<form class="trial" method="post" action="/try/${name}"><button>`);
+      expect(headers.get("content-security-policy")).toContain("form-action 'self'");
+      const head = await fetch(`${s.url}/try/${name}`, { method: "HEAD" });
+      expect([head.status, await head.text()]).toEqual([405, ""]);
+    }
+    expect((await post(s.url, "/try/nothing")).status).toBe(404);
+    untouched(s);
+  });
+
+  test("is not started by other sites, whatever name they have", async () => {
+    await using s = await scene();
+    const { host } = new URL(s.url);
+    const foreign: readonly Readonly<Record<string, string>>[] = [
+      { "sec-fetch-site": "cross-site" },
+      { "sec-fetch-site": "same-site", origin: "http://127.0.0.1:1" },
+      { origin: "http://elsewhere.example" },
+      { origin: "null" },
+      { origin: `https://${host}` },
+      { host: "elsewhere.example", origin: "http://elsewhere.example", "sec-fetch-site": "same-origin" },
+    ];
+    for (const headers of foreign) {
+      expect((await post(s.url, "/try/kill", headers)).status, JSON.stringify(headers)).toBe(403);
+    }
+    untouched(s);
+    const own = { origin: s.url, "sec-fetch-site": "same-origin" };
+    expect((await post(s.url, "/try/trap", own)).status).toBe(200);
+  });
+
+  test("has a button on the list of pages, and no page that plugins make may send a form", async () => {
+    await using s = await scene();
+    const index = await get(s.url, "/");
+    for (const name of ["trap", "kill", "replace-broken", "replace-good"])
+      expect(index.body).toContain(`method="post" action="/try/${name}"`);
+    expect(index.headers.get("content-security-policy")).toContain("form-action 'self'");
+    const page = await get(s.url, "/pages/README.md");
+    expect(page.headers.get("content-security-policy")).toContain("form-action 'none'");
+  });
+});
+
+describe("a client", () => {
+  const withBody = async (url: string, body: string | ReadableStream): Promise<number> => {
+    const response = await fetch(url, { method: "POST", body, duplex: "half" } as RequestInit);
+    await response.text();
+    return response.status;
+  };
+
+  test("may send a small body, which nobody reads, and is told when it is too large", async () => {
+    await using s = await scene();
+    expect(await withBody(`${s.url}/try/trap`, "x=1")).toBe(200);
+    expect(await withBody(`${s.url}/try/kill`, "x".repeat(2 * 2 ** 20))).toBe(413);
+    const chunks = new ReadableStream<Uint8Array>({
+      start(controller) {
+        for (let n = 0; n < 100; n++) controller.enqueue(new Uint8Array(1_000));
+        controller.close();
+      },
+    });
+    expect(await withBody(`${s.url}/try/kill`, chunks)).toBe(413);
+    expect(s.press.counts.restarts).toBe(0);
+  });
+
+  test("that never ends its body is not waited for, and one that sends gigabytes is cut off", async () => {
+    await using s = await scene();
+    const { status } = await post(s.url, "/try/kill", { "content-length": "10" });
+    expect(status).toBe(413);
+    const sent = await new Promise<number>((resolve) => {
+      const socket = connect(Number(new URL(s.url).port), "127.0.0.1");
+      const chunk = Buffer.alloc(2 ** 20);
+      let bytes = 0;
+      socket.on("error", () => {});
+      socket.on("close", () => resolve(bytes));
+      socket.resume();
+      const push = (): void => {
+        if (socket.destroyed) return;
+        bytes += chunk.length;
+        socket.write(chunk, (error) => void (error ?? push()));
+      };
+      socket.write(
+        `POST /try/kill HTTP/1.1\r\nhost: ${new URL(s.url).host}\r\ncontent-length: ${2 ** 40}\r\n\r\n`,
+      );
+      push();
+    });
+    expect(sent).toBeLessThan(2 ** 30);
+    expect((await get(s.url, "/pages/README.md")).status).toBe(200);
+    expect(s.press.counts.restarts).toBe(0);
+  });
+
+  test("is answered beside hundreds of connections on which nothing is asked, or never to the end", async () => {
+    await using s = await scene();
+    const { host, port } = new URL(s.url);
+    const idle = await Promise.all(
+      Array.from(
+        { length: 300 },
+        (_, index) =>
+          new Promise<Socket>((resolve, reject) => {
+            const socket = connect(Number(port), "127.0.0.1", () => {
+              if (index % 2 === 0) socket.write(`GET / HTTP/1.1\r\nhost: ${host}\r\n`);
+              resolve(socket);
+            });
+            // Once it is open, how it ends does not matter.
+            socket.on("error", reject);
+          }),
+      ),
+    );
+    const pages = await Promise.all(Array.from({ length: 20 }, () => get(s.url, "/pages/README.md")));
+    expect(pages.map(({ status }) => status)).toEqual(pages.map(() => 200));
+    // Neither do they keep Press from ending. Those that never asked for anything stay open on Bun, until the process ends.
+    await s.press.close();
+    for (const socket of idle) socket.destroy();
+  });
+});
+
+describe("what a plugin says", () => {
+  test("stands on the page as text: the message of a failure, and an answer that is no page", async () => {
+    await using s = await scene();
+    for (const [typeset, code] of [
+      [() => Promise.reject(new Error('<script>alert("1")</script>')), "CALL_FAILED"],
+      [() => ({ html: "<script>" }), "CALL_FAILED"],
+    ] as const) {
+      await s.press.kernel.reload(
+        "typography",
+        nativeModule({ id: "typography", version: "9.0.0", methods: { typeset } }),
+      );
+      const { status, headers, body } = await get(s.url, "/pages/README.md");
+      expect(status).toBe(200);
+      expect(headers.get("press-skipped")).toBe("typography");
+      expect(body).toContain(`without the plugin <b>typography</b>: ${code}`);
+      expect(body).not.toContain("<script");
+    }
   });
 });
 

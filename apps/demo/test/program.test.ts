@@ -3,7 +3,7 @@ import { readdir } from "node:fs/promises";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, test } from "vitest";
-import { get } from "../src/once/client.ts";
+import { get, post } from "../src/once/client.ts";
 import { ensureBuilt } from "../src/plugins.ts";
 import { currentRuntime, runtimeNames } from "../src/runtime.ts";
 
@@ -96,7 +96,7 @@ describe("without --once", () => {
   test("a request that is under way when the signal comes is answered", async () => {
     const { signal, ended, until } = run();
     const [, url = ""] = await until(/on (http:\/\/127\.0\.0\.1:\d+)/);
-    const answer = get(url, "/try/kill");
+    const answer = post(url, "/try/kill");
     await until(/module\.failed id=highlight/);
     signal("SIGTERM");
     expect((await answer).status).toBe(200);

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import type { Fact } from "../src/trials/account.ts";
-import { get } from "../src/once/client.ts";
+import { get, post } from "../src/once/client.ts";
 import { ensureBuilt } from "../src/plugins.ts";
 import { runawayNames } from "../src/trials/runaways.ts";
 import { currentRuntime } from "../src/runtime.ts";
@@ -18,7 +18,7 @@ async function letLoose(
   url: string,
   name: string,
 ): Promise<Told & { readonly fact: (name: string) => string }> {
-  const { status, body } = await get(url, `/try/${name}`, { accept: "application/json" });
+  const { status, body } = await post(url, `/try/${name}`, { accept: "application/json" });
   expect(status).toBe(200);
   const told = JSON.parse(body) as Told;
   const fact = (wanted: string): string => String(told.facts.find((one) => one.name === wanted)?.value ?? "");
@@ -57,11 +57,11 @@ describe("a runaway", () => {
 
   test("has a page that tells of it without a script", async () => {
     await using s = await scene();
-    const { status, headers, body } = await get(s.url, "/try/hungry");
+    const { status, headers, body } = await post(s.url, "/try/hungry");
     expect(status).toBe(200);
     expect(headers.get("content-security-policy")).not.toContain("script-src");
     expect(body).toMatch(/memory at its peak<\/dt><dd>1[0-6]\.\d MiB</);
-    expect(body).toContain('href="/try/crowd"');
+    expect(body).toContain('action="/try/crowd"');
   });
 });
 
@@ -111,7 +111,7 @@ describe("/runaway", () => {
     expect(headers.get("content-security-policy")).toMatch(/script-src 'self'; connect-src 'self'/);
     expect(body).toContain('<script type="module" src="/runaway.js"></script>');
     for (const name of [...runawayNames, "crowd", "turns", "terminate"])
-      expect(body).toContain(`href="/try/${name}"`);
+      expect(body).toContain(`action="/try/${name}"`);
     const script = await get(s.url, "/runaway.js");
     expect(script.headers.get("content-type")).toBe("text/javascript; charset=utf-8");
     for (const [, id] of script.body.matchAll(/element\("([^"]+)"\)/g)) expect(body).toContain(`id="${id}"`);

@@ -1,5 +1,5 @@
 import { beforeAll, expect, test } from "vitest";
-import { get } from "../src/once/client.ts";
+import { get, post } from "../src/once/client.ts";
 import { ensureBuilt } from "../src/plugins.ts";
 import { RequestStream } from "../src/once/stream.ts";
 import { scene } from "./support.ts";
@@ -10,7 +10,7 @@ const GENERATIONS = /generation<\/dt><dd>(\d+) before, (\d+) after/;
 
 test("a page makes a plugin trap, says so, and the next page is whole", async () => {
   await using s = await scene();
-  const { status, headers, body } = await get(s.url, "/try/trap");
+  const { status, headers, body } = await post(s.url, "/try/trap");
   expect(status).toBe(200);
   expect(headers.get("press-skipped")).toBe("typography");
   expect(body).toContain("WASM_TRAP");
@@ -23,7 +23,7 @@ test("a page makes a plugin trap, says so, and the next page is whole", async ()
 test("a page kills the child, tells of the restart, and pages meanwhile wait for it", async () => {
   await using s = await scene();
   const [{ status, body }, ...pages] = await Promise.all([
-    get(s.url, "/try/kill"),
+    post(s.url, "/try/kill"),
     ...Array.from({ length: 10 }, () => get(s.url, "/pages/README.md")),
   ]);
   expect(status).toBe(200);
@@ -36,15 +36,15 @@ test("a page kills the child, tells of the restart, and pages meanwhile wait for
 test("a broken version is rolled back and a good one takes over, while requests go on", async () => {
   await using s = await scene();
   const readers = new RequestStream(s.url, ["/pages/README.md"], 2);
-  const broken = await get(s.url, "/try/replace-broken");
+  const broken = await post(s.url, "/try/replace-broken");
   expect(broken.status).toBe(200);
   expect(broken.body).toContain("RELOAD_FAILED");
   expect(broken.body).toContain("1.0.0 before, 1.0.0 after");
   expect((await get(s.url, "/pages/README.md")).body).toContain("4 words</p>");
-  const good = await get(s.url, "/try/replace-good");
+  const good = await post(s.url, "/try/replace-good");
   expect(good.body).toContain("1.0.0 before, 2.0.0 after");
   expect((await get(s.url, "/pages/README.md")).body).toContain("1 min read</p>");
-  expect((await get(s.url, "/try/replace-good")).body).toContain("2.0.0 before, 1.0.0 after");
+  expect((await post(s.url, "/try/replace-good")).body).toContain("2.0.0 before, 1.0.0 after");
   const { sent, ok, degraded, failures } = await readers.stop();
   expect({ ok, degraded, failures }).toEqual({ ok: sent, degraded: 0, failures: [] });
   expect(s.press.counts.rollbacks).toBe(1);
@@ -55,10 +55,8 @@ test("of 200 concurrent requests, 20 of them to crash pages, no other fails", as
   const answers = await Promise.all(
     Array.from({ length: 200 }, async (_, index) => {
       const crash = index % 20 === 0 ? "trap" : index % 20 === 10 ? "kill" : undefined;
-      const { status, headers, body } = await get(
-        s.url,
-        crash === undefined ? "/pages/README.md" : `/try/${crash}`,
-      );
+      const { status, headers, body } =
+        crash === undefined ? await get(s.url, "/pages/README.md") : await post(s.url, `/try/${crash}`);
       return { crash, status, skipped: headers.get("press-skipped"), read: body.includes("Read me") };
     }),
   );

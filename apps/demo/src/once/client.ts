@@ -19,6 +19,24 @@ export function get(
   path: string,
   headers: Readonly<Record<string, string>> = {},
 ): Promise<Answer> {
+  return ask("GET", url, path, headers);
+}
+
+/** The same for a POST without a body, as a button sends it. */
+export function post(
+  url: string,
+  path: string,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Answer> {
+  return ask("POST", url, path, { "content-length": "0", ...headers });
+}
+
+function ask(
+  method: string,
+  url: string,
+  path: string,
+  headers: Readonly<Record<string, string>>,
+): Promise<Answer> {
   const { hostname, port } = new URL(url);
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
@@ -38,7 +56,7 @@ export function get(
     });
     const lines = Object.entries({ host: `${hostname}:${port}`, connection: "close", ...headers });
     socket.write(
-      `GET ${path} HTTP/1.1\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n`,
+      `${method} ${path} HTTP/1.1\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n`,
     );
   });
 }

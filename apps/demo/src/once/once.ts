@@ -5,7 +5,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { createDisplay, shutdownOnSignals, type ShutdownReport } from "keelson";
 import { checkSystem, printReport } from "./aftermath.ts";
-import { get } from "./client.ts";
+import { get, post } from "./client.ts";
 import { Expectations } from "./expectations.ts";
 import type { Shelf } from "../library.ts";
 import type { Sabotage } from "../options.ts";
@@ -104,10 +104,10 @@ async function warmUp(shelves: readonly Shelf[]): Promise<string> {
   const press = await openPress({ shelves });
   try {
     await Promise.all(Array.from({ length: 50 }, () => get(press.url, "/pages/README.md")));
-    await get(press.url, "/try/kill");
-    await get(press.url, "/try/replace-good");
-    await get(press.url, "/try/terminate");
-    await Promise.all(runawayNames.map((name) => get(press.url, `/try/${name}`)));
+    await post(press.url, "/try/kill");
+    await post(press.url, "/try/replace-good");
+    await post(press.url, "/try/terminate");
+    await Promise.all(runawayNames.map((name) => post(press.url, `/try/${name}`)));
   } finally {
     await press.close();
   }

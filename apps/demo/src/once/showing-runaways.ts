@@ -1,7 +1,7 @@
 import { setTimeout as wait } from "node:timers/promises";
 import type { Kernel } from "keelson";
 import { milliseconds, type Fact } from "../trials/account.ts";
-import { get } from "./client.ts";
+import { get, post } from "./client.ts";
 import type { Expectations } from "./expectations.ts";
 import { Heartbeat } from "../trials/heartbeat.ts";
 import type { Press } from "../press.ts";
@@ -188,7 +188,7 @@ function within(expect: Expectations, what: string, ms: number, { wanted, failur
 }
 
 async function letLoose(url: string, name: LooseName): Promise<Told> {
-  const { body } = await get(url, `/try/${name}`, { accept: "application/json" });
+  const { body } = await post(url, `/try/${name}`, { accept: "application/json" });
   return JSON.parse(body) as Told;
 }
 

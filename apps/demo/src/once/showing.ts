@@ -1,6 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { get, type Answer } from "./client.ts";
+import { get, post, type Answer } from "./client.ts";
 import type { Expectations } from "./expectations.ts";
 import type { Press } from "../press.ts";
 import type { RequestStream } from "./stream.ts";
@@ -63,9 +63,19 @@ export async function showPages({ url }: Press, expect: Expectations, drafts: st
 
 /** Each trial once, while readers go on. */
 export async function showTrials({ url }: Press, expect: Expectations, stream: RequestStream): Promise<void> {
+  const looked = await Promise.all([
+    get(url, "/try/kill"),
+    post(url, "/try/kill", { origin: "http://elsewhere.example" }),
+  ]);
+  const { counts } = await statusOf(url);
+  expect.that(
+    "a look at a trial's address starts nothing, and neither does a form of another site",
+    looked.map(({ status }) => status).join() === "405,403" && counts.restarts === 0,
+    looked.map(({ status }) => status).join(", "),
+  );
   const attempt = async (name: TrialName, what: string, ...says: readonly RegExp[]): Promise<void> => {
     const sent = stream.counts.sent;
-    const answer = await get(url, `/try/${name}`);
+    const answer = await post(url, `/try/${name}`);
     expect.that(what, answer.status === 200, accountOf(answer));
     expect.that(
       "… the page says what happened",
@@ -106,8 +116,8 @@ export async function showStorm({ url, counts: { restarts } }: Press, expect: Ex
   const each = CONCURRENT / CRASHES;
   const all = Array.from({ length: CONCURRENT }, async (_, index) => {
     const crash = index % each === 0 ? crashes[(index / each) % crashes.length] : undefined;
-    const path = crash === undefined ? "/pages/README.md" : `/try/${crash}`;
-    const answer = await get(url, path).catch(() => undefined);
+    const asked = crash === undefined ? get(url, "/pages/README.md") : post(url, `/try/${crash}`);
+    const answer = await asked.catch(() => undefined);
     return {
       crash: crash !== undefined,
       ok: answer?.status === 200,

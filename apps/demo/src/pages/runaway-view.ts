@@ -1,7 +1,7 @@
 import { markup } from "./html.ts";
-import { breadcrumb, layout, looseLinks } from "./views.ts";
+import { breadcrumb, layout, looseButtons } from "./views.ts";
 
-/** The page on which runaways are let loose beside a heartbeat. Without a script its links lead to the accounts. */
+/** The page on which runaways are let loose beside a heartbeat. Without a script its buttons lead to the accounts. */
 export function runawayPage(runtime: string): string {
   return layout(
     "Runaways · Press",
@@ -21,12 +21,12 @@ export function runawayPage(runtime: string): string {
           <div><dt>largest gap</dt><dd id="gap">–</dd></div>
         </dl>
         <canvas id="trace" height="72" aria-hidden="true"></canvas>
-                <p>Each beat is a request to Press, sent once the one before was answered. A bar shows how long it took, in red while a runaway is running.</p>
+        <p>Each beat is a request to Press, sent once the one before was answered. A bar shows how long it took, in red while a runaway is running.</p>
         <noscript><p>The heartbeat needs JavaScript; everything below works without it.</p></noscript>
       </section>
       <section>
-                <h2>Start one</h2>
-        ${looseLinks()}
+        <h2>Start one</h2>
+        ${looseButtons()}
       </section>
       <section id="accounts" aria-live="polite"></section>`,
     markup`<script type="module" src="/runaway.js"></script>`,

@@ -79,13 +79,14 @@ function account({ title, story, kept, alarming, facts }, largestGap) {
   return section;
 }
 
-async function letLoose(link) {
-  if (link.getAttribute("aria-busy") === "true") return;
-  link.setAttribute("aria-busy", "true");
+async function letLoose(form) {
+  const button = form.querySelector("button");
+  if (button.getAttribute("aria-busy") === "true") return;
+  button.setAttribute("aria-busy", "true");
   const watch = { largest: 0 };
   watching.add(watch);
   try {
-    const answer = await fetch(link.href, { headers: { accept: "application/json" } });
+    const answer = await fetch(form.action, { method: "POST", headers: { accept: "application/json" } });
     const told = await answer.json();
     // One more beat, so that the gap is known that it was answered behind.
     await new Promise((resolve) => setTimeout(resolve, 4 * PAUSE_MS));
@@ -95,15 +96,13 @@ async function letLoose(link) {
     element("accounts").prepend(account(broken, watch.largest));
   } finally {
     watching.delete(watch);
-    link.removeAttribute("aria-busy");
+    button.removeAttribute("aria-busy");
   }
 }
 
-element("trials").addEventListener("click", (event) => {
-  const link = event.target.closest("a");
-  if (link === null || event.ctrlKey || event.metaKey || event.shiftKey) return;
+element("trials").addEventListener("submit", (event) => {
   event.preventDefault();
-  void letLoose(link);
+  void letLoose(event.target);
 });
 
 (function frame() {

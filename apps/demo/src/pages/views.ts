@@ -4,7 +4,14 @@ import type { PageEntry } from "../library.ts";
 import type { Rendered, Step } from "../pipeline.ts";
 import type { PressCounts } from "../press.ts";
 import type { Account } from "../trials/account.ts";
-import { breakageNames, looseNames, type BreakageName, type LooseName } from "../trials/trials.ts";
+import {
+  breakageNames,
+  isLoose,
+  looseNames,
+  type BreakageName,
+  type LooseName,
+  type TrialName,
+} from "../trials/trials.ts";
 
 const invitations: Readonly<Record<BreakageName, string>> = {
   trap: "Make a WebAssembly plugin trap",
@@ -54,7 +61,7 @@ export function indexPage(
       </section>
       <section>
         <h2>Try it</h2>
-        ${breakageLinks()}
+        ${breakageButtons()}
         <p><a href="/runaway">Start plugins that never end</a>, beside a heartbeat that does not stop.</p>
       </section>
       <section>
@@ -94,14 +101,14 @@ export function accountPage({ title, story, facts, kept, alarming, page }: Accou
       ${page !== undefined && markup`<article>${new Html(page.html)}</article>${credits(page.steps)}`}
       <section>
         <h2>Again</h2>
-        ${loose ? looseLinks() : breakageLinks()}
+        ${loose ? looseButtons() : breakageButtons()}
       </section>`,
   );
 }
 
-/** A page that says why there is none. */
-export function errorPage(title: string, story: string): string {
-  return layout(`${title} · Press`, markup`${breadcrumb("")}<h1>${title}</h1><p>${story}</p>`);
+/** A page that says why there is none, and what to do instead. */
+export function errorPage(title: string, story: string, instead?: Html): string {
+  return layout(`${title} · Press`, markup`${breadcrumb("")}<h1>${title}</h1><p>${story}</p>${instead}`);
 }
 
 /** A whole page around its body. */
@@ -155,17 +162,23 @@ function joined(parts: readonly Html[]): Part {
   return parts.flatMap((part, index) => (index === 0 ? [part] : [" · ", part]));
 }
 
-/** The trials with runaways, as links that work without a script. */
-export function looseLinks(): Html {
+/** The trials with runaways, as buttons that work without a script. */
+export function looseButtons(): Html {
   return markup`<ul class="trials" id="trials">
-    ${looseNames.map((name) => markup`<li><a href="/try/${name}" rel="nofollow">${looseInvitations[name]}</a></li>`)}
+    ${looseNames.map((name) => markup`<li>${trialForm(name)}</li>`)}
   </ul>`;
 }
 
-function breakageLinks(): Html {
+function breakageButtons(): Html {
   return markup`<ul class="trials">
-    ${breakageNames.map((name) => markup`<li><a href="/try/${name}" rel="nofollow">${invitations[name]}</a></li>`)}
+    ${breakageNames.map((name) => markup`<li>${trialForm(name)}</li>`)}
   </ul>`;
+}
+
+/** The button that starts a trial. */
+export function trialForm(name: TrialName): Html {
+  const invitation = isLoose(name) ? looseInvitations[name] : invitations[name];
+  return markup`<form class="trial" method="post" action="/try/${name}"><button>${invitation}</button></form>`;
 }
 
 function moduleTable(modules: readonly ModuleStatus[]): Html {
@@ -177,7 +190,7 @@ function moduleTable(modules: readonly ModuleStatus[]): Html {
       ${modules.map(
         ({ metadata, state, generation, supervisor }) =>
           markup`<tr>
-            <td title="${metadata.description ?? ""}">${metadata.id}</td>
+            <th scope="row" title="${metadata.description ?? ""}">${metadata.id}</th>
             <td>${metadata.kind}</td>
             <td>${metadata.version}</td>
             <td class="state-${state}">${state}</td>
