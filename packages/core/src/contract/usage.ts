@@ -6,6 +6,11 @@ import type { MaybePromise, Value } from "./value.ts";
 export interface Usage {
   /** Units of fuel, the same for the same input on each runtime; a rough measure of work where metering is "deadline", 0 where it is "off". */
   readonly fuel: number;
+  /**
+   * Set after a trap, which comes in the midst of a slice: `fuel` is then what was used when the guest last called or returned, the same on
+   * each runtime, and this the most that it can have used, which depends on how the slices fell.
+   */
+  readonly fuelAtMost?: number;
   /** Time from entering the module's code to leaving it, ms, with the host functions that it called; a wait for an instance is none of it. */
   readonly cpuMs: number;
   /** What the instance that answered takes of memory after the call, bytes. No instance ever gives memory back, so that is its peak. */

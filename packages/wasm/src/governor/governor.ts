@@ -65,7 +65,19 @@ interface Charge {
   granted: number;
   /** Units used while the host had called the guest back, that the counter does not show yet: see {@link Governor.hostEnds}. */
   unseen: number;
+  /** Units used when the guest last wrote its counter, as of the last slice; kept once the counter may come to wrap around. */
+  written: number;
   started: boolean;
+}
+
+/** Beyond so many units the counter may wrap around: a hot loop keeps its own, and moves the one that it wrote last by all that it is given. */
+const WRAPS_FROM = 2 ** 30;
+
+/** Units used when the guest last wrote its counter, however long it has been in one loop since. */
+function usedWhenWritten({ attached, granted, written }: Charge): number {
+  return (granted - written) % 2 ** 32 === (attached.counter + 2 ** 32) % 2 ** 32
+    ? written
+    : granted - attached.fuel;
 }
 
 interface OuterRun {
@@ -151,6 +163,7 @@ export class Governor {
       meta,
       granted: 0,
       unseen: 0,
+      written: 0,
       started: false,
     };
     if (this.#running) charge.attached.depth = meta.stackBytes;
@@ -315,7 +328,7 @@ export class Governor {
       // the first slice is short: a guest that never asks for another costs nothing more
       const grant = Math.min(this.#slice, this.#fuelLimit - this.#granted);
       charge.granted = grant;
-      charge.unseen = 0;
+      charge.unseen = charge.written = 0;
       charge.attached.fuel = grant;
       this.#granted += grant;
       if (parent !== undefined) {
@@ -381,8 +394,10 @@ export class Governor {
         memoryPeakBytes += Math.floor(meta.memoryBytes / 16) * 16 - attached.roomBytes;
     }
     const end = this.#running ? (this.#idleSince ?? this.#clock.now()) : this.#end;
+    const used = this.#stop ? this.#fuelAtStop : this.#used();
     return {
-      fuel: this.#stop ? this.#fuelAtStop : this.#used(),
+      fuel: used,
+      ...(this.dead && this.#stop === undefined && { fuelAtMost: Math.max(used, this.#granted) }),
       cpuMs: end - this.#start - this.#stolen,
       memoryPeakBytes,
     };
@@ -467,6 +482,7 @@ export class Governor {
     if (excess > 0 && kind === RefillKind.slice) this.#excuseSlice(excess);
     this.#sliceDebt = 0;
     if (kind !== RefillKind.slice) this.#returns++;
+    else if (charge.granted > WRAPS_FROM) charge.written = usedWhenWritten(charge);
     const late = this.#lateness(now);
     if (late !== undefined) {
       if (kind !== RefillKind.slice) this.#stoppedAtReturn = this.#returns;
@@ -564,7 +580,8 @@ export class Governor {
     let used = 0;
     for (let index = 0; index < charges.length; index++) {
       const charge = charges[index]!;
-      used += charge.granted - (charge === asking ? counter : charge.attached.fuel);
+      if (charge !== asking && charge.granted > WRAPS_FROM) used += usedWhenWritten(charge);
+      else used += charge.granted - (charge === asking ? counter : charge.attached.fuel);
     }
     return used;
   }

@@ -309,8 +309,8 @@ function notBegun(module: string, method: string, error: unknown): unknown {
 
 /** What a governor counted, and the memories that it does not see. */
 function withPeak(usage: Usage, footprint: Footprint | undefined): Usage {
-  const { fuel, cpuMs, memoryPeakBytes } = usage;
-  return { fuel, cpuMs, memoryPeakBytes: footprint?.peakBytes(memoryPeakBytes) ?? memoryPeakBytes };
+  const memoryPeakBytes = footprint?.peakBytes(usage.memoryPeakBytes);
+  return memoryPeakBytes === undefined ? usage : { ...usage, memoryPeakBytes };
 }
 
 /** The error for a guest that was stopped; what it said before counts no more than that. */

@@ -196,16 +196,24 @@ function readAmount(reader: Reader): number {
 }
 
 function writeUsage(writer: Writer, usage: Usage | undefined): void {
-  writer.byte(usage === undefined ? 0 : 1);
+  writer.byte(usage === undefined ? 0 : usage.fuelAtMost === undefined ? 1 : 2);
   if (usage === undefined) return;
+  if (usage.fuelAtMost !== undefined) writeAmount(writer, usage.fuelAtMost);
   writeAmount(writer, usage.fuel);
   writeAmount(writer, usage.cpuMs);
   writeAmount(writer, usage.memoryPeakBytes);
 }
 
 function readUsage(reader: Reader): Usage | undefined {
-  if (reader.byte() === 0) return undefined;
-  return { fuel: readAmount(reader), cpuMs: readAmount(reader), memoryPeakBytes: readAmount(reader) };
+  const form = reader.byte();
+  if (form === 0) return undefined;
+  const most = form === 2 ? { fuelAtMost: readAmount(reader) } : {};
+  return {
+    fuel: readAmount(reader),
+    ...most,
+    cpuMs: readAmount(reader),
+    memoryPeakBytes: readAmount(reader),
+  };
 }
 
 /** Details are plain data by their contract; what is not is left out rather than lose the error. */

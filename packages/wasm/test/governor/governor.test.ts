@@ -172,6 +172,50 @@ describe("a governor stops its guest", () => {
   });
 });
 
+describe("after a trap", () => {
+  // counts down, then traps
+  const trap = `(module (func $step (param i32) (result i32) (loop (nop)) (i32.sub (local.get 0) (i32.const 1)))
+    (func (export "f") (param i32) (loop (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1))))) unreachable)
+    (func (export "calls") (param i32) (loop (br_if 0 (local.tee 0 (call $step (local.get 0))))) unreachable))`;
+  const perRound = 5;
+  const trapped = (name: string, rounds: number): Guest["governor"] => {
+    const { governor, exports } = guest(trap);
+    expect(() => governor.run({ measure: true }, () => exports[name]!(rounds))).toThrow(
+      WebAssembly.RuntimeError,
+    );
+    return governor;
+  };
+
+  it("what a loop without calls used since the last one lies between two bounds, one slice apart", () => {
+    for (const rounds of [10, 100_000, 3_000_000]) {
+      const { fuel, fuelAtMost } = trapped("f", rounds).usage;
+      const used = rounds * perRound;
+      expect(fuel).toBeLessThanOrEqual(used);
+      expect(fuelAtMost).toBeGreaterThanOrEqual(used);
+      expect(fuelAtMost).toBeLessThanOrEqual(used + 100_100);
+    }
+    const { fuel, fuelAtMost = 0 } = trapped("calls", 100_000).usage;
+    expect(fuel).toBeGreaterThan(100_000 * perRound);
+    expect(fuelAtMost - fuel).toBeLessThan(100_100);
+  });
+
+  it("they are right however long that loop was", () => {
+    const rounds = Math.floor(2 ** 31 / perRound) + 10_000_000;
+    const { fuel, fuelAtMost } = trapped("f", rounds).usage;
+    expect(fuel).toBe(trapped("f", 10).usage.fuel);
+    expect(fuelAtMost).toBeGreaterThanOrEqual(rounds * perRound);
+    expect(fuelAtMost).toBeLessThanOrEqual(rounds * perRound + 100_100);
+  }, 60_000);
+
+  it("and after a stop or an answer there is one figure, for it is exact", () => {
+    const stopped = guest(spin);
+    failure(() => stopped.governor.run({ fuel: 1_000_000 }, () => stopped.exports["f"]!()));
+    const answered = guest(count);
+    answered.governor.run({}, () => answered.exports["f"]!(1_000));
+    for (const { governor } of [stopped, answered]) expect(governor.usage).not.toHaveProperty("fuelAtMost");
+  });
+});
+
 describe("recursion", () => {
   it("in the guest is STACK_EXHAUSTED", () => {
     const { governor, exports } = guest(`(module (func $f (export "f") (call $f) (call $f)))`);

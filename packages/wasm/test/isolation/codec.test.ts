@@ -158,6 +158,12 @@ test("amounts that are no numbers, endless or below nothing are refused: they ar
   }
 });
 
+test("what a trapped guest used arrives with both its bounds", () => {
+  const usage = { fuel: 1, fuelAtMost: 5, cpuMs: 2, memoryPeakBytes: 3 };
+  const trapped = readAnswer(writeAnswer(standing, usage, undefined, 0), 0);
+  expect(trapped.kind === "answer" && trapped.usage).toEqual(usage);
+});
+
 test("an error arrives with its code, text, hint and details, and without what cannot go over", () => {
   const error = new KeelsonError("WASM_TRAP", "it trapped", {
     hint: "look",
