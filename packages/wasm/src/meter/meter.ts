@@ -57,9 +57,8 @@ export function meter(input: Uint8Array, given: MeterOptions): MeteredModule {
     input.buffer instanceof ArrayBuffer
       ? new Uint8Array(input.buffer, input.byteOffset, input.byteLength)
       : new Uint8Array(input);
-  const budget = new CompileBudget(limits.maxCompileMs, options.now);
-  validate(bytes);
-  budget.validated();
+  const budget = new CompileBudget(limits.maxCompileMs, bytes.length, options.now);
+  budget.validate(() => validate(bytes));
   const module = readModule(bytes);
   requireFew(module, limits);
   const bodies = readBodies(module, limits);

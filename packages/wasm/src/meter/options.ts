@@ -20,7 +20,8 @@ export interface MeterLimits {
   readonly maxNesting: number;
   /**
    * Milliseconds that validating and rewriting take and compiling will take, judged by how long the engine needs to
-   * validate the module; default 10,000. Held only where {@link MeterOptions.now} is given.
+   * validate the module, the faster time of two if the first was too long; default 10,000. Held only where {@link MeterOptions.now} is given, and
+   * for modules larger than 16 KiB.
    */
   readonly maxCompileMs: number;
 }

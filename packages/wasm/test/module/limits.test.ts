@@ -149,15 +149,33 @@ describe("limits on the code itself", () => {
     expect(details).toMatchObject({ option: "maxMemories", found: 17 });
   });
 
+  /** More than what is never refused for its time. */
+  const large = (): Uint8Array<ArrayBuffer> =>
+    wat(`(module (memory 1) (func (export "f")) (data (i32.const 0) "${"a".repeat(20_000)}"))`);
+
   test("maxCompileMs: judged by how long the engine takes to validate, before anything is compiled", async () => {
     const { meter } = await import("../../src/meter/index.ts");
     let now = 0;
-    // each look at the clock is 100 ms later: 100 of validating, 200 of compiling ahead
+    const source = large();
+    // each look at the clock is 100 ms later: 100 of validating, the first time and the second, 200 of compiling ahead
     const options = { mode: "exact", now: () => (now += 100), limits: { maxCompileMs: 299 } } as const;
     const { details } = await failure("WASM_TOO_LARGE", () => meter(source, options));
     expect(details).toMatchObject({ option: "maxCompileMs", limit: 299 });
     expect(meter(source, { ...options, limits: { maxCompileMs: 5000 } }).bytes.length).toBeGreaterThan(0);
     expect(meter(source, { ...options, now: () => 5 }).bytes.length).toBeGreaterThan(0);
+  });
+
+  test("maxCompileMs: a machine that stands still for a while makes no module slow", async () => {
+    const { meter } = await import("../../src/meter/index.ts");
+    const limits = { maxCompileMs: 299 };
+    let looks = 0;
+    // an hour passes while it is validated first
+    const stalled = (): number => (++looks > 1 ? 3_600_000 : 0) + looks;
+    expect(meter(large(), { mode: "exact", now: stalled, limits }).bytes.length).toBeGreaterThan(0);
+    expect(looks).toBeGreaterThan(3);
+    let now = 0;
+    const slow = (): number => (now += 3_600_000);
+    expect(meter(source, { mode: "exact", now: slow, limits }).bytes.length).toBeGreaterThan(0);
   });
 
   test("no fuel at all is INVALID_OPTIONS: a guest that does little would answer all the same", async () => {
