@@ -131,6 +131,21 @@ test("replay with another module, or of a record that was changed, says what dif
   expect(JSON.parse(stdout)).toMatchObject({ equal: false, differences: [expect.stringContaining("fuel")] });
 });
 
+test("replay gives up a record that asks for more work than there is time", async () => {
+  const folder = await recorded("spin", { cpuMs: 5 });
+  const record = parseRecord(readFileSync(join(folder, "call.json"), "utf8"));
+  const forged = { ...record, outcome: { ...record.outcome, fuel: 2 ** 52 } };
+  writeFileSync(join(folder, "forged.json"), printRecord(forged));
+  const { code, stdout, stderr } = await keelson(["replay", "forged.json", "--timeout", "0.2"], folder);
+  expect([code, stdout]).toEqual([1, ""]);
+  expect(stderr).toMatch(/^DEADLINE_EXCEEDED: The call of guest\.spin was run again for 200 ms/);
+  expect(stderr).toContain("if you trust the record");
+  for (const bad of ["0", "-1", "soon", ""]) {
+    const refused = await keelson(["replay", "call.json", `--timeout=${bad}`], folder);
+    expect([refused.code, refused.stderr.includes("--timeout")], bad).toEqual([2, true]);
+  }
+});
+
 test("replay refuses what is no record, and says where to look for a module that it does not find", async () => {
   const folder = folderWith({ "call.json": "{}", "text.json": "hello" });
   for (const name of ["call.json", "text.json"]) {

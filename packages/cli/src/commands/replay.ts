@@ -4,11 +4,14 @@ import { basename, dirname, join } from "node:path";
 import process from "node:process";
 import { encodeValue, KeelsonError, type Value } from "@keelson/core";
 import { parseRecord, replay, type CallRecording, type Replayed } from "@keelson/wasm";
-import type { Command } from "../arguments.ts";
+import { UsageError, type Command } from "../arguments.ts";
 import { useColor } from "../display.ts";
 import { readNamed, type NamedFile } from "../files.ts";
 import { print } from "../terminal.ts";
 import { formatFacts, oneLine, painter, type Paint } from "../text.ts";
+
+/** What a call may take by default. Those that a kernel recorded took 30 s at most, unless somebody gave them more. */
+const TIMEOUT_SECONDS = 60;
 
 /** `keelson replay`: runs a recorded call again, and says whether it went as before. */
 export const replayCommand: Command = {
@@ -21,9 +24,15 @@ export const replayCommand: Command = {
       valueHint: "file",
       description: "The module; default: the .wasm file beside the record whose SHA-256 it names",
     },
+    timeout: {
+      type: "string",
+      valueHint: "seconds",
+      description: "Give the call up when it takes longer than this; default: 60",
+    },
     json: { type: "boolean", description: "Print one JSON object" },
   },
   async run(args) {
+    const timeoutMs = readTimeout(args.text("timeout"));
     const hint = "give the path of a record, as printRecord() writes it";
     const { path, bytes } = await readNamed(args.text("record") ?? "", "record", hint);
     const record = parseRecord(new TextDecoder().decode(bytes));
@@ -33,12 +42,19 @@ export const replayCommand: Command = {
         ? await findModule(record, path)
         : await readNamed(named, "module", "give the path of a .wasm file");
     // Not strict: what differs is what this command is asked for.
-    const replayed = await replay(record, wasm.bytes, { clock: performance, strict: false });
+    const replayed = await replay(record, wasm.bytes, { clock: performance, strict: false, timeoutMs });
     if (args.flag("json")) print(toJson(path, wasm.path, record, replayed));
     else print(format(path, wasm.path, record, replayed, painter(useColor(process.stdout))));
     return replayed.equal ? 0 : 1;
   },
 };
+
+/** @throws UsageError */
+function readTimeout(text: string | undefined): number {
+  const seconds = text === undefined ? TIMEOUT_SECONDS : Number(text);
+  if (seconds > 0 && text?.trim() !== "") return seconds * 1_000;
+  throw new UsageError(`--timeout is "${text}"`, "it takes a number of seconds, such as 60 or 0.5");
+}
 
 /** The module that the record was made with, among the files beside it. */
 async function findModule({ module }: CallRecording, path: string): Promise<NamedFile> {

@@ -92,6 +92,8 @@ export interface ReplayOptions {
   readonly clock: { now(): number };
   /** The profile that the record was made with, if that is none of the built-in ones. */
   readonly abi?: AbiProfile;
+  /** How long the call may take when it is run again, ms; a record that somebody else wrote may ask for more work than anybody wants to wait for. Default: no limit. */
+  readonly timeoutMs?: number;
   /** Refuse another module, and reject when the outcome differs. Default true; false shows what another version of the module does with the same input. */
   readonly strict?: boolean;
 }

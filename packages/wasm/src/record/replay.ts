@@ -28,12 +28,12 @@ const MARGIN_FUEL = 1_000_000;
 const timed: ReadonlySet<string | undefined> = new Set(["cpuMs", "deadline", "signal"]);
 
 /**
- * Runs a recorded call again, without a kernel, without its host and without time limits: what the host answered comes from the record, and a
+ * Runs a recorded call again, without a kernel, without its host and without its time limits: what the host answered comes from the record, and a
  * guest that was stopped is stopped at the same instruction, whatever had stopped it.
  *
  * @param source the bytes of the module that the record was made with
  * @throws KeelsonError `REPLAY_DIVERGED` when the module is another one, when it asks its host for something else, or when it ends otherwise
- * (`details.differences`; unless `strict` is false); `INVALID_RECORD`; and what compiling the module throws
+ * (`details.differences`; unless `strict` is false); `DEADLINE_EXCEEDED` when it takes longer than `timeoutMs`; `INVALID_RECORD`; and what compiling the module throws
  */
 export async function replay(
   record: CallRecording,
@@ -65,7 +65,7 @@ async function compareSubjects({ module, metering }: CallRecording, source: Byte
 async function run(
   record: CallRecording,
   source: Bytes,
-  { clock, abi }: ReplayOptions,
+  { clock, abi, timeoutMs = Infinity }: ReplayOptions,
   before: readonly string[],
 ): Promise<Replayed> {
   const { metering, module, outcome } = record;
@@ -95,12 +95,14 @@ async function run(
   let value: Value;
   let error: unknown;
   let failed = false;
+  const deadline = clock.now() + timeoutMs;
   try {
     const metered = blueprint.metered && { ...blueprint.metered, fuel, cpuMs: undefined };
     const instance = createGuestInstance({ ...blueprint, metered }, context, governor, () => {}, replayer);
     if (byTime && outcome.stoppedAtReturn !== undefined) governor.stopAtReturn = outcome.stoppedAtReturn;
-    value = await instance.call(callOf(record, measurement));
+    value = await instance.call(callOf(record, measurement, deadline));
   } catch (thrown) {
+    if (clock.now() >= deadline) throw tooLong(record, timeoutMs, thrown);
     [error, failed] = [thrown, true];
   }
   const foundAgain =
@@ -132,8 +134,12 @@ async function run(
   };
 }
 
-/** A call without a kernel: it has all the time there is. */
-function callOf({ method, payload, module }: CallRecording, measurement: Measurement): Call {
+/** A call without a kernel. */
+function callOf(
+  { method, payload, module }: CallRecording,
+  measurement: Measurement,
+  deadline: number,
+): Call {
   const alone = (): never => {
     throw new KeelsonError("UNSUPPORTED", "A call that is run again has no kernel around it");
   };
@@ -142,7 +148,7 @@ function callOf({ method, payload, module }: CallRecording, measurement: Measure
     method,
     payload: fromPlain(payload),
     parent: undefined,
-    deadline: Infinity,
+    deadline,
     signal: new AbortController().signal,
     measurement,
     invoke: () => Promise.reject(alone),
@@ -152,6 +158,23 @@ function callOf({ method, payload, module }: CallRecording, measurement: Measure
 
 function print(value: Value): string | undefined {
   return encodeValue(value);
+}
+
+function tooLong(
+  { module, method, outcome }: CallRecording,
+  timeoutMs: number,
+  cause: unknown,
+): KeelsonError {
+  const fuel = outcome.fuel.toLocaleString("en");
+  return new KeelsonError(
+    "DEADLINE_EXCEEDED",
+    `The call of ${module.id}.${method} was run again for ${timeoutMs} ms and had not ended; by its record it takes ${fuel} units of fuel`,
+    {
+      hint: "give it more time, if you trust the record",
+      details: { module: module.id, method, timeoutMs },
+      cause,
+    },
+  );
 }
 
 function diverged({ module, method }: CallRecording, differences: readonly string[]): KeelsonError {
