@@ -48,6 +48,8 @@ export interface GuestThread {
 /** The most units handed out at once: some 30 µs of quick code, and still under 5 ms of the slowest. */
 const MAX_SLICE_UNITS = 100_000;
 const MIN_SLICE_UNITS = 1_000;
+/** The most for a guest with functions of the host's in its tables: such a call costs it some thirty units, and may last as long as it likes. */
+const WARY_SLICE_UNITS = 5_000;
 /** What a slice may last, ms: what lasts longer makes the next one shorter. */
 const SLICE_MS = 0.25;
 /**
@@ -125,6 +127,7 @@ export class Governor {
   #fuelLimit = Number.POSITIVE_INFINITY;
   #granted = 0;
   #slice = MAX_SLICE_UNITS / 4;
+  #maxSlice = MAX_SLICE_UNITS;
   #sliceStart = 0;
   /** By how much the counter was overdrawn when the slice was handed out: what one operation on a whole range costs, which then runs. */
   #sliceDebt = 0;
@@ -151,8 +154,14 @@ export class Governor {
     this.#tally = options.tally;
   }
 
-  /** Takes hold of an instance of a metered module. Its start function runs with {@link start}. */
-  adopt(instance: WebAssembly.Instance, meta: MeterMeta): void {
+  /**
+   * Takes hold of an instance of a metered module. Its start function runs with {@link start}.
+   *
+   * @param wary the host may have put functions of its own into the instance's tables: when they call the guest back, it is not known that they were
+   * called, so slices are short, and all the time that they last is the guest's own
+   */
+  adopt(instance: WebAssembly.Instance, meta: MeterMeta, wary = false): void {
+    if (wary) this.#slice = this.#maxSlice = WARY_SLICE_UNITS;
     const charge: Charge = {
       attached: attach(
         instance,
@@ -479,7 +488,8 @@ export class Governor {
     // the first that is heard of a guest which waited for a host function
     if (this.#idleSince !== undefined) this.wake(now);
     const excess = now - this.#sliceStart - LONGEST_SLICE_MS;
-    if (excess > 0 && kind === RefillKind.slice) this.#excuseSlice(excess);
+    if (excess > 0 && kind === RefillKind.slice && this.#maxSlice === MAX_SLICE_UNITS)
+      this.#excuseSlice(excess);
     this.#sliceDebt = 0;
     if (kind !== RefillKind.slice) this.#returns++;
     else if (charge.granted > WRAPS_FROM) charge.written = usedWhenWritten(charge);
@@ -546,7 +556,7 @@ export class Governor {
   #adapt(lasted: number): void {
     if (lasted > SLICE_MS)
       this.#slice = Math.max(MIN_SLICE_UNITS, Math.floor((this.#slice * SLICE_MS) / lasted));
-    else this.#slice = Math.min(MAX_SLICE_UNITS, this.#slice * 2);
+    else this.#slice = Math.min(this.#maxSlice, this.#slice * 2);
   }
 
   /** Takes back what other instances of the guest hold; they wait for this one, and ask when they go on. */

@@ -68,7 +68,10 @@ export function createGuestInstance(
   const made = instantiate(module, imports, context.id);
   const { exports } = made;
   tap?.opened(exports);
-  if (governor !== undefined && metered !== undefined) governor.adopt(made, metered.meta);
+  if (governor !== undefined && metered !== undefined) {
+    const wary = shape.imports.some(({ kind }) => kind === "table");
+    governor.adopt(made, metered.meta, wary);
+  }
   const limits = callLimits(blueprint, host);
   const instance = new GuestInstance({
     host,
