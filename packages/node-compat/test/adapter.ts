@@ -1,4 +1,4 @@
-import type { Bytes, Platform, Process, Processes } from "@keelson/core";
+import type { Bytes, Clock, Platform, Process, Processes, Random } from "@keelson/core";
 import { readdirSync, readFileSync } from "node:fs";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -17,6 +17,17 @@ export async function adapter(): Promise<Platform & { readonly processes: Proces
         : (await import("../../node/src/index.ts")).nodePlatform({ log: { level: "silent" } });
   if (made.processes === undefined) throw new Error("no processes");
   return { ...made, processes: made.processes };
+}
+
+/** Child processes of the adapter under test, on another clock. */
+export async function processesOf(clock: Clock, random: Random): Promise<Processes> {
+  const { createProcesses } =
+    runtime === "deno"
+      ? await import("../../deno/src/processes.ts")
+      : runtime === "bun"
+        ? await import("../../bun/src/processes.ts")
+        : await import("../../node/src/processes.ts");
+  return createProcesses(clock, random);
 }
 
 /** How to run a program of `programs/` on this runtime. */

@@ -1,13 +1,13 @@
-import { isKeelsonError, type Files } from "@keelson/core";
+import { isKeelsonError, type Files, type Processes } from "@keelson/core";
 import { chmod, mkdtemp, readdir, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { adapter, bytes } from "./adapter.ts";
+import { adapter, bytes, program, textOf } from "./adapter.ts";
 
-const { files } = (await adapter()) as { readonly files: Files };
+const { files, processes } = (await adapter()) as { readonly files: Files; readonly processes: Processes };
 
 let folder = "";
 beforeAll(async () => {
@@ -50,6 +50,20 @@ describe("files", () => {
     await files.write(at("mode", "script.sh"), bytes("two"));
     expect((await stat(at("mode", "script.sh"))).mode & 0o777).toBe(0o750);
     expect(await readdir(at("mode"))).toEqual(["script.sh"]);
+  });
+
+  it("leaves the old bytes and nothing else when the disk takes no more in the midst of it, and says so", async () => {
+    await files.write(at("full", "x"), bytes("old"));
+    const url = at("full", "x").href;
+    const [command, args] = program("writer.ts", url);
+    // 4 or 8 KiB in one file, by whichever unit the shell has: more is refused as by a full disk.
+    const script = `trap '' XFSZ; ulimit -f 8; exec "$0" "$@"`;
+    const child = await processes.spawn("sh", ["-c", script, command, ...args], {});
+    expect(await textOf(child.stdout)).toBe("IO");
+    expect(await child.exited).toEqual({ code: 0 });
+    await child.terminate();
+    expect(new TextDecoder().decode(await files.read(at("full", "x")))).toBe("old");
+    expect(await files.list(at("full"))).toEqual(["x"]);
   });
 
   it("leaves the old bytes and nothing else when a write fails", async () => {

@@ -7,6 +7,7 @@ import {
   eventually,
   isAlive,
   lineReader,
+  processesOf,
   program,
   shell,
 } from "../adapter.ts";
@@ -37,6 +38,16 @@ describe("terminate()", () => {
     await lineReader(child.stdout)();
     await child.terminate({ graceMs: 0 });
     expect(await child.exited).toEqual({ signal: "SIGKILL" });
+  });
+
+  it("with graceMs 0 waits for no time at all, as far as a lone child is concerned", async () => {
+    const { clock, random } = await adapter();
+    // Its timers never come.
+    const frozen = { ...clock, now: () => 0, after: () => ({ [Symbol.dispose]() {} }) };
+    const timeless = await processesOf(frozen, random);
+    const child = await timeless.spawn("cat", [], {});
+    expect((await child.terminate({ graceMs: 0 })).orphans).toEqual([]);
+    expect(isAlive(child.pid)).toBe(false);
   });
 
   it("kills a stopped child", async () => {

@@ -1,62 +1,11 @@
 import { describe, expect, it } from "vitest";
 
-import { isKeelsonError, type KeelsonError } from "@keelson/core";
+import type { KeelsonError } from "@keelson/core";
 
-import {
-  Governor,
-  type GovernorOptions,
-  type GuestThread,
-  type RunLimits,
-} from "../../src/governor/index.ts";
-import { meter, type MeterOptions } from "../../src/meter/index.ts";
+import { Governor, type GuestThread, type RunLimits } from "../../src/governor/index.ts";
+import { meter } from "../../src/meter/index.ts";
 import { wat, watGc } from "../meter/wat.ts";
-
-type Exports = Record<string, (...args: unknown[]) => unknown>;
-
-const usual: MeterOptions = {
-  mode: "exact",
-  stackBytes: 512 * 1024,
-  memoryBytes: 2 ** 20,
-  tableElements: 1000,
-};
-
-class ManualClock {
-  time = 1000;
-  now(): number {
-    return this.time;
-  }
-}
-
-interface Guest {
-  readonly governor: Governor;
-  readonly exports: Exports;
-  readonly clock: ManualClock;
-}
-
-function guest(
-  text: string | Uint8Array<ArrayBuffer>,
-  imports: Record<string, unknown> = {},
-  options: Partial<GovernorOptions> = {},
-  metering: MeterOptions = usual,
-): Guest {
-  const clock = new ManualClock();
-  const governor = new Governor({ clock, ...options });
-  const metered = meter(typeof text === "string" ? wat(text) : text, metering);
-  const instance = new WebAssembly.Instance(new WebAssembly.Module(metered.bytes), { h: imports as never });
-  governor.adopt(instance, metered.meta);
-  return { governor, exports: instance.exports as unknown as Exports, clock };
-}
-
-/** The error of a run that has to fail. */
-function failure(run: () => unknown): KeelsonError {
-  try {
-    run();
-  } catch (error) {
-    if (isKeelsonError(error)) return error;
-    throw error;
-  }
-  throw new Error("it did not fail");
-}
+import { failure, guest, ManualClock, usual, type Guest } from "./harness.ts";
 
 const spin = `(module (func (export "f") (loop (br 0))))`;
 const count = `(module (func (export "f") (param i32) (result i32) (loop (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1))))) (local.get 0)))`;

@@ -1,9 +1,9 @@
-import { createKernel, type Kernel, type Value } from "@keelson/core";
+import { createKernel, type Call, type Kernel, type Value } from "@keelson/core";
 import { createTestPlatform, type TestPlatform } from "@keelson/core/testing";
 import { afterEach, describe, expect, test } from "vitest";
 import { suspending, wasmModule, type WasmModuleOptions } from "../../src/index.ts";
 import { failure } from "../support/errors.ts";
-import { answer, gonextGuest, keelsonGuest, on, oxideGuest } from "../support/guests.ts";
+import { answer, ECHO, gonextGuest, keelsonGuest, on, oxideGuest } from "../support/guests.ts";
 import { callOf, open } from "../support/instance.ts";
 import { realClock } from "../support/real-clock.ts";
 import { wat } from "../support/wat.ts";
@@ -200,6 +200,60 @@ describe("the wait", () => {
   });
 });
 
+describe("an instance that serves call after call", () => {
+  const withSignal = (signal: AbortSignal): Call => ({ ...callOf("wait", 1), signal });
+
+  test.each(["exact", "off"] as const)(
+    "hears no signal of a call that has ended, and each one of its own, metering %s",
+    async (metering) => {
+      const waits = new Waits();
+      const options = { source: wat(WAITER), abi: "raw", imports: waits.imports, metering };
+      const { instance } = await open(options, suspendingPlatform());
+      const [first, second] = [new AbortController(), new AbortController()];
+      const answered = instance.call(withSignal(first.signal));
+      waits.pending[0]?.resolve(1);
+      expect(await answered).toBe(1);
+      const later = instance.call(withSignal(second.signal));
+      first.abort();
+      waits.pending[1]?.resolve(2);
+      expect(await later).toBe(2);
+      // One signal may stand for several calls.
+      const again = instance.call(withSignal(second.signal));
+      waits.pending[2]?.resolve(3);
+      expect(await again).toBe(3);
+      const ended = failure("ABORTED", () => instance.call(withSignal(second.signal)));
+      second.abort();
+      await ended;
+      expect(instance.dead).toBe(true);
+      waits.pending[3]?.resolve(4);
+      instance[Symbol.dispose]();
+    },
+  );
+
+  test("whose signal had fired before it came to wait is ended then", async () => {
+    const waits = new Waits();
+    const options = { source: wat(WAITER), abi: "raw", imports: waits.imports };
+    const { instance } = await open(options, suspendingPlatform());
+    await failure("ABORTED", () => instance.call(withSignal(AbortSignal.abort())));
+    expect([instance.dead, waits.wentOn]).toEqual([true, []]);
+    instance[Symbol.dispose]();
+  });
+
+  test("counts what a call used once, although its guest comes back after its end", async () => {
+    const waits = new Waits();
+    const { kernel, platform } = await start({ source: WAITER, abi: "raw", imports: waits.imports });
+    const used = (): string | undefined => /keelson_guest_fuel_total.*/.exec(kernel.metrics.text())?.[0];
+    const failed = failure("DEADLINE_EXCEEDED", () => kernel.invoke("guest", "wait", 1, { timeoutMs: 100 }));
+    await platform.clock.advance(101);
+    await failed;
+    const before = used();
+    expect(before).toMatch(/ [1-9]/);
+    waits.pending[0]?.resolve(1);
+    await platform.clock.advance(10);
+    expect(used()).toBe(before);
+  });
+});
+
 describe("an asynchronous host function that fails", () => {
   test("fails the call with its cause, as one that throws does", async () => {
     const cause = new Error("no luck");
@@ -210,6 +264,40 @@ describe("an asynchronous host function that fails", () => {
     expect(await kernel.invoke("guest", "wait-caught", 1)).toBe(-7);
     expect(kernel.metrics.text()).toContain('keelson_pool_recycle_total{module="guest",reason="trap"} 1');
   });
+
+  test.each(["exact", "off"] as const)(
+    "a guest that traps after its wait is discarded, whatever its profile, metering %s",
+    async (metering) => {
+      const load = `(import "host" "load" (func $load (param i32) (result i32)))`;
+      const imports = { host: { load: suspending(async (value: number) => value) } };
+      const trap = "(drop (call $load (i32.const 1))) unreachable";
+      const guests: readonly (readonly [string, Value])[] = [
+        [keelsonGuest(ECHO + on("t", trap)), "text"],
+        [
+          oxideGuest(
+            on(
+              "e",
+              `(i32.store8 (i32.const 3000) (i32.const 48)) (return (call $pack (i32.const 3000) (i32.const 1)))`,
+            ) + on("t", trap),
+          ),
+          undefined,
+        ],
+        [
+          gonextGuest(on("e", "(return (call $pack (i32.const 64) (i32.const 19)))") + on("t", trap)),
+          { kind: "filter", value: 1 },
+        ],
+      ];
+      for (const [text, payload] of guests) {
+        const source = text.replace("(module", `(module ${load}`);
+        const { kernel } = await start({ source, imports, metering });
+        const expected = await kernel.invoke("guest", "e", payload);
+        const error = await failure("WASM_TRAP", () => kernel.invoke("guest", "t", payload));
+        expect(error.details).toMatchObject({ kind: "unreachable", module: "guest", method: "t" });
+        expect(kernel.metrics.text()).toContain('keelson_pool_recycle_total{module="guest",reason="trap"} 1');
+        expect(await kernel.invoke("guest", "e", payload)).toEqual(expected);
+      }
+    },
+  );
 
   test("a guest that loops after its wait is stopped at its own time", async () => {
     const imports = { host: { wait: suspending(async () => 1), "went-on": () => {} } };
