@@ -2,7 +2,7 @@ import type { ErrorCode, Platform, Processes } from "@keelson/core";
 import { expect, test } from "vitest";
 import { suspending } from "../../src/index.ts";
 import { wat } from "../support/wat.ts";
-import { codeOf, eventually, isAlive, onlyChild, open } from "./harness.ts";
+import { children, codeOf, eventually, isAlive, onlyChild, open } from "./harness.ts";
 
 const GUEST = wat(`(module
   (import "host" "hear" (func $hear (param i32) (result i32)))
@@ -18,6 +18,12 @@ function liar(platform: Platform): Platform {
     ...platform,
     processes: { ...processes, fork: (_, given) => fork.call(processes, program, given) },
   };
+}
+
+/** The pid of the one child, once the one before is reaped. */
+async function nextChild(): Promise<number> {
+  await eventually(() => children().length === 1);
+  return onlyChild();
 }
 
 const LIES: Readonly<Record<string, ErrorCode>> = {
@@ -37,7 +43,7 @@ test("a guest's process that breaks the protocol in a call is killed, and the ne
   const { kernel } = await open("process", { source: GUEST, imports }, liar);
   for (const [lie, code] of Object.entries(LIES)) {
     expect(await kernel.invoke("guest", "count", 0)).toBe(1);
-    const pid = onlyChild();
+    const pid = await nextChild();
     expect([lie, await codeOf(kernel.invoke("guest", lie))]).toEqual([lie, code]);
     await eventually(() => !isAlive(pid));
   }
@@ -52,7 +58,7 @@ test("a guest's process that says more than its answer is killed, and the answer
   const { kernel } = await open("process", { source: GUEST, imports }, liar);
   for (const afterthought of [1, 2]) {
     expect(await kernel.invoke("guest", "count", 0)).toBe(1);
-    const pid = onlyChild();
+    const pid = await nextChild();
     expect(await kernel.invoke("guest", "count", afterthought)).toBe(2);
     await eventually(() => !isAlive(pid));
   }
