@@ -190,11 +190,6 @@ export class Entry implements CallMeter {
     for (const end of this.#drains ?? []) end();
   }
 
-  /** Resolves when all replaced versions have ended. */
-  async retired(): Promise<void> {
-    await Promise.all(this.#retiring ?? []);
-  }
-
   /** Whether nothing of it runs, starts or ends, or waits to be started again. */
   get atRest(): boolean {
     const { state, ending } = this.#active;
@@ -242,7 +237,8 @@ export class Entry implements CallMeter {
     this.#stopper = "other";
     this.#emit({ type: "stopped", by: "other" });
     const stopped = this.#active.stop();
-    return (this.#retiring?.size ?? 0) === 0 ? stopped : stopped.finally(() => this.retired());
+    const retiring = this.#retiring;
+    return (retiring?.size ?? 0) === 0 ? stopped : stopped.finally(() => Promise.all(retiring ?? []));
   }
 
   /** Takes note of a stop that comes once its dependents have ended: who asks for a start meanwhile wants one after it. */
@@ -309,8 +305,7 @@ export class Entry implements CallMeter {
     const exit = this.#heldExit;
     this.#heldExit = undefined;
     if (this.state === "running") this.#emit({ type: "started" });
-    else if (exit !== undefined && this.state === "failed") this.#emit({ type: "exited", exit });
-    else if (this.state !== "failed") this.#emit({ type: "stopped", by: "other" });
+    else if (exit !== undefined) this.#emit({ type: "exited", exit });
   }
 
   /** Called by a lifecycle of this entry, after its state is set. */

@@ -332,7 +332,6 @@ class KeelsonKernel implements Kernel {
         else this.#entryHost.onFailure(other, error as KeelsonError);
       });
     }
-    await entry.retired();
     this.#entries.delete(id);
     entry.close();
     this.#hooks.forget(id);

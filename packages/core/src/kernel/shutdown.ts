@@ -39,7 +39,6 @@ export async function shutDown(host: ShutdownHost, timeoutMs: number): Promise<S
     [...stopAll(entries, [...entries.keys()], onStopped)].map(async ([id, stop]) => {
       try {
         await stop;
-        await entries.get(id)?.retired();
         onStopped(id);
       } catch (error) {
         errors.push({

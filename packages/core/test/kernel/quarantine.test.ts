@@ -70,6 +70,15 @@ const topics = (kernel: Kernel): string[] =>
     .filter((topic) => topic === "module.quarantined" || topic === "module.released");
 
 describe("quarantine", () => {
+  test("is not ended by a new version that does not come up", async () => {
+    const { kernel } = await open();
+    await spin(kernel, 3);
+    const failing = { ...guest({ version: "2.0.0" }), create: () => Promise.reject(new Error("no")) };
+    expect((await rejection(kernel.reload("a", failing))).code).toBe("RELOAD_FAILED");
+    expect((await rejection(kernel.invoke("a", "fine"))).code).toBe("MODULE_QUARANTINED");
+    expect(topics(kernel)).toEqual(["module.quarantined"]);
+  });
+
   test("of a module that was stopped, or is being replaced, is not asked: MODULE_NOT_RUNNING", async () => {
     const { kernel } = await open({ quarantine: { minRunMs: 0 }, overlap: false });
     await spin(kernel, 3);

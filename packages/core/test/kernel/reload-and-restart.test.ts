@@ -200,6 +200,8 @@ test.each([true, false])(
       },
     });
     expect((await rejection(kernel.reload("a", broken))).details?.["serving"]).toBe(true);
+    // What came and went beside it, or in its place for a while, is not its supervisor's matter.
+    expect(kernel.transitions().map(({ to }) => to)).toEqual(["starting", "healthy"]);
     const before = starts;
     await clock.advance(5000);
     expect(starts).toBe(before);
@@ -209,3 +211,102 @@ test.each([true, false])(
     expect(kernel.list()[0]?.supervisor).toMatchObject({ state: "healthy", attempt: 1 });
   },
 );
+
+const restart = {
+  policy: "always",
+  health: { everyMs: 1000, failures: 1 },
+  backoff: { initialMs: 50, jitter: 0 },
+} as const;
+
+test.each([true, false])(
+  "after a reload that succeeded (overlap: %s) the new version's health is looked at, and it is restarted",
+  async (overlap) => {
+    const { kernel, platform } = testKernel();
+    let healthy = true;
+    let starts = 0;
+    await kernel.register(echo("a", { overlap, restart }));
+    await kernel.start("a");
+    const next = echo("a", {
+      version: "2.0.0",
+      overlap,
+      restart,
+      start() {
+        starts++;
+        healthy = true;
+      },
+      health: () => ({ healthy }),
+    });
+    await kernel.reload("a", next);
+    expect(kernel.list()[0]?.supervisor?.state).toBe("healthy");
+    healthy = false;
+    await platform.clock.advance(1050);
+    expect(starts).toBe(2);
+  },
+);
+
+test("a supervised module whose reload is given up by a stop is stopped for its supervisor, too", async () => {
+  const { kernel, platform } = testKernel();
+  const { make } = living();
+  await kernel.register(make("1.0.0", { restart }));
+  await kernel.start("a");
+  const reloaded = rejection(kernel.reload("a", make("2.0.0", { restart, gate: new Promise(() => {}) })));
+  await settle();
+  await kernel.stop("a");
+  await reloaded;
+  expect(kernel.list()[0]?.supervisor?.state).toBe("stopped");
+  await platform.clock.advance(60_000);
+  expect(kernel.state("a")).toBe("stopped");
+});
+
+test.each([
+  ["crash", 500],
+  // Meanwhile its supervisor finds it unhealthy, and stops it.
+  ["crash", 1000],
+  ["crash", 1100],
+  ["normal", 500],
+] as const)(
+  "a %s of the old version while a new one fails beside it for %i ms more ends in its restart",
+  async (reason, ms) => {
+    const { kernel, platform } = testKernel();
+    const contexts: ModuleContext[] = [];
+    await kernel.register(echo("a", { restart, start: (context) => void contexts.push(context) }));
+    await kernel.start("a");
+    const gate = new Deferred();
+    const reloaded = rejection(
+      kernel.reload("a", echo("a", { version: "2.0.0", restart, start: () => gate.promise })),
+    );
+    await settle();
+    contexts[0]?.exited({ reason });
+    await platform.clock.advance(ms);
+    expect(contexts).toHaveLength(1);
+    gate.reject(new Error("no"));
+    expect(await reloaded).toMatchObject({ details: { serving: false } });
+    await platform.clock.advance(50);
+    expect(contexts).toHaveLength(2);
+    expect(kernel.list()[0]?.supervisor?.state).toBe("healthy");
+    await platform.clock.advance(60_000);
+    expect(contexts).toHaveLength(2);
+    expect(await kernel.invoke("a", "echo")).toMatchObject({ version: "1.0.0" });
+  },
+);
+
+test("a replaced version that crashes while its last calls run is nobody's crash any more", async () => {
+  const { kernel, platform } = testKernel();
+  const contexts: ModuleContext[] = [];
+  const make = (version: string) =>
+    echo("a", {
+      version,
+      restart,
+      methods: { hang: () => new Promise<never>(() => {}) },
+      start: (context) => void contexts.push(context),
+    });
+  await kernel.register(make("1.0.0"));
+  await kernel.start("a");
+  const hung = rejection(kernel.invoke("a", "hang", undefined, { timeoutMs: Infinity }));
+  await kernel.reload("a", make("2.0.0"));
+  contexts[0]?.exited({ reason: "crash" });
+  await hung;
+  await platform.clock.advance(60_000);
+  expect(contexts).toHaveLength(2);
+  expect(kernel.list()).toMatchObject([{ state: "running", supervisor: { state: "healthy", attempt: 0 } }]);
+});
