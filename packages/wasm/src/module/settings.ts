@@ -9,6 +9,7 @@ import type {
   GuestState,
   Metering,
   Scheduling,
+  WasmLimits,
   WasmModuleOptions,
   WasmSource,
 } from "./options.ts";
@@ -57,6 +58,7 @@ export function settle(options: WasmModuleOptions): WasmSettings {
   const { manifest, limits = {} } = options;
   const source = sourceOf(options);
   const id = options.id ?? manifest?.id ?? idOf(source);
+  requireKnownLimits(limits, id);
   const maxMemoryBytes = limits.memory ?? manifest?.limits.memory ?? DEFAULT_MEMORY_BYTES;
   const maxInstances = limits.instances ?? DEFAULT_MAX_INSTANCES;
   requireNumber(maxMemoryBytes, 0, "limits.memory", id);
@@ -121,6 +123,30 @@ function stateOf({ state = "keep" }: WasmModuleOptions, id: string): GuestState 
   throw new KeelsonError("INVALID_OPTIONS", `${id}: state is ${JSON.stringify(state)}`, {
     hint: 'use "keep" or "fresh"',
   });
+}
+
+const LIMITS: readonly string[] = [
+  "memory",
+  "instances",
+  "fuel",
+  "cpuMs",
+  "stack",
+  "process",
+  "tableElements",
+  "code",
+] satisfies readonly (keyof WasmLimits)[];
+
+/** A typing error must not mean "no limit". */
+function requireKnownLimits(limits: WasmLimits, id: string): void {
+  for (const name of Object.keys(limits)) {
+    if (LIMITS.includes(name)) continue;
+    throw new KeelsonError("INVALID_OPTIONS", `${id}: limits.${name} is not known`, {
+      hint:
+        name === "timeoutMs"
+          ? "give it with each call, or in a manifest"
+          : `the limits are ${LIMITS.join(", ")}`,
+    });
+  }
 }
 
 function codeLimitsOf(code: Partial<MeterLimits> = {}, id: string): Partial<MeterLimits> {

@@ -187,6 +187,8 @@ describe("limits on the code itself", () => {
     await failure("INVALID_OPTIONS", () => open({ source, limits: { code: { maxBites: 5 } as never } }));
     await failure("INVALID_OPTIONS", () => open({ source, limits: { code: { maxBytes: 0.5 } } }));
     await failure("INVALID_OPTIONS", () => open({ source, limits: { tableElements: -1 } }));
+    for (const limits of [{ cpu: 4 }, { timeoutMs: 4 }, { memory: "1MiB" }])
+      await failure("INVALID_OPTIONS", () => open({ source, limits: limits as never }));
     await failure("INVALID_OPTIONS", () => open({ source, pool: 5 as never }));
     await failure("INVALID_OPTIONS", () => open({ source, pool: null as never }));
   });
