@@ -90,6 +90,8 @@ describe("values in JSON lines", () => {
     '{"$bigint":"1.5"}',
     '{"$bigint":12}',
     '{"$value":1}',
+    '{"$value":"AQID"}',
+    '{"$bigint":"AQID"}',
   ])("%s is INVALID_PAYLOAD", (text) => {
     expect(() => decodeValue(JSON.parse(text))).toThrow(code("INVALID_PAYLOAD"));
   });

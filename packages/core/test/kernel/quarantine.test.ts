@@ -70,6 +70,25 @@ const topics = (kernel: Kernel): string[] =>
     .filter((topic) => topic === "module.quarantined" || topic === "module.released");
 
 describe("quarantine", () => {
+  test("tells the module to refuse those who wait when it begins, and nothing when it ends", async () => {
+    const { kernel, platform } = testKernel();
+    const refused: (string | undefined)[] = [];
+    const definition = guest();
+    await kernel.register({
+      ...definition,
+      create: async () => ({
+        ...(await definition.create()),
+        refuseWaiting: (error: KeelsonError) => void refused.push(error?.code),
+      }),
+    });
+    await kernel.start("a");
+    await spin(kernel, 3);
+    await platform.clock.advance(1_000);
+    expect(await kernel.invoke("a", "fine")).toBe(1);
+    expect(topics(kernel)).toEqual(["module.quarantined", "module.released"]);
+    expect(refused).toEqual(["MODULE_QUARANTINED"]);
+  });
+
   test("is not ended by a new version that does not come up", async () => {
     const { kernel } = await open();
     await spin(kernel, 3);

@@ -3,6 +3,7 @@ import type { NativeModuleOptions } from "../../src/kernel/index.ts";
 import { nativeModule } from "../../src/kernel/index.ts";
 import { Deferred } from "../../src/primitives/deferred.ts";
 import { settle } from "../../src/testing/index.ts";
+import { countListeners } from "../pool/subjects.ts";
 import { rejection } from "../support/errors.ts";
 import { echo, testKernel } from "./harness.ts";
 
@@ -216,6 +217,39 @@ describe("reload", () => {
     gate.resolve();
     await reloaded;
     expect(await patient).toMatchObject({ version: "2.0.0" });
+  });
+
+  test("calls that wait for it end with their signal, at once if it has fired, and make room for others", async () => {
+    const { kernel, platform } = testKernel({ maxParked: 1 });
+    await kernel.register(echo("a", { overlap: false }));
+    await kernel.start("a");
+    const gate = new Deferred();
+    const reloaded = kernel.reload(
+      "a",
+      echo("a", { version: "2.0.0", overlap: false, start: () => gate.promise }),
+    );
+    await settle();
+    expect(
+      (await rejection(kernel.invoke("a", "echo", 1, { signal: AbortSignal.abort("never mind") }))).code,
+    ).toBe("ABORTED");
+    const controller = new AbortController();
+    const listeners = countListeners(controller.signal);
+    const given = rejection(kernel.invoke("a", "echo", 2, { signal: controller.signal }));
+    await settle();
+    expect(listeners()).toBe(1);
+    controller.abort("enough");
+    expect(await given).toMatchObject({ code: "ABORTED", cause: "enough" });
+    expect(listeners()).toBe(0);
+    const { signal } = new AbortController();
+    const left = countListeners(signal);
+    const patient = kernel.invoke("a", "echo", 3, { signal });
+    await settle();
+    gate.resolve();
+    await reloaded;
+    expect(await patient).toMatchObject({ version: "2.0.0", payload: 3 });
+    expect(left()).toBe(0);
+    await settle();
+    expect(platform.clock.pending).toBe(0);
   });
 
   test("of a module that does not run only changes its definition", async () => {

@@ -646,6 +646,19 @@ describe("a chain of calls", () => {
     second.release();
   });
 
+  test("leaves neither timer nor listener behind when it is refused", async () => {
+    const { pool, clock } = setUp({ max: 1, maxIdleMs: Infinity });
+    const outer = createCall();
+    const held = await pool.checkout({ call: outer });
+    const { signal } = new AbortController();
+    const listeners = countListeners(signal);
+    const inner = { call: createCall({ parent: outer }), signal, timeoutMs: 50 };
+    expect(await rejectionCode(pool.checkout(inner))).toBe("CALL_CYCLE");
+    expect(listeners()).toBe(0);
+    expect(clock.pending).toBe(0);
+    held.release();
+  });
+
   test("is known by the instance that it took while one was free, too", async () => {
     const { pool } = setUp({ min: 2, max: 2 });
     const outer = createCall();
@@ -719,6 +732,20 @@ describe("close()", () => {
     lease.release();
     expect(thrownCode(() => lease.release())).toBe("LEASE_RELEASED");
     expect(pool.stats()).toMatchObject({ size: 0, destroyed: 1 });
+  });
+
+  test("waits for the last lease, not for the first", async () => {
+    const { pool } = setUp({ min: 2, max: 2 });
+    const leases = [take(pool), take(pool)];
+    let done = false;
+    const closed = pool.close().then(() => {
+      done = true;
+    });
+    leases[0]?.release();
+    await settle();
+    expect(done).toBe(false);
+    leases[1]?.release();
+    await closed;
   });
 
   test("a second time joins the first", async () => {

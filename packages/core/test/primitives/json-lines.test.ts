@@ -27,6 +27,15 @@ describe("line reader", () => {
     expect(read([utf8('{"a":1}\r\n\n\r\n{"b":"é"}\nlast')])).toEqual(['{"a":1}', '{"b":"é"}', "last"]);
   });
 
+  test("ended twice, it gives the last line once", () => {
+    const out: string[] = [];
+    const reader = createLineReader({ onLine: (line) => out.push(line) });
+    reader.push(utf8("last"));
+    reader.end();
+    reader.end();
+    expect(out).toEqual(["last"]);
+  });
+
   test("a line of exactly the limit passes and one more byte does not", () => {
     expect(read([utf8("12345\n123456\n1234\n")], { maxLineBytes: 5 })).toEqual([
       "12345",
