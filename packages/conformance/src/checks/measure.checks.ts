@@ -54,6 +54,21 @@ export const measureChecks: readonly Check[] = [
     },
   },
   {
+    id: "measure.trap-bounds",
+    title:
+      "after a trap usage says the least and the most fuel the guest can have used; after an answer it is one figure",
+    requires,
+    async run(subject, context) {
+      const kernel = await startWasm(subject, context);
+      const answered = await kernel.measure("guest", "add", [2, 40]);
+      ensureEqual(answered.usage?.fuelAtMost, undefined, "fuelAtMost after an answer");
+      const trap = await ensureCode(kernel.invoke("guest", "boom", []), "WASM_TRAP", "a trap");
+      const { usage } = ((trap as KeelsonError).details ?? {}) as { usage?: Usage };
+      ensure(usage?.fuelAtMost !== undefined, "a trap does not say how much the guest can have used");
+      ensure(usage.fuelAtMost >= usage.fuel, `at most ${usage.fuelAtMost} units, at least ${usage.fuel}`);
+    },
+  },
+  {
     id: "measure.record-fresh",
     title:
       "a call is recorded on an instance never used before, and the record comes with the answer or the error",

@@ -1,5 +1,5 @@
-import type { KernelOptions } from "@keelson/core";
-import { breakKernel, type Breaking } from "./breaking.ts";
+import type { KeelsonError, KernelOptions, Usage } from "@keelson/core";
+import { breakKernel, overlay, type Breaking } from "./breaking.ts";
 
 function breakOptions(change: (options: KernelOptions) => KernelOptions): Breaking {
   return (subject) => ({ ...subject, createKernel: (options) => subject.createKernel(change(options)) });
@@ -12,6 +12,14 @@ export const brokenMeasures: Readonly<Record<string, Breaking>> = {
       const { usage, ...measured } = await kernel.measure(id, method, payload, options);
       return { ...measured, usage: usage && { ...usage, memoryPeakBytes: 65_536 } };
     },
+  })),
+  // knows the least alone
+  "measure.trap-bounds": breakKernel((kernel) => ({
+    invoke: (id, method, payload, options) =>
+      kernel.invoke(id, method, payload, options).catch((error: KeelsonError) => {
+        const { fuelAtMost: _, ...usage } = error.details?.["usage"] as Usage;
+        throw overlay(error, { details: { ...error.details, usage } });
+      }),
   })),
   // records whatever instance is at hand
   "measure.record-fresh": breakKernel((kernel) => ({
