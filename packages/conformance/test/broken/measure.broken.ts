@@ -17,7 +17,7 @@ export const brokenMeasures: Readonly<Record<string, Breaking>> = {
   "measure.trap-bounds": breakKernel((kernel) => ({
     invoke: (id, method, payload, options) =>
       kernel.invoke(id, method, payload, options).catch((error: KeelsonError) => {
-        const { fuelAtMost: _, ...usage } = error.details?.["usage"] as Usage;
+        const usage = { ...(error.details?.["usage"] as Usage), fuelAtMost: undefined };
         throw overlay(error, { details: { ...error.details, usage } });
       }),
   })),
