@@ -14,7 +14,7 @@ const U64_LIMIT = 2 ** 64;
  * `details.field`, `SOURCE_MISMATCH` with `details.expected` and `details.got`
  */
 export function normalizeEventLine(line: string): EventEnvelope {
-  return normalizeEvent(parseLine(line));
+  return normalizeEvent(parseLine(typeof line === "string" ? line : ""));
 }
 
 /** The JSON of one line, or `INVALID_JSON`. */
@@ -36,6 +36,7 @@ export function normalizeEvent(value: unknown): EventEnvelope {
     throw new KeelsonError(
       "INVALID_SCHEMA",
       `A line is JSON but no event: ${describe(value)} instead of an object`,
+      { hint: "write each event as one object in one line" },
     );
   }
   return matchSource(strictForm(value) ?? flatForm(value));

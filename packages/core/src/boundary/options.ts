@@ -4,7 +4,7 @@ import type { RestartOptions } from "../contract/supervised.ts";
 import type { MaybePromise } from "../contract/value.ts";
 import { requireRange } from "../primitives/backoff.ts";
 import type { RequestHandler } from "./requests.ts";
-import { invalidOptions } from "../primitives/invalid-options.ts";
+import { invalidOptions, shown } from "../primitives/invalid-options.ts";
 
 /** Variables for a child's environment. */
 export type Environment = Readonly<Record<string, string>>;
@@ -79,7 +79,8 @@ export function isVariable(name: string, value: unknown): boolean {
 
 /** Throws `INVALID_OPTIONS` for a command that cannot be one, or numbers out of range. */
 export function checkChildOptions(options: ChildProcessOptions): void {
-  const { command, args = [], maxLineBytes = 1, graceMs = 0, deadlineMs = 0 } = options;
+  const { command, args = [], maxLineBytes = 1, graceMs = 0, deadlineMs = 0 } = options ?? {};
+  if (!Array.isArray(args)) throw invalidOptions(`args is ${shown(args)}`, "give an array of strings");
   for (const [index, word] of [command, ...args].entries()) {
     if (typeof word === "string" && !word.includes("\0") && (index > 0 || word !== "")) continue;
     throw invalidOptions(

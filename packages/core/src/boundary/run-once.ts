@@ -12,6 +12,7 @@ import {
 } from "./options.ts";
 import { spawnChild } from "./spawn.ts";
 import { given } from "../primitives/given.ts";
+import { invalidOptions, isSignal, shown } from "../primitives/invalid-options.ts";
 
 /** Options of {@link runOnce}. */
 export interface RunOnceOptions extends ChildProcessOptions {
@@ -29,6 +30,7 @@ export async function runOnce(platform: Platform, options: RunOnceOptions): Prom
   checkChildOptions(options);
   const { command, timeoutMs = 10_000, maxLineBytes = DEFAULT_LINE_BYTES, signal } = options;
   requireRange("timeoutMs", timeoutMs, 1);
+  if (!isSignal(signal)) throw invalidOptions(`signal is ${shown(signal)}`, "give an AbortSignal, or none");
   const process = await spawnChild(platform, options, { id: command, generation: 1, signal });
   let child: Child;
   try {

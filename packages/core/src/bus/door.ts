@@ -16,7 +16,7 @@ import type { Requests, Responder } from "./requests.ts";
 import { QueueSubscription } from "./subscription.ts";
 import { isReservedTopic, parsePattern, parseTopic } from "./topics.ts";
 import { aborted, busError, timeoutOf, Waiting, type WaitingSet } from "./waiting.ts";
-import { invalidOptions } from "../primitives/invalid-options.ts";
+import { invalidOptions, requireFunction } from "../primitives/invalid-options.ts";
 
 /** One holder's access to a bus. */
 export interface BusDoor extends Bus, Door, Disposable {
@@ -97,7 +97,7 @@ export class ExchangeDoor implements BusDoor, Party {
   ): Disposable {
     this.#check();
     const words = parsePattern(pattern);
-    if (typeof listener !== "function") throw new TypeError(`The listener for "${pattern}" is no function`);
+    requireFunction(`The listener for "${pattern}"`, listener);
     const sink = this.#sink(words, listener as (envelope: Envelope) => void, undefined);
     this.#register(sink, undefined);
     return { [Symbol.dispose]: () => this.#remove(sink) };
@@ -105,11 +105,12 @@ export class ExchangeDoor implements BusDoor, Party {
 
   subscribe<K extends keyof TopicTypes & string>(
     pattern: K,
-    options: QueueOptions = {},
+    options?: QueueOptions,
   ): Subscription<Heard<K>> {
     this.#check();
     const words = parsePattern(pattern);
-    const position = options.from === undefined ? undefined : this.#exchange.history.position(options.from);
+    const from = options?.from;
+    const position = from === undefined ? undefined : this.#exchange.history.position(from);
     if (position !== undefined && !this.#exchange.history.keeps(words)) {
       throw invalidOptions(
         `The log of the bus keeps nothing that fits "${pattern}", so no cursor leads there`,
@@ -117,7 +118,9 @@ export class ExchangeDoor implements BusDoor, Party {
         { pattern },
       );
     }
-    const queue = new QueueSubscription(pattern, options, this.#exchange.counts, () => this.#remove(sink));
+    const queue = new QueueSubscription(pattern, options ?? {}, this.#exchange.counts, () =>
+      this.#remove(sink),
+    );
     const sink = this.#sink(words, queue.offer, queue);
     this.#register(sink, position);
     return queue as Subscription as Subscription<Heard<K>>;
@@ -139,7 +142,7 @@ export class ExchangeDoor implements BusDoor, Party {
   ): Disposable {
     this.#check();
     parseTopic(topic);
-    if (typeof responder !== "function") throw new TypeError(`The responder for "${topic}" is no function`);
+    requireFunction(`The responder for "${topic}"`, responder);
     if (isReservedTopic(topic) && !this.#privileged) throw this.#denied(topic, "answer");
     this.#refuseSecond(topic);
     const entry: Responder = { topic, source: this.source, run: responder, open: new Set() };

@@ -2,7 +2,7 @@ import type { Envelope, OverflowPolicy, QueueOptions, Subscription } from "../co
 import { KeelsonError } from "../contract/errors.ts";
 import { BoundedQueue } from "../primitives/bounded-queue.ts";
 import type { Waiting } from "./waiting.ts";
-import { invalidOptions } from "../primitives/invalid-options.ts";
+import { invalidOptions, shown } from "../primitives/invalid-options.ts";
 
 const POLICIES: readonly OverflowPolicy[] = ["drop-oldest", "drop-newest", "back-pressure"];
 
@@ -95,13 +95,13 @@ export class QueueSubscription implements Subscription, AsyncIterator<Envelope, 
     const { capacity = 1024, overflow = "drop-oldest" } = options;
     if (!Number.isSafeInteger(capacity) || capacity < 1) {
       throw invalidOptions(
-        `A subscription to "${pattern}" has the capacity ${String(capacity)}`,
+        `A subscription to "${pattern}" has the capacity ${shown(capacity)}`,
         "give a whole number of at least 1",
       );
     }
     if (!POLICIES.includes(overflow)) {
       throw invalidOptions(
-        `A subscription to "${pattern}" has the overflow policy ${String(overflow)}`,
+        `A subscription to "${pattern}" has the overflow policy ${shown(overflow)}`,
         `choose one of ${POLICIES.join(", ")}`,
       );
     }

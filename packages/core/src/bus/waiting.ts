@@ -2,7 +2,7 @@ import { KeelsonError, type ErrorCode } from "../contract/errors.ts";
 import type { CallOptions } from "../contract/call.ts";
 import type { DeadlineQueue, PendingDeadline } from "../primitives/deadline.ts";
 import type { Clock } from "../contract/platform.ts";
-import { invalidOptions } from "../primitives/invalid-options.ts";
+import { invalidOptions, isSignal, shown } from "../primitives/invalid-options.ts";
 
 /** Everything that waits on behalf of one door, so that closing the door ends it. */
 export type WaitingSet = Set<Waiting<never>>;
@@ -50,7 +50,7 @@ export class Waiting<T> {
     if (timeoutMs !== Infinity) {
       this.#deadline = deadlines.add(clock.now() + timeoutMs, () => this.fail(late(options)));
     }
-    if (signal !== undefined) {
+    if (signal != null) {
       this.#onAbort = () => this.fail(aborted(options.what, options.topic, signal));
       signal.addEventListener("abort", this.#onAbort);
     }
@@ -85,14 +85,14 @@ export class Waiting<T> {
   }
 }
 
-/** The time-out in `options`, or `fallback`. @throws KeelsonError `INVALID_OPTIONS` */
+/** The time-out in `options`, or `fallback`; the signal is looked at as well. @throws KeelsonError `INVALID_OPTIONS` */
 export function timeoutOf(options: CallOptions | undefined, fallback: number): number {
-  const timeoutMs = options?.timeoutMs;
-  if (timeoutMs === undefined) return fallback;
-  if (typeof timeoutMs === "number" && timeoutMs >= 0) return timeoutMs;
+  if (options == null) return fallback;
+  const { timeoutMs = fallback, signal } = options;
+  if (typeof timeoutMs === "number" && timeoutMs >= 0 && isSignal(signal)) return timeoutMs;
   throw invalidOptions(
-    `timeoutMs is ${String(timeoutMs)}`,
-    "give milliseconds, 0 or more, or Infinity for no limit",
+    `timeoutMs is ${shown(timeoutMs)}, the signal ${shown(signal)}`,
+    "give milliseconds, 0 or more, or Infinity for no limit; and an AbortSignal, or none",
   );
 }
 

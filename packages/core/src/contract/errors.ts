@@ -149,12 +149,17 @@ export class KeelsonError extends Error {
 
 /** Whether `error` is a {@link KeelsonError}, made by any copy of this package; narrows by `code` if given. */
 export function isKeelsonError(error: unknown, code?: ErrorCode): error is KeelsonError {
-  return (
-    typeof error === "object" &&
-    error !== null &&
-    (error as Record<symbol, unknown>)[BRAND] === true &&
-    (code === undefined || (error as KeelsonError).code === code)
-  );
+  try {
+    return (
+      typeof error === "object" &&
+      error !== null &&
+      (error as Record<symbol, unknown>)[BRAND] === true &&
+      (code === undefined || (error as KeelsonError).code === code)
+    );
+  } catch {
+    // A proxy may throw whatever it is asked.
+    return false;
+  }
 }
 
 /** `error` as it is when it is a {@link KeelsonError}; anything else wrapped under `code`, its text and cause kept. */

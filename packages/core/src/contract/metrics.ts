@@ -36,7 +36,7 @@ export interface Histogram {
   readonly sum: number;
 }
 
-/** Makes instruments. Asking twice for the same name and labels gives the same instrument; another type under a taken name is a TypeError. */
+/** Makes instruments. Asking twice for the same name and labels gives the same instrument; another type under a taken name is `INVALID_OPTIONS`. */
 export interface Metrics {
   counter(name: string, options: InstrumentOptions, labels?: Labels): Counter;
   gauge(name: string, options: InstrumentOptions, labels?: Labels): Gauge;

@@ -4,6 +4,7 @@ import type { Clock, Log } from "../contract/platform.ts";
 import type { Value } from "../contract/value.ts";
 import type { BreakerOptions } from "../primitives/breaker.ts";
 import { DeadlineQueue } from "../primitives/deadline.ts";
+import { invalidOptions, requireFunction, shown } from "../primitives/invalid-options.ts";
 import { type HandlerWorld, HookHandler, SKIPPED } from "./handler.ts";
 import { HookPoint } from "./point.ts";
 
@@ -45,7 +46,7 @@ export interface KernelHooks extends Hooks {
 
 /**
  * Makes the host's extension points, without handlers.
- * @throws RangeError when the breaker's figures or the time-out make no sense
+ * @throws KeelsonError `INVALID_OPTIONS` for a time-out that is none; RangeError when the breaker's figures make no sense
  */
 export function createHooks(options: HooksOptions): KernelHooks {
   return new HookTable(options);
@@ -93,16 +94,19 @@ class HookTable implements KernelHooks {
     type: "filter" | "action",
     name: string,
     handler: FilterHandler | ActionHandler,
-    options: HandlerOptions = {},
+    options?: HandlerOptions,
   ): PreparedHandler {
-    if (typeof name !== "string" || name === "") throw new TypeError("a hook needs a name");
-    if (typeof handler !== "function")
-      throw new TypeError(`the handler of the hook "${name}" must be a function`);
-    const { priority = 0 } = options;
+    if (typeof name !== "string" || name === "")
+      throw invalidOptions(`${shown(name)} names no hook`, "name it by a text");
+    requireFunction(`The handler of the hook "${name}"`, handler);
+    const { priority = 0, timeoutMs = this.#timeoutMs } = options ?? {};
     if (typeof priority !== "number" || Number.isNaN(priority)) {
-      throw new TypeError(`the priority of a handler of "${name}" must be a number`);
+      throw invalidOptions(
+        `The priority of a handler of "${name}" is ${shown(priority)}`,
+        "give a number, or leave it out for 0",
+      );
     }
-    const timeoutMs = options.timeoutMs === undefined ? this.#timeoutMs : checkTimeout(options.timeoutMs);
+    checkTimeout(timeoutMs);
     const run = handler as (...args: Value[]) => unknown;
     const made = new HookHandler(this.#world, { hook: name, type, module, run, priority, timeoutMs });
     return this.#prepared(type === "filter" ? this.#filters : this.#actions, name, made);
@@ -159,6 +163,9 @@ function isPromise(answer: unknown): answer is Promise<unknown> {
 }
 
 function checkTimeout(timeoutMs: number): number {
-  if (!(timeoutMs > 0)) throw new RangeError(`a handler cannot have a time-out of ${timeoutMs} ms`);
-  return timeoutMs;
+  if (typeof timeoutMs === "number" && timeoutMs > 0) return timeoutMs;
+  throw invalidOptions(
+    `A handler cannot have a time-out of ${shown(timeoutMs)} ms`,
+    "give a number above 0, or Infinity",
+  );
 }

@@ -136,8 +136,9 @@ export class CallFrame implements Call, PendingCall {
       };
       if (this.deadline !== Infinity) timer = deadlines.add(this.deadline, onDeadline);
       callerSignal?.addEventListener("abort", onAbort);
-      promise.then(
-        (value) => {
+      // Through a promise of its own: the "then" of what is none may throw, answer twice, or with another like it.
+      (promise instanceof Promise ? promise : Promise.resolve(promise)).then(
+        (value: Value) => {
           if (this.#failure !== undefined) return this.fail(this.#failure);
           if (!end()) return;
           meter.ended(clock.now() - this.startedAt, undefined);

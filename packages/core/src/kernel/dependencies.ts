@@ -1,6 +1,7 @@
 import { KeelsonError } from "../contract/errors.ts";
 import type { ModuleDefinition } from "../contract/module.ts";
 import { satisfies } from "../manifest/index.ts";
+import { shown } from "../primitives/invalid-options.ts";
 
 type Find = (id: string) => ModuleDefinition | undefined;
 
@@ -57,7 +58,7 @@ export function dependents(definitions: Iterable<ModuleDefinition>): ReadonlyMap
 
 /** The error for an id that nobody registered. */
 export function unknownModule(id: string): KeelsonError {
-  return new KeelsonError("UNKNOWN_MODULE", `No module "${id}" is registered`, {
+  return new KeelsonError("UNKNOWN_MODULE", `No module ${shown(id)} is registered`, {
     hint: "register() it first; list() names those that are",
     details: { id },
   });

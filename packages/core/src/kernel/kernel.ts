@@ -27,7 +27,7 @@ import { Phases } from "../lifecycle/phases.ts";
 import { createMetrics, type MetricsRegistry } from "../metrics/index.ts";
 import { requireRange } from "../primitives/backoff.ts";
 import { DeadlineQueue } from "../primitives/deadline.ts";
-import { invalidOptions } from "../primitives/invalid-options.ts";
+import { invalidOptions, isObject, shown } from "../primitives/invalid-options.ts";
 import { parseQuarantine } from "../primitives/quarantine.ts";
 import { createSupervisor } from "../supervisor/index.ts";
 import { checkDefinition, checkQuarantine } from "./definition.ts";
@@ -53,6 +53,14 @@ const MAX_FAILURES = 1_000;
  * @throws KeelsonError `INVALID_OPTIONS`
  */
 export function createKernel(options: KernelOptions): Kernel {
+  if (!isObject(options?.platform?.clock)) {
+    throw invalidOptions(
+      "createKernel needs a platform",
+      "use the createKernel of the runtime's adapter, which has one, or give what an adapter makes",
+    );
+  }
+  if (options.loaders !== undefined && !Array.isArray(options.loaders))
+    throw invalidOptions(`loaders is ${shown(options.loaders)}`, "give an array of loaders, or leave it out");
   for (const key of ["callTimeoutMs", "logCapacity", "maxParked", "drainMs"] as const)
     requireRange(key, options[key] ?? 0, 0, Infinity);
   checkQuarantine("The kernel", options.quarantine);
@@ -195,13 +203,13 @@ class KeelsonKernel implements Kernel {
     }
   }
 
-  async load(source: string | URL, options: LoadOptions = {}): Promise<Plugin> {
+  async load(source: string | URL, options?: LoadOptions): Promise<Plugin> {
     this.#checkOpen();
     const loaded = await loadDefinition(source, this.#loaders, this.platform);
-    const { id = loaded.metadata.id } = options;
+    const { id = loaded.metadata.id } = options ?? {};
     const definition = withId(loaded, id);
     await this.register(definition);
-    if (options.start !== false) {
+    if (options?.start !== false) {
       try {
         await this.start(id);
       } catch (error) {
@@ -389,7 +397,8 @@ class KeelsonKernel implements Kernel {
     return this.#supervisor.transitions();
   }
 
-  async shutdown({ timeoutMs = 10_000 }: ShutdownOptions = {}): Promise<ShutdownReport> {
+  async shutdown(options?: ShutdownOptions): Promise<ShutdownReport> {
+    const { timeoutMs = 10_000 } = options ?? {};
     requireRange("timeoutMs", timeoutMs, 0, Infinity);
     return (this.#shutdown ??= this.#shutDown(timeoutMs));
   }

@@ -3,6 +3,7 @@ import type { Manifest } from "../contract/manifest.ts";
 import type { ModuleDefinition, ModuleLoader } from "../contract/module.ts";
 import type { Files, Platform } from "../contract/platform.ts";
 import { parseManifest } from "../manifest/index.ts";
+import { invalidOptions, shown } from "../primitives/invalid-options.ts";
 
 /** Memory that a bare file without a manifest gets: 64 MiB. */
 const BARE_MEMORY = 64 * 2 ** 20;
@@ -23,6 +24,8 @@ export async function loadDefinition(
       hint: platform.reasons["files"] ?? "register() a definition made from bytes instead",
     });
   }
+  if (typeof source !== "string" && !(source instanceof URL))
+    throw invalidOptions(`The source of a plugin is ${shown(source)}`, "give a path or a file: URL");
   let url = typeof source === "string" ? toUrl(source, files) : source;
   if ((await files.stat(url))?.kind === "folder") url = new URL("manifest.json", withSlash(url));
   await requireFile(url, files);

@@ -3,6 +3,7 @@ import { asKeelsonError, KeelsonError } from "../contract/errors.ts";
 import type { Manifest } from "../contract/manifest.ts";
 import type { Module, ModuleDefinition, ModuleLoader, ModuleMetadata } from "../contract/module.ts";
 import { given } from "../primitives/given.ts";
+import { invalidOptions, isObject } from "../primitives/invalid-options.ts";
 
 /** Options of {@link nativeModule}. */
 export interface NativeModuleOptions extends Omit<ModuleDefinition, "metadata" | "create" | "manifest"> {
@@ -26,9 +27,15 @@ export interface NativeModuleOptions extends Omit<ModuleDefinition, "metadata" |
 /**
  * A module in the host's own language and thread. It is trusted: nothing stops its loops, and what it throws outside of a call, in a
  * timer or an unawaited promise, reaches the runtime's own handler and ends the host unless the host handles it there.
- * @throws KeelsonError `INVALID_OPTIONS` is left to register()
+ * @throws KeelsonError `INVALID_OPTIONS` for what is no options at all; the rest is left to register()
  */
 export function nativeModule(options: NativeModuleOptions): ModuleDefinition {
+  if (!isObject(options) || !isObject(options.methods ?? {})) {
+    throw invalidOptions(
+      "nativeModule needs options, and methods that are an object",
+      'such as { id: "greet", methods: { hello: () => "hello" } }',
+    );
+  }
   const {
     id,
     name = id,
@@ -52,7 +59,7 @@ export function nativeModule(options: NativeModuleOptions): ModuleDefinition {
   if (start !== undefined) parts.start = start;
   if (stop !== undefined) parts.stop = stop;
   if (health !== undefined) parts.health = health;
-  if (methods !== undefined) parts.call = callerOf(id, new Map(Object.entries(methods)));
+  if (methods != null) parts.call = callerOf(id, new Map(Object.entries(methods)));
   return {
     ...rest,
     metadata,

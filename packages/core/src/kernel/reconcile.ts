@@ -2,6 +2,7 @@ import { isKeelsonError, KeelsonError } from "../contract/errors.ts";
 import type { Kernel, ReconcileReport } from "../contract/kernel.ts";
 import type { ModuleDefinition } from "../contract/module.ts";
 import { satisfies } from "../manifest/index.ts";
+import { invalidOptions, shown } from "../primitives/invalid-options.ts";
 import { checkDefinition } from "./definition.ts";
 import { startOrder } from "./dependencies.ts";
 
@@ -85,6 +86,8 @@ export async function reconcile(
 function wantedOf(
   desired: readonly (string | ModuleDefinition)[],
 ): ReadonlyMap<string, ModuleDefinition | undefined> {
+  if (!Array.isArray(desired))
+    throw invalidOptions(`What is desired is ${shown(desired)}`, "give an array of ids and definitions");
   const wanted = new Map<string, ModuleDefinition | undefined>();
   for (const item of desired) {
     if (typeof item === "string") {

@@ -5,7 +5,7 @@ import type { Measured, MeasureOptions, Measurement } from "../contract/usage.ts
 import type { MaybePromise, Value } from "../contract/value.ts";
 import type { Life, PendingCall } from "../lifecycle/life.ts";
 import { isPromise } from "../primitives/deferred.ts";
-import { invalidOptions } from "../primitives/invalid-options.ts";
+import { invalidOptions, isSignal, shown } from "../primitives/invalid-options.ts";
 import type { DeadlineQueue } from "../primitives/deadline.ts";
 import { callFailed, CallFrame, nameOf, type CallMeter, type CallRouter } from "./call.ts";
 import { unknownModule } from "./dependencies.ts";
@@ -75,23 +75,25 @@ export class Router implements CallRouter {
   #answerSync(entry: Entry, life: Life, method: string, payload: Value, parent: Call | undefined): Value {
     const { id } = entry;
     const frame = this.#frame(entry, method, payload, undefined, parent);
-    let value: Value | PromiseLike<Value>;
+    let value: MaybePromise<Value>;
+    let later: boolean;
     try {
       if (life.module?.call === undefined) throw noMethod(frame);
       this.#refuseLate(frame, undefined);
       value = life.module.call(frame);
+      later = isPromise(value);
     } catch (thrown) {
       throw this.#failed(entry, frame, thrown);
     }
-    if (!isPromise(value)) {
+    if (!later) {
       entry.ended(this.clock.now() - frame.startedAt, undefined);
-      return value;
+      return value as Value;
     }
     const error = new KeelsonError("WOULD_BLOCK", `${nameOf(frame)} answers with a promise`, {
       hint: "use invoke() instead of invokeSync()",
       details: { id, method },
     });
-    frame.settle(life, value, entry).catch(() => {});
+    frame.settle(life, value as Promise<Value>, entry).catch(() => {});
     frame.fail(error);
     throw error;
   }
@@ -296,11 +298,11 @@ const uncounted: CallMeter = { ended() {} };
  * that cannot be listened to would be found out when the module works already.
  */
 function fits(options: CallOptions | undefined): boolean {
-  if (options === undefined) return true;
+  if (options == null) return true;
   const { timeoutMs, signal } = options;
   return (
     (timeoutMs === undefined || (typeof timeoutMs === "number" && timeoutMs === timeoutMs)) &&
-    (signal == null || typeof signal.addEventListener === "function")
+    isSignal(signal)
   );
 }
 
@@ -308,7 +310,7 @@ function requireFit(options: CallOptions | undefined): void {
   if (fits(options)) return;
   const { timeoutMs, signal } = options ?? {};
   throw invalidOptions(
-    `The call's timeoutMs is ${String(timeoutMs)}, its signal ${String(signal)}`,
+    `The call's timeoutMs is ${shown(timeoutMs)}, its signal ${shown(signal)}`,
     "give a number of milliseconds or Infinity, and an AbortSignal, or neither",
   );
 }

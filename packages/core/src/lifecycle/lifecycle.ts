@@ -307,7 +307,15 @@ export class Lifecycle {
     this.#host.onExit({ reason: "crash", error });
   }
 
-  #exited(life: Life, exit: Exit): void {
+  #exited(life: Life, told: Exit): void {
+    const thrown: unknown = told?.error;
+    // It comes from the module's code, which may give anything.
+    const exit: Exit = {
+      reason: told?.reason === "normal" ? "normal" : "crash",
+      ...(thrown == null
+        ? {}
+        : { error: asKeelsonError(thrown, "MODULE_FAILED", `Module "${this.#id}" ended by itself`) }),
+    };
     if (life.over) {
       life.exitedLate = true;
       life.onExitWhileStopping?.();

@@ -2,7 +2,7 @@ import { asKeelsonError, KeelsonError, plainMessage } from "../contract/errors.t
 import type { Phase, PhaseHook, PhaseOptions } from "../contract/kernel.ts";
 import type { ModuleMetadata } from "../contract/module.ts";
 import type { MaybePromise } from "../contract/value.ts";
-import { invalidOptions } from "../primitives/invalid-options.ts";
+import { invalidOptions, shown } from "../primitives/invalid-options.ts";
 
 interface Registered {
   readonly hook: PhaseHook;
@@ -22,17 +22,17 @@ export class Phases {
     this.#onFailure = onFailure;
   }
 
-  add(phase: Phase, hook: PhaseHook, options: PhaseOptions = {}): Disposable {
-    if (typeof hook !== "function" || !PHASE.test(String(phase))) {
+  add(phase: Phase, hook: PhaseHook, options?: PhaseOptions): Disposable {
+    if (typeof hook !== "function" || typeof phase !== "string" || !PHASE.test(phase)) {
       throw invalidOptions(
-        `"${String(phase)}" is no phase, or its hook no function`,
+        `${shown(phase)} is no phase, or its hook no function`,
         "phases are pre- or post-, with load, start, stop or unload",
       );
     }
     const registered: Registered = {
       hook,
-      priority: options.priority ?? 0,
-      critical: options.critical ?? false,
+      priority: options?.priority ?? 0,
+      critical: options?.critical ?? false,
     };
     // Copied on write, so that a run under way keeps its list.
     const before = this.#hooks.get(phase) ?? [];

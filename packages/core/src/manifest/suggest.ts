@@ -3,7 +3,7 @@
  * mistake is a letter too many, too few, wrong, or two swapped. Case, `-` and `_` do not count.
  */
 export function suggest(word: string, candidates: Iterable<string>): string | undefined {
-  if (word.length > 64) return undefined;
+  if (typeof word !== "string" || word.length > 64) return undefined;
   const plain = simplify(word);
   let best: string | undefined;
   let fewest = Math.max(1, Math.floor(plain.length / 3)) + 1;

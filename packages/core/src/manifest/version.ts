@@ -33,6 +33,6 @@ export function isRange(value: unknown): value is string {
  * version. `*` alone fits everything, pre-releases included. What is no version or no range fits nothing.
  */
 export function satisfies(version: string, range: string): boolean {
-  if (range.trim() === "*") return isVersion(version);
+  if (typeof range === "string" && range.trim() === "*") return isVersion(version);
   return semverSatisfies(version, range);
 }

@@ -1,6 +1,6 @@
 import type { HistogramOptions, InstrumentOptions } from "../contract/metrics.ts";
 import { BoundCounter, BoundGauge, BoundHistogram } from "./instruments.ts";
-import { claimedNames, escapeText, type FamilyType } from "./names.ts";
+import { claimedNames, escapeText, type FamilyType, invalidMetric } from "./names.ts";
 
 /** Upper bounds in seconds: 1, 2.5, 5 steps from 0.0001 to 10. */
 export const defaultBuckets: readonly number[] = Object.freeze([
@@ -48,7 +48,7 @@ export class Families {
 
   /**
    * The series of these labels, made if there is none, held by `holder` from now on.
-   * @throws TypeError when the name is taken by another type, unit or row of buckets
+   * @throws KeelsonError `INVALID_OPTIONS` when the name is taken by another type, unit or row of buckets
    */
   hold<T extends FamilyType>(
     type: T,
@@ -88,6 +88,8 @@ export class Families {
     name: string,
     options: InstrumentOptions & HistogramOptions,
   ): Family<T> {
+    const { buckets = defaultBuckets } = options;
+    if (!Array.isArray(buckets)) throw invalidMetric(`the buckets of ${name} must be an array`);
     const known = this.#families.get(name);
     if (known !== undefined) {
       checkSame(known, type, options);
@@ -97,7 +99,7 @@ export class Families {
     for (const claimed of claims) {
       const other = this.#claims.get(claimed);
       if (other !== undefined) {
-        throw new TypeError(
+        throw invalidMetric(
           `the ${type} ${name} would write ${claimed}, which belongs to the ${other.type} ${other.name}`,
         );
       }
@@ -107,7 +109,7 @@ export class Families {
       name,
       unit: options.unit,
       help: escapeText(options.help.toWellFormed()),
-      bounds: type === "histogram" ? checkBounds(name, options.buckets ?? defaultBuckets) : [],
+      bounds: type === "histogram" ? checkBounds(name, buckets) : [],
       series: new Map(),
     };
     this.#families.set(name, family as Family as Family<FamilyType>);
@@ -128,24 +130,24 @@ export function makeInstrument<T extends FamilyType>(type: T, bounds: readonly n
 }
 
 function checkSame(known: Family, type: FamilyType, options: InstrumentOptions & HistogramOptions): void {
-  if (known.type !== type) throw new TypeError(`the metric ${known.name} is a ${known.type}, not a ${type}`);
+  if (known.type !== type) throw invalidMetric(`the metric ${known.name} is a ${known.type}, not a ${type}`);
   if (known.unit !== options.unit) {
-    throw new TypeError(
+    throw invalidMetric(
       `the metric ${known.name} has the unit ${known.unit ?? "none"}, not ${options.unit ?? "none"}`,
     );
   }
   const { buckets } = options;
   if (type !== "histogram" || buckets === undefined) return;
   if (buckets.length !== known.bounds.length || buckets.some((bound, at) => bound !== known.bounds[at])) {
-    throw new TypeError(`the histogram ${known.name} has other buckets already`);
+    throw invalidMetric(`the histogram ${known.name} has other buckets already`);
   }
 }
 
 function checkBounds(name: string, bounds: readonly number[]): readonly number[] {
   let last = -1;
   for (const bound of bounds) {
-    if (!(bound >= 0 && bound < Infinity && bound > last)) {
-      throw new TypeError(`the buckets of ${name} must be finite numbers ≥ 0, ascending; +Inf is added`);
+    if (typeof bound !== "number" || !(bound >= 0 && bound < Infinity && bound > last)) {
+      throw invalidMetric(`the buckets of ${name} must be finite numbers ≥ 0, ascending; +Inf is added`);
     }
     last = bound;
   }

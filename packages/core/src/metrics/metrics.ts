@@ -8,7 +8,8 @@ import type {
   Metrics,
 } from "../contract/metrics.ts";
 import { defaultBuckets, Families, type Instruments, makeInstrument, type Series } from "./families.ts";
-import { type FamilyType, familyName, joinLabels, writeLabels } from "./names.ts";
+import { shown } from "../primitives/invalid-options.ts";
+import { type FamilyType, familyName, invalidMetric, joinLabels, writeLabels } from "./names.ts";
 import { readSample, writeOpenMetrics } from "./openmetrics.ts";
 
 /** The root of all metrics of a kernel: makes instruments and writes them out. */
@@ -68,9 +69,9 @@ class MetricsScope implements Metrics, Disposable {
     labels: Labels,
     sample: () => number,
   ): Disposable {
-    if (type !== "counter" && type !== "gauge") throw new TypeError(`a ${String(type)} cannot be observed`);
+    if (type !== "counter" && type !== "gauge") throw invalidMetric(`a ${shown(type)} cannot be observed`);
     if (typeof sample !== "function")
-      throw new TypeError(`observing ${name} needs a function that gives the value`);
+      throw invalidMetric(`observing ${name} needs a function that gives the value`);
     const family = familyName(type, name, options);
     const key = writeLabels(joinLabels(type, this.#labels, labels));
     if (!this.#open) return { [Symbol.dispose](): void {} };

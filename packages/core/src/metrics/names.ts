@@ -1,4 +1,6 @@
+import type { KeelsonError } from "../contract/errors.ts";
 import type { InstrumentOptions, Labels } from "../contract/metrics.ts";
+import { invalidOptions, shown } from "../primitives/invalid-options.ts";
 
 /** The kinds of metric family that Keelson writes. */
 export type FamilyType = "counter" | "gauge" | "histogram";
@@ -21,20 +23,20 @@ export function claimedNames(type: FamilyType, family: string): readonly string[
 
 /**
  * The family's name for the name an instrument was asked for by: a counter may be asked for with its `_total` or without.
- * @throws TypeError when the name, the unit or the help text is not well formed
+ * @throws KeelsonError `INVALID_OPTIONS` when the name, the unit or the help text is not well formed
  */
 export function familyName(type: FamilyType, name: string, options: InstrumentOptions): string {
   if (typeof name !== "string" || !METRIC_NAME.test(name)) {
-    throw new TypeError(
+    throw invalidMetric(
       `${shown(name)} is not a metric name: letters, digits, "_" and ":", not beginning with a digit`,
     );
   }
   const family = type === "counter" && name.endsWith("_total") ? name.slice(0, -"_total".length) : name;
-  if (family === "") throw new TypeError(`${shown(name)} leaves no name for the counter`);
-  if (typeof options?.help !== "string") throw new TypeError(`the metric ${name} needs a help text`);
+  if (family === "") throw invalidMetric(`${shown(name)} leaves no name for the counter`);
+  if (typeof options?.help !== "string") throw invalidMetric(`the metric ${name} needs a help text`);
   const { unit } = options;
   if (unit !== undefined && (typeof unit !== "string" || !UNIT.test(unit) || !family.endsWith(`_${unit}`))) {
-    throw new TypeError(
+    throw invalidMetric(
       `the metric ${name} has the unit ${shown(unit)}, which must end its name behind a "_"`,
     );
   }
@@ -43,30 +45,30 @@ export function familyName(type: FamilyType, name: string, options: InstrumentOp
 
 /**
  * Joins what a scope adds with what was asked for. An empty value means the same as no label, and is left out.
- * @throws TypeError for a label that is not well formed, reserved, or set by the scope to something else
+ * @throws KeelsonError `INVALID_OPTIONS` for a label that is not well formed, reserved, or set by the scope to something else
  */
-export function joinLabels(type: FamilyType | undefined, fixed: Labels, own: Labels = {}): Labels {
+export function joinLabels(type: FamilyType | undefined, fixed: Labels, own?: Labels): Labels {
   const joined: Record<string, string> = { ...fixed };
-  for (const [name, value] of Object.entries(own)) {
+  for (const [name, value] of Object.entries(own ?? {})) {
     if (!LABEL_NAME.test(name) || name.startsWith("__")) {
-      throw new TypeError(
+      throw invalidMetric(
         `${shown(name)} is not a label name: letters, digits and "_", not beginning with a digit or "__"`,
       );
     }
     if (name === "le" && type === "histogram")
-      throw new TypeError(`a histogram writes the label "le" itself`);
+      throw invalidMetric(`a histogram writes the label "le" itself`);
     if (typeof value !== "string")
-      throw new TypeError(`the label ${name} needs a string, not ${shown(value)}`);
+      throw invalidMetric(`the label ${name} needs a string, not ${shown(value)}`);
     const text = value.toWellFormed();
     if (Object.hasOwn(fixed, name) && fixed[name] !== text) {
-      throw new TypeError(
+      throw invalidMetric(
         `the label ${name} is set to ${shown(fixed[name])} by the scope and cannot be changed`,
       );
     }
     if (text !== "") joined[name] = text;
   }
   if (type === "histogram" && Object.hasOwn(joined, "le")) {
-    throw new TypeError(`a histogram writes the label "le" itself`);
+    throw invalidMetric(`a histogram writes the label "le" itself`);
   }
   return joined;
 }
@@ -84,6 +86,7 @@ export function escapeText(text: string): string {
   return text.replace(/[\\\n"]/g, (char) => (char === "\n" ? "\\n" : `\\${char}`));
 }
 
-function shown(value: unknown): string {
-  return typeof value === "string" ? JSON.stringify(value) : typeof value;
+/** The error for a metric that cannot be made as it was asked for. */
+export function invalidMetric(message: string): KeelsonError {
+  return invalidOptions(message, "see InstrumentOptions; names and labels are those of OpenMetrics");
 }

@@ -1,12 +1,13 @@
 import type { KeelsonError } from "../contract/errors.ts";
 import type { PoolOptions } from "../contract/pool.ts";
-import { invalidOptions } from "../primitives/invalid-options.ts";
+import { invalidOptions, shown } from "../primitives/invalid-options.ts";
 
 /** {@link PoolOptions} with the defaults filled in. */
 export type ParsedPoolOptions = Required<PoolOptions>;
 
 /** Checks `options` and fills in the defaults; `INVALID_OPTIONS` names the first that does not fit. */
-export function parsePoolOptions(options: PoolOptions): ParsedPoolOptions {
+export function parsePoolOptions(given: PoolOptions): ParsedPoolOptions {
+  const options = given ?? {};
   const min = whole("min", options.min, 0, 0);
   const max = whole("max", options.max, Math.max(8, min), 1);
   if (max < min) throw invalid("max", max, `at least min, which is ${min}`);
@@ -43,9 +44,10 @@ function positive(name: string, value: number | undefined, fallback: number): nu
   return value;
 }
 
-function invalid(name: string, value: unknown, wanted: string): KeelsonError {
+/** The error for one option of a pool, or of a checkout. */
+export function invalid(name: string, value: unknown, wanted: string): KeelsonError {
   return invalidOptions(
-    `The pool's option ${name} is ${String(value)}; it must be ${wanted}`,
+    `The pool's option ${name} is ${shown(value)}; it must be ${wanted}`,
     `correct ${name}, or leave it out for its default`,
     { option: name },
   );

@@ -14,7 +14,7 @@ import type {
 } from "../contract/pool.ts";
 import { DeadlineQueue, type PendingDeadline } from "../primitives/deadline.ts";
 import { SlotLease } from "./lease.ts";
-import { type ParsedPoolOptions, parsePoolOptions, parseTimeoutMs } from "./options.ts";
+import { invalid, type ParsedPoolOptions, parsePoolOptions, parseTimeoutMs } from "./options.ts";
 import { Reaper } from "./reaper.ts";
 import {
   callCycle,
@@ -28,7 +28,7 @@ import { exposePool, type PoolSeries } from "./series.ts";
 import type { Slot } from "./slot.ts";
 import { Stock, type StockOwner } from "./stock.ts";
 import { type Creation, Waiter, WaitQueue } from "./waiters.ts";
-import { invalidOptions } from "../primitives/invalid-options.ts";
+import { invalidOptions, isSignal } from "../primitives/invalid-options.ts";
 
 /** What a pool needs from its surroundings. */
 export interface PoolDeps {
@@ -96,6 +96,8 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T>, PlaceUser {
   #othersLack = false;
 
   constructor(source: PoolSource<T>, options: PoolOptions, deps: PoolDeps) {
+    if (typeof source?.create !== "function" || typeof source.destroy !== "function")
+      throw invalidOptions("A pool needs a source", "give an object with create() and destroy(value)");
     this.#options = parsePoolOptions(options);
     this.#maxUses = this.#options.maxUses;
     this.#watchful = this.#options.maxMemoryBytes < Infinity;
@@ -215,9 +217,9 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T>, PlaceUser {
     while (this.#queue.first !== undefined) this.#refuse(this.#queue.first, error);
   }
 
-  close(options: { readonly timeoutMs?: number } = {}): Promise<void> {
+  close(options?: { readonly timeoutMs?: number }): Promise<void> {
     if (this.#closed === undefined) {
-      const timeoutMs = parseTimeoutMs(options.timeoutMs, CLOSE_MS);
+      const timeoutMs = parseTimeoutMs(options?.timeoutMs, CLOSE_MS);
       const { promise, resolve } = Promise.withResolvers<void>();
       // Set first: what is called on the way may close again.
       this.#closed = promise;
@@ -315,8 +317,8 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T>, PlaceUser {
     this.#watchful = is || this.#closed !== undefined || this.#options.maxMemoryBytes < Infinity;
   }
 
-  #wait(options: CheckoutOptions = {}): Promise<Lease<T>> {
-    const { signal, call, timeoutMs } = options;
+  #wait(options: CheckoutOptions | null | undefined): Promise<Lease<T>> {
+    const { signal, call, timeoutMs } = options ?? {};
     const refusal =
       signal?.aborted === true ? checkoutAborted(this.#name, signal) : this.#closed && poolClosed(this.#name);
     if (refusal !== undefined) {
@@ -324,7 +326,9 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T>, PlaceUser {
       return Promise.reject(refusal);
     }
     return new Promise((resolve, reject) => {
-      const own = timeoutMs === undefined ? this.#options.timeoutMs : parseTimeoutMs(timeoutMs, 0);
+      const own = parseTimeoutMs(timeoutMs, this.#options.timeoutMs);
+      // Found out once it waits, it would be handed a lease that nobody gives back.
+      if (!isSignal(signal)) throw invalid("signal", signal, "an AbortSignal");
       const limited = own === this.#options.timeoutMs;
       const waiter = new Waiter<T>(resolve, reject, call, limited);
       this.#queue.add(waiter);
@@ -361,7 +365,7 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T>, PlaceUser {
         ? undefined
         : this.#deadlines.add(this.#since(waiter) + timeoutMs, () => this.#timeOut(waiter, timeoutMs));
     const onAbort =
-      signal === undefined ? undefined : () => this.#refuse(waiter, checkoutAborted(this.#name, signal));
+      signal == null ? undefined : () => this.#refuse(waiter, checkoutAborted(this.#name, signal));
     if (onAbort !== undefined) signal?.addEventListener("abort", onAbort);
     waiter.unwatch = () => {
       if (deadline !== undefined) this.#deadlines.cancel(deadline);

@@ -1,5 +1,5 @@
 import type { BackoffOptions } from "../contract/supervised.ts";
-import { invalidOptions } from "./invalid-options.ts";
+import { invalidOptions, shown } from "./invalid-options.ts";
 
 /** Waits that grow with each try in a row: see {@link BackoffOptions} for the formula. */
 export interface Backoff {
@@ -11,8 +11,8 @@ export interface Backoff {
 }
 
 /** A {@link Backoff} with defaults filled in. Throws `INVALID_OPTIONS` for what is out of range. */
-export function createBackoff(options: BackoffOptions = {}): Backoff {
-  const { initialMs = 100, factor = 2, maxMs = 30_000, jitter = 0.2 } = options;
+export function createBackoff(options?: BackoffOptions): Backoff {
+  const { initialMs = 100, factor = 2, maxMs = 30_000, jitter = 0.2 } = options ?? {};
   requireRange("backoff.initialMs", initialMs, 0);
   requireRange("backoff.factor", factor, 1);
   requireRange("backoff.maxMs", maxMs, 0);
@@ -36,7 +36,7 @@ export function requireRange(
   if (typeof value === "number" && value >= min && value <= max) return;
   const bounds = max === Number.MAX_VALUE ? `at least ${min}` : `between ${min} and ${max}`;
   throw invalidOptions(
-    `${name} must be a number ${bounds}, not ${String(value)}`,
+    `${name} must be a number ${bounds}, not ${shown(value)}`,
     `leave ${name} out for its default`,
     { option: name },
   );

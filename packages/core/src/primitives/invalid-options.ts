@@ -4,3 +4,26 @@ import { KeelsonError, type ErrorDetails } from "../contract/errors.ts";
 export function invalidOptions(message: string, hint: string, details?: ErrorDetails): KeelsonError {
   return new KeelsonError("INVALID_OPTIONS", message, { hint, details });
 }
+
+/** What somebody gave, for a message. Of objects and functions only that they are some: to print one runs code of its own, which may throw. */
+export function shown(value: unknown): string {
+  if (typeof value === "string")
+    return JSON.stringify(value.length > 200 ? `${value.slice(0, 200)}…` : value);
+  const plain = value === null || (typeof value !== "object" && typeof value !== "function");
+  return plain ? String(value) : `of type ${typeof value}`;
+}
+
+/** Whether `value` is an object, as options are. */
+export function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
+}
+
+/** Whether `signal` is absent or can be listened to. */
+export function isSignal(signal: unknown): boolean {
+  return signal == null || typeof (signal as AbortSignal).addEventListener === "function";
+}
+
+/** @throws KeelsonError `INVALID_OPTIONS` unless `value`, which messages call `what`, is a function */
+export function requireFunction(what: string, value: unknown): void {
+  if (typeof value !== "function") throw invalidOptions(`${what} is ${shown(value)}`, "give a function");
+}

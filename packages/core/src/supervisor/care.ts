@@ -10,10 +10,10 @@ import type {
   SupervisorTransition,
   SupervisorView,
 } from "../contract/supervised.ts";
-import { type Backoff, createBackoff } from "../primitives/backoff.ts";
-import { HealthLoop, parseHealthOptions } from "./health-loop.ts";
-import { Intensity } from "./intensity.ts";
-import { invalidOptions } from "../primitives/invalid-options.ts";
+import type { Backoff } from "../primitives/backoff.ts";
+import { HealthLoop } from "./health-loop.ts";
+import type { Intensity } from "./intensity.ts";
+import { parseRestart } from "./restart.ts";
 
 /** What {@link Care} works with. */
 export interface CareContext {
@@ -22,8 +22,6 @@ export interface CareContext {
   readonly log: Log;
   readonly record: (transition: SupervisorTransition) => void;
 }
-
-const POLICIES: readonly RestartPolicy[] = ["never", "on-failure", "always"];
 
 /** Something that the supervisor does to the child; `told` once its event has come. */
 interface Matter {
@@ -58,24 +56,15 @@ export class Care {
   #ended = false;
 
   constructor(child: Supervised, options: RestartOptions, context: CareContext) {
-    const { policy = "never" } = options;
-    if (!POLICIES.includes(policy)) {
-      throw invalidOptions(`"${String(policy)}" is no restart policy`, `use one of ${POLICIES.join(", ")}`, {
-        option: "restart.policy",
-      });
-    }
+    const { policy, intensity, backoff, health } = parseRestart(options);
     this.#child = child;
     this.#context = context;
     this.#policy = policy;
-    this.#intensity = new Intensity(options.intensity);
-    this.#backoff = createBackoff(options.backoff);
-    if (options.health !== undefined && child.health !== undefined) {
-      this.#health = new HealthLoop(
-        child,
-        context.clock,
-        context.log,
-        parseHealthOptions(options.health),
-        (error) => this.#unhealthy(error),
+    this.#intensity = intensity;
+    this.#backoff = backoff;
+    if (health !== undefined && child.health !== undefined) {
+      this.#health = new HealthLoop(child, context.clock, context.log, health, (error) =>
+        this.#unhealthy(error),
       );
     }
     this.#subscription = child.onEvent((event) => this.#heard(event));

@@ -1,1 +1,2 @@
+export { parseRestart } from "./restart.ts";
 export { createSupervisor, type SupervisorOptions } from "./supervisor.ts";

@@ -8,11 +8,12 @@ export class Intensity {
   #times: number[] = [];
 
   /** Throws `INVALID_OPTIONS` for what is out of range. */
-  constructor(options: NonNullable<RestartOptions["intensity"]> = { max: 5, withinMs: 60_000 }) {
-    requireRange("restart.intensity.max", options.max, 0);
-    requireRange("restart.intensity.withinMs", options.withinMs, 0);
-    this.max = options.max;
-    this.withinMs = options.withinMs;
+  constructor(options: RestartOptions["intensity"]) {
+    const { max, withinMs } = options ?? { max: 5, withinMs: 60_000 };
+    requireRange("restart.intensity.max", max, 0);
+    requireRange("restart.intensity.withinMs", withinMs, 0);
+    this.max = max;
+    this.withinMs = withinMs;
   }
 
   /** Counts a restart at `now` (monotonic ms) and answers true, or false if it would be one too many. */

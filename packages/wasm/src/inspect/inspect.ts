@@ -5,6 +5,7 @@ import { readOutline } from "../binary/outline.ts";
 import { readSections } from "../binary/reader.ts";
 import type { GuestHost } from "../instance/guest-host.ts";
 import { meter } from "../meter/meter.ts";
+import { shown } from "../module/shown.ts";
 import type { MeterOptions, MeterReport } from "../meter/options.ts";
 import { pluginMetering } from "./plugin-metering.ts";
 import { addCodeProposals, proposalsOf } from "./proposals.ts";
@@ -64,15 +65,15 @@ export interface WasmInspection {
  * @throws KeelsonError `INVALID_WASM` for what does not decode, `UNSUPPORTED_WASM` for a component, `UNKNOWN_ABI`. A module that
  * decodes and that this engine refuses all the same is described, with `refused`.
  */
-export function inspectWasm(bytes: Bytes, options: InspectOptions = {}): WasmInspection {
-  const { origin = "the given binary", metering = pluginMetering } = options;
+export function inspectWasm(bytes: Bytes, options?: InspectOptions): WasmInspection {
+  const { origin = "the given binary", metering = pluginMetering, abi } = options ?? {};
   const surface = requireWholeModule(bytes, origin);
   const shape: ModuleShape = {
     exports: new Map(surface.exports.map(({ name, kind }) => [name, kind])),
     imports: surface.imports,
     outline: readOutline(bytes),
   };
-  const profiles = fits(shape, options.abi);
+  const profiles = fits(shape, abi);
   const chosen = abiProfiles.find(({ name }) => name === profiles.find((fit) => fit.chosen)?.name);
   const refused = refusal(bytes);
   const { start } = surface;
@@ -106,7 +107,7 @@ function refusal(bytes: Bytes): string | undefined {
 function fits(shape: ModuleShape, abi: string | undefined): ProfileFit[] {
   const declared = abiProfiles.find(({ name }) => name === abi);
   if (abi !== undefined && declared === undefined) {
-    throw new KeelsonError("UNKNOWN_ABI", `there is no ABI profile ${JSON.stringify(abi)}`, {
+    throw new KeelsonError("UNKNOWN_ABI", `there is no ABI profile ${shown(abi)}`, {
       hint: `the profiles are ${abiProfiles.map(({ name }) => name).join(", ")}`,
       details: { abi },
     });

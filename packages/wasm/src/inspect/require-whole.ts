@@ -1,6 +1,7 @@
 import { KeelsonError, type Bytes } from "@keelson/core";
 import { MalformedBinary } from "../binary/reader.ts";
 import { requireCoreModule } from "../binary/sniff.ts";
+import { shown } from "../module/shown.ts";
 import { readSurface, type Surface } from "./surface.ts";
 
 /**
@@ -9,9 +10,14 @@ import { readSurface, type Surface } from "./surface.ts";
  *
  * @param origin how messages name the bytes: a path, a URL or "the given binary"
  * @returns what the module shows to the outside
- * @throws KeelsonError `INVALID_WASM`, or `UNSUPPORTED_WASM` for a component
+ * @throws KeelsonError `INVALID_WASM`, `UNSUPPORTED_WASM` for a component, or `INVALID_OPTIONS` for what is no bytes at all
  */
 export function requireWholeModule(bytes: Bytes, origin: string): Surface {
+  if (!(bytes instanceof Uint8Array)) {
+    throw new KeelsonError("INVALID_OPTIONS", `${origin} is ${shown(bytes)}, and no bytes`, {
+      hint: "give a Uint8Array; an ArrayBuffer becomes one by new Uint8Array(buffer)",
+    });
+  }
   requireCoreModule(bytes, origin);
   try {
     return readSurface(bytes);

@@ -1,5 +1,6 @@
 import { KeelsonError } from "@keelson/core";
 import { abiProfiles } from "../abi/profiles.ts";
+import { shown } from "../module/shown.ts";
 import type { Metering, WasmModuleOptions } from "../module/options.ts";
 
 /**
@@ -30,17 +31,19 @@ export function settleIsolation(
 ): IsolationSettings {
   const { isolation: level = "inline", limits = {} } = options;
   if (!["inline", "worker", "process"].includes(level)) {
-    throw new KeelsonError("INVALID_OPTIONS", `${id}: isolation is ${JSON.stringify(level)}`, {
+    throw new KeelsonError("INVALID_OPTIONS", `${id}: isolation is ${shown(level)}`, {
       hint: 'use "inline", "worker" or "process"',
     });
   }
   // The memory itself, and a copy on its way out.
   const processBytes = limits.process ?? RUNTIME_BYTES + 3 * maxMemoryBytes;
-  if (!(processBytes > 0))
+  if (!(typeof processBytes === "number" && processBytes > 0)) {
     throw new KeelsonError(
       "INVALID_OPTIONS",
-      `${id}: limits.process must be more than 0, not ${processBytes}`,
+      `${id}: limits.process must be more than 0, not ${shown(processBytes)}`,
+      { hint: "give bytes, or leave it out for its default" },
     );
+  }
   const settings = { level, processBytes, asksForProcessBytes: limits.process !== undefined };
   if (level === "inline") return settings;
   if (options.source instanceof WebAssembly.Module)

@@ -1,5 +1,6 @@
 import { KeelsonError, type Bytes, type Files, type Platform } from "@keelson/core";
 import { tooLarge } from "../meter/reader.ts";
+import { shown } from "./shown.ts";
 import type { BinarySource } from "./options.ts";
 
 /** Bytes of a module, with the name that messages give them. */
@@ -40,6 +41,11 @@ export async function readFile(
   maxBytes: number = Infinity,
 ): Promise<FileBytes> {
   const files = requireFiles(platform);
+  if (typeof source !== "string" && !(source instanceof URL)) {
+    throw new KeelsonError("INVALID_OPTIONS", `The file to read is ${shown(source)}`, {
+      hint: "give a path or a file: URL",
+    });
+  }
   const url = source instanceof URL ? source : urlOf(source, files);
   if (url.protocol !== "file:") {
     throw new KeelsonError("UNSUPPORTED", `${url.href} cannot be read: modules are read from files`, {
@@ -65,7 +71,7 @@ async function requireReadable(url: URL, origin: string, files: Files, maxBytes:
 
 function urlOf(path: string, files: Files): URL {
   // A drive letter is no scheme.
-  return /^[a-z][a-z0-9+.-]+:/i.test(path) ? new URL(path) : files.resolve(path);
+  return /^[a-z][a-z0-9+.-]+:/i.test(path) && URL.canParse(path) ? new URL(path) : files.resolve(path);
 }
 
 async function requireInside(url: URL, within: URL, files: Files): Promise<void> {

@@ -4,6 +4,7 @@ import { DEFAULT_MAX_INSTANCES } from "../instance/live-instances.ts";
 import type { HostImports } from "../instance/link.ts";
 import { settleIsolation, type IsolationSettings } from "../isolation/isolation.ts";
 import { defaultMeterLimits, type MeterLimits } from "../meter/options.ts";
+import { isObject, shown } from "./shown.ts";
 import type {
   BinarySource,
   GuestState,
@@ -55,24 +56,34 @@ export const DEFAULT_TABLE_ELEMENTS = 1_000_000;
 
 /** Checks options and fills in defaults; throws `INVALID_OPTIONS`. */
 export function settle(options: WasmModuleOptions): WasmSettings {
+  if (!isObject(options))
+    throw invalid(`wasmModule: the options are ${shown(options)}`, "give an object with `source` and `id`");
   const { manifest, limits = {} } = options;
   const source = sourceOf(options);
   const id = options.id ?? manifest?.id ?? idOf(source);
+  if (typeof id !== "string") throw invalid(`wasmModule: the id is ${shown(id)}`, "give a text");
+  for (const [name, value] of Object.entries({ limits, pool: options.pool, imports: options.imports })) {
+    if (value !== undefined && !isObject(value) && !(name === "imports" && typeof value === "function"))
+      throw invalid(`${id}: ${name} is ${shown(value)}`, "give an object, or leave it out");
+  }
   requireKnownLimits(limits, id);
   const maxMemoryBytes = limits.memory ?? manifest?.limits.memory ?? DEFAULT_MEMORY_BYTES;
   const maxInstances = limits.instances ?? DEFAULT_MAX_INSTANCES;
   requireNumber(maxMemoryBytes, 0, "limits.memory", id);
   requireNumber(maxInstances, 1, "limits.instances", id);
-  requirePoolOptions(options.pool, id);
   const metering = meteringOf(options, source, id);
   const fuel = limits.fuel ?? manifest?.limits.fuel;
   const asked = limits.cpuMs ?? manifest?.limits.cpuMs;
   const stackBytes = limits.stack ?? DEFAULT_STACK_BYTES;
   if (fuel !== undefined) requireNumber(fuel, 1, "limits.fuel", id);
-  if (asked !== undefined && !(asked > 0)) {
-    throw new KeelsonError("INVALID_OPTIONS", `${id}: limits.cpuMs must be more than 0, not ${asked}`, {
-      hint: "give milliseconds, or leave it out for its default",
-    });
+  if (asked !== undefined && !(typeof asked === "number" && asked > 0)) {
+    throw new KeelsonError(
+      "INVALID_OPTIONS",
+      `${id}: limits.cpuMs must be more than 0, not ${shown(asked)}`,
+      {
+        hint: "give milliseconds, or leave it out for its default",
+      },
+    );
   }
   requireNumber(stackBytes, 1024, "limits.stack", id);
   const maxTableElements = limits.tableElements ?? DEFAULT_TABLE_ELEMENTS;
@@ -108,7 +119,7 @@ export function settle(options: WasmModuleOptions): WasmSettings {
 
 function schedulingOf({ scheduling }: WasmModuleOptions, metering: Metering, id: string): Scheduling {
   if (scheduling !== undefined && scheduling !== "exclusive" && scheduling !== "sliced") {
-    throw new KeelsonError("INVALID_OPTIONS", `${id}: scheduling is ${JSON.stringify(scheduling)}`, {
+    throw new KeelsonError("INVALID_OPTIONS", `${id}: scheduling is ${shown(scheduling)}`, {
       hint: 'use "exclusive" or "sliced"',
     });
   }
@@ -120,7 +131,7 @@ function schedulingOf({ scheduling }: WasmModuleOptions, metering: Metering, id:
 
 function stateOf({ state = "keep" }: WasmModuleOptions, id: string): GuestState {
   if (state === "keep" || state === "fresh") return state;
-  throw new KeelsonError("INVALID_OPTIONS", `${id}: state is ${JSON.stringify(state)}`, {
+  throw new KeelsonError("INVALID_OPTIONS", `${id}: state is ${shown(state)}`, {
     hint: 'use "keep" or "fresh"',
   });
 }
@@ -163,7 +174,7 @@ function codeLimitsOf(code: Partial<MeterLimits> = {}, id: string): Partial<Mete
 
 function meteringOf({ metering }: WasmModuleOptions, source: WasmSource, id: string): Metering {
   if (metering !== undefined && !["exact", "deadline", "off"].includes(metering)) {
-    throw new KeelsonError("INVALID_OPTIONS", `${id}: metering is ${JSON.stringify(metering)}`, {
+    throw new KeelsonError("INVALID_OPTIONS", `${id}: metering is ${shown(metering)}`, {
       hint: 'use "exact", "deadline" or "off"',
     });
   }
@@ -230,7 +241,7 @@ function requireNumber(value: number, min: number, name: string, id: string): vo
   if (Number.isSafeInteger(value) && value >= min) return;
   throw new KeelsonError(
     "INVALID_OPTIONS",
-    `${id}: ${name} must be a whole number of at least ${min}, not ${value}`,
+    `${id}: ${name} must be a whole number of at least ${min}, not ${shown(value)}`,
     {
       hint:
         typeof value === "string"
@@ -240,9 +251,6 @@ function requireNumber(value: number, min: number, name: string, id: string): vo
   );
 }
 
-function requirePoolOptions(pool: unknown, id: string): void {
-  if (pool === undefined || (typeof pool === "object" && pool !== null)) return;
-  throw new KeelsonError("INVALID_OPTIONS", `${id}: pool is ${String(pool)}`, {
-    hint: "give an object, such as { max: 4 }, or leave it out",
-  });
+function invalid(message: string, hint: string): KeelsonError {
+  return new KeelsonError("INVALID_OPTIONS", message, { hint });
 }

@@ -1,0 +1,194 @@
+import { describe, expect, test } from "vitest";
+import type { Kernel } from "../../src/contract/kernel.ts";
+import type { ModuleDefinition } from "../../src/contract/module.ts";
+import type { Value } from "../../src/contract/value.ts";
+import { createKernel, nativeModule } from "../../src/kernel/index.ts";
+import { createPool } from "../../src/pool/index.ts";
+import { createTestPlatform } from "../../src/testing/index.ts";
+import { rejectionCode, thrownCode } from "../support/errors.ts";
+import { echo, testKernel } from "./harness.ts";
+
+/** Nothing can be asked of it, and nothing about it, without an error. */
+function angry(): object {
+  const refuse = (): never => {
+    throw new Error("do not touch");
+  };
+  return new Proxy({}, { get: refuse, has: refuse, getPrototypeOf: refuse, ownKeys: refuse });
+}
+
+/** What has no text: each of them throws when it is put into one. */
+const unprintable: readonly unknown[] = [Object.create(null), Symbol("s"), { toString: 5 }];
+
+/** What is no object, and yet given where one belongs. */
+const noObjects: readonly unknown[] = [null, 5, "x", true];
+
+function definition(parts: Record<string, unknown>): ModuleDefinition {
+  return { ...nativeModule({ id: "a", methods: { echo: ({ payload }) => payload } }), ...parts };
+}
+
+async function running(...modules: readonly ModuleDefinition[]): Promise<Kernel> {
+  const { kernel } = testKernel();
+  for (const module of modules) await kernel.register(module);
+  await kernel.start();
+  return kernel;
+}
+
+describe("what is no definition", () => {
+  test("is INVALID_OPTIONS, and leaves nothing registered", async () => {
+    const { kernel } = testKernel();
+    const restarts = [
+      { policy: "sometimes" },
+      { policy: Object.create(null) },
+      { intensity: { max: -1, withinMs: 1 } },
+      { intensity: { max: 1 } },
+      { backoff: { factor: 0 } },
+      { backoff: { jitter: 2 } },
+      { health: { everyMs: 0 } },
+      { health: { failures: Symbol("many") } },
+    ];
+    const parts = [
+      ...restarts.map((restart) => ({ restart })),
+      ...["depends", "deadlines", "restart", "manifest"].flatMap((key) =>
+        noObjects.map((value) => ({ [key]: value })),
+      ),
+      { manifest: {} },
+      { quarantine: { stops: Object.create(null) } },
+    ];
+    for (const part of parts)
+      expect(await rejectionCode(kernel.register(definition(part)))).toBe("INVALID_OPTIONS");
+    for (const part of unprintable)
+      expect(await rejectionCode(kernel.register(part as never))).toBe("INVALID_OPTIONS");
+    expect(kernel.list()).toEqual([]);
+  });
+
+  test("replaces nothing", async () => {
+    const kernel = await running(echo("a"));
+    for (const part of [{ restart: { intensity: { max: -1, withinMs: 1 } } }, { depends: null }])
+      expect(await rejectionCode(kernel.reload("a", definition(part)))).toBe("INVALID_OPTIONS");
+    expect(await kernel.invoke("a", "echo", 1)).toEqual({ version: "1.0.0", payload: 1 });
+  });
+});
+
+test("arguments of other types are KeelsonErrors", async () => {
+  const kernel = await running(echo("a"));
+  for (const other of [...unprintable, angry()] as never[]) {
+    expect(await rejectionCode(kernel.start(other))).toBe("UNKNOWN_MODULE");
+    expect(await rejectionCode(kernel.invoke(other, "echo"))).toBe("UNKNOWN_MODULE");
+    expect(await rejectionCode(kernel.reconcile(other))).toBe("INVALID_OPTIONS");
+    expect(await rejectionCode(kernel.shutdown({ timeoutMs: other }))).toBe("INVALID_OPTIONS");
+    expect(thrownCode(() => kernel.phase(other, () => {}))).toBe("INVALID_OPTIONS");
+    expect(thrownCode(() => kernel.bus.on("a", other))).toBe("INVALID_OPTIONS");
+    expect(thrownCode(() => kernel.hooks.filter("a", other))).toBe("INVALID_OPTIONS");
+    expect(thrownCode(() => kernel.metrics.counter(other, { help: "" }))).toBe("INVALID_OPTIONS");
+    expect(thrownCode(() => createKernel({ platform: createTestPlatform(), logCapacity: other }))).toBe(
+      "INVALID_OPTIONS",
+    );
+  }
+  for (const other of noObjects as readonly never[]) {
+    expect(thrownCode(() => createKernel(other))).toBe("INVALID_OPTIONS");
+    expect(thrownCode(() => nativeModule(other))).toBe("INVALID_OPTIONS");
+  }
+  // Nothing is as good as no options.
+  expect(await kernel.invoke("a", "echo", 1, null as never)).toEqual({ version: "1.0.0", payload: 1 });
+});
+
+test("a send with a signal that is none is refused, and the kernel ends as ever", async () => {
+  const kernel = await running(echo("a"));
+  using full = kernel.bus.subscribe("jobs", { capacity: 1, overflow: "back-pressure" });
+  kernel.bus.publish("jobs", 1);
+  for (const signal of [5, {}] as never[])
+    expect(await rejectionCode(kernel.bus.send("jobs", 2, { signal }))).toBe("INVALID_OPTIONS");
+  expect(full.size).toBe(1);
+});
+
+test("a checkout with a signal that is none is refused, and the pool lends all it has", async () => {
+  await using pool = createPool({ create: () => ({}), destroy: () => {} }, { max: 1 }, createTestPlatform());
+  const lease = await pool.checkout();
+  expect(await rejectionCode(pool.checkout({ signal: {} as never }))).toBe("INVALID_OPTIONS");
+  expect(pool.stats().waiting).toBe(0);
+  lease.release();
+  (await pool.checkout({ timeoutMs: 0 })).release();
+});
+
+describe("what a module throws", () => {
+  test("may be a proxy that answers nothing", async () => {
+    const { kernel } = testKernel();
+    const thrower = (): never => {
+      throw angry();
+    };
+    await kernel.register(nativeModule({ id: "create", create: thrower }));
+    await kernel.register(nativeModule({ id: "init", init: async () => thrower() }));
+    await kernel.register(nativeModule({ id: "start", start: thrower }));
+    for (const id of ["create", "init", "start"])
+      expect(await rejectionCode(kernel.start(id))).toBe("MODULE_FAILED");
+    await kernel.register(
+      nativeModule({ id: "call", methods: { now: thrower, later: async () => thrower() } }),
+    );
+    await kernel.start("call");
+    for (const method of ["now", "later"])
+      expect(await rejectionCode(kernel.invoke("call", method))).toBe("CALL_FAILED");
+    expect(kernel.list().find(({ metadata }) => metadata.id === "call")?.inFlight).toBe(0);
+  });
+});
+
+describe("an answer with a `then` that lies", () => {
+  const liars: Readonly<Record<string, unknown>> = {
+    throws: {
+      then() {
+        throw new Error("then");
+      },
+    },
+    refuses: Object.defineProperty({}, "then", {
+      get() {
+        throw new Error("then");
+      },
+    }),
+    nests: {
+      then(resolve: (value: unknown) => void) {
+        resolve(Promise.reject(new Error("later")));
+      },
+    },
+    twice: {
+      then(resolve: (value: unknown) => void) {
+        resolve(1);
+        resolve(2);
+        throw new Error("too late");
+      },
+    },
+  };
+
+  test("fails its call with CALL_FAILED, or answers once, and nothing stays in flight", async () => {
+    const liar = nativeModule({
+      id: "liar",
+      methods: { call: ({ payload }) => liars[payload as string] as Value },
+    });
+    const kernel = await running(liar);
+    for (const how of ["throws", "refuses", "nests"]) {
+      expect(await rejectionCode(kernel.invoke("liar", "call", how))).toBe("CALL_FAILED");
+      expect(kernel.list()[0]?.inFlight).toBe(0);
+    }
+    expect(await kernel.invoke("liar", "call", "twice")).toBe(1);
+    expect(thrownCode(() => kernel.invokeSync("liar", "call", "refuses"))).toBe("CALL_FAILED");
+    expect(thrownCode(() => kernel.invokeSync("liar", "call", "throws"))).toBe("WOULD_BLOCK");
+    expect(kernel.list()[0]?.inFlight).toBe(0);
+  });
+});
+
+test("a module may tell its end with anything, and its calls fail with KeelsonErrors", async () => {
+  for (const told of [undefined, null, 5, { reason: "crash", error: new Error("own") }, { error: angry() }]) {
+    let end = (): void => {};
+    const kernel = await running(
+      nativeModule({
+        id: "a",
+        methods: { wait: () => new Promise(() => {}) },
+        start: (context) => {
+          end = () => context.exited(told as never);
+        },
+      }),
+    );
+    const waiting = rejectionCode(kernel.invoke("a", "wait"));
+    end();
+    expect(await waiting).toBe("MODULE_FAILED");
+    expect(kernel.state("a")).toBe("failed");
+  }
+});

@@ -1,0 +1,43 @@
+import { createTestPlatform } from "@keelson/core/testing";
+import { expect, test } from "vitest";
+import { createCompileCache, inspectWasm, readWasmModule, wasmModule } from "../../src/index.ts";
+import { failure } from "../support/errors.ts";
+import { wat } from "../support/wat.ts";
+
+const source = wat(`(module (func (export "go")))`);
+
+/** What throws when it is put into a text, or has no JSON. */
+const unprintable: readonly unknown[] = [Object.create(null), Symbol("s"), 5n, { toString: 5 }];
+
+test("options of other types are INVALID_OPTIONS at once, with a hint", async () => {
+  for (const other of unprintable) {
+    for (const key of ["source", "metering", "scheduling", "state", "isolation"]) {
+      const error = await failure("INVALID_OPTIONS", () =>
+        wasmModule({ id: "a", source, [key]: other as never }),
+      );
+      expect(error.hint, key).toBeDefined();
+    }
+    for (const key of ["memory", "instances", "fuel", "cpuMs", "stack", "process", "tableElements"]) {
+      const error = await failure("INVALID_OPTIONS", () =>
+        wasmModule({ id: "a", source, limits: { [key]: other } }),
+      );
+      expect(error.hint, key).toBeDefined();
+    }
+    await failure("INVALID_OPTIONS", () => createCompileCache({ maxModules: other as never }));
+  }
+});
+
+test("what is no object, where options belong, is INVALID_OPTIONS", async () => {
+  for (const other of [null, 5, "x", true] as never[]) {
+    await failure("INVALID_OPTIONS", () => wasmModule(other));
+    for (const key of ["limits", "pool", "imports", "cache"])
+      await failure("INVALID_OPTIONS", () => wasmModule({ id: "a", source, [key]: other }));
+  }
+});
+
+test("what is no path and no URL is read from nowhere, and what is no bytes not looked at", async () => {
+  for (const other of [undefined, ...unprintable] as never[]) {
+    await failure("INVALID_OPTIONS", () => readWasmModule(other, createTestPlatform()));
+    await failure("INVALID_OPTIONS", () => inspectWasm(other));
+  }
+});
