@@ -103,10 +103,7 @@ export class ExchangeDoor implements BusDoor, Party {
     return { [Symbol.dispose]: () => this.#remove(sink) };
   }
 
-  subscribe<K extends keyof TopicTypes & string>(
-    pattern: K,
-    options?: QueueOptions,
-  ): Subscription<Heard<K>> {
+  subscribe<K extends keyof TopicTypes & string>(pattern: K, options?: QueueOptions): Subscription<Heard<K>> {
     this.#check();
     const words = parsePattern(pattern);
     const from = options?.from;
