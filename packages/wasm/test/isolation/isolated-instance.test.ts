@@ -177,6 +177,18 @@ describe("a guest elsewhere whose line died while nobody used it", () => {
     await crew[Symbol.asyncDispose]();
   });
 
+  test("is not even waited for by a call that was given up before", async () => {
+    const { instance, crew, line } = await make();
+    line.die();
+    const made = Promise.withResolvers<void>();
+    opening = made.promise;
+    const { call, end } = callEndedBy();
+    end("ABORTED");
+    await failure("ABORTED", () => instance.call(call));
+    made.resolve();
+    await crew[Symbol.asyncDispose]();
+  });
+
   test("is not waited for by a call that is given up; what was made all the same is kept for another", async () => {
     const { instance, crew, line } = await make();
     line.die();

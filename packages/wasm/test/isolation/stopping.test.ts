@@ -1,4 +1,4 @@
-import { isKeelsonError } from "@keelson/core";
+import { isKeelsonError, type Platform } from "@keelson/core";
 import { describe, expect, test } from "vitest";
 import { GUEST, ENDLESS } from "./guests.ts";
 import {
@@ -177,6 +177,20 @@ describe("a guest in a process", () => {
       .catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ code: "OUT_OF_MEMORY", details: { limitBytes: 160 * 2 ** 20 } });
     await eventually(() => !isAlive(pid));
+  });
+
+  test("whose process cannot be watched is run all the same, and the host is told once, if it asked for the limit", async () => {
+    const blind = (platform: Platform): Platform => ({
+      ...platform,
+      supports: { ...platform.supports, processMemory: false },
+    });
+    for (const limits of [{ process: 160 * 2 ** 20 }, {}]) {
+      const { kernel, written } = await open("process", { source: GUEST, limits }, blind);
+      expect(await kernel.invoke("guest", "count")).toBe(1);
+      const warned = written.filter(({ message }) => message.includes("limits.process"));
+      expect(warned.map(({ level }) => level)).toEqual("process" in limits ? ["warn"] : []);
+      await kernel.shutdown();
+    }
   });
 
   test("says how its process ended", async () => {
