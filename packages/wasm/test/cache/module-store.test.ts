@@ -119,6 +119,28 @@ describe("modules kept on disk", () => {
     expect(tiny.disk).toMatchObject({ written: 0, failed: 0 });
   });
 
+  test("that are let go are always the ones written first, and no more than have to be", async () => {
+    const folder = platform.files.resolve(`${FOLDER}/`);
+    const names = async (): Promise<readonly string[]> => platform.files.list(folder);
+    await cache().compile(ONE, "one", [counting("step a")], platform);
+    const written = [...(await names())];
+    const size = (await platform.files.stat(await onlyFile()))?.bytes as number;
+    const bounded = cache(size * 4 + 20);
+    const left: number[] = [];
+    for (const letter of "bcdefghijkl") {
+      await platform.clock.advance(1000);
+      await bounded.compile(ONE, "one", [counting(`step ${letter}`)], platform);
+      const now = await names();
+      const added = now.filter((name) => !written.includes(name));
+      expect(added).toHaveLength(1);
+      written.push(...added);
+      expect([...now].sort()).toEqual(written.slice(-now.length).sort());
+      left.push(now.length);
+    }
+    // Nine tenths of the bound are left at most, which is three and a half.
+    expect(left).toEqual([2, 3, 4, 3, 4, 3, 4, 3, 4, 3, 4]);
+  });
+
   test("are no matter of life and death: files that cannot be read or written only cost the time", async () => {
     const failing = {
       ...platform.files,

@@ -1,7 +1,9 @@
+import type { Clock } from "@keelson/core";
 import { describe, expect, test } from "vitest";
 import { Governor, type GuestThread } from "../../src/governor/index.ts";
 import { meter } from "../../src/meter/index.ts";
 import { Suspension } from "../../src/suspension/suspension.ts";
+import { Turns } from "../../src/suspension/turns.ts";
 import { callOf } from "../support/instance.ts";
 import { wat } from "../support/wat.ts";
 
@@ -86,4 +88,27 @@ describe("a guest that waits", () => {
       ["inside", "on"],
     ]);
   });
+});
+
+test("a guest that is ended while it waits for its turn leaves the line, and nobody waits behind it", async () => {
+  let time = 0;
+  const clock: Clock = {
+    now: () => time,
+    wall: () => time,
+    after: () => ({ [Symbol.dispose]() {} }),
+    turn: () => {},
+  };
+  const turns = new Turns(clock);
+  const governor = new Governor({ clock });
+  const suspension = new Suspension("guest", governor, clock.now, turns);
+  governor.enterDetached({});
+  expect(turns.mayRun(0)).toBe(true);
+  time = 5;
+  let resumed = false;
+  const turn = governor.nextTurn?.(time)?.then(() => (resumed = true));
+  expect(turns.mayRun(0.5)).toBe(false);
+  suspension.dispose();
+  await turn;
+  expect(resumed).toBe(true);
+  expect(turns.mayRun(0.5)).toBe(true);
 });
