@@ -1,4 +1,5 @@
 import { performance } from "node:perf_hooks";
+import { createKernel, isKeelsonError, platform, wasmModule } from "keelson";
 import { Governor } from "../../packages/wasm/src/governor/index.ts";
 import { meter, type MeterOptions } from "../../packages/wasm/src/meter/index.ts";
 import { assembleShape, shapes } from "../../packages/wasm/test/meter/shapes.ts";
@@ -44,11 +45,19 @@ export async function benchOvershoot(rounds: number): Promise<readonly Task[]> {
       await new Promise((done) => setTimeout(done));
     }
   }
+  const invoked: Stopped[] = [];
+  for (const name of INVOKED) invoked.push(...(await invokeOften(name, rounds)));
   const quiet = all.filter(({ waited }) => waited <= UNDISTURBED_MS);
   const share = `${quiet.length} of ${all.length} runs`;
   return [
     ...rows(`${endless.length} shapes × ${rounds}, the guest's last instruction`, all, "guest", [0.1, 1, 5]),
     ...rows("the same, until the caller has the error", all, "caller", [0.2]),
+    ...rows(
+      `by the kernel: ${INVOKED.length} shapes × ${rounds}, until the caller has the error`,
+      invoked,
+      "caller",
+      [],
+    ),
     ...rows(
       `the guest's last instruction, where no other program had the core (${share})`,
       quiet,
@@ -57,6 +66,43 @@ export async function benchOvershoot(rounds: number): Promise<readonly Task[]> {
     ),
   ];
 }
+
+/** What is called by a kernel as well: one of each kind, none of which imports anything. */
+const INVOKED = [
+  "an empty loop",
+  "recursion that returns, without end",
+  "catch_all around a trap-free throw",
+  "memory.fill",
+  "table.copy",
+  "typed references calling each other",
+] as const;
+
+/** The same by `kernel.invoke`, with the limits that a plugin has by default: what lies between is all that a caller waits for. */
+async function invokeOften(name: string, rounds: number): Promise<readonly Stopped[]> {
+  const shape = shapes.find((one) => one.name === name);
+  if (shape === undefined) throw new RangeError(`no shape "${name}"`);
+  await using kernel = await createKernel();
+  const source = await assembleShape(shape);
+  await kernel.register(
+    wasmModule({ id: "guest", source, abi: "raw", limits: { cpuMs: CPU_MS }, quarantine: false }),
+  );
+  await kernel.start();
+  const all: Stopped[] = [];
+  for (let round = 0; round < rounds; round++) {
+    progress(`overshoot by the kernel, ${name}: round ${round + 1} of ${rounds}`);
+    const waited = waitedMs();
+    const begin = performance.now();
+    const error = await kernel.invoke("guest", "f").catch((thrown: unknown) => thrown);
+    const caller = performance.now() - begin - CPU_MS;
+    if (!isKeelsonError(error, "DEADLINE_EXCEEDED")) throw error;
+    const cpuMs = (error.details as { usage: { cpuMs: number } }).usage.cpuMs;
+    all.push({ guest: cpuMs - CPU_MS, caller, waited: waitedMs() - waited });
+    await new Promise((done) => setTimeout(done));
+  }
+  return all;
+}
+
+const { ran } = platform().clock;
 
 function stopOnce(module: WebAssembly.Module, meta: ReturnType<typeof meter>["meta"]): Stopped {
   const looks = { first: 0, last: 0, before: 0 };
@@ -68,7 +114,7 @@ function stopOnce(module: WebAssembly.Module, meta: ReturnType<typeof meter>["me
       return looks.last;
     },
   };
-  const governor = new Governor({ clock });
+  const governor = new Governor({ clock: { ...clock, ...(ran && { ran }) } });
   const imports = {
     h: {
       nothing: () => {},

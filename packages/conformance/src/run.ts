@@ -38,6 +38,10 @@ const brought: Readonly<Record<string, (subject: Subject) => string | undefined>
     subject.platform().clock.turn === undefined
       ? "the platform's clock has no turns; timers take their place"
       : undefined,
+  ran: (subject) =>
+    subject.platform().clock.ran === undefined
+      ? "the platform's clock does not tell what a thread ran"
+      : undefined,
   child: ({ child }) => (child === undefined ? "the adapter names no way to run a child program" : undefined),
   wasmModule: ({ wasmModule }) =>
     wasmModule === undefined ? "the adapter brings no wasmModule()" : undefined,

@@ -7,6 +7,9 @@ import { deno } from "./deno.ts";
  * once in some sixty turns only, so that requests beside guests that share the thread would take seconds.
  */
 export function createClock(): Clock {
-  const clock = createSharedClock({ unref: (timer) => deno().unrefTimer(Number(timer)) });
-  return { now: clock.now, wall: clock.wall, after: clock.after };
+  const { turn: _, ...clock } = createSharedClock({
+    unref: (timer) => deno().unrefTimer(Number(timer)),
+    processTime: true,
+  });
+  return clock;
 }

@@ -84,6 +84,27 @@ export const clockChecks: readonly Check[] = [
     },
   },
   {
+    id: "clock.ran",
+    title: "ran() grows while the thread computes, and not while it sleeps",
+    requires: ["ran"],
+    async run(subject) {
+      const { clock } = subject.platform();
+      const ran = (): number => clock.ran?.() as number;
+      const before = ran();
+      const begun = clock.now();
+      while (ran() - before < 10)
+        ensure(clock.now() - begun < 5000, "ran() stood still while the thread ran");
+      // What other threads of the program do may count; they are not always busy.
+      let least = Infinity;
+      for (let time = 0; time < 5 && least >= 20; time++) {
+        const asleep = ran();
+        await elapse(clock, 40);
+        least = Math.min(least, ran() - asleep);
+      }
+      ensure(least < 20, `ran() grew by ${least} ms in 40 ms of sleep`);
+    },
+  },
+  {
     id: "clock.turn",
     title:
       "turn() runs its function once, after this turn, and lets input in between turns that follow one another",

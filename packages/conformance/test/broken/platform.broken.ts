@@ -34,6 +34,8 @@ export const brokenClocks: Readonly<Record<string, Breaking>> = {
   "clock.long-delays": breakClock((clock) => ({
     after: (ms, run, background) => clock.after(ms | 0, run, background),
   })),
+  // the wall's time
+  "clock.ran": breakClock((clock) => ({ ran: () => clock.now() })),
   // later, but in this turn: nothing comes in while such turns follow one another
   "clock.turn": breakClock(() => ({
     turn: (run) => void Promise.resolve().then(() => queueMicrotask(run)),

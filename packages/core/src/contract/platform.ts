@@ -56,6 +56,11 @@ export interface Clock {
    * {@link Clock.after} can. Keeps the program alive. Absent: `after(0, run)` takes its place.
    */
   turn?(run: () => void): void;
+  /**
+   * Milliseconds that the calling thread has had a core; where the runtime counts no single thread finely enough, the whole process. Never throws.
+   * Absent: nobody can tell, and a guest's time is the clock's, except where it must have stood still.
+   */
+  ran?(): number;
 }
 
 /** The kernel's only source of randomness. */

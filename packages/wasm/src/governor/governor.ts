@@ -1,4 +1,4 @@
-import type { Usage } from "@keelson/core";
+import type { Clock, Usage } from "@keelson/core";
 import { isKeelsonError, KeelsonError } from "@keelson/core/plain";
 
 // Not by the meter's door: where guests run, nobody meters.
@@ -11,8 +11,8 @@ import { type Tally, TALLY_CPU_MS, TALLY_FUEL } from "./tally.ts";
 
 /** Options of {@link Governor}. */
 export interface GovernorOptions {
-  /** The platform's monotonic clock, ms. */
-  readonly clock: { now(): number };
+  /** The platform's monotonic clock, ms; and, where it can tell, how long the thread has had a core. */
+  readonly clock: Pick<Clock, "now" | "ran">;
   /** The thread's guests, for those that call one another through the host; see {@link GuestThread}. */
   readonly thread?: GuestThread;
   /** A flag that another thread may raise: a value other than 0 at index 0 aborts the guest. */
@@ -54,9 +54,18 @@ const WARY_SLICE_UNITS = 5_000;
 const SLICE_MS = 0.25;
 /**
  * What a slice can last at most on any machine, ms. One that lasted longer did not run all that time: the system gave the
- * core to somebody else. The rest is not the guest's own time and is not taken from its `cpuMs`; wall time goes on.
+ * core to somebody else, or the engine collected garbage, which is told apart where the clock knows what the thread ran. What the
+ * thread did not run is not the guest's own time and is not taken from its `cpuMs`; wall time goes on.
  */
 const LONGEST_SLICE_MS = 5;
+/**
+ * What slices are reckoned to take at worst when the end is near, and how much later than it one may end, ms: engines compile a function when it is
+ * first called, which takes 5 µs for the smallest, of some 20 units.
+ */
+const COLD_UNITS_PER_MS = 4_000;
+const LATE_MS = 5;
+/** When a run begins to be compared with what its thread ran, ms: shorter ones need not pay for a reading. */
+const WATCH_AFTER_MS = 1;
 /** Stack bytes reckoned for the host's frames between two guests. */
 const CROSSING_BYTES = 4096;
 
@@ -106,7 +115,7 @@ export class Governor {
   nextTurn: ((now: number) => Promise<void> | undefined) | undefined;
   /** Stops a guest that comes back from the host, or from growing, as often as this in a run: so a stop of a recorded call is found again. */
   stopAtReturn: number = Number.POSITIVE_INFINITY;
-  readonly #clock: { now(): number };
+  readonly #clock: Pick<Clock, "now" | "ran">;
   readonly #thread: GuestThread;
   readonly #interrupt: Int32Array | undefined;
   readonly #tally: Tally | undefined;
@@ -137,6 +146,12 @@ export class Governor {
   #cpuEnd = Number.POSITIVE_INFINITY;
   /** Time of this run that was not the guest's own, ms. */
   #stolen = 0;
+  /** When the thread's own time is to be read first; Infinity when it has been. */
+  #watchAt = 0;
+  /** The thread's own time when it was first read, ms; undefined where it cannot be. */
+  #ranBefore: number | undefined;
+  /** When that was, and later by what has been given back since. */
+  #watchedFrom = 0;
   #deadline = Number.POSITIVE_INFINITY;
   #signal: Abortable | undefined;
   #measure = false;
@@ -248,6 +263,8 @@ export class Governor {
     this.#giveBack(now - this.#idleSince);
     this.#idleSince = undefined;
     this.#sliceStart = now;
+    // others ran meanwhile
+    this.#watchAt = now + WATCH_AFTER_MS;
   }
 
   /** The guest of a detached run calls the host: what runs inside that shares its stack. Answers what to give {@link releaseThread}. */
@@ -321,6 +338,7 @@ export class Governor {
     this.#deadline = limits.deadline ?? Number.POSITIVE_INFINITY;
     this.#start = this.#end = this.#sliceStart = this.#clock.now();
     this.#cpuEnd = this.#start + this.#cpuMs;
+    this.#watchAt = this.#start + WATCH_AFTER_MS;
     this.#granted = 0;
     // To set the length of an array costs 25 ns on V8, also where it is that already.
     if (this.#counters.length > 0) this.#counters.length = 0;
@@ -489,7 +507,8 @@ export class Governor {
     if (this.#idleSince !== undefined) this.wake(now);
     const excess = now - this.#sliceStart - LONGEST_SLICE_MS;
     if (excess > 0 && kind === RefillKind.slice && this.#maxSlice === MAX_SLICE_UNITS)
-      this.#excuseSlice(excess);
+      this.#excuseSlice(excess, now);
+    if (now >= this.#watchAt) this.#watch(now);
     this.#sliceDebt = 0;
     if (kind !== RefillKind.slice) this.#returns++;
     else if (charge.granted > WRAPS_FROM) charge.written = usedWhenWritten(charge);
@@ -517,7 +536,10 @@ export class Governor {
 
     let slice = this.#slice;
     const left = Math.min(this.#cpuEnd, this.#deadline) - now;
-    if (left < SLICE_MS) slice = Math.max(MIN_SLICE_UNITS, Math.floor((slice * left) / SLICE_MS));
+    if (left < MAX_SLICE_UNITS / COLD_UNITS_PER_MS) {
+      slice = Math.min(slice, Math.floor(COLD_UNITS_PER_MS * (left + LATE_MS)));
+      if (left < SLICE_MS) slice = Math.max(MIN_SLICE_UNITS, Math.floor((slice * left) / SLICE_MS));
+    }
     let available = this.#fuelLimit - this.#granted;
     if (slice - counter > available) {
       this.#reclaim(charge);
@@ -541,13 +563,29 @@ export class Governor {
   }
 
   /** @param excess by which the slice lasted longer than one can, ms; one whose operation alone costs many slices can last as long as they */
-  #excuseSlice(excess: number): void {
+  #excuseSlice(excess: number, now: number): void {
     const own = (LONGEST_SLICE_MS * this.#sliceDebt) / MAX_SLICE_UNITS;
-    if (excess > own) this.#giveBack(excess - own);
+    const stolen = Math.min(excess - own, this.#stoodStill(now));
+    if (stolen > 0) this.#giveBack(stolen);
+  }
+
+  #watch(now: number): void {
+    this.#watchAt = Number.POSITIVE_INFINITY;
+    this.#watchedFrom = now;
+    this.#ranBefore = this.#clock.ran?.();
+  }
+
+  /** How long the thread had no core since it is watched, as far as it was not given back, ms; Infinity where nobody can tell. */
+  #stoodStill(now: number): number {
+    const before = this.#ranBefore;
+    const ran = this.#watchAt === Number.POSITIVE_INFINITY ? this.#clock.ran?.() : undefined;
+    if (before === undefined || ran === undefined) return Number.POSITIVE_INFINITY;
+    return now - this.#watchedFrom - (ran - before);
   }
 
   #giveBack(ms: number): void {
     this.#stolen += ms;
+    this.#watchedFrom += ms;
     this.#cpuEnd += ms;
     for (const outer of this.#outer) outer.cpuEnd += ms;
   }

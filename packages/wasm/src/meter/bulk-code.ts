@@ -16,11 +16,12 @@ import {
 } from "./bytecode.ts";
 import type { FunctionCode } from "./function-code.ts";
 import * as helpers from "./helpers.ts";
-import { copyInPieces, fillInPieces, PIECE_BYTES } from "./pieces.ts";
+import type { Layout } from "./layout.ts";
+import { copyInPieces, fillInPieces, initInPieces, storeOf, type Store } from "./pieces.ts";
 import { Reader } from "./reader.ts";
 
-const MEMORY_COPY = 10;
-const MEMORY_FILL = 11;
+const MEMORY_INIT = 8;
+const TABLE_INIT = 12;
 
 /** Charges the length that is on top of the stack, in units of {@link Bulk}, and leaves it there. */
 export function chargeBulk(code: FunctionCode, unit: number, wide: boolean): void {
@@ -48,32 +49,46 @@ export function chargeBulk(code: FunctionCode, unit: number, wide: boolean): voi
   code.storeAndTest();
 }
 
-/** Writes memory.fill and memory.copy so that large ones are interrupted; returns where the instruction ended. */
-export function writeInPieces(code: FunctionCode, at: number, wide: boolean): number {
+/** Writes a bulk instruction on a memory or a table so that a large one is interrupted; returns where the instruction ended. */
+export function writeInPieces(code: FunctionCode, at: number, unit: number, wide: boolean): number {
   const { out, layout } = code;
   const reader = new Reader(code.module.bytes, at + 1);
-  const operation = reader.u32();
-  if (operation !== MEMORY_COPY && operation !== MEMORY_FILL) return at;
-  const copies = operation === MEMORY_COPY;
-  const memory = reader.u32();
-  const source = copies ? reader.u32() : memory;
-  const { memories } = code.module;
-  if (memories[memory]!.limits.wide !== memories[source]!.limits.wide) return at;
-  const helper = copies ? copyInPieces(layout, memory, source) : fillInPieces(layout, memory);
+  const pieces = inPieces(layout, reader, unit === Bulk.entries);
+  if (pieces === undefined) return at;
   if (wide) {
-    code.call(helper);
+    code.call(pieces.helper);
     return reader.at;
   }
+  const { piece, value } = pieces.store;
   out.op(localGet, code.length);
-  out.i32(PIECE_BYTES);
+  out.i32(piece);
   out.byte(i32Greater);
   code.rarely(IF);
-  out.s32(layout.functionType([I32, I32, I32], []));
-  code.call(helper);
+  out.s32(layout.functionType([I32, ...Array.from(pieces.fills ? value : [I32]), I32], [], [3, 0]));
+  code.call(pieces.helper);
   out.byte(ELSE);
   code.copy(at, reader.at);
   out.byte(END);
   return reader.at;
+}
+
+/** What does the instruction that stands at the reader in pieces; undefined for those whose addresses are of different widths. */
+function inPieces(
+  layout: Layout,
+  reader: Reader,
+  table: boolean,
+): { readonly store: Store; readonly fills: boolean; readonly helper: number } | undefined {
+  const operation = reader.u32();
+  const first = reader.u32();
+  if (operation === (table ? TABLE_INIT : MEMORY_INIT)) {
+    const store = storeOf(layout, table, reader.u32());
+    return store.wide ? undefined : { store, fills: false, helper: initInPieces(layout, store, first) };
+  }
+  const store = storeOf(layout, table, first);
+  if (operation === store.fill) return { store, fills: true, helper: fillInPieces(layout, store) };
+  const source = storeOf(layout, table, reader.u32());
+  if (source.wide !== store.wide) return undefined;
+  return { store, fills: false, helper: copyInPieces(layout, store, source) };
 }
 
 /** Takes room for `granules`. */

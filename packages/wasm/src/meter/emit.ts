@@ -197,7 +197,7 @@ export class Emitter {
           break;
         case Action.bulk:
           chargeBulk(code, a, b === 1);
-          if (a === Bulk.bytes) cursor = writeInPieces(code, at, b === 1);
+          if (a !== Bulk.elements) cursor = writeInPieces(code, at, a, b === 1);
           break;
         case Action.allocate:
           takeRoom(code, a);

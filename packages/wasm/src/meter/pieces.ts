@@ -1,13 +1,42 @@
-import { EMPTY, END, localGet, localSet } from "./bytecode.ts";
+import { CALL, EMPTY, END, I32, localGet, localSet } from "./bytecode.ts";
 import { afterHost } from "./helpers.ts";
 import type { Layout } from "./layout.ts";
 import type { Writer } from "./writer.ts";
 
-// memory.fill and memory.copy of many bytes, done in pieces between which the host looks at the clock: one such
-// instruction would run to its end whatever time is left.
+// Bulk instructions on memories and tables, done in pieces between which the host looks at the clock: one such instruction would run to its
+// end whatever time is left.
 
 /** Bytes of one piece; what is shorter is done at once. */
 export const PIECE_BYTES: number = 2 ** 18;
+/** Entries of a table in one piece: an engine that writes a reference into each takes 15 to 25 ns for it. */
+export const PIECE_ENTRIES: number = 2 ** 14;
+
+/** A memory or a table, for the instructions that work on ranges of it. */
+export interface Store {
+  readonly name: string;
+  readonly number: number;
+  readonly wide: boolean;
+  /** The encoded type of what fills it. */
+  readonly value: ArrayLike<number>;
+  /** The second byte of its instructions, behind 0xfc. */
+  readonly init: number;
+  readonly copy: number;
+  readonly fill: number;
+  /** How much is done at once. */
+  readonly piece: number;
+}
+
+/** The store that a bulk instruction names. */
+export function storeOf({ module }: Layout, table: boolean, number: number): Store {
+  if (table) {
+    const { limits, type } = module.tables[number]!;
+    const codes = { init: 12, copy: 14, fill: 17, piece: PIECE_ENTRIES };
+    return { name: "table", number, wide: limits.wide, value: type, ...codes };
+  }
+  const { wide } = module.memories[number]!.limits;
+  const codes = { init: 8, copy: 10, fill: 11, piece: PIECE_BYTES };
+  return { name: "memory", number, wide, value: [I32], ...codes };
+}
 
 /** Instructions on addresses of 32 or 64 bits. */
 interface AddressCode {
@@ -22,7 +51,7 @@ interface AddressCode {
 
 function addressCode(writer: Writer, wide: boolean): AddressCode {
   return {
-    type: wide ? 0x7e : 0x7f,
+    type: addressType(wide),
     constant(value) {
       writer.byte(wide ? 0x42 : 0x41);
       writer.s32(value);
@@ -34,25 +63,28 @@ function addressCode(writer: Writer, wide: boolean): AddressCode {
   };
 }
 
-/** Leaves whether `length` is short, or `address + length` lies outside of `memory`, so that the engine shall trap. */
-function pushOutOfBounds(
-  writer: Writer,
-  memory: number,
-  wide: boolean,
-  address: number,
-  length: number,
-): void {
+function addressType(wide: boolean): number {
+  return wide ? 0x7e : I32;
+}
+
+/** Leaves whether `length` is short, or `address + length` lies outside of the store, so that the engine shall trap. */
+function pushOutOfBounds(writer: Writer, store: Store, address: number, length: number): void {
   const extended = (local: number): void => {
     writer.op(localGet, local);
-    if (!wide) writer.byte(0xad);
+    if (!store.wide) writer.byte(0xad);
   };
   // address + length > size, or the sum passes 2^64
   extended(address);
   extended(length);
   writer.byte(0x7c);
-  writer.op(0x3f, memory);
-  if (!wide) writer.byte(0xad);
-  writer.raw([0x42, 16, 0x86, 0x56]);
+  if (store.name === "memory") writer.op(0x3f, store.number);
+  else {
+    writer.raw([0xfc, 16]);
+    writer.u32(store.number);
+  }
+  if (!store.wide) writer.byte(0xad);
+  if (store.name === "memory") writer.raw([0x42, 16, 0x86]);
+  writer.byte(0x56);
   extended(address);
   extended(length);
   writer.byte(0x7c);
@@ -60,13 +92,13 @@ function pushOutOfBounds(
   writer.raw([0x54, 0x72]);
 }
 
-/** `(address, value, length) → ()`: memory.fill in pieces. */
-export function fillInPieces(layout: Layout, memory: number): number {
-  const wide = layout.module.memories[memory]!.limits.wide;
-  const type = wide ? 0x7e : 0x7f;
+/** `(address, value, length) → ()`: fills in pieces. */
+export function fillInPieces(layout: Layout, store: Store): number {
+  const { wide, piece } = store;
+  const type = addressType(wide);
   return layout.helper(
-    `fill ${memory}`,
-    () => layout.functionType([type, 0x7f, type], []),
+    `fill ${store.name} ${store.number}`,
+    () => layout.functionType([type, ...Array.from(store.value), type], [], [3, 0]),
     [],
     (writer) => {
       const code = addressCode(writer, wide);
@@ -76,27 +108,27 @@ export function fillInPieces(layout: Layout, memory: number): number {
         writer.op(localGet, address);
         writer.op(localGet, 1);
         count();
-        writer.raw([0xfc, 11]);
-        writer.u32(memory);
+        writer.raw([0xfc, store.fill]);
+        writer.u32(store.number);
       };
       const whole = (): void => {
         fill(() => writer.op(localGet, length));
         writer.byte(0x0f);
       };
-      pushOutOfBounds(writer, memory, wide, address, length);
+      pushOutOfBounds(writer, store, address, length);
       writer.raw([0x04, EMPTY]);
       whole();
       writer.byte(END);
       writer.raw([0x03, EMPTY]);
       writer.op(localGet, length);
-      code.constant(PIECE_BYTES);
+      code.constant(piece);
       writer.raw([code.lessOrEqual, 0x04, EMPTY]);
       whole();
       writer.byte(END);
-      fill(() => code.constant(PIECE_BYTES));
-      step(writer, code, address, code.add);
-      step(writer, code, length, code.sub);
-      writer.op(0x10, afterHost(layout));
+      fill(() => code.constant(piece));
+      step(writer, code, piece, address, code.add);
+      step(writer, code, piece, length, code.sub);
+      writer.op(CALL, afterHost(layout));
       writer.op(0x0c, 0);
       writer.byte(END);
       writer.byte(0x00);
@@ -104,11 +136,11 @@ export function fillInPieces(layout: Layout, memory: number): number {
   );
 }
 
-/** `(to, from, length) → ()`: memory.copy in pieces, from the end that keeps what overlaps; both memories as wide. */
-export function copyInPieces(layout: Layout, target: number, source: number): number {
-  const wide = layout.module.memories[target]!.limits.wide;
-  const type = wide ? 0x7e : 0x7f;
-  const key = `copy ${target} ${source}`;
+/** `(to, from, length) → ()`: copies in pieces, from the end that keeps what overlaps; both stores as wide. */
+export function copyInPieces(layout: Layout, target: Store, source: Store): number {
+  const { wide, piece } = target;
+  const type = addressType(wide);
+  const key = `copy ${target.name} ${target.number} ${source.number}`;
   return layout.helper(
     key,
     () => layout.functionType([type, type, type], []),
@@ -122,29 +154,29 @@ export function copyInPieces(layout: Layout, target: number, source: number): nu
         push(to);
         push(from);
         count();
-        writer.raw([0xfc, 10]);
-        writer.u32(target);
-        writer.u32(source);
+        writer.raw([0xfc, target.copy]);
+        writer.u32(target.number);
+        writer.u32(source.number);
       };
       const plain = (local: number): void => writer.op(localGet, local);
       const whole = (): void => {
         copy(plain, () => plain(length));
         writer.byte(0x0f);
       };
-      const loop = (piece: () => void): void => {
+      const loop = (one: () => void): void => {
         writer.raw([0x03, EMPTY]);
         writer.op(localGet, length);
-        code.constant(PIECE_BYTES);
+        code.constant(piece);
         writer.raw([code.lessOrEqual, 0x04, EMPTY]);
         whole();
         writer.byte(END);
-        piece();
-        writer.op(0x10, afterHost(layout));
+        one();
+        writer.op(CALL, afterHost(layout));
         writer.op(0x0c, 0);
         writer.byte(END);
       };
-      pushOutOfBounds(writer, target, wide, to, length);
-      pushOutOfBounds(writer, source, wide, from, length);
+      pushOutOfBounds(writer, target, to, length);
+      pushOutOfBounds(writer, source, from, length);
       writer.raw([0x72, 0x04, EMPTY]);
       whole();
       writer.byte(END);
@@ -152,22 +184,22 @@ export function copyInPieces(layout: Layout, target: number, source: number): nu
       plain(from);
       writer.raw([code.greater, 0x04, EMPTY]);
       loop(() => {
-        step(writer, code, length, code.sub);
+        step(writer, code, piece, length, code.sub);
         copy(
           (local) => {
             plain(local);
             plain(length);
             writer.byte(code.add);
           },
-          () => code.constant(PIECE_BYTES),
+          () => code.constant(piece),
         );
       });
       writer.byte(END);
       loop(() => {
-        copy(plain, () => code.constant(PIECE_BYTES));
-        step(writer, code, to, code.add);
-        step(writer, code, from, code.add);
-        step(writer, code, length, code.sub);
+        copy(plain, () => code.constant(piece));
+        step(writer, code, piece, to, code.add);
+        step(writer, code, piece, from, code.add);
+        step(writer, code, piece, length, code.sub);
       });
       writer.byte(0x00);
     },
@@ -175,9 +207,73 @@ export function copyInPieces(layout: Layout, target: number, source: number): nu
 }
 
 /** `local = local ± a piece`. */
-function step(writer: Writer, code: AddressCode, local: number, operation: number): void {
+function step(writer: Writer, code: AddressCode, piece: number, local: number, operation: number): void {
   writer.op(localGet, local);
-  code.constant(PIECE_BYTES);
+  code.constant(piece);
   writer.byte(operation);
   writer.op(localSet, local);
+}
+
+/**
+ * `(to, from, length) → ()`: memory.init and table.init in pieces, for a store of 32 bits. Whether all of it fits is asked of the engine first, by
+ * an instruction that writes nothing at the end: so nothing is written where one instruction would write nothing.
+ */
+export function initInPieces(layout: Layout, store: Store, segment: number): number {
+  const { piece } = store;
+  return layout.helper(
+    `init ${store.name} ${store.number} ${segment}`,
+    () => layout.functionType([I32, I32, I32], []),
+    [],
+    (writer) => {
+      const code = addressCode(writer, false);
+      const to = 0;
+      const from = 1;
+      const length = 2;
+      const init = (count: () => void): void => {
+        writer.op(localGet, to);
+        writer.op(localGet, from);
+        count();
+        writer.raw([0xfc, store.init]);
+        writer.u32(segment);
+        writer.u32(store.number);
+      };
+      const whole = (): void => {
+        init(() => writer.op(localGet, length));
+        writer.byte(0x0f);
+      };
+      const pushEnd = (of: number): void => {
+        writer.op(localGet, of);
+        writer.op(localGet, length);
+        writer.byte(code.add);
+      };
+      // where a sum passes 2^32 the engine shall trap
+      for (const start of [to, from]) {
+        writer.op(localGet, start);
+        pushEnd(start);
+        writer.raw([code.greater, 0x04, EMPTY]);
+        whole();
+        writer.byte(END);
+      }
+      pushEnd(to);
+      pushEnd(from);
+      writer.i32(0);
+      writer.raw([0xfc, store.init]);
+      writer.u32(segment);
+      writer.u32(store.number);
+      writer.raw([0x03, EMPTY]);
+      writer.op(localGet, length);
+      code.constant(piece);
+      writer.raw([code.lessOrEqual, 0x04, EMPTY]);
+      whole();
+      writer.byte(END);
+      init(() => code.constant(piece));
+      step(writer, code, piece, to, code.add);
+      step(writer, code, piece, from, code.add);
+      step(writer, code, piece, length, code.sub);
+      writer.op(CALL, afterHost(layout));
+      writer.op(0x0c, 0);
+      writer.byte(END);
+      writer.byte(0x00);
+    },
+  );
 }

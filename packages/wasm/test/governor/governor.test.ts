@@ -45,6 +45,31 @@ describe("a governor stops its guest", () => {
     }
   });
 
+  it("within 5 ms of its cpuMs although its code turns a thousand times slower at any moment, as what is compiled when it is called does", () => {
+    const calls = `(module (func $g (param i32) (if (local.get 0) (then (call $g (i32.const 0))))) (func (export "f") (loop (call $g (i32.const 1)) (br 0))))`;
+    const fuel = 1e12;
+    for (const quickMs of [1, 20, 29, 35, 40, 44, 47, 49, 49.7, 49.9, 49.99]) {
+      let time = 0;
+      let seen = 0;
+      const clock = {
+        now() {
+          const used = fuel - governor.fuelLeft;
+          const quick = time < quickMs;
+          time += (used - seen) * (quick ? 3e-7 : 2.5e-4);
+          seen = used;
+          return time;
+        },
+        ran: () => time,
+      };
+      const { governor, exports } = guest(calls, {}, { clock });
+      expect(failure(() => governor.run({ cpuMs: 50, fuel }, () => exports["f"]!())).code).toBe(
+        "DEADLINE_EXCEEDED",
+      );
+      expect(time).toBeGreaterThanOrEqual(50);
+      expect(time).toBeLessThan(55.1);
+    }
+  });
+
   it("within milliseconds of its cpuMs on the real clock", () => {
     const clock = { now: () => performance.now() };
     const { governor, exports } = guest(spin, {}, { clock });
@@ -322,6 +347,66 @@ describe("time that the system gave to somebody else", () => {
     const error = failure(() => governor.run({ cpuMs: 50 }, () => exports["f"]!()));
     expect(error.details).toMatchObject({ limit: "cpuMs" });
     expect(time).toBeLessThanOrEqual(120);
+  });
+
+  describe("where the clock tells what the thread ran", () => {
+    /** Looks 0.1 ms apart; at some of them much time has passed, in part of which the thread had its core. */
+    function watched(...jumps: readonly { at: number; ms: number; ran: number }[]): Clocks {
+      let looks = 0;
+      let time = 0;
+      let ran = 7;
+      let readings = 0;
+      return {
+        now() {
+          const jump = jumps.find(({ at }) => at === looks) ?? { ms: 0.1, ran: 0.1 };
+          looks++;
+          ran += jump.ran;
+          return (time += jump.ms);
+        },
+        ran() {
+          readings++;
+          return ran;
+        },
+        readings: () => readings,
+      };
+    }
+    interface Clocks {
+      now(): number;
+      ran(): number;
+      readings(): number;
+    }
+
+    /** What an endless guest took of 50 ms by the clock, less what a slice takes. */
+    function lasted(clock: Clocks): number {
+      const { governor, exports } = guest(spin, {}, { clock });
+      const start = clock.now();
+      const error = failure(() => governor.run({ cpuMs: 50 }, () => exports["f"]!()));
+      expect(error.details).toMatchObject({ limit: "cpuMs" });
+      return Math.round(clock.now() - start);
+    }
+
+    it("is given back", () => expect(lasted(watched({ at: 100, ms: 30, ran: 0.1 }))).toBe(75));
+
+    it("is not what a collection of garbage took: the thread ran", () =>
+      expect(lasted(watched({ at: 100, ms: 14, ran: 14 }))).toBe(50));
+
+    it("is no more than what the thread did not run, however often", () => {
+      expect(lasted(watched({ at: 100, ms: 20, ran: 12 }, { at: 200, ms: 14, ran: 14 }))).toBe(58);
+      expect(lasted(watched({ at: 100, ms: 20, ran: 0 }, { at: 200, ms: 20, ran: 0 }))).toBe(80);
+    });
+
+    it("is what it must have been by the clock alone when it comes before the first reading", () =>
+      expect(lasted(watched({ at: 4, ms: 30, ran: 30 }))).toBe(75));
+
+    it("is not asked for in runs that are short, and once in others", () => {
+      const short = watched();
+      const { governor, exports } = guest(count, {}, { clock: short });
+      governor.run({ cpuMs: 50 }, () => exports["f"]!(30_000));
+      expect(short.readings()).toBe(0);
+      const long = watched();
+      lasted(long);
+      expect(long.readings()).toBe(1);
+    });
   });
 
   it("is wall time all the same: the deadline stands", () => {

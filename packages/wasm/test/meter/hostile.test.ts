@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 
 import { type MeterOptions, RefillKind } from "../../src/meter/index.ts";
-import { PIECE_BYTES } from "../../src/meter/pieces.ts";
+import { PIECE_BYTES, PIECE_ENTRIES } from "../../src/meter/pieces.ts";
 import { FuelHost, type Running, run, usual } from "./harness.ts";
+import { moreShapes } from "./more-shapes.ts";
 import { assembleShape, shapes } from "./shapes.ts";
 import { wat, watGc } from "./wat.ts";
 
@@ -26,7 +27,7 @@ function importsFor(running: () => Running): WebAssembly.Imports {
 describe("guests that never end are stopped", () => {
   it("there are at least fourteen shapes", () => expect(shapes.length).toBeGreaterThan(14));
 
-  for (const shape of shapes) {
+  for (const shape of [...shapes, ...moreShapes]) {
     for (const options of MODES) {
       it(`${shape.name} (${options.mode})`, async () => {
         const bytes = await assembleShape(shape);
@@ -133,6 +134,85 @@ describe("time that passes in the host", () => {
       host.wantsStop = () => true;
       expect(() => exports[name]!()).toThrow(WebAssembly.RuntimeError);
     }
+  });
+
+  it("is looked at inside of one large operation on a table, and of one memory.init", () => {
+    const entries = 100_000;
+    const text = `(module (table ${entries} funcref) (memory 16) (func $g) (elem declare func $g)
+      (elem $e func ${"$g ".repeat(entries)}) (data $d "${"x".repeat(1_048_576)}")
+      (func (export "table.fill") (table.fill 0 (i32.const 0) (ref.func $g) (i32.const ${entries})))
+      (func (export "table.copy") (table.copy (i32.const 0) (i32.const 1) (i32.const ${entries - 1})))
+      (func (export "table.init") (table.init $e (i32.const 0) (i32.const 0) (i32.const ${entries})))
+      (func (export "memory.init") (memory.init $d (i32.const 0) (i32.const 0) (i32.const 1048576))))`;
+    const bytes = wat(text);
+    for (const name of ["table.fill", "table.copy", "table.init", "memory.init"]) {
+      const host = new FuelHost(1e12, 10_000_000);
+      const { exports } = run(bytes, MODES[0]!, {}, host);
+      exports[name]!();
+      const pieces = name === "memory.init" ? 1_048_576 / PIECE_BYTES : Math.ceil(entries / PIECE_ENTRIES);
+      expect([name, host.asked[RefillKind.host]]).toEqual([name, pieces - 1]);
+      host.wantsStop = () => true;
+      expect(() => exports[name]!()).toThrow(WebAssembly.RuntimeError);
+    }
+  });
+
+  it("does not change what large operations on tables, and memory.init, leave behind", () => {
+    const entries = 40_000;
+    const index = (n: number): string => `(i32.const ${n})`;
+    // each function of the segment answers its number, so that entries can be told apart
+    const functions = Array.from({ length: 97 }, (_, n) => `(func $f${n} (result i32) (i32.const ${n}))`);
+    const segment = Array.from({ length: entries }, (_, n) => `$f${n % 97}`).join(" ");
+    const text = `(module (table $t ${entries} funcref) (memory 20) ${functions.join("")} (elem $e func ${segment})
+      (data $d "${"abcdefghijklmnopq".repeat(60_000)}")
+      (func (export "init") (param i32 i32 i32) (table.init $e (local.get 0) (local.get 1) (local.get 2)))
+      (func (export "copy") (param i32 i32 i32) (table.copy (local.get 0) (local.get 1) (local.get 2)))
+      (func (export "fill") (param i32 i32 i32) (table.fill $t (local.get 0) (table.get $t (local.get 1)) (local.get 2)))
+      (func (export "load") (param i32 i32 i32) (memory.init $d (local.get 0) (local.get 1) (local.get 2)))
+      (func (export "at") (param i32) (result i32) (if (ref.is_null (table.get $t (local.get 0))) (then (return ${index(-1)}))) (call_indirect (result i32) (local.get 0)))
+      (func (export "byte") (param i32) (result i32) (i32.load8_u (local.get 0))))`;
+    const steps: readonly (readonly [string, number, number, number])[] = [
+      ["init", 3, 1, 38_000],
+      ["copy", 0, 5, 39_000],
+      ["copy", 7, 0, 39_990],
+      ["fill", 100, 41, 20_000],
+      // outside: nothing is written
+      ["init", 2_001, 0, 38_000],
+      ["init", 0, 2_001, 38_000],
+      ["init", 4, -5, 38_000],
+      ["init", -5, 4, 38_000],
+      ["init", 0, 0, -1],
+      ["copy", 1, 0, 40_000],
+      ["copy", 0, -1, 38_000],
+      ["fill", 1, 0, 40_000],
+      ["fill", -1, 0, 40_000],
+      ["load", 5, 3, 1_000_000],
+      ["load", 400_000, 3, 1_000_000],
+      ["load", 5, 30_000, 1_000_000],
+      ["load", 5, 3, -3],
+    ];
+    const play = (exports: Record<string, (...args: number[]) => unknown>): readonly unknown[] =>
+      steps.map(([name, ...args]) => {
+        let trapped = false;
+        try {
+          exports[name]!(...args);
+        } catch (error) {
+          if (!(error instanceof WebAssembly.RuntimeError)) throw error;
+          trapped = true;
+        }
+        const table = [];
+        for (let n = 0; n < entries; n += 13) table.push(exports["at"]!(n));
+        const bytes = [];
+        for (let n = 0; n < 1_300_000; n += 4_001) bytes.push(exports["byte"]!(n));
+        return [name, args, trapped, table.join(), bytes.join()];
+      });
+    const bytes = wat(text);
+    const plain = new WebAssembly.Instance(new WebAssembly.Module(bytes));
+    const expected = play(plain.exports as never);
+    expect(expected.filter((one) => (one as readonly unknown[])[2] === true)).toHaveLength(12);
+    for (const options of MODES)
+      expect(play(run(bytes, options, {}, new FuelHost(1e12, 10_000_000)).exports as never)).toEqual(
+        expected,
+      );
   });
 
   it("is seen when the function came from outside, in an imported table", () => {
