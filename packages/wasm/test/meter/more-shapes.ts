@@ -6,8 +6,8 @@ const many = (count: number, text: (n: number) => string): string =>
 /** Guests that never return, in ways that are rarer than those of {@link shapes}. Each exports "f". */
 export const moreShapes: readonly Shape[] = [
   {
-    name: "br_table of 50,000 labels to loops that share them",
-    text: `(module (func (export "f") (local i32) (loop $a (loop $b (loop $c (local.set 0 (i32.add (local.get 0) (i32.const 7))) (br_table ${many(50_000, (n) => ["$a", "$b", "$c"][n % 3] as string)} $a (i32.rem_u (local.get 0) (i32.const 50001))))))))`,
+    name: "br_table of 1,000 labels to loops that share them",
+    text: `(module (func (export "f") (local i32) (loop $a (loop $b (loop $c (local.set 0 (i32.add (local.get 0) (i32.const 7))) (br_table ${many(1_000, (n) => ["$a", "$b", "$c"][n % 3] as string)} $a (i32.rem_u (local.get 0) (i32.const 1001))))))))`,
   },
   {
     name: "loops in the handlers of try_table",
@@ -54,7 +54,7 @@ export const moreShapes: readonly Shape[] = [
     text: `(module (memory 1000) (func (export "f") (local i32) (loop (i32.store (local.get 0) (i32.const 1)) (local.set 0 (i32.rem_u (i32.add (local.get 0) (i32.const 4096)) (i32.const 65000000))) (br 0))))`,
   },
   {
-    name: "20,000 functions called one after the other",
-    text: `(module (table 20000 funcref) (elem (i32.const 0) func ${many(20_000, (n) => `$f${n}`)}) (global $n (mut i32) (i32.const 0)) (func (export "f") (loop (call_indirect (i32.rem_u (global.get $n) (i32.const 20000))) (global.set $n (i32.add (global.get $n) (i32.const 1))) (br 0))) ${many(20_000, (n) => `(func $f${n} (loop (br_if 0 (i32.const 0))) (drop (i32.const ${n})))`)})`,
+    name: "5,000 functions called one after the other",
+    text: `(module (table 5000 funcref) (elem (i32.const 0) func ${many(5_000, (n) => `$f${n}`)}) (global $n (mut i32) (i32.const 0)) (func (export "f") (loop (call_indirect (i32.rem_u (global.get $n) (i32.const 5000))) (global.set $n (i32.add (global.get $n) (i32.const 1))) (br 0))) ${many(5_000, (n) => `(func $f${n} (loop (br_if 0 (i32.const 0))) (drop (i32.const ${n})))`)})`,
   },
 ];
