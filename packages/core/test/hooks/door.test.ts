@@ -49,6 +49,10 @@ test("a registration that was disposed does not come back with the next activati
   registration[Symbol.dispose]();
   door.activate();
   expect(await hooks.applyFilters("h", "right")).toBe("right");
+  const live = door.filter("h", () => "live");
+  expect(await hooks.applyFilters("h", "right")).toBe("live");
+  live[Symbol.dispose]();
+  expect(await hooks.applyFilters("h", "right")).toBe("right");
 });
 
 test("at a swap the new generation takes the very place of the old one", async () => {
@@ -123,4 +127,18 @@ test("a new generation begins with a clean breaker", async () => {
   fresh.filter("h", (value) => `${value as string}!`);
   fresh.activate();
   expect(await hooks.applyFilters("h", "x")).toBe("x!");
+});
+
+test("handlers of the host's keep their places around those of modules", async () => {
+  const { hooks } = bench();
+  const door = createHooksDoor(hooks, { module: "m" });
+  const add =
+    (text: string) =>
+    (value: unknown): string =>
+      `${value as string}${text}`;
+  hooks.filter("h", add("1"));
+  door.filter("h", add("2"));
+  door.activate();
+  hooks.filter("h", add("3"));
+  expect(await hooks.applyFilters("h", "")).toBe("123");
 });

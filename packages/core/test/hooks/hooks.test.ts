@@ -35,6 +35,14 @@ function failures(metrics: MetricsRegistry, module = "host", hook = "h"): number
 }
 
 describe("filters", () => {
+  test("without a priority have 0: what is above it comes before, what is below behind", async () => {
+    const { hooks } = bench();
+    hooks.filter("h", append("0"));
+    hooks.filter("h", append("-"), { priority: -0.5 });
+    hooks.filter("h", append("+"), { priority: 0.5 });
+    expect(await hooks.applyFilters("h", "")).toBe("+0-");
+  });
+
   test("a hook without handlers gives the very value back", async () => {
     const value = { deep: [1] };
     expect(await bench().hooks.applyFilters("nobody", value)).toBe(value);

@@ -124,6 +124,25 @@ describe("a checkout", () => {
     await pool.close();
   });
 
+  test("that is served after the turn in which it began leaves no timer either", async () => {
+    const { pool, clock } = setUp({ max: 1, maxIdleMs: Infinity });
+    const lease = await pool.checkout();
+    const waiting = [watch(pool.checkout()), watch(pool.checkout())];
+    await settle();
+    expect(clock.pending).toBe(1);
+    lease.release();
+    for (const next of waiting) {
+      await next.done;
+      next.lease?.release();
+    }
+    expect(clock.pending).toBe(0);
+    const again = [take(pool), watch(pool.checkout())] as const;
+    await settle();
+    await clock.advance(30_000);
+    expect(again[1].error).toMatchObject({ code: "CHECKOUT_TIMEOUT" });
+    again[0].release();
+  });
+
   test("sets no timer for whoever is served in the turn in which the wait began", async () => {
     const { pool, clock } = setUp({ max: 1, maxIdleMs: Infinity });
     const lease = await pool.checkout();
