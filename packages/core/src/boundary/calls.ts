@@ -11,8 +11,9 @@ const LISTEN_AFTER_MS = 20;
 const LEAST_SLOTS = 16;
 
 interface Pending {
-  /** A decimal number. */
+  /** As it travels: {@link Pending.count} in decimals. */
   readonly id: string;
+  readonly count: number;
   readonly call: Call;
   readonly resolve: (value: Value) => void;
   readonly reject: (error: unknown) => void;
@@ -27,13 +28,16 @@ export class PendingCalls {
   readonly #writer: LineWriter;
   readonly #maxPending: number;
   /**
-   * Each call in the slot that the lower bits of its id say; a power of two, at most half of them taken. Not a Map: filled and emptied
+   * Each call in the slot that the lower bits of its number say; a power of two, at most half of them taken. Not a Map: filled and emptied
    * by call after call, one is laid out anew every few calls, and on V8 what it held then lives on until the next full collection.
    */
   #slots: (Pending | undefined)[] = [];
   #size = 0;
   #timer: Disposable | undefined;
   #count = 0;
+  #method: string | undefined;
+  /** What a line says of `#method`, with the quotation mark that ends the id. */
+  #named = "";
   #closed: KeelsonError | undefined;
 
   constructor(name: string, clock: Clock, writer: LineWriter, maxPending: number) {
@@ -57,7 +61,8 @@ export class PendingCalls {
     if (this.#size >= this.#maxPending) throw this.#full("does not answer fast enough");
     // Getters of the payload may make calls of their own: they run before a slot is chosen.
     const payload = encodeValue(call.payload);
-    const id = this.#nextId();
+    const count = this.#nextCount();
+    const id = String(count);
     const line = this.#line(call, method, payload, id);
     if (line.length > this.#writer.maxQueued) {
       throw new KeelsonError(
@@ -75,7 +80,7 @@ export class PendingCalls {
       throw new KeelsonError("IO", `${this.#name} no longer reads its standard input`);
     }
     return new Promise((resolve, reject) => {
-      this.#slots[this.#slotOf(id)] = { id, call, resolve, reject, abort: undefined };
+      this.#slots[this.#slotOf(count)] = { id, count, call, resolve, reject, abort: undefined };
       this.#size++;
       this.#timer ??= this.#clock.after(LISTEN_AFTER_MS, () => this.#listen(), true);
     });
@@ -84,7 +89,7 @@ export class PendingCalls {
   /** Settles the call that the reply answers. False: no such call waits, for instance because it was cancelled. */
   reply(reply: Readonly<Record<string, unknown>>, marked: boolean): boolean {
     const id = reply["reply_id"] as string;
-    const pending = this.#slots[this.#slotOf(id)];
+    const pending = this.#slots[this.#slotOf(Number(id))];
     if (pending?.id !== id) return false;
     this.#forget(pending);
     if (reply["error"] !== undefined && reply["error"] !== null) {
@@ -112,32 +117,33 @@ export class PendingCalls {
     }
   }
 
-  #slotOf(id: string): number {
-    return Number(id) & (this.#slots.length - 1);
+  #slotOf(count: number): number {
+    return count & (this.#slots.length - 1);
   }
 
-  /** An id whose slot is free. */
-  #nextId(): string {
+  /** The number of the next request: one whose slot is free. */
+  #nextCount(): number {
     const slots = this.#slots;
     if (2 * this.#size >= slots.length) {
       this.#slots = new Array<undefined>(2 * slots.length || LEAST_SLOTS).fill(undefined);
-      for (const pending of slots) if (pending !== undefined) this.#slots[this.#slotOf(pending.id)] = pending;
+      for (const pending of slots) if (pending !== undefined) this.#slots[this.#slotOf(pending.count)] = pending;
     }
-    let id: string;
-    do id = String(++this.#count);
-    while (this.#slots[this.#slotOf(id)] !== undefined);
-    return id;
+    do this.#count++;
+    while (this.#slots[this.#slotOf(this.#count)] !== undefined);
+    return this.#count;
   }
 
   #line(call: Call, method: string, payload: string | undefined, id: string): string {
-    let line = `{"request_id":"${id}","method":${JSON.stringify(method)}`;
-    if (payload !== undefined) line += `,"payload":${payload}`;
-    if (call.deadline !== Infinity) {
-      const left = Math.ceil(call.deadline - this.#clock.now());
-      if (left <= 0) throw this.#late(call);
-      line += `,"timeout_ms":${left}`;
+    // Most calls name the method that the one before them named.
+    if (method !== this.#method) {
+      this.#method = method;
+      this.#named = `","method":${JSON.stringify(method)}`;
     }
-    return `${line}}\n`;
+    const given = payload === undefined ? "" : `,"payload":${payload}`;
+    if (call.deadline === Infinity) return `{"request_id":"${id}${this.#named}${given}}\n`;
+    const left = Math.ceil(call.deadline - this.#clock.now());
+    if (left <= 0) throw this.#late(call);
+    return `{"request_id":"${id}${this.#named}${given},"timeout_ms":${left}}\n`;
   }
 
   /**
@@ -161,7 +167,7 @@ export class PendingCalls {
   }
 
   #cancel(pending: Pending, error: KeelsonError): void {
-    if (this.#slots[this.#slotOf(pending.id)] !== pending) return;
+    if (this.#slots[this.#slotOf(pending.count)] !== pending) return;
     this.#forget(pending);
     // With a full queue the child is not reading, and will learn from its own timeout_ms.
     this.#writer.write(`{"cancel_id":"${pending.id}"}\n`);
@@ -169,7 +175,7 @@ export class PendingCalls {
   }
 
   #forget(pending: Pending): void {
-    this.#slots[this.#slotOf(pending.id)] = undefined;
+    this.#slots[this.#slotOf(pending.count)] = undefined;
     this.#size--;
     if (pending.abort !== undefined) pending.call.signal.removeEventListener("abort", pending.abort);
   }

@@ -94,7 +94,7 @@ export function createLineReader(options: LineReaderOptions): LineReader {
     giveBytes(bytes.subarray(from));
   };
 
-  /** Whole lines, the last without its end. Decoding them at once is much faster than one by one. */
+  /** Whole lines, the last with or without its end. Decoding them at once is much faster than one by one. */
   const giveBlock = (bytes: Uint8Array): void => {
     if (bytes.length > maxLineBytes) return giveEach(bytes);
     // Decoding strictly is slower on Deno. Where nothing was replaced, nothing was broken.
@@ -142,7 +142,8 @@ export function createLineReader(options: LineReaderOptions): LineReader {
       }
       const last = chunk.lastIndexOf(LF);
       if (last >= from) {
-        giveBlock(chunk.subarray(from, last));
+        // Most chunks are whole lines, and a view is dear to make.
+        giveBlock(from === 0 && last === chunk.length - 1 ? chunk : chunk.subarray(from, last));
         from = last + 1;
       }
       if (from < chunk.length) holdRest(chunk.subarray(from));
