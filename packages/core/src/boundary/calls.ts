@@ -126,7 +126,8 @@ export class PendingCalls {
     const slots = this.#slots;
     if (2 * this.#size >= slots.length) {
       this.#slots = new Array<undefined>(2 * slots.length || LEAST_SLOTS).fill(undefined);
-      for (const pending of slots) if (pending !== undefined) this.#slots[this.#slotOf(pending.count)] = pending;
+      for (const pending of slots)
+        if (pending !== undefined) this.#slots[this.#slotOf(pending.count)] = pending;
     }
     do this.#count++;
     while (this.#slots[this.#slotOf(this.#count)] !== undefined);

@@ -1,4 +1,5 @@
 import { asKeelsonError, type KeelsonError } from "../contract/errors.ts";
+import type { Bus } from "../contract/bus.ts";
 import type { ModuleContext } from "../contract/module.ts";
 import type { EventEnvelope } from "../contract/message.ts";
 import type { Counter } from "../contract/metrics.ts";
@@ -17,6 +18,7 @@ const SPACE = 0x20;
 /** Sorts a child's lines: replies to the host's calls, requests and cancellations, and events, which go to the module's bus. */
 export class Dialogue {
   readonly #context: ModuleContext;
+  readonly #bus: Bus;
   readonly #calls: PendingCalls;
   readonly #requests: ChildRequests;
   readonly #events: Counter;
@@ -26,6 +28,8 @@ export class Dialogue {
 
   constructor(context: ModuleContext, calls: PendingCalls, requests: ChildRequests) {
     this.#context = context;
+    // Now, and not with the first event: the child is about to come up meanwhile.
+    this.#bus = context.bus;
     this.#calls = calls;
     this.#requests = requests;
     this.#events = context.metrics.counter("keelson_boundary_events_total", {
@@ -89,7 +93,7 @@ export class Dialogue {
 
   #publish(type: string, data: Value): void {
     try {
-      this.#context.bus.publish(boundaryTopic(this.#context.id, type), data);
+      this.#bus.publish(boundaryTopic(this.#context.id, type), data);
     } catch (error) {
       // Lines still in the pipe when the generation ends find its door closed.
       this.#context.log.write("debug", `An event of type ${type} could not be published`, { error });

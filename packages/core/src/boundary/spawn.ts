@@ -15,10 +15,10 @@ export async function spawnChild(
   context: PreSpawnContext,
 ): Promise<Process> {
   const processes = requireProcesses(platform, context.id);
-  const env = {
-    ...options.env,
-    ...requireEnvironment(await preSpawnEnvironment(options, context), context.id),
-  };
+  const { preSpawn = {} } = options;
+  // Waits only for who may have to be waited for: the child works while the kernel sets its deadlines.
+  const last = typeof preSpawn === "function" ? await askFor(preSpawn, context) : preSpawn;
+  const env = { ...options.env, ...requireEnvironment(last, context.id) };
   if (context.signal?.aborted === true) throw givenUp(context);
   return processes.spawn(options.command, options.args ?? [], {
     env,
@@ -45,12 +45,10 @@ function requireProcesses(platform: Platform, id: string): Processes {
   );
 }
 
-async function preSpawnEnvironment(
-  options: ChildProcessOptions,
+async function askFor(
+  preSpawn: Exclude<ChildProcessOptions["preSpawn"], Environment | undefined>,
   context: PreSpawnContext,
 ): Promise<Environment> {
-  const { preSpawn = {} } = options;
-  if (typeof preSpawn !== "function") return preSpawn;
   const { id, signal } = context;
   const abandoned = new Deferred<never>();
   const abandon = (): void => abandoned.reject(givenUp(context));
