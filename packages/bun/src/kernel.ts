@@ -11,6 +11,7 @@ export interface BunKernelOptions extends Omit<KernelOptions, "platform"> {
  * Makes a kernel on Bun. First ends what hosts that died without a shutdown left behind, once in a program.
  * @throws KeelsonError `INVALID_OPTIONS`
  */
-export function createKernel({ platform, ...options }: BunKernelOptions = {}): Promise<Kernel> {
+export function createKernel(given?: BunKernelOptions): Promise<Kernel> {
+  const { platform, ...options } = given ?? {};
   return createKernelOn(bunPlatform(platform), options);
 }

@@ -11,6 +11,7 @@ export interface DenoKernelOptions extends Omit<KernelOptions, "platform"> {
  * Makes a kernel on Deno. First ends what hosts that died without a shutdown left behind, once in a program.
  * @throws KeelsonError `INVALID_OPTIONS`
  */
-export function createKernel({ platform, ...options }: DenoKernelOptions = {}): Promise<Kernel> {
+export function createKernel(given?: DenoKernelOptions): Promise<Kernel> {
+  const { platform, ...options } = given ?? {};
   return createKernelOn(denoPlatform(platform), options);
 }

@@ -11,6 +11,7 @@ export interface NodeKernelOptions extends Omit<KernelOptions, "platform"> {
  * Makes a kernel on Node. First ends what hosts that died without a shutdown left behind, once in a program.
  * @throws KeelsonError `INVALID_OPTIONS`
  */
-export function createKernel({ platform, ...options }: NodeKernelOptions = {}): Promise<Kernel> {
+export function createKernel(given?: NodeKernelOptions): Promise<Kernel> {
+  const { platform, ...options } = given ?? {};
   return createKernelOn(nodePlatform(platform), options);
 }

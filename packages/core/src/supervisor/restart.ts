@@ -30,6 +30,6 @@ export function parseRestart({
     policy,
     intensity: new Intensity(intensity),
     backoff: createBackoff(backoff),
-    health: health && parseHealthOptions(health),
+    health: health == null ? undefined : parseHealthOptions(health),
   };
 }

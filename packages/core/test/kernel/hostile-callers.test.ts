@@ -61,6 +61,12 @@ describe("what is no definition", () => {
     expect(kernel.list()).toEqual([]);
   });
 
+  test("has its parts looked at, but nothing is as good as none", async () => {
+    const restart = { policy: "always", intensity: null, backoff: null, health: null };
+    const kernel = await running(definition({ restart }));
+    expect(await kernel.invoke("a", "echo", 1)).toBe(1);
+  });
+
   test("replaces nothing", async () => {
     const kernel = await running(echo("a"));
     for (const part of [{ restart: { intensity: { max: -1, withinMs: 1 } } }, { depends: null }])
