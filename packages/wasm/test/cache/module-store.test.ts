@@ -58,6 +58,16 @@ describe("modules kept on disk", () => {
     }
   });
 
+  test("are found in the same folder, whether it is given as a path or as a URL, with a slash behind it or none", async () => {
+    const step = counting();
+    const url = platform.files.resolve(FOLDER);
+    for (const folder of [FOLDER, `${FOLDER}/`, url, new URL(`${url.href}/`)]) {
+      await createCompileCache({ folder }).compile(ONE, "one", [step], platform);
+    }
+    expect(step.count).toBe(1);
+    await onlyFile();
+  });
+
   test("are kept apart by the bytes and by every option of the steps", async () => {
     const step = counting("one");
     await cache().compile(ONE, "one", [step], platform);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Governor, type RunLimits } from "../../src/governor/index.ts";
+import { Governor, type GuestThread, type RunLimits } from "../../src/governor/index.ts";
 import { meter } from "../../src/meter/index.ts";
 import { wat } from "../meter/wat.ts";
 import { failure, guest, ManualClock, usual, type Guest } from "./harness.ts";
@@ -168,4 +168,39 @@ describe("an instance that joins its guest while that runs", () => {
     expect(governor.run({}, () => outer["f"]!())).toBe(9);
     expect(failure(() => governor.run({ fuel: 50 }, () => outer["f"]!())).code).toBe("FUEL_EXHAUSTED");
   });
+});
+
+describe("guests of one thread that run inside one another", () => {
+  it("find whose guest runs as it was when one of them ends, however that is", () => {
+    const thread: GuestThread = { current: undefined };
+    const inner = guest(CALLS_THEN_COUNTS, { back: () => {} }, { thread });
+    const seen: unknown[] = [];
+    const outer = guest(
+      CALLS_THEN_COUNTS,
+      {
+        back: () => {
+          seen.push(thread.current);
+          inner.governor.run({}, () => seen.push(thread.current));
+          seen.push(thread.current);
+          expect(() => inner.governor.run({ fuel: 5_000 }, () => inner.exports["spin"]!())).toThrow();
+          seen.push(thread.current);
+        },
+      },
+      { thread },
+    );
+    outer.governor.run({}, () => outer.exports["f"]!(1));
+    expect(
+      seen.map((one) => (one === outer.governor ? "outer" : one === inner.governor ? "inner" : one)),
+    ).toEqual(["outer", "inner", "outer", "outer"]);
+    expect(thread.current).toBeUndefined();
+  });
+});
+
+it("a limit of time is passed when it is reached, not behind it", () => {
+  for (const limits of [{ cpuMs: 40 }, { deadline: 1040 }] satisfies RunLimits[]) {
+    const looped = `(module (import "h" "slow" (func $slow)) (func (export "f") (loop (call $slow) (br 0))))`;
+    const { governor, exports, clock } = guest(looped, { slow: () => void (clock.time += 20) });
+    const error = failure(() => governor.run(limits, () => exports["f"]!()));
+    expect(error.details).toMatchObject({ limit: Object.keys(limits)[0], usage: { cpuMs: 40 } });
+  }
 });
