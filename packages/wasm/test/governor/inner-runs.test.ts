@@ -204,3 +204,16 @@ it("a limit of time is passed when it is reached, not behind it", () => {
     expect(error.details).toMatchObject({ limit: Object.keys(limits)[0], usage: { cpuMs: 40 } });
   }
 });
+
+it("a guest that was stopped is dead, also when whoever called it swallows what came of that", () => {
+  const { governor, exports } = guest(CALLS_THEN_COUNTS, { back: () => {} });
+  const swallowed = governor.run({ fuel: 5_000 }, () => {
+    try {
+      return exports["spin"]!();
+    } catch {
+      return "swallowed";
+    }
+  });
+  expect([swallowed, governor.dead, governor.stopped?.code]).toEqual(["swallowed", true, "FUEL_EXHAUSTED"]);
+  expect(failure(() => governor.run({}, () => exports["ok"]!())).code).toBe("WASM_TRAP");
+});
