@@ -1,4 +1,4 @@
-import { closeSync, openSync, readSync } from "node:fs";
+import { closeSync, openSync, readFileSync, readSync } from "node:fs";
 import { performance } from "node:perf_hooks";
 import process from "node:process";
 
@@ -30,7 +30,17 @@ export function ranMs(): number {
   return ran === undefined ? performance.now() : ran / 1e6;
 }
 
-/** The time that this thread could have run and another had the core, ms; 0 where it is not known. */
+/** The time that this thread could have run and another had the core, or the machine's host had it (in steps of 10 ms), ms; 0 where it is not known. */
 export function waitedMs(): number {
-  return (schedule()?.[1] ?? 0) / 1e6;
+  return (schedule()?.[1] ?? 0) / 1e6 + stolenMs();
+}
+
+/** What the host of a virtual machine took of its cores. */
+function stolenMs(): number {
+  try {
+    const [cores = ""] = readFileSync("/proc/stat", "utf8").split("\n", 1);
+    return Number(cores.split(/\s+/)[8] ?? 0) * 10;
+  } catch {
+    return 0;
+  }
 }
