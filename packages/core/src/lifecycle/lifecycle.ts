@@ -1,18 +1,18 @@
-import { asKeelsonError, KeelsonError, type ErrorCode } from "../contract/errors.ts";
+import { asKeelsonError, KeelsonError } from "../contract/errors.ts";
 import type { Exit, ModuleDefinition, ModuleState } from "../contract/module.ts";
 import type { Phase } from "../contract/kernel.ts";
-import type { Clock } from "../contract/platform.ts";
 import type { MaybePromise } from "../contract/value.ts";
 import { Deferred, isPromise } from "../primitives/deferred.ts";
+import type { PendingDeadline } from "../primitives/deadline.ts";
 import { Outcome } from "../primitives/outcome.ts";
-import type { DeadlineQueue, PendingDeadline } from "../primitives/deadline.ts";
+import { attempt, endedDuringCall, failedIn, type Failure, mayBeAlive, notInTime } from "./failures.ts";
 import { Life, type LifeContext } from "./life.ts";
+import { Remains, type RemainsHost } from "./remains.ts";
 import { illegalTransition, stoppedEarly, transitions, type Trigger } from "./states.ts";
+import { within } from "./time-limit.ts";
 
 /** What a lifecycle needs from the kernel around it. */
-export interface LifecycleHost {
-  readonly clock: Clock;
-  readonly deadlines: DeadlineQueue;
+export interface LifecycleHost extends RemainsHost {
   /** The number of the next generation. */
   nextGeneration(): number;
   openContext(generation: number, exited: (exit: Exit) => void): LifeContext;
@@ -22,11 +22,9 @@ export interface LifecycleHost {
   onTransition(from: ModuleState, to: ModuleState, generation: number, error: KeelsonError | undefined): void;
   /** A start failed, or the module ended by itself. */
   onExit(exit: Exit): void;
-  /** A failure that no caller waits for. */
-  onFailure(error: KeelsonError): void;
 }
 
-const DEFAULTS = { initMs: 10_000, startMs: 10_000, stopMs: 5_000 } as const;
+const DEFAULT_STEP_MS = 10_000;
 
 /**
  * Drives one definition through its generations by the table in states.ts. Requests may come at any time: they join, queue or abort
@@ -42,20 +40,19 @@ export class Lifecycle {
   #generation = 0;
   /** The generation that takes calls. */
   #live: Life | undefined;
-  /** The undoing of the last generation; a new one waits for it. */
-  #ending: Promise<void> | undefined;
-  /** Why the last generation may still be alive. */
-  #undead: KeelsonError | undefined;
   #initDone: Outcome | undefined;
   /** Set while a start is wanted: initialising then goes on into starting. */
   #startDone: Outcome | undefined;
   #stopDone: Outcome | undefined;
   #startQueued: Deferred | undefined;
+  readonly #remains: Remains;
+  /** Of the step up that is under way. */
   #deadline: PendingDeadline | undefined;
 
   constructor(definition: ModuleDefinition, host: LifecycleHost) {
     this.definition = definition;
     this.#host = host;
+    this.#remains = new Remains(definition, host);
   }
 
   get state(): ModuleState {
@@ -79,7 +76,7 @@ export class Lifecycle {
 
   /** The undoing of the last generation, while it goes on. */
   get ending(): Promise<void> | undefined {
-    return this.#ending;
+    return this.#remains.ending;
   }
 
   init(): Promise<void> {
@@ -124,7 +121,7 @@ export class Lifecycle {
     const reaction = transitions[this.#state].stop;
     switch (reaction.do) {
       case "nothing":
-        return this.#ending ?? Promise.resolve();
+        return this.#remains.ending ?? Promise.resolve();
       case "join":
         // Whoever speaks last is obeyed.
         this.rejectQueuedStart(stoppedEarly(this.#id));
@@ -172,8 +169,9 @@ export class Lifecycle {
   }
 
   #begin(): void {
-    if (this.#undead !== undefined) {
-      this.#refuseUndead(this.#undead);
+    const { undead } = this.#remains;
+    if (undead !== undefined) {
+      this.#refuseUndead(undead);
       return;
     }
     const generation = this.#host.nextGeneration();
@@ -186,23 +184,16 @@ export class Lifecycle {
 
   /** A start while the last generation may be alive: refused, and told as an exit so that a supervisor counts it. */
   #refuseUndead(cause: KeelsonError): void {
-    const error = new KeelsonError(
-      "STOP_TIMEOUT",
-      `Module "${this.#id}" cannot start: its last generation may still be alive`,
-      {
-        hint: "unload it, or end what survived; a stopped module starts again once its last generation is surely gone",
-        details: { id: this.#id },
-        cause,
-      },
-    );
+    const error = mayBeAlive(this.#id, cause);
     this.#settleUp(error);
     this.#host.onExit({ reason: "crash", error });
   }
 
   // The steps up are continuations and not async functions: each goes on at once when the module answers at once.
   #runInit(life: Life): void {
-    if (this.#ending === undefined) this.#create(life);
-    else void this.#ending.then(() => this.#create(life));
+    const { ending } = this.#remains;
+    if (ending === undefined) this.#create(life);
+    else void ending.then(() => this.#create(life));
   }
 
   #create(life: Life): void {
@@ -211,7 +202,7 @@ export class Lifecycle {
       life,
       "init",
       () => {
-        if (this.#undead !== undefined) throw this.#undead;
+        if (this.#remains.undead !== undefined) throw this.#remains.undead;
         return this.definition.create();
       },
       (module) => {
@@ -232,20 +223,22 @@ export class Lifecycle {
     try {
       answer = run();
     } catch (error) {
-      if (!life.over) this.#fail(life, "error", this.#wrap(error, step));
+      if (!life.over) this.#fail(life, "error", failedIn(step, this.#id, error));
       return;
     }
     if (!isPromise(answer)) {
       if (!life.over) then(answer);
       return;
     }
-    const ms = this.definition.deadlines?.[`${step}Ms`] ?? DEFAULTS[`${step}Ms`];
-    this.#within(answer, ms, step === "init" ? "INIT_TIMEOUT" : "START_TIMEOUT", step).then(
+    const ms = this.definition.deadlines?.[`${step}Ms`] ?? DEFAULT_STEP_MS;
+    const late = (): KeelsonError =>
+      notInTime(step, this.#id, step === "init" ? "INIT_TIMEOUT" : "START_TIMEOUT", ms);
+    within(this.#host, answer, ms, late, (pending) => (this.#deadline = pending)).then(
       (value) => {
         if (!life.over) then(value);
       },
       (error: unknown) => {
-        if (!life.over) this.#fail(life, "error", this.#wrap(error, step));
+        if (!life.over) this.#fail(life, "error", failedIn(step, this.#id, error));
       },
     );
   }
@@ -325,7 +318,7 @@ export class Lifecycle {
       this.#enter(
         "end",
         undefined,
-        () => void this.#end(life, () => exit.error ?? this.#notRunning("ended by itself")),
+        () => void this.#end(life, () => exit.error ?? endedDuringCall(this.#id, "ended by itself")),
       );
       this.#host.onExit(exit);
       return;
@@ -352,15 +345,15 @@ export class Lifecycle {
       life.context.abort();
       if (!life.startCalled || life.module?.stop === undefined) return undefined;
       const answer = life.module.stop(life.context);
-      return isPromise(answer) ? this.#untilStopped(life, answer) : undefined;
+      return isPromise(answer) ? this.#remains.untilStopped(life, answer) : undefined;
     });
     const then = (failure: Failure): void => {
-      const error = failure === undefined ? undefined : this.#wrap(failure.thrown, "stop");
-      if (error?.code === "STOP_TIMEOUT" || error?.code === "PROCESS_SURVIVED") this.#undead ??= error;
+      const error = failure === undefined ? undefined : failedIn("stop", this.#id, failure.thrown);
+      this.#remains.doubt(error);
       this.#release(
         life,
         done,
-        error ?? (before === undefined ? undefined : this.#wrap(before.thrown, "stop")),
+        error ?? (before === undefined ? undefined : failedIn("stop", this.#id, before.thrown)),
       );
     };
     if (isPromise(stopped)) void stopped.then(then);
@@ -368,18 +361,19 @@ export class Lifecycle {
   }
 
   #release(life: Life, done: Outcome, failure: KeelsonError | undefined): void {
-    const ending = this.#end(life, () => this.#notRunning("stopped"));
+    const ending = this.#end(life, () => endedDuringCall(this.#id, "stopped"));
     const then = (): void => {
       const after = attempt(() => this.#host.phase("post-stop"));
-      if (isPromise(after)) void after.then((late) => this.#stopped(done, failure ?? this.#undead, late));
-      else this.#stopped(done, failure ?? this.#undead, after);
+      if (isPromise(after))
+        void after.then((late) => this.#stopped(done, failure ?? this.#remains.undead, late));
+      else this.#stopped(done, failure ?? this.#remains.undead, after);
     };
     if (ending === undefined) then();
     else void ending.then(then);
   }
 
   #stopped(done: Outcome, early: KeelsonError | undefined, late: Failure): void {
-    const failure = early ?? (late === undefined ? undefined : this.#wrap(late.thrown, "stop"));
+    const failure = early ?? (late === undefined ? undefined : failedIn("stop", this.#id, late.thrown));
     this.#stopDone = undefined;
     const queued = this.#startQueued;
     this.#startQueued = undefined;
@@ -389,132 +383,23 @@ export class Lifecycle {
     if (queued !== undefined) this.start().then(queued.resolve, queued.reject);
   }
 
-  /** The module's stop, its exit, or its deadline, whichever is first. A stop that settles late clears the doubt about its end. */
-  async #untilStopped(life: Life, stopped: PromiseLike<void>): Promise<void> {
-    const exit = new Deferred();
-    life.onExitWhileStopping = exit.resolve;
-    // A pre-stop hook may have waited meanwhile.
-    if (life.exitedLate) exit.resolve();
-    const stopMs = this.definition.deadlines?.stopMs ?? DEFAULTS.stopMs;
-    const settled = Promise.resolve(stopped);
-    try {
-      await this.#within(Promise.race([settled, exit.promise]), stopMs, "STOP_TIMEOUT", "stop");
-    } catch (error) {
-      const alive = () => {
-        if (this.#undead === error) this.#undead = undefined;
-      };
-      settled.then(alive, alive);
-      throw error;
-    }
-  }
-
   async #stopFailed(): Promise<void> {
-    if (this.#ending !== undefined) await this.#ending;
+    if (this.#remains.ending !== undefined) await this.#remains.ending;
     if (this.#state !== "failed") return this.stop();
-    if (this.#undead !== undefined) throw this.#undead;
+    if (this.#remains.undead !== undefined) throw this.#remains.undead;
     this.#enter("stop");
   }
 
-  /**
-   * Undoes a generation: doors closed, calls failed, scope ended. Answers undefined when there was nothing to wait for, which keeps
-   * the way of a module without resources free of promises.
-   */
+  /** Undoes a generation; undefined when there is nothing to wait for. */
   #end(life: Life, why: () => KeelsonError): Promise<void> | undefined {
     life.over = true;
     if (this.#live === life) this.#live = undefined;
     this.#forgetDeadline();
-    let ending: Promise<void> | undefined;
-    // Also one that is empty: what a start given up half-way adds later is to be undone at once.
-    const { empty } = life.context.scope;
-    if (empty) void life.context.scope.end();
-    if (!empty) {
-      // Known as ending before the signal fires: a listener may ask for a start at once.
-      ending = Promise.resolve().then(() => this.#undo(life));
-      this.#ending = ending;
-      void ending.then(() => {
-        if (this.#ending === ending) this.#ending = undefined;
-      });
-    }
-    life.context.abort();
-    if (life.inFlight > 0) life.failCalls(why());
-    life.context.close();
-    return ending;
-  }
-
-  async #undo(life: Life): Promise<void> {
-    const undone = life.context.scope.end();
-    const stopMs = this.definition.deadlines?.stopMs ?? DEFAULTS.stopMs;
-    try {
-      // The undoing of a process may itself take its full grace and deadline.
-      for (const error of await this.#within(undone, 2 * stopMs, "STOP_TIMEOUT", "release of resources")) {
-        if (error.code === "PROCESS_SURVIVED") this.#undead = error;
-        this.#host.onFailure(error);
-      }
-    } catch (error) {
-      const late = this.#wrap(error, "stop");
-      this.#undead = late;
-      this.#host.onFailure(late);
-      void undone.then((errors) => {
-        if (this.#undead === late && !errors.some(({ code }) => code === "PROCESS_SURVIVED"))
-          this.#undead = undefined;
-      });
-    }
-  }
-
-  #within<T>(promise: PromiseLike<T>, ms: number, code: ErrorCode, step: string): Promise<T> {
-    if (ms === Infinity) return Promise.resolve(promise);
-    return new Promise<T>((resolve, reject) => {
-      const pending = this.#host.deadlines.add(this.#host.clock.now() + ms, () => {
-        reject(
-          new KeelsonError(code, `Module "${this.#id}": ${step} did not settle within ${ms} ms`, {
-            hint: `make it faster, or raise deadlines.${code.slice(0, code.indexOf("_")).toLowerCase()}Ms`,
-            details: { id: this.#id, timeoutMs: ms, step },
-          }),
-        );
-      });
-      if (code !== "STOP_TIMEOUT") this.#deadline = pending;
-      const settled = (): void => this.#host.deadlines.cancel(pending);
-      promise.then(
-        (value) => (settled(), resolve(value)),
-        (error: unknown) => (settled(), reject(error)),
-      );
-    });
+    return this.#remains.end(life, why);
   }
 
   #forgetDeadline(): void {
     if (this.#deadline !== undefined) this.#host.deadlines.cancel(this.#deadline);
     this.#deadline = undefined;
-  }
-
-  #wrap(error: unknown, step: string): KeelsonError {
-    return asKeelsonError(error, "MODULE_FAILED", `Module "${this.#id}" failed in ${step}`, {
-      hint: `the cause is what its ${step} threw; mend it, then start("${this.#id}") again`,
-      details: { id: this.#id, step },
-    });
-  }
-
-  #notRunning(how: string): KeelsonError {
-    return new KeelsonError("ABORTED", `Module "${this.#id}" ${how} during the call`, {
-      hint: `call it again when state("${this.#id}") is running`,
-      details: { id: this.#id },
-    });
-  }
-}
-
-/** What a function threw, which may be anything, `undefined` included. */
-type Failure = { readonly thrown: unknown } | undefined;
-
-/** Runs `run` and answers what it threw or rejected with. */
-function attempt(run: () => MaybePromise<void>): MaybePromise<Failure> {
-  try {
-    const answer = run();
-    return isPromise(answer)
-      ? Promise.resolve(answer).then(
-          () => undefined,
-          (thrown: unknown) => ({ thrown }),
-        )
-      : undefined;
-  } catch (thrown) {
-    return { thrown };
   }
 }

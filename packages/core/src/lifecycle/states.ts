@@ -20,48 +20,38 @@ const nothing: Reaction = { do: "nothing" };
 const refuse: Reaction = { do: "refuse" };
 const join: Reaction = { do: "join" };
 const begin: Reaction = { do: "enter", to: "initializing", then: "starting" };
+const fail = enter("failed");
 const abort: Reaction = { do: "enter", to: "stopping", aborts: true };
+
+type Row = Readonly<Record<Trigger, Reaction>>;
+
+/** Before the first generation, and between two. */
+const atRest: Row = {
+  init: enter("initializing"),
+  start: begin,
+  stop: nothing,
+  done: nothing,
+  error: nothing,
+  crash: nothing,
+  end: nothing,
+};
 
 /**
  * The one table of the lifecycle. `done` and `error` settle the step under way (a time-out is an error); `crash` and `end` are the
  * module's own exits. An exit while stopping is what the stop was for.
  */
-export const transitions: Readonly<Record<ModuleState, Readonly<Record<Trigger, Reaction>>>> = {
-  loaded: {
-    init: enter("initializing"),
-    start: begin,
-    stop: nothing,
-    done: nothing,
-    error: nothing,
-    crash: nothing,
-    end: nothing,
-  },
-  stopped: {
-    init: enter("initializing"),
-    start: begin,
-    stop: nothing,
-    done: nothing,
-    error: nothing,
-    crash: nothing,
-    end: nothing,
-  },
-  failed: {
-    init: enter("initializing"),
-    start: begin,
-    stop: enter("stopped"),
-    done: nothing,
-    error: nothing,
-    crash: nothing,
-    end: nothing,
-  },
+export const transitions: Readonly<Record<ModuleState, Row>> = {
+  loaded: atRest,
+  stopped: atRest,
+  failed: { ...atRest, stop: enter("stopped") },
   initializing: {
     init: join,
     start: { do: "join", then: "starting" },
     stop: abort,
     done: enter("initialized"),
-    error: enter("failed"),
-    crash: enter("failed"),
-    end: enter("failed"),
+    error: fail,
+    crash: fail,
+    end: fail,
   },
   initialized: {
     init: nothing,
@@ -69,17 +59,17 @@ export const transitions: Readonly<Record<ModuleState, Readonly<Record<Trigger, 
     stop: enter("stopping"),
     done: nothing,
     error: nothing,
-    crash: enter("failed"),
-    end: enter("failed"),
+    crash: fail,
+    end: fail,
   },
   starting: {
     init: refuse,
     start: join,
     stop: abort,
     done: enter("running"),
-    error: enter("failed"),
-    crash: enter("failed"),
-    end: enter("failed"),
+    error: fail,
+    crash: fail,
+    end: fail,
   },
   running: {
     init: refuse,
@@ -87,7 +77,7 @@ export const transitions: Readonly<Record<ModuleState, Readonly<Record<Trigger, 
     stop: enter("stopping"),
     done: nothing,
     error: nothing,
-    crash: enter("failed"),
+    crash: fail,
     end: enter("stopped"),
   },
   stopping: {
@@ -95,7 +85,7 @@ export const transitions: Readonly<Record<ModuleState, Readonly<Record<Trigger, 
     start: { do: "queue" },
     stop: join,
     done: enter("stopped"),
-    error: enter("failed"),
+    error: fail,
     crash: nothing,
     end: nothing,
   },

@@ -12,7 +12,7 @@ import type {
   PoolStats,
   RecycleReason,
 } from "../contract/pool.ts";
-import { DeadlineQueue, type PendingDeadline } from "../primitives/deadline.ts";
+import { DeadlineQueue } from "../primitives/deadline.ts";
 import { SlotLease } from "./lease.ts";
 import { invalid, type ParsedPoolOptions, parsePoolOptions, parseTimeoutMs } from "./options.ts";
 import { Reaper } from "./reaper.ts";
@@ -27,7 +27,7 @@ import {
 import { exposePool, type PoolSeries } from "./series.ts";
 import type { Slot } from "./slot.ts";
 import { Stock, type StockOwner } from "./stock.ts";
-import { type Creation, Waiter, WaitQueue } from "./waiters.ts";
+import { type Creation, Waiter, type WaitOwner, WaitQueue } from "./waiters.ts";
 import { invalidOptions, isSignal } from "../primitives/invalid-options.ts";
 
 /** What a pool needs from its surroundings. */
@@ -52,19 +52,15 @@ export function createPool<T>(source: PoolSource<T>, options: PoolOptions, deps:
   return pool;
 }
 
-const turn = Promise.resolve();
-const FIRST_RETRY_MS = 100;
-const LAST_RETRY_MS = 10_000;
 const CLOSE_MS = 5_000;
-/** Turns of the microtask queue within which an error has reached its caller: up to three for each async function on its way. */
-const ERROR_TURNS = 12;
 
 /**
  * The pool behind {@link createPool}. Everything in it happens at once, with no promise between a release and the first
  * waiter's lease, so an abort, a time-out and a release never meet half-way. Two invariants carry the order: while someone waits,
- * no instance is idle; and all that becomes free goes through `#offer`.
+ * no instance is idle; and all that becomes free goes through `#offer`. How instances come and go, and that there are `min` of them,
+ * is the {@link Stock}'s part, how long callers wait the {@link WaitQueue}'s.
  */
-export class SlotPool<T> implements Pool<T>, StockOwner<T>, PlaceUser {
+export class SlotPool<T> implements Pool<T>, StockOwner<T>, WaitOwner<T>, PlaceUser {
   readonly #options: ParsedPoolOptions;
   readonly #name: string;
   readonly #clock: Clock;
@@ -74,20 +70,13 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T>, PlaceUser {
   readonly #stock: Stock<T>;
   /** The least recently used first; taken from the end, so that those at the front may grow old. */
   readonly #idle: Slot<T>[] = [];
-  readonly #queue = new WaitQueue<T>();
+  readonly #queue: WaitQueue<T>;
   readonly #maxUses: number;
   /** A returned instance needs a second look: there is a size limit, or the pool is closed. */
   #watchful: boolean;
-  /** The time-out of those who wait as long as the pool says; set while one of them waits. */
-  #patience: PendingDeadline | undefined = undefined;
-  /** Somebody began to wait in this turn of the microtask queue. */
-  #turning = false;
   #providing = false;
   #checkouts = 0;
   #checkoutErrors = 0;
-  #warming: PromiseWithResolvers<void> | undefined = undefined;
-  #retry: Disposable | undefined = undefined;
-  #retryMs = FIRST_RETRY_MS;
   #closed: Promise<void> | undefined = undefined;
   #drained: (() => void) | undefined = undefined;
   readonly #places: PlaceShare | undefined;
@@ -110,7 +99,8 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T>, PlaceUser {
     this.#name = deps.name ?? "pool";
     this.#clock = deps.clock;
     this.#deadlines = new DeadlineQueue(deps.clock);
-    this.#stock = new Stock(source, this);
+    this.#queue = new WaitQueue(deps.clock, this.#deadlines, this.#options.timeoutMs, this);
+    this.#stock = new Stock(source, this, this.#options.min, deps.clock);
     this.#reaper = new Reaper(deps.clock, this.#options.maxIdleMs, (staleBefore) => this.#reap(staleBefore));
     this.#places = source.places?.join(this);
     this.#series = deps.metrics && exposePool(() => this.stats(), deps.metrics, deps.labels ?? {});
@@ -180,36 +170,27 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T>, PlaceUser {
   relieve(bytes: number = Infinity): number {
     const sized = this.#idle.map((slot) => ({ slot, bytes: this.#stock.memoryBytes(slot) }));
     sized.sort((one, other) => other.bytes - one.bytes);
-    const victims = new Set<Slot<T>>();
+    const victims: Slot<T>[] = [];
     let freed = 0;
     for (const next of sized) {
       if (freed >= bytes) break;
-      victims.add(next.slot);
+      this.#idle.splice(this.#idle.indexOf(next.slot), 1);
+      victims.push(next.slot);
       freed += next.bytes;
     }
-    const kept = this.#idle.filter((slot) => !victims.has(slot));
-    this.#idle.length = 0;
-    this.#idle.push(...kept);
     for (const slot of victims) this.#stock.end(slot, "memory");
     this.#replace();
-    return victims.size;
+    return victims.length;
   }
 
   /** Begins to make what is missing to `min`. */
   refill(): void {
-    // A failure that comes at once sets the retry, and ends the loop.
-    while (this.#closed === undefined && this.#retry === undefined && this.#stock.size < this.#options.min) {
-      this.#stock.begin();
-    }
+    this.#stock.refill();
   }
 
   /** Resolves when `min` instances live; rejects with the source's first failure, or `POOL_CLOSED`. */
   warm(): Promise<void> {
-    if (this.#closed !== undefined) return Promise.reject(poolClosed(this.#name));
-    const warming = (this.#warming ??= Promise.withResolvers<void>());
-    this.refill();
-    this.#checkWarm();
-    return warming.promise;
+    return this.#closed === undefined ? this.#stock.warm() : Promise.reject(poolClosed(this.#name));
   }
 
   /** Fails all who wait now; leases and later callers are not touched. */
@@ -254,11 +235,9 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T>, PlaceUser {
       this.discard(slot, "close");
       return;
     }
-    this.#retryMs = FIRST_RETRY_MS;
     this.#offer(slot);
     // The one it was made for waits on if another was before it.
     this.#provide();
-    this.#checkWarm();
     if (this.#stock.slots.size > this.#options.min) this.#reaper.wake();
   }
 
@@ -275,9 +254,6 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T>, PlaceUser {
       if (noPlace === undefined) this.#refuse(waiter, error);
       else if (waiter.waiting) this.#lack(waiter, noPlace);
     }
-    this.#warming?.reject(error);
-    this.#warming = undefined;
-    this.#retryLater();
     this.#provide();
   }
 
@@ -286,9 +262,24 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T>, PlaceUser {
     if (this.#stock.empty) this.#drained?.();
   }
 
+  /** A caller's time is over. For the queue only. */
+  timedOut(waiter: Waiter<T>, timeoutMs: number): void {
+    this.#refuse(
+      waiter,
+      this.#noPlace !== undefined && this.#hasSize()
+        ? noPlace(this.#name, this.#noPlace, timeoutMs)
+        : checkoutTimedOut(this.#name, timeoutMs, this.#occupation()),
+    );
+  }
+
+  /** A caller's signal fired. For the queue only. */
+  aborted(waiter: Waiter<T>, signal: AbortSignal): void {
+    this.#refuse(waiter, checkoutAborted(this.#name, signal));
+  }
+
   get lackingSince(): number | undefined {
     const waiter = this.#noPlace && this.#queue.firstUnprovided();
-    return waiter && this.#since(waiter);
+    return waiter && this.#queue.since(waiter);
   }
 
   get spares(): number {
@@ -332,7 +323,7 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T>, PlaceUser {
       const limited = own === this.#options.timeoutMs;
       const waiter = new Waiter<T>(resolve, reject, call, limited);
       this.#queue.add(waiter);
-      if (this.#series !== undefined) this.#reckon();
+      if (this.#series !== undefined) this.#queue.reckon();
       this.#provide();
       // A source that makes its instances at once has served or refused it by now.
       if (waiter.waiting) this.#await(waiter, own, signal);
@@ -340,7 +331,7 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T>, PlaceUser {
   }
 
   #await(waiter: Waiter<T>, timeoutMs: number, signal: AbortSignal | undefined): void {
-    const { call, limited } = waiter;
+    const { call } = waiter;
     // Short of places it is no cycle of this pool's own, which may have no instance at all.
     if (this.#noPlace !== undefined && this.#hasSize()) this.#lack(waiter, this.#noPlace);
     else if (call !== undefined && this.#waitsForItself(call))
@@ -348,86 +339,14 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T>, PlaceUser {
     if (!waiter.waiting) return;
     if (this.#queue.size > this.#options.maxWaiting) {
       this.#refuse(waiter, poolExhausted(this.#name, this.#occupation()));
-    } else if (timeoutMs === 0) this.#timeOut(waiter, timeoutMs);
-    else {
-      if (!limited || signal !== undefined) this.#watch(waiter, limited ? Infinity : timeoutMs, signal);
-      if (!this.#turning) {
-        this.#turning = true;
-        void turn.then(this.#endTurn);
-      }
-    }
+    } else if (timeoutMs === 0) this.timedOut(waiter, timeoutMs);
+    else this.#queue.watch(waiter, timeoutMs, signal);
   }
 
-  /** Watches over a wait with a time-out of its own, a signal or both. */
-  #watch(waiter: Waiter<T>, timeoutMs: number, signal: AbortSignal | undefined): void {
-    const deadline =
-      timeoutMs === Infinity
-        ? undefined
-        : this.#deadlines.add(this.#since(waiter) + timeoutMs, () => this.#timeOut(waiter, timeoutMs));
-    const onAbort =
-      signal == null ? undefined : () => this.#refuse(waiter, checkoutAborted(this.#name, signal));
-    if (onAbort !== undefined) signal?.addEventListener("abort", onAbort);
-    waiter.unwatch = () => {
-      if (deadline !== undefined) this.#deadlines.cancel(deadline);
-      if (onAbort !== undefined) signal?.removeEventListener("abort", onAbort);
-    };
-  }
-
-  /** Tells those who began to wait since the last reading of the clock what time it is. */
-  #reckon(): void {
-    this.#queue.reckon(this.#clock.now());
-  }
-
-  /** When the wait began, monotonic ms. */
-  #since(waiter: Waiter<T>): number {
-    if (waiter.since === Infinity) this.#reckon();
-    return waiter.since;
-  }
-
-  /** No timer comes before the end of the turn in which a wait began: so one reading of the clock does for all that began in it. */
-  readonly #endTurn = (): void => {
-    this.#turning = false;
-    if (this.#queue.first === undefined) return;
-    this.#reckon();
-    if (this.#patience === undefined) this.#beginPatience();
-  };
-
-  /**
-   * One deadline for all who wait as long as the pool says: that of the first at the time. Most are served before it; so when it
-   * comes it is moved to whoever is first then, and a wait costs no timer.
-   */
-  #beginPatience(): void {
-    const { timeoutMs } = this.#options;
-    const first = timeoutMs === Infinity ? undefined : this.#queue.firstLimited();
-    if (first === undefined) return;
-    this.#patience = this.#deadlines.add(this.#since(first) + timeoutMs, () => {
-      this.#patience = undefined;
-      const now = this.#clock.now();
-      let next = this.#queue.firstLimited();
-      for (; next !== undefined && this.#since(next) + timeoutMs <= now; next = this.#queue.firstLimited()) {
-        this.#timeOut(next, timeoutMs);
-      }
-      this.#beginPatience();
-    });
-  }
-
-  #timeOut(waiter: Waiter<T>, timeoutMs: number): void {
-    this.#refuse(
-      waiter,
-      this.#noPlace !== undefined && this.#hasSize()
-        ? noPlace(this.#name, this.#noPlace, timeoutMs)
-        : checkoutTimedOut(this.#name, timeoutMs, this.#occupation()),
-    );
-  }
-
-  /** Takes a waiter out of the queue; an empty queue has no timer. */
+  /** Takes a waiter out of the queue. */
   #dequeue(waiter: Waiter<T>): void {
     this.#queue.remove(waiter);
-    if (this.#queue.first !== undefined) return;
-    this.#noPlace = undefined;
-    if (this.#patience === undefined) return;
-    this.#deadlines.cancel(this.#patience);
-    this.#patience = undefined;
+    if (this.#queue.first === undefined) this.#noPlace = undefined;
   }
 
   #refuse(waiter: Waiter<T>, error: unknown): void {
@@ -523,36 +442,15 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T>, PlaceUser {
   #yields(): boolean {
     const { first } = this.#queue;
     if (first === undefined || this.#stock.slots.size <= this.#options.min) return false;
-    return this.#places?.behind(this.#since(first)) === true;
+    return this.#places?.behind(this.#queue.since(first)) === true;
   }
 
   /** Makes anew what is needed, after something ended. */
   #replace(behind?: boolean): void {
     if (this.#closed !== undefined) return this.ended();
     this.#provide();
-    if (behind !== true) this.refill();
-    else if (this.#stock.size < this.#options.min) void this.#refillBehind();
-  }
-
-  async #refillBehind(): Promise<void> {
-    for (let turn = 0; turn < ERROR_TURNS; turn++) await undefined;
-    this.refill();
-  }
-
-  #retryLater(): void {
-    if (this.#retry !== undefined || this.#stock.size >= this.#options.min) return;
-    const again = (): void => {
-      this.#retry = undefined;
-      this.refill();
-    };
-    this.#retry = this.#clock.after(this.#retryMs, again, true);
-    this.#retryMs = Math.min(this.#retryMs * 2, LAST_RETRY_MS);
-  }
-
-  #checkWarm(): void {
-    if (this.#stock.slots.size < this.#options.min) return;
-    this.#warming?.resolve();
-    this.#warming = undefined;
+    if (behind === true) void this.#stock.refillBehind();
+    else this.#stock.refill();
   }
 
   #reap(staleBefore: number): boolean {
@@ -567,10 +465,8 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T>, PlaceUser {
   async #shut(timeoutMs: number): Promise<void> {
     this.#watchful = true;
     this.#reaper[Symbol.dispose]();
-    this.#retry?.[Symbol.dispose]();
     while (this.#queue.first !== undefined) this.#refuse(this.#queue.first, poolClosed(this.#name));
-    this.#warming?.reject(poolClosed(this.#name));
-    this.#warming = undefined;
+    this.#stock.close(poolClosed(this.#name));
     for (const slot of this.#idle.splice(0)) this.#stock.end(slot, "close");
     if (!this.#stock.empty) {
       const { promise, resolve } = Promise.withResolvers<void>();

@@ -4,6 +4,7 @@ import type { Module, ModuleContext } from "../contract/module.ts";
 import type { Lease, PoolOptions } from "../contract/pool.ts";
 import type { MaybePromise, Value } from "../contract/value.ts";
 import type { Instance, WasmModule } from "../contract/wasm.ts";
+import { isPromise } from "../primitives/deferred.ts";
 import { parsePoolOptions } from "./options.ts";
 import { SlotPool } from "./pool.ts";
 import type { Slot } from "./slot.ts";
@@ -181,7 +182,7 @@ function run(lease: Held, call: Call): MaybePromise<Value> {
   return result;
 }
 
-async function finish(lease: Held, instance: Instance, result: Promise<Value>): Promise<Value> {
+async function finish(lease: Held, instance: Instance, result: PromiseLike<Value>): Promise<Value> {
   let failure: unknown;
   try {
     return await result;
@@ -202,10 +203,4 @@ function notStarted({ module }: Call): KeelsonError {
   return new KeelsonError("MODULE_NOT_RUNNING", `"${module}" has not been started`, {
     hint: "start it first",
   });
-}
-
-function isPromise(value: MaybePromise<Value>): value is Promise<Value> {
-  return (
-    typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function"
-  );
 }

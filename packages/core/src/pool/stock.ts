@@ -1,3 +1,4 @@
+import type { Clock } from "../contract/platform.ts";
 import type { PoolSource, RecycleReason } from "../contract/pool.ts";
 import { isPromise } from "../primitives/deferred.ts";
 import { Slot, type SlotOwner } from "./slot.ts";
@@ -11,7 +12,15 @@ export interface StockOwner<T> extends SlotOwner<T> {
   ended(): void;
 }
 
-/** The instances that live or are being made, and the count of those that were: `made − destroyed = slots.size`. */
+const FIRST_RETRY_MS = 100;
+const LAST_RETRY_MS = 10_000;
+/** Turns of the microtask queue within which an error has reached its caller: up to three for each async function on its way. */
+const ERROR_TURNS = 12;
+
+/**
+ * The instances that live or are being made, and the count of those that were: `made − destroyed = slots.size`. It keeps `min` of them: after a failure to make
+ * one it tries again, later and later.
+ */
 export class Stock<T> {
   /** All that live, idle or not. */
   readonly slots: Set<Slot<T>> = new Set();
@@ -24,11 +33,19 @@ export class Stock<T> {
   destroyErrors = 0;
   readonly #source: PoolSource<T>;
   readonly #owner: StockOwner<T>;
+  readonly #min: number;
+  readonly #clock: Clock;
   #destroying = 0;
+  #warming: PromiseWithResolvers<void> | undefined = undefined;
+  #retry: Disposable | undefined = undefined;
+  #retryMs = FIRST_RETRY_MS;
+  #closed = false;
 
-  constructor(source: PoolSource<T>, owner: StockOwner<T>) {
+  constructor(source: PoolSource<T>, owner: StockOwner<T>, min: number, clock: Clock) {
     this.#source = source;
     this.#owner = owner;
+    this.#min = min;
+    this.#clock = clock;
   }
 
   /** Nothing lives, is being made or is still being destroyed. */
@@ -62,6 +79,33 @@ export class Stock<T> {
       );
     } else this.#succeed(creation, value);
     return creation;
+  }
+
+  /** Begins to make what is missing to `min`. */
+  refill(): void {
+    // A failure that comes at once sets the retry, and ends the loop.
+    while (!this.#closed && this.#retry === undefined && this.size < this.#min) this.begin();
+  }
+
+  /** The same, once the caller whose call has ended an instance has its error. */
+  async refillBehind(): Promise<void> {
+    for (let turn = 0; turn < ERROR_TURNS && this.size < this.#min; turn++) await undefined;
+    this.refill();
+  }
+
+  /** Resolves when `min` instances live; rejects with the source's first failure, or with that of {@link Stock.close}. */
+  warm(): Promise<void> {
+    const { promise } = (this.#warming ??= Promise.withResolvers<void>());
+    this.refill();
+    this.#checkWarm();
+    return promise;
+  }
+
+  /** Keeps `min` no longer; who waits for that gets `error`. */
+  close(error: unknown): void {
+    this.#closed = true;
+    this.#retry?.[Symbol.dispose]();
+    this.#endWarming(error);
   }
 
   /** Ends an instance. Its going is counted before the source is asked, whose failure is counted too. */
@@ -102,14 +146,39 @@ export class Stock<T> {
     this.slots.add(slot);
     if (creation.waiter !== undefined) creation.waiter.creation = undefined;
     creation.waiter = undefined;
+    this.#retryMs = FIRST_RETRY_MS;
     this.#owner.made(creation, slot);
+    this.#checkWarm();
   }
 
   #fail(creation: Creation<T>, error: unknown): void {
     this.making.delete(creation);
     this.size--;
     creation.failure = { error };
+    this.#endWarming(error);
+    if (!this.#closed) this.#retryLater();
     this.#owner.failed(creation, error);
+  }
+
+  #checkWarm(): void {
+    if (this.#warming === undefined || this.slots.size < this.#min) return;
+    this.#warming.resolve();
+    this.#warming = undefined;
+  }
+
+  #endWarming(error: unknown): void {
+    this.#warming?.reject(error);
+    this.#warming = undefined;
+  }
+
+  #retryLater(): void {
+    if (this.#retry !== undefined || this.size >= this.#min) return;
+    const again = (): void => {
+      this.#retry = undefined;
+      this.refill();
+    };
+    this.#retry = this.#clock.after(this.#retryMs, again, true);
+    this.#retryMs = Math.min(this.#retryMs * 2, LAST_RETRY_MS);
   }
 
   #endLater(errors: number): void {
