@@ -69,6 +69,8 @@ async function reply(
   answer: (request: PressRequest) => Promise<PressResponse>,
   closing: () => boolean,
 ): Promise<void> {
+  // Also when the reader goes away half-way, which may be before there is an answer.
+  const closed = new Promise<void>((resolve) => void response.on("close", resolve));
   const fits = await discardBody(request);
   const { status, body, headers } = await answer({
     method: request.method ?? "GET",
@@ -78,17 +80,14 @@ async function reply(
     wantsJson: request.headers.accept === "application/json",
   });
   const bytes = Buffer.from(body);
-  await new Promise<void>((resolve) => {
-    // Also when the reader has gone away half-way.
-    response.on("close", resolve);
-    response.writeHead(status, {
-      ...headers,
-      "content-length": bytes.length,
-      // What is left of a body that does not fit is not read.
-      ...(closing() || !fits ? { connection: "close" } : {}),
-    });
-    response.end(request.method === "HEAD" ? undefined : bytes);
+  response.writeHead(status, {
+    ...headers,
+    "content-length": bytes.length,
+    // What is left of a body that does not fit is not read.
+    ...(closing() || !fits ? { connection: "close" } : {}),
   });
+  response.end(request.method === "HEAD" ? undefined : bytes);
+  await closed;
 }
 
 /** By what browsers say of where a request comes from, which a page cannot change. Programs that are no browsers say nothing. */

@@ -269,6 +269,22 @@ describe("a client", () => {
     expect(s.press.counts.restarts).toBe(0);
   });
 
+  test("that goes away before it is answered does not keep Press from ending", async () => {
+    await using s = await scene();
+    const { host, port } = new URL(s.url);
+    const socket = connect(Number(port), "127.0.0.1");
+    await new Promise<void>((resolve) => {
+      socket.write(`POST /try/kill HTTP/1.1\r\nhost: ${host}\r\ncontent-length: 10\r\n\r\n`, () => resolve());
+    });
+    // Press has heard of the first request by the time it answers a later one.
+    await get(s.url, "/heartbeat");
+    socket.destroy();
+    await new Promise((resolve) => socket.once("close", resolve));
+    const began = performance.now();
+    await s.press.close();
+    expect(performance.now() - began).toBeLessThan(4_000);
+  });
+
   test("is answered beside hundreds of connections on which nothing is asked, or never to the end", async () => {
     await using s = await scene();
     const { host, port } = new URL(s.url);

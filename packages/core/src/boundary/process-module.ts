@@ -98,7 +98,6 @@ class ProcessModule implements Module {
     const maxPending = options.maxPending ?? DEFAULT_PENDING;
     const calls = new PendingCalls(id, clock, writer, maxPending);
     const requests = new ChildRequests(writer, requestHandler(context, options.onRequest), maxPending);
-    dialogue = new Dialogue(context, calls, requests);
     this.#calls = calls;
     // In a scope that has ended already, this runs at once.
     scope.defer(() => {
@@ -109,6 +108,8 @@ class ProcessModule implements Module {
       writer.close();
       return this.#end(false);
     });
+    // Behind that: where the generation has ended already, it throws.
+    dialogue = new Dialogue(context, calls, requests);
     const first = await child.firstEvent(this.#handshakeMs, signal);
     dialogue.event(first);
     void child.output.then(() => this.#cutOff("output"));

@@ -40,8 +40,18 @@ export type SupervisorEvent = {
   readonly error?: EventError;
 };
 
+type ProcessEvent = { readonly pid: number; readonly command: string };
+
 /** What the kernel itself publishes, by topic or pattern. */
 export type KernelTopics = {
+  "kernel.reclaimed": { readonly ended: readonly ProcessEvent[]; readonly orphans: readonly ProcessEvent[] };
+  "kernel.stopping": { readonly [none: string]: never };
+  /** `terminated` are ids, `errors` is their number. */
+  "kernel.stopped": {
+    readonly terminated: readonly string[];
+    readonly orphans: readonly ProcessEvent[];
+    readonly errors: number;
+  };
   "module.*": AnyModuleEvent;
   "module.loaded": { readonly id: string; readonly version: string; readonly kind: string };
   "module.initializing": ModuleStateEvent;

@@ -142,7 +142,8 @@ function unknownKind(what: string, loaders: ReadonlyMap<string, ModuleLoader>): 
   });
 }
 
-/** The same under another id. */
+/** The same under another id; itself under its own, for a loader may make definitions of a class. */
 export function withId(definition: ModuleDefinition, id: string): ModuleDefinition {
+  if (id === definition.metadata.id) return definition;
   return { ...definition, metadata: { ...definition.metadata, id } };
 }

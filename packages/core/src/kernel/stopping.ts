@@ -70,7 +70,8 @@ async function stopReloading(entry: Entry, reloading: NonNullable<Entry["reloadi
   reloading.stopped = true;
   await reloading.candidate.stop().catch(() => {});
   await reloading.done;
-  await entry.stop();
+  // From the beginning: another reload may have waited for this one, and one that was over already has left calls that drain.
+  await stopEntry(entry);
 }
 
 /** Waits for all, then throws the first failure; the others stand in its details. */

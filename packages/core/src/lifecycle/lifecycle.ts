@@ -220,20 +220,22 @@ export class Lifecycle {
   /** Runs one function of the module and goes on with its answer, unless the generation is over by then. */
   #step<T>(life: Life, step: "init" | "start", run: () => MaybePromise<T>, then: (value: T) => void): void {
     let answer: MaybePromise<T>;
+    let later: boolean;
     try {
       answer = run();
+      later = isPromise(answer);
     } catch (error) {
       if (!life.over) this.#fail(life, "error", failedIn(step, this.#id, error));
       return;
     }
-    if (!isPromise(answer)) {
-      if (!life.over) then(answer);
+    if (!later) {
+      if (!life.over) then(answer as T);
       return;
     }
     const ms = this.definition.deadlines?.[`${step}Ms`] ?? DEFAULT_STEP_MS;
     const late = (): KeelsonError =>
       notInTime(step, this.#id, step === "init" ? "INIT_TIMEOUT" : "START_TIMEOUT", ms);
-    within(this.#host, answer, ms, late, (pending) => (this.#deadline = pending)).then(
+    within(this.#host, answer as Promise<T>, ms, late, (pending) => (this.#deadline = pending)).then(
       (value) => {
         if (!life.over) then(value);
       },

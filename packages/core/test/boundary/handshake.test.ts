@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { KeelsonError } from "../../src/contract/errors.ts";
 import { processModule } from "../../src/boundary/index.ts";
-import { createTestPlatform, settle } from "../../src/testing/index.ts";
+import { createKernel } from "../../src/index.ts";
+import { createFakeProcesses, createTestPlatform, settle } from "../../src/testing/index.ts";
 import { rejection } from "../support/errors.ts";
 import { ready, scene } from "./harness.ts";
 
@@ -52,8 +53,8 @@ describe("start", () => {
     expect(processes.last.options).toEqual({ env: { A: "1", B: "2" }, cwd: new URL("file:///work/") });
   });
 
-  test("a working directory may be a path, which the platform's files resolve", async () => {
-    const { running, processes } = scene({ cwd: "work/" });
+  test.each(["work/", "file:///work/"])("the working directory may be the text %s", async (cwd) => {
+    const { running, processes } = scene({ cwd });
     await running();
     expect(processes.last.options.cwd?.href).toBe("file:///work/");
   });
@@ -224,6 +225,20 @@ describe("start", () => {
     await scope.end();
     gate.resolve();
     expect((await started).code).toBe("ABORTED");
+    await settle();
+    expect(processes.last.terminations).toHaveLength(1);
+  });
+
+  test("a process that comes up after the kernel has stopped its module is ended as well", async () => {
+    const gate = Promise.withResolvers<void>();
+    const processes = createFakeProcesses(() => gate.promise);
+    await using kernel = createKernel({ platform: createTestPlatform({ processes }) });
+    await kernel.register(processModule({ id: "child", command: "x" }));
+    const started = rejection(kernel.start("child"));
+    await settle();
+    await kernel.stop("child");
+    expect((await started).code).toBe("ABORTED");
+    gate.resolve();
     await settle();
     expect(processes.last.terminations).toHaveLength(1);
   });

@@ -8,12 +8,15 @@ test("what the kernel says has types, by topic and by pattern", async () => {
   kernel.bus.on("module.started", ({ data }) => heard.push(`${data.id} ${data.from} ${data.generation}`));
   kernel.bus.on("module.*", ({ data }) => heard.push(`${data.id} ${data.error?.code ?? "fine"}`));
   kernel.bus.on("module.call_failed", ({ data }) => heard.push(`${data.id} ${data.code}`));
+  kernel.bus.on("kernel.stopped", ({ data }) => heard.push(`${data.terminated.join()} ${data.errors}`));
   await kernel.register(nativeModule({ id: "m" }));
   await kernel.start("m");
   await kernel.invoke("m", "nothing").catch(() => {});
+  await kernel.shutdown();
   expect(heard).toContain("m starting 1");
   expect(heard).toContain("m fine");
   expect(heard).toContain("m UNKNOWN_METHOD");
+  expect(heard).toContain("m 0");
 });
 
 test("the host hears everything, and publishes as itself on all topics but the kernel's own", async () => {

@@ -178,6 +178,17 @@ describe("an answer with a `then` that lies", () => {
     expect(thrownCode(() => kernel.invokeSync("liar", "call", "throws"))).toBe("WOULD_BLOCK");
     expect(kernel.list()[0]?.inFlight).toBe(0);
   });
+
+  test("fails the start that it answers", async () => {
+    const { kernel } = testKernel();
+    for (const how of ["throws", "refuses", "nests"])
+      for (const step of ["create", "init", "start"]) {
+        const id = `${how}-${step}`;
+        await kernel.register(nativeModule({ id, [step]: () => liars[how] }));
+        expect(await rejectionCode(kernel.start(id)), id).toBe("MODULE_FAILED");
+        expect(kernel.state(id), id).toBe("failed");
+      }
+  });
 });
 
 test("a module may tell its end with anything, and its calls fail with KeelsonErrors", async () => {

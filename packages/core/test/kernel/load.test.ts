@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Manifest } from "../../src/contract/manifest.ts";
-import type { ModuleLoader } from "../../src/contract/module.ts";
+import type { Module, ModuleDefinition, ModuleLoader } from "../../src/contract/module.ts";
 import { nativeModule } from "../../src/kernel/index.ts";
 import { createTestPlatform } from "../../src/testing/index.ts";
 import { rejection } from "../support/errors.ts";
@@ -248,4 +248,30 @@ test("a plugin that fails to start is not left registered", async () => {
   platform.files.put("/p/a.shout", "hello");
   expect((await rejection(kernel.load("/p"))).code).toBe("MODULE_FAILED");
   expect(kernel.list()).toEqual([]);
+});
+
+test("a loader may make its definitions of a class", async () => {
+  class Shout implements ModuleDefinition {
+    readonly manifest: Manifest;
+    constructor(read: Manifest) {
+      this.manifest = read;
+    }
+    get metadata(): ModuleDefinition["metadata"] {
+      const { id, name, version, kind } = this.manifest;
+      return { id, name, version, kind };
+    }
+    create(): Module {
+      return { call: () => this.manifest.version };
+    }
+  }
+  const { kernel, platform } = testKernel({
+    loaders: [{ kind: "shout", load: async (read) => new Shout(read) }],
+  });
+  platform.files.put("/p/a.shout", "");
+  platform.files.put("/p/manifest.json", JSON.stringify(manifest));
+  const plugin = await kernel.load("/p");
+  expect(plugin.callSync("version")).toBe("1.2.3");
+  platform.files.put("/p/manifest.json", JSON.stringify({ ...manifest, version: "2.0.0" }));
+  await kernel.reload("a", "/p");
+  expect(plugin.callSync("version")).toBe("2.0.0");
 });

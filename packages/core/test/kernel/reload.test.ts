@@ -364,6 +364,36 @@ describe("reload", () => {
   });
 });
 
+test.each([true, false])(
+  "a stop gives up a reload that waits for another as well (overlap: %s)",
+  async (overlap) => {
+    const { kernel } = testKernel();
+    await kernel.register(echo("a", { overlap }));
+    await kernel.start("a");
+    const hung = echo("a", { version: "2.0.0", overlap, start: () => new Promise(() => {}) });
+    const reloads = [hung, echo("a", { version: "3.0.0", overlap })].map((version) =>
+      rejection(kernel.reload("a", version)),
+    );
+    await settle();
+    await kernel.stop("a");
+    for (const reload of reloads) expect((await reload).code).toBe("RELOAD_FAILED");
+    await settle();
+    expect(kernel.state("a")).toBe("stopped");
+  },
+);
+
+test("a stop in the event of a reload does not wait for the calls of the version that was replaced", async () => {
+  const { kernel } = testKernel();
+  await kernel.register(echo("a", { methods: { hang: () => new Promise(() => {}) } }));
+  await kernel.start("a");
+  const failed = rejection(kernel.invoke("a", "hang"));
+  let stopped: Promise<void> | undefined;
+  kernel.bus.on("module.reloaded", () => (stopped = kernel.stop("a")));
+  await kernel.reload("a", echo("a", { version: "2.0.0" }));
+  await stopped;
+  expect((await failed).code).toBe("ABORTED");
+});
+
 test("200 reloads under load, half of them to broken versions: no call is lost", async () => {
   for (const overlap of [true, false]) {
     const { kernel, platform } = testKernel();
