@@ -28,8 +28,6 @@ export async function spawnChild(
 
 function folderOf(cwd: string | URL | undefined, { files }: Platform): URL | undefined {
   if (typeof cwd !== "string") return cwd;
-  // As load() takes it.
-  if (cwd.startsWith("file:") && URL.canParse(cwd)) return new URL(cwd);
   if (files !== undefined) return files.resolve(cwd);
   throw invalidOptions(`No path can be resolved here: ${cwd}`, "give `cwd` as a file: URL");
 }
