@@ -56,7 +56,7 @@ export function writeInPieces(code: FunctionCode, at: number, unit: number, wide
   const pieces = inPieces(layout, reader, unit === Bulk.entries);
   if (pieces === undefined) return at;
   if (wide) {
-    code.call(pieces.helper);
+    code.callFor(at, pieces.helper);
     return reader.at;
   }
   const { piece, value } = pieces.store;
@@ -65,7 +65,7 @@ export function writeInPieces(code: FunctionCode, at: number, unit: number, wide
   out.byte(i32Greater);
   code.rarely(IF);
   out.s32(layout.functionType([I32, ...Array.from(pieces.fills ? value : [I32]), I32], [], [3, 0]));
-  code.call(pieces.helper);
+  code.callFor(at, pieces.helper);
   out.byte(ELSE);
   code.copy(at, reader.at);
   out.byte(END);

@@ -159,6 +159,14 @@ export class FunctionCode {
     this.toLocal();
   }
 
+  /** The same in place of the instruction at `at`: what traps there is told to have trapped in that instruction. */
+  callFor(at: number, target: number): void {
+    this.toGlobal();
+    this.map?.add(this.out.at, at);
+    this.out.op(CALL, target);
+    this.toLocal();
+  }
+
   /**
    * Marks that the global holds the counter, and not the local: a label to which a handler of try_table leads is also
    * reached without an exception, and has to know which of the two to believe.

@@ -63,6 +63,8 @@ export class Layout {
   readonly refillType: number;
   readonly types: Uint8Array[] = [];
   readonly functions: HelperFunction[] = [];
+  /** Bytes of their bodies. */
+  bytes = 0;
   readonly #typeNumbers = new Map<string, number>();
   readonly #functionNumbers = new Map<string, number>();
 
@@ -115,8 +117,9 @@ export class Layout {
     }
     code(writer);
     writer.byte(0x0b);
-    const index =
-      this.module.functions.length + this.functions.push({ type: typeNumber, body: writer.finish() }) - 1;
+    const body = writer.finish();
+    this.bytes += body.length;
+    const index = this.module.functions.length + this.functions.push({ type: typeNumber, body }) - 1;
     this.#functionNumbers.set(key, index);
     return index;
   }

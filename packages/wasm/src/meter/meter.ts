@@ -238,6 +238,7 @@ function writeBodies(work: Work, foreignTailCalls: boolean): Code {
       continue;
     }
     const start = out.at;
+    const helpers = layout.bytes;
     out.reserve(to - from + 64);
     out.at += 5;
     map?.beginFunction();
@@ -252,8 +253,10 @@ function writeBodies(work: Work, foreignTailCalls: boolean): Code {
     out.bytes.copyWithin(out.at, start + 5, end);
     map?.shift(out.at - start - 5);
     out.at += size;
-    if (out.at > limits.maxMeteredBytes) throw tooLarge("maxMeteredBytes", out.at, limits.maxMeteredBytes);
-    budget.rewrote(out.at - start);
+    // bulk instructions have a function of the meter's own for each table, memory and segment that they name
+    const metered = out.at + layout.bytes;
+    if (metered > limits.maxMeteredBytes) throw tooLarge("maxMeteredBytes", metered, limits.maxMeteredBytes);
+    budget.rewrote(out.at - start + layout.bytes - helpers);
     if (offsets.length > 0) hints.push([number, offsets]);
     loops += scan.loops;
     hasUnknownTailCall ||= scan.hasUnknownTailCall;

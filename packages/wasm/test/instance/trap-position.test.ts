@@ -28,6 +28,31 @@ describe("the position of a trap", () => {
     expect(details?.["at"]).toEqual(V8 ? { function: 1, offset: STORE } : { function: 1 });
   });
 
+  test("names an instruction on a range, however long that is and whoever does it in pieces", async () => {
+    const ranges = {
+      "memory.fill": [11, "(memory.fill (local.get 0) (i32.const 1) (local.get 1))"],
+      "memory.copy": [10, "(memory.copy (local.get 0) (i32.const 1) (local.get 1))"],
+      "memory.init": [8, "(memory.init $d (local.get 0) (i32.const 0) (local.get 1))"],
+      "table.fill": [17, "(table.fill $t (local.get 0) (ref.null func) (local.get 1))"],
+      "table.copy": [14, "(table.copy (local.get 0) (i32.const 1) (local.get 1))"],
+      "table.init": [12, "(table.init $e (local.get 0) (i32.const 0) (local.get 1))"],
+    } as const;
+    for (const [name, [code, text]] of Object.entries(ranges)) {
+      const source = wat(`(module (memory 1) (table $t 10 funcref) (data $d "abc") (func $g) (elem $e func $g)
+        (func (export "far") (param i32 i32) ${text} (drop (i32.add (local.get 0) (local.get 1)))))`);
+      const at = source.findIndex((byte, n) => byte === 0xfc && source[n + 1] === code);
+      for (const length of [100_000, 1_000_000]) {
+        const { call } = await open({ source, offsets: true });
+        const { details } = await failure("WASM_TRAP", () => call("far", [3, length]));
+        expect([name, length, details?.["at"]]).toEqual([
+          name,
+          length,
+          V8 ? { function: 1, offset: at } : { function: 1 },
+        ]);
+      }
+    }
+  });
+
   test("is told for a stop too, and is never one of the meter's own functions", async () => {
     const { call } = await open({ source: SOURCE, imports, limits: { fuel: 10_000 } });
     const { details } = await failure("FUEL_EXHAUSTED", () => call("spin"));

@@ -1,3 +1,4 @@
+import type { KeelsonError } from "@keelson/core";
 import { describe, expect, it } from "vitest";
 
 import { meter, type MeterOptions, originalOffset } from "../../src/meter/index.ts";
@@ -185,6 +186,28 @@ describe("limits on the module itself", () => {
     expect(refusal(bytes, { limits: { maxFunctionBytes: 5 } })).toBe("WASM_TOO_LARGE");
     expect(refusal(bytes, { limits: { maxLocals: 2 } })).toBe("WASM_TOO_LARGE");
     expect(refusal(bytes, { limits: { maxMeteredBytes: bytes.length + 10 } })).toBe("WASM_TOO_LARGE");
+  });
+
+  it("the meter's own functions count as they are made: there is one for each pair of tables that are copied", () => {
+    const tables = 40;
+    const copies = (from: number): string =>
+      Array.from(
+        { length: tables },
+        (_, to) => `(table.copy ${from} ${to} (local.get 0) (local.get 0) (local.get 0))`,
+      ).join("");
+    const bytes = wat(
+      `(module ${"(table 1 funcref)".repeat(tables)} ${Array.from({ length: tables }, (_, n) => `(func (param i32) ${copies(n)})`).join("")})`,
+    );
+    const whole = meter(bytes, { mode: "exact", ...usual }).bytes.length;
+    const limit = Math.floor(whole / 4);
+    let found: unknown;
+    try {
+      meter(bytes, { mode: "exact", ...usual, limits: { maxMeteredBytes: limit } });
+    } catch (error) {
+      found = (error as KeelsonError).details?.["found"];
+    }
+    expect(found).toBeGreaterThan(limit);
+    expect(found).toBeLessThan(limit * 1.5);
   });
 
   it("so do engines have, which the meter's own locals and code may pass", () => {
