@@ -422,12 +422,9 @@ export class Governor {
     }
     const end = this.#running ? (this.#idleSince ?? this.#clock.now()) : this.#end;
     const used = this.#stop ? this.#fuelAtStop : this.#used();
-    return {
-      fuel: used,
-      ...(this.dead && this.#stop === undefined && { fuelAtMost: Math.max(used, this.#granted) }),
-      cpuMs: end - this.#start - this.#stolen,
-      memoryPeakBytes,
-    };
+    const cpuMs = end - this.#start - this.#stolen;
+    if (!this.dead || this.#stop !== undefined) return { fuel: used, cpuMs, memoryPeakBytes };
+    return { fuel: used, fuelAtMost: Math.max(used, this.#granted), cpuMs, memoryPeakBytes };
   }
 
   /** Units of fuel that the run in progress has left; Infinity when fuel is not limited. */
@@ -624,12 +621,23 @@ export class Governor {
 
   /** Units spent in this run, as of the guest's last call or exit. @param asking whose `counter` is at hand */
   #used(asking?: Charge, counter = 0): number {
+    // Apart, so that this stays small enough to be compiled into its callers.
+    if (this.#granted > WRAPS_FROM) return this.#usedInLongRun(asking, counter);
     const charges = this.#charges;
     let used = 0;
     for (let index = 0; index < charges.length; index++) {
       const charge = charges[index]!;
-      if (charge !== asking && charge.granted > WRAPS_FROM) used += usedWhenWritten(charge);
-      else used += charge.granted - (charge === asking ? counter : charge.attached.fuel);
+      used += charge.granted - (charge === asking ? counter : charge.attached.fuel);
+    }
+    return used;
+  }
+
+  #usedInLongRun(asking: Charge | undefined, counter: number): number {
+    let used = 0;
+    for (const charge of this.#charges) {
+      if (charge === asking) used += charge.granted - counter;
+      else if (charge.granted > WRAPS_FROM) used += usedWhenWritten(charge);
+      else used += charge.granted - charge.attached.fuel;
     }
     return used;
   }
