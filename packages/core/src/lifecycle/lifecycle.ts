@@ -335,7 +335,8 @@ export class Lifecycle {
     this.#live = undefined;
     life.over = true;
     this.#enter("stop");
-    this.#settleUp(stoppedEarly(this.#id));
+    // Made only for somebody: an error takes its stack, which costs as much as the rest of a stop.
+    if (this.#initDone !== undefined || this.#startDone !== undefined) this.#settleUp(stoppedEarly(this.#id));
     const before = attempt(() => this.#host.phase("pre-stop"));
     if (isPromise(before)) void before.then((failure) => this.#stopModule(life, done, failure));
     else this.#stopModule(life, done, before);
