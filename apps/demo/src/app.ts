@@ -45,7 +45,7 @@ export class App {
     this.#startedAt = kernel.platform.clock.now();
     // Both end with the kernel.
     kernel.bus.on("module.reload_failed", ({ data }) => {
-      if ((data as { readonly serving?: unknown }).serving === true) this.#rollbacks++;
+      if (data.serving) this.#rollbacks++;
     });
     this.#publishCounts();
   }

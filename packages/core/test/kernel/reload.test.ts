@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { Kernel } from "../../src/contract/kernel.ts";
 import type { NativeModuleOptions } from "../../src/kernel/index.ts";
 import { nativeModule } from "../../src/kernel/index.ts";
 import { Deferred } from "../../src/primitives/deferred.ts";
@@ -199,8 +200,8 @@ describe.each([
 });
 
 describe("reload", () => {
-  test("calls parked beyond the limit are refused, those whose time passes are DEADLINE_EXCEEDED", async () => {
-    const { kernel, platform } = testKernel({ maxParked: 2 });
+  /** Version 2.0.0 of "a" replaces the first without overlap, and starts when `gate` lets it. */
+  async function reloadHeldAtStart(kernel: Kernel) {
     await kernel.register(echo("a", { overlap: false }));
     await kernel.start("a");
     const gate = new Deferred();
@@ -209,6 +210,12 @@ describe("reload", () => {
       echo("a", { version: "2.0.0", overlap: false, start: () => gate.promise }),
     );
     await settle();
+    return { gate, reloaded };
+  }
+
+  test("calls parked beyond the limit are refused, those whose time passes are DEADLINE_EXCEEDED", async () => {
+    const { kernel, platform } = testKernel({ maxParked: 2 });
+    const { gate, reloaded } = await reloadHeldAtStart(kernel);
     const late = rejection(kernel.invoke("a", "echo", 1, { timeoutMs: 100 }));
     const patient = kernel.invoke("a", "echo", 2);
     expect((await rejection(kernel.invoke("a", "echo", 3))).code).toBe("MODULE_NOT_RUNNING");
@@ -221,14 +228,7 @@ describe("reload", () => {
 
   test("calls that wait for it end with their signal, at once if it has fired, and make room for others", async () => {
     const { kernel, platform } = testKernel({ maxParked: 1 });
-    await kernel.register(echo("a", { overlap: false }));
-    await kernel.start("a");
-    const gate = new Deferred();
-    const reloaded = kernel.reload(
-      "a",
-      echo("a", { version: "2.0.0", overlap: false, start: () => gate.promise }),
-    );
-    await settle();
+    const { gate, reloaded } = await reloadHeldAtStart(kernel);
     expect(
       (await rejection(kernel.invoke("a", "echo", 1, { signal: AbortSignal.abort("never mind") }))).code,
     ).toBe("ABORTED");

@@ -76,7 +76,8 @@ describe("a module that ends in the midst of its own init", () => {
 });
 
 describe("a start that waits until the generation before it is undone", () => {
-  test("and is given up meanwhile makes no module", async () => {
+  /** A module that crashed, whose undoing lasts until told, and the code that its next start ends with. */
+  async function crashedWhileUndone() {
     const undo = new Deferred();
     let made = 0;
     const h = createHarness(() => {
@@ -85,33 +86,29 @@ describe("a start that waits until the generation before it is undone", () => {
     });
     await h.lifecycle.start();
     h.contexts[0]?.exited({ reason: "crash" });
-    const again = rejectionCode(h.lifecycle.start());
+    return { h, undo, made: () => made, again: rejectionCode(h.lifecycle.start()) };
+  }
+
+  test("and is given up meanwhile makes no module", async () => {
+    const { h, undo, made, again } = await crashedWhileUndone();
     await h.lifecycle.stop();
     undo.resolve();
     expect(await again).toBe("ABORTED");
     await settle();
-    expect(made).toBe(1);
+    expect(made()).toBe(1);
     expect(h.lifecycle.state).toBe("stopped");
   });
 
   test("fails with STOP_TIMEOUT when that takes too long, and makes no module beside what may be alive", async () => {
-    const undo = new Deferred();
-    let made = 0;
-    const h = createHarness(() => {
-      made++;
-      return { init: (context) => context.scope.defer(() => undo.promise) };
-    });
-    await h.lifecycle.start();
-    h.contexts[0]?.exited({ reason: "crash" });
-    const again = rejectionCode(h.lifecycle.start());
+    const { h, undo, made, again } = await crashedWhileUndone();
     await h.clock.advance(10_000);
     expect(await again).toBe("STOP_TIMEOUT");
-    expect(made).toBe(1);
+    expect(made()).toBe(1);
     expect(h.lifecycle.state).toBe("failed");
     undo.resolve();
     await settle();
     await h.lifecycle.start();
-    expect(made).toBe(2);
+    expect(made()).toBe(2);
   });
 });
 

@@ -119,18 +119,11 @@ export function fillInPieces(layout: Layout, store: Store): number {
       writer.raw([0x04, EMPTY]);
       whole();
       writer.byte(END);
-      writer.raw([0x03, EMPTY]);
-      writer.op(localGet, length);
-      code.constant(piece);
-      writer.raw([code.lessOrEqual, 0x04, EMPTY]);
-      whole();
-      writer.byte(END);
-      fill(() => code.constant(piece));
-      step(writer, code, piece, address, code.add);
-      step(writer, code, piece, length, code.sub);
-      writer.op(CALL, afterHost(layout));
-      writer.op(0x0c, 0);
-      writer.byte(END);
+      loopOverPieces(layout, writer, code, piece, length, whole, () => {
+        fill(() => code.constant(piece));
+        step(writer, code, piece, address, code.add);
+        step(writer, code, piece, length, code.sub);
+      });
       writer.byte(0x00);
     },
   );
@@ -163,18 +156,7 @@ export function copyInPieces(layout: Layout, target: Store, source: Store): numb
         copy(plain, () => plain(length));
         writer.byte(0x0f);
       };
-      const loop = (one: () => void): void => {
-        writer.raw([0x03, EMPTY]);
-        writer.op(localGet, length);
-        code.constant(piece);
-        writer.raw([code.lessOrEqual, 0x04, EMPTY]);
-        whole();
-        writer.byte(END);
-        one();
-        writer.op(CALL, afterHost(layout));
-        writer.op(0x0c, 0);
-        writer.byte(END);
-      };
+      const loop = (one: () => void): void => loopOverPieces(layout, writer, code, piece, length, whole, one);
       pushOutOfBounds(writer, target, to, length);
       pushOutOfBounds(writer, source, from, length);
       writer.raw([0x72, 0x04, EMPTY]);
@@ -206,6 +188,28 @@ export function copyInPieces(layout: Layout, target: Store, source: Store): numb
   );
 }
 
+/** Writes a loop that does `one` piece and asks the host, until at most one is left: that is done by `whole`, which returns. */
+function loopOverPieces(
+  layout: Layout,
+  writer: Writer,
+  code: AddressCode,
+  piece: number,
+  length: number,
+  whole: () => void,
+  one: () => void,
+): void {
+  writer.raw([0x03, EMPTY]);
+  writer.op(localGet, length);
+  code.constant(piece);
+  writer.raw([code.lessOrEqual, 0x04, EMPTY]);
+  whole();
+  writer.byte(END);
+  one();
+  writer.op(CALL, afterHost(layout));
+  writer.op(0x0c, 0);
+  writer.byte(END);
+}
+
 /** `local = local ± a piece`. */
 function step(writer: Writer, code: AddressCode, piece: number, local: number, operation: number): void {
   writer.op(localGet, local);
@@ -229,21 +233,22 @@ export function initInPieces(layout: Layout, store: Store, segment: number): num
       const to = 0;
       const from = 1;
       const length = 2;
-      const init = (count: () => void): void => {
-        writer.op(localGet, to);
-        writer.op(localGet, from);
+      const init = (push: (local: number) => void, count: () => void): void => {
+        push(to);
+        push(from);
         count();
         writer.raw([0xfc, store.init]);
         writer.u32(segment);
         writer.u32(store.number);
       };
+      const plain = (local: number): void => writer.op(localGet, local);
       const whole = (): void => {
-        init(() => writer.op(localGet, length));
+        init(plain, () => plain(length));
         writer.byte(0x0f);
       };
       const pushEnd = (of: number): void => {
-        writer.op(localGet, of);
-        writer.op(localGet, length);
+        plain(of);
+        plain(length);
         writer.byte(code.add);
       };
       // where a sum passes 2^32 the engine shall trap
@@ -254,25 +259,13 @@ export function initInPieces(layout: Layout, store: Store, segment: number): num
         whole();
         writer.byte(END);
       }
-      pushEnd(to);
-      pushEnd(from);
-      writer.i32(0);
-      writer.raw([0xfc, store.init]);
-      writer.u32(segment);
-      writer.u32(store.number);
-      writer.raw([0x03, EMPTY]);
-      writer.op(localGet, length);
-      code.constant(piece);
-      writer.raw([code.lessOrEqual, 0x04, EMPTY]);
-      whole();
-      writer.byte(END);
-      init(() => code.constant(piece));
-      step(writer, code, piece, to, code.add);
-      step(writer, code, piece, from, code.add);
-      step(writer, code, piece, length, code.sub);
-      writer.op(CALL, afterHost(layout));
-      writer.op(0x0c, 0);
-      writer.byte(END);
+      init(pushEnd, () => writer.i32(0));
+      loopOverPieces(layout, writer, code, piece, length, whole, () => {
+        init(plain, () => code.constant(piece));
+        step(writer, code, piece, to, code.add);
+        step(writer, code, piece, from, code.add);
+        step(writer, code, piece, length, code.sub);
+      });
       writer.byte(0x00);
     },
   );
