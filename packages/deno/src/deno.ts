@@ -65,7 +65,8 @@ export interface DenoRuntime {
   readonly Command: new (command: string, options: CommandOptions) => Command;
   execPath(): string;
   kill(pid: number, signal: string): void;
-  unrefTimer(timer: number): void;
+  /** Takes what `setTimeout` answered, whatever that is. */
+  unrefTimer(timer: unknown): void;
 }
 
 /** Deno's own API. @throws TypeError on another runtime */

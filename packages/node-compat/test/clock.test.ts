@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createClock } from "../src/clock.ts";
-import { adapter } from "./adapter.ts";
+import { adapter, program, textOf } from "./adapter.ts";
 
 describe("createClock()", () => {
   beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance", "Date"] }));
@@ -78,5 +78,13 @@ describe("the adapter's clock", () => {
     }
     expect(timer).toBe(true);
     expect(turns / (clock.now() - started)).toBeGreaterThan(5);
+  });
+
+  it("lets the program end while a background timer waits, and keeps it alive for any other", async () => {
+    const { processes } = await adapter();
+    await using child = await processes.spawn(...program("timers.ts"), {});
+    const said = textOf(child.stdout);
+    expect(await child.exited).toEqual({ code: 0 });
+    expect(await said).toBe("came\n");
   });
 });
