@@ -52,6 +52,7 @@ export class Emitter {
     plan.decide(2 * type.paramStack + locals.bytes + 16 * type.results);
     this.#declareLocals(locals, type.params + locals.count);
 
+    code.map?.add(out.at, reader.at);
     this.#frame.enter(functionIndex);
     const openWrapper = (): void => this.#frame.openWrapper(type.results, type.resultBytes);
     if (plan.boundary === 0) openWrapper();

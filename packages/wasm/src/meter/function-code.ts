@@ -78,7 +78,7 @@ export class FunctionCode {
 
   /** Copies original code as it stands. */
   copy(from: number, to: number): void {
-    this.map?.add(this.out.at, from);
+    this.map?.addPiece(this.out.at, from, to);
     this.out.copy(this.module.bytes, from, to);
   }
 

@@ -1,5 +1,6 @@
 import type { ModuleInfo } from "./module.ts";
 import type { MeterOptions } from "./options.ts";
+import { tooManyOwnFunctions } from "./reader.ts";
 import { Writer } from "./writer.ts";
 
 /** Why the guest asks the host: the first argument of the refill function. The second is the fuel counter. */
@@ -43,10 +44,11 @@ export const MAX_SLICE: number = 2 ** 27;
  */
 export const PREPAID: number = 16;
 
-interface HelperFunction {
-  readonly type: number;
-  readonly body: Uint8Array;
-}
+/**
+ * Functions that the meter appends. Bulk instructions need one for each pair of tables, memories and segments that they name: a small module can name
+ * a million pairs, an honest one at most as many as engines accept segments.
+ */
+const MAX_OWN_FUNCTIONS = 100_000;
 
 /** Numbers of what the meter appends, and the appended types and functions themselves. */
 export class Layout {
@@ -62,9 +64,12 @@ export class Layout {
   readonly refillTable: number;
   readonly refillType: number;
   readonly types: Uint8Array[] = [];
-  readonly functions: HelperFunction[] = [];
-  /** Bytes of their bodies. */
-  bytes = 0;
+  /** The types of the appended functions. */
+  readonly functions: number[] = [];
+  /** Their bodies, each behind its size. */
+  readonly bodies: Writer = new Writer(1024);
+  /** Writers to use again; a helper may ask for another one while it is written. */
+  readonly #spare: Writer[] = [];
   readonly #typeNumbers = new Map<string, number>();
   readonly #functionNumbers = new Map<string, number>();
 
@@ -108,8 +113,10 @@ export class Layout {
   helper(key: string, type: () => number, locals: readonly number[], code: (writer: Writer) => void): number {
     const known = this.#functionNumbers.get(key);
     if (known !== undefined) return known;
+    if (this.functions.length === MAX_OWN_FUNCTIONS) throw tooManyOwnFunctions(MAX_OWN_FUNCTIONS);
     const typeNumber = type();
-    const writer = new Writer(64);
+    const writer = this.#spare.pop() ?? new Writer(512);
+    writer.at = 0;
     writer.u32(locals.length);
     for (const local of locals) {
       writer.u32(1);
@@ -117,9 +124,10 @@ export class Layout {
     }
     code(writer);
     writer.byte(0x0b);
-    const body = writer.finish();
-    this.bytes += body.length;
-    const index = this.module.functions.length + this.functions.push({ type: typeNumber, body }) - 1;
+    this.bodies.u32(writer.at);
+    this.bodies.copy(writer.bytes, 0, writer.at);
+    this.#spare.push(writer);
+    const index = this.module.functions.length + this.functions.push(typeNumber) - 1;
     this.#functionNumbers.set(key, index);
     return index;
   }

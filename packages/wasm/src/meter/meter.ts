@@ -233,12 +233,12 @@ function writeBodies(work: Work, foreignTailCalls: boolean): Code {
     const number = module.importedFunctions + index;
     if (leafCosts[number]! >= 0) {
       out.u32(to - from);
-      map?.add(out.at, from);
+      map?.addPiece(out.at, from, to);
       out.copy(module.bytes, from, to);
       continue;
     }
     const start = out.at;
-    const helpers = layout.bytes;
+    const helpers = layout.bodies.at;
     out.reserve(to - from + 64);
     out.at += 5;
     map?.beginFunction();
@@ -254,19 +254,16 @@ function writeBodies(work: Work, foreignTailCalls: boolean): Code {
     map?.shift(out.at - start - 5);
     out.at += size;
     // bulk instructions have a function of the meter's own for each table, memory and segment that they name
-    const metered = out.at + layout.bytes;
+    const metered = out.at + layout.bodies.at;
     if (metered > limits.maxMeteredBytes) throw tooLarge("maxMeteredBytes", metered, limits.maxMeteredBytes);
-    budget.rewrote(out.at - start + layout.bytes - helpers);
+    budget.rewrote(out.at - start + layout.bodies.at - helpers);
     if (offsets.length > 0) hints.push([number, offsets]);
     loops += scan.loops;
     hasUnknownTailCall ||= scan.hasUnknownTailCall;
     hasLanding ||= scan.hasLanding;
   }
   const names = privateNames(module, layout);
-  for (const { body } of layout.functions) {
-    out.u32(body.length);
-    out.raw(body);
-  }
+  out.copy(layout.bodies.bytes, 0, layout.bodies.at);
   return {
     layout,
     names,

@@ -1,6 +1,7 @@
 /**
- * Where pieces of the original code stand in the metered module, both as offsets from the module's first byte; ordered.
- * Plain data: pairs one after the other, metered first.
+ * Where the original code went in the metered module, both as offsets from the module's first byte; ordered. Plain data: pairs one after the
+ * other, metered first. From there on either the original's code stands as it was, or, told by a negative number (-1 - the original's offset), code
+ * of the meter's own: at the instruction that it stands for or in front of.
  */
 export type OffsetMap = Int32Array;
 
@@ -16,7 +17,9 @@ export function originalOffset(map: OffsetMap, offset: number): number | undefin
       low = middle + 1;
     } else high = middle - 1;
   }
-  return found < 0 ? undefined : map[found * 2 + 1]! + (offset - map[found * 2]!);
+  if (found < 0) return undefined;
+  const original = map[found * 2 + 1]!;
+  return original < 0 ? -1 - original : original + (offset - map[found * 2]!);
 }
 
 /** Collects an {@link OffsetMap} while functions are written. */
@@ -29,8 +32,16 @@ export class OffsetMapBuilder {
     this.#function = this.#pairs.length;
   }
 
+  /** From `metered` on stands code of the meter's own, for the instruction at `original`. */
   add(metered: number, original: number): void {
-    this.#pairs.push(metered, original);
+    this.#pairs.push(metered, -1 - original);
+  }
+
+  /** At `metered` stands the original's code `from` to `to`; what follows is the meter's own, until more is added. */
+  addPiece(metered: number, from: number, to: number): void {
+    if (from >= to) return;
+    this.#pairs.push(metered, from);
+    this.add(metered + (to - from), to);
   }
 
   /** Moves the present function's entries by `bytes`. */

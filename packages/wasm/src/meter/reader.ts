@@ -128,3 +128,13 @@ export function tooLargeForEngines(option: keyof MeterLimits, found: number, lim
     { hint: "divide the largest function into smaller ones", details: { option, what, found, limit } },
   );
 }
+
+/** Metered, the module would need too many functions of the meter's own, which no option can raise: `WASM_TOO_LARGE`. */
+export function tooManyOwnFunctions(limit: number): KeelsonError {
+  const what = "functions of the meter's own";
+  return new KeelsonError(
+    "WASM_TOO_LARGE",
+    `metered, the module would need more than ${limit} ${what}: one for each pair of tables, memories and segments that its bulk instructions name`,
+    { hint: "build the module with fewer tables, memories and segments", details: { what, limit } },
+  );
+}

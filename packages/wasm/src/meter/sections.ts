@@ -104,7 +104,7 @@ const extensions: Readonly<Record<number, Extension>> = {
   [SectionId.function](reader, _module, { layout }, out) {
     out.u32((reader?.u32() ?? 0) + layout.functions.length);
     copyRest(reader, out);
-    for (const { type } of layout.functions) out.u32(type);
+    for (const type of layout.functions) out.u32(type);
   },
   [SectionId.table](reader, module, { tableMax }, out) {
     const count = reader?.u32() ?? 0;

@@ -58,4 +58,45 @@ describe("the position of a trap", () => {
     const { details } = await failure("FUEL_EXHAUSTED", () => call("spin"));
     expect(details?.["at"]).toEqual({ function: 3 });
   });
+
+  test("of a stop is an instruction of the original: the one that the meter's code stands in front of", async () => {
+    // constants of their own, to find the instructions by in the bytes
+    const source = wat(`(module (import "h" "f" (func $f)) (memory 1 100)
+      (func $long (param i32) (result i32)
+        (i32.const 1001) drop (call $long (i32.const 1)) drop (call $long (i32.const 2)) drop
+        (call $long (i32.const 3)))
+      (func (export "recursion") (drop (call $long (i32.const 0))))
+      (func (export "loop") (local i32)
+        (local.set 0 (i32.const 1003))
+        (loop (local.set 0 (i32.add (local.get 0) (i32.const 1))) (br 0)))
+      (func (export "calls") (local i32)
+        (local.set 0 (i32.const 1004))
+        (loop (call $f) (call $f) (local.set 0 (i32.add (local.get 0) (i32.const 1))) (br 0)))
+      (func (export "grows") (local i32)
+        (local.set 0 (i32.const 1005))
+        (loop (drop (memory.grow (i32.const 0))) (br 0))))`);
+    const number = (value: number): number =>
+      source.findIndex(
+        (byte, at) =>
+          byte === 0x41 && source[at + 1] === ((value & 0x7f) | 0x80) && source[at + 2] === value >> 7,
+      );
+    const after = (value: number): number => number(value) + 3;
+    // behind the constant and its local.set: `loop`, its type, and the instructions of its body
+    const loopAt = (value: number): number => after(value) + 2;
+    const places: Record<string, readonly number[]> = {
+      recursion: [number(1001)],
+      loop: [loopAt(1003), loopAt(1003) + 11], // its head, or its end, behind which a hot loop is refilled
+      calls: [loopAt(1004), loopAt(1004) + 2, loopAt(1004) + 4],
+      grows: [loopAt(1005), loopAt(1005) + 4],
+    };
+    for (const [method, expected] of Object.entries(places)) {
+      for (const fuel of [5_000, 5_001, 5_003, 5_007]) {
+        const { call } = await open({ source, imports, offsets: true, limits: { fuel } });
+        const { details } = await failure("FUEL_EXHAUSTED", () => call(method));
+        const at = details?.["at"] as { readonly offset?: number };
+        if (V8) expect(expected, `${method} with ${fuel}`).toContain(at.offset);
+        else expect(at.offset).toBeUndefined();
+      }
+    }
+  });
 });

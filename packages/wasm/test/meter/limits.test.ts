@@ -210,6 +210,33 @@ describe("limits on the module itself", () => {
     expect(found).toBeLessThan(limit * 1.5);
   });
 
+  it("a small module that would need many of them is refused before they are made, whatever its bytes may be", () => {
+    const tables = 320; // 102,400 pairs
+    const bytes = moduleOf({
+      sections: [[4, 0xc0, 0x02, ...Array.from({ length: tables }, () => [0x70, 0, 1]).flat()]],
+      code(writer) {
+        for (let to = 0; to < tables; to++)
+          for (let from = 0; from < tables; from++) {
+            writer.raw([0x20, 0, 0x20, 0, 0x20, 0, 0xfc, 14]);
+            writer.u32(to);
+            writer.u32(from);
+          }
+        writer.raw([0x41, 7]);
+      },
+    });
+    expect(WebAssembly.validate(bytes)).toBe(true);
+    let error: unknown;
+    try {
+      meter(bytes, { mode: "exact", ...usual, limits: { maxMeteredBytes: Infinity } });
+    } catch (thrown) {
+      error = thrown;
+    }
+    expect(error).toMatchObject({
+      code: "WASM_TOO_LARGE",
+      details: { what: "functions of the meter's own", limit: 100_000 },
+    });
+  });
+
   it("so do engines have, which the meter's own locals and code may pass", () => {
     // its counter, a length and the depth
     const own = 3;
