@@ -28,7 +28,7 @@ export function fromBase64(text: string): Uint8Array<ArrayBuffer> | undefined {
 export function toBase64Plain(bytes: Uint8Array): string {
   const parts: string[] = [];
   for (let index = 0; index < bytes.length; index += 3) {
-    const [first = 0, second, third] = bytes.subarray(index, index + 3);
+    const [first = 0, second, third] = bytes.subarray(index);
     const bits = (first << 16) | ((second ?? 0) << 8) | (third ?? 0);
     const letter = (shift: number): string => ALPHABET.charAt((bits >> shift) & 63);
     parts.push(
@@ -51,7 +51,8 @@ export function fromBase64Plain(text: string): Uint8Array<ArrayBuffer> {
     for (let letter = index; letter < index + 4; letter++) {
       bits = (bits << 6) | Math.max(0, ALPHABET.indexOf(text.charAt(letter)));
     }
-    for (let shift = 16; shift >= 0 && at < bytes.length; shift -= 8) bytes[at++] = (bits >> shift) & 255;
+    // What padding stands for falls behind the end, where nothing is written.
+    for (let shift = 16; shift >= 0; shift -= 8) bytes[at++] = bits >> shift;
   }
   return bytes;
 }

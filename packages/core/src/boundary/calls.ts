@@ -47,10 +47,6 @@ export class PendingCalls {
     this.#maxPending = maxPending;
   }
 
-  get size(): number {
-    return this.#size;
-  }
-
   /**
    * Sends a request; the promise is settled by its reply.
    *

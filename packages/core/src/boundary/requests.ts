@@ -24,10 +24,6 @@ export class ChildRequests {
     this.#maxPending = maxPending;
   }
 
-  get size(): number {
-    return this.#running.size;
-  }
-
   /** Begins to answer. What is wrong with the request is told to the child, and thrown if it cannot be told. */
   take(request: Readonly<Record<string, unknown>>, marked: boolean): void {
     const id = request["request_id"];

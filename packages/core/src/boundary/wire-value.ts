@@ -79,27 +79,19 @@ function decodeProperties(object: Record<string, unknown>, depth: number): void 
     const before = object[key];
     if (typeof before === "object" && before !== null) {
       const after = decode(before, depth + 1);
-      if (after !== before) put(object, key, after);
+      if (after !== before) object[key] = after;
     }
   }
 }
 
-/** A property of its own even when it is called `__proto__`, which an assignment would take for the prototype. */
-function put(object: Record<string, unknown>, key: string, value: unknown): void {
-  if (key === "__proto__") {
-    Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true });
-  } else object[key] = value;
-}
-
-/** The object's one key, if that is a mark. Properties that JSON leaves out do not count. */
+/** The object's one key, if that is a mark. */
 function markOf(object: Record<string, unknown>): string | undefined {
   let only: string | undefined;
   for (const key in object) {
-    if (object[key] === undefined) continue;
     if (only !== undefined) return undefined;
     only = key;
   }
-  return only !== undefined && MARKS.includes(only) ? only : undefined;
+  return MARKS.find((mark) => mark === only);
 }
 
 function toJson(value: unknown, depth: number): Json {
@@ -159,7 +151,8 @@ function recordToJson(value: object, depth: number): Json {
     const after = toJson(before, depth);
     if (after !== before) {
       copy ??= { ...record };
-      put(copy, key, after);
+      // The property is there already: even one called `__proto__` is no setter.
+      copy[key] = after;
     }
   }
   const json = (copy ?? record) as Record<string, Json>;

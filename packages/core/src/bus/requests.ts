@@ -34,11 +34,6 @@ export class Requests {
     this.#exchange = exchange;
   }
 
-  /** Topics with a responder. */
-  get size(): number {
-    return this.#responders.size;
-  }
-
   /** Who answers on `topic` now. */
   responder(topic: string): Responder | undefined {
     return this.#responders.get(topic)?.[0];

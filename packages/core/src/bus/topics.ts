@@ -124,17 +124,6 @@ export class TopicTree<T> {
     collect(this.#root, topic, 0, found);
     return found;
   }
-
-  /** All values. */
-  all(): T[] {
-    const found: T[] = [];
-    const visit = (at: Branch<T>): void => {
-      found.push(...at.here, ...at.rest);
-      for (const next of at.words.values()) visit(next);
-    };
-    visit(this.#root);
-    return found;
-  }
 }
 
 function branch<T>(): Branch<T> {

@@ -30,6 +30,42 @@ describe("values in JSON lines", () => {
       expect(roundTrip([{ in: value }])).toEqual([{ in: value }]);
     }
     expect(roundTrip({ $bytes: "AQ==", gone: undefined })).toEqual({ $bytes: "AQ==" });
+    // One key among others is no mark, wherever it stands.
+    expect(encodeValue({ more: 1, $bytes: "a" })).toBe('{"more":1,"$bytes":"a"}');
+  });
+
+  test("the mark alone says what a text is", () => {
+    const digits = fromBase64("12345678") as Uint8Array;
+    expect(roundTrip(digits)).toEqual(digits);
+  });
+
+  test("a mark in escaped letters is seen", () => {
+    expect(mayHoldMarks('{"\\u0024bytes":"AQ=="}')).toBe(true);
+    expect(mayHoldMarks('{"price":"5$"}')).toBe(false);
+  });
+
+  test("data nested 500 deep travels, one level more is INVALID_PAYLOAD on either side", () => {
+    const nested = (levels: number, inside: Value): Value => {
+      let value = inside;
+      for (let level = 0; level < levels; level++) value = level % 2 === 0 ? [value] : { $value: value };
+      return value;
+    };
+    // Bytes are a level of their own.
+    for (const [levels, inside] of [
+      [500, 1],
+      [499, Uint8Array.of(1)],
+    ] as const) {
+      expect(roundTrip(nested(levels, inside))).toEqual(nested(levels, inside));
+      expect(() => encodeValue(nested(levels + 1, inside))).toThrow(code("INVALID_PAYLOAD"));
+      const text = "[".repeat(levels + 1) + (encodeValue(inside) ?? "") + "]".repeat(levels + 1);
+      expect(() => decodeValue(JSON.parse(text))).toThrow(code("INVALID_PAYLOAD"));
+    }
+  });
+
+  test("objects without a prototype, and plain ones of another realm, are plain data", () => {
+    const bare: object = Object.assign(Object.create(null) as object, { a: 1 });
+    const foreign: object = Object.assign(Object.create(Object.create(null) as object) as object, { b: 2 });
+    expect(encodeValue([bare, foreign] as Value)).toBe('[{"a":1},{"b":2}]');
   });
 
   test("plain data is handed to JSON without a copy, and the sender's data is never changed", () => {
@@ -87,9 +123,15 @@ describe("values in JSON lines", () => {
     '{"$bytes":"?"}',
     '{"$bytes":"AQ"}',
     '{"$bytes":3}',
+    '{"$bytes":1234}',
+    '{"$bytes":{}}',
+    '{"$bigint":[]}',
     '{"$bigint":"1.5"}',
     '{"$bigint":12}',
     '{"$value":1}',
+    '{"$value":"12"}',
+    '{"$value":null}',
+    '{"$value":[1]}',
     '{"$value":"AQID"}',
     '{"$bigint":"AQID"}',
   ])("%s is INVALID_PAYLOAD", (text) => {
