@@ -11,7 +11,7 @@ const PLAIN: Readonly<Record<number, string>> = {
   0x77: "i16",
 };
 
-/** Abstract heap types by their byte. */
+/** Abstract heap types by their byte; what only null belongs to comes first. */
 const HEAP: Readonly<Record<number, string>> = {
   0x74: "noexn",
   0x73: "nofunc",
@@ -25,6 +25,14 @@ const HEAP: Readonly<Record<number, string>> = {
   0x6b: "struct",
   0x6a: "array",
   0x69: "exn",
+};
+
+/** A nullable reference to each, where its name is not that of the heap type with `ref`. */
+const NULL_REFERENCES: Readonly<Record<number, string>> = {
+  0x74: "nullexnref",
+  0x73: "nullfuncref",
+  0x72: "nullexternref",
+  0x71: "nullref",
 };
 
 /** One entry of the type section in words. */
@@ -44,7 +52,7 @@ export function readValueText(reader: Reader): string {
   if (plain !== undefined) return plain;
   if (byte === 0x63 || byte === 0x64) return `(ref ${byte === 0x63 ? "null " : ""}${readHeapText(reader)})`;
   const heap = HEAP[byte];
-  if (heap !== undefined) return heap.startsWith("no") ? `null${heap.slice(2)}ref` : `${heap}ref`;
+  if (heap !== undefined) return NULL_REFERENCES[byte] ?? `${heap}ref`;
   throw new MalformedBinary(`an unknown value type 0x${byte.toString(16)}`, at);
 }
 

@@ -55,6 +55,41 @@ describe("inspectWasm()", () => {
     expect(found.metering).toMatchObject({ possible: true, report: { functions: 2, hasStart: true } });
   });
 
+  test("counts what is imported before what it defines, and reads a table's first element", () => {
+    const imported = look(`(module
+      (import "env" "table" (table 1 funcref))
+      (import "env" "oops" (tag (param i64)))
+      (tag (export "own") (param i32))
+      (export "theirs" (tag 0))
+      (table (export "second") 2 3 externref)
+      (export "first" (table 0)))`);
+    expect(imported.imports.map(({ kind, type }) => `${kind} ${type}`)).toEqual([
+      "table 1 to any number of elements of funcref",
+      "tag (i64) → ()",
+    ]);
+    expect(imported.exports.map(({ name, type }) => `${name}: ${type}`)).toEqual([
+      "own: (i32) → ()",
+      "theirs: (i64) → ()",
+      "second: 2 to 3 elements of externref",
+      "first: 1 to any number of elements of funcref",
+    ]);
+    expect(imported.tables).toEqual([
+      { element: "funcref", min: 1, imported: true },
+      { element: "externref", min: 2, max: 3, imported: false },
+    ]);
+    // Two tables: one whose elements begin as (ref.null func), and a plain one.
+    const initialized = inspectWasm(
+      Uint8Array.of(
+        ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+        ...[4, 13, 2, 0x40, 0, 0x70, 1, 1, 4, 0xd0, 0x70, 0x0b, 0x70, 0, 2],
+      ),
+    );
+    expect(initialized.tables).toEqual([
+      { element: "funcref", min: 1, max: 4, imported: false },
+      { element: "funcref", min: 2, imported: false },
+    ]);
+  });
+
   test.each([
     ["keelson", keelsonGuest(ECHO)],
     ["gonext", gonextGuest("(i64.const 0)")],
