@@ -1,6 +1,7 @@
 import { KeelsonError } from "../contract/errors.ts";
 import type { EventEnvelope } from "../contract/message.ts";
 import type { Value } from "../contract/value.ts";
+import { isObject as isAnyObject } from "../primitives/invalid-options.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -124,7 +125,7 @@ function isTimestamp(value: unknown): value is number {
 
 /** Whether `value` is an object and no array. */
 export function isObject(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  return isAnyObject(value) && !Array.isArray(value);
 }
 
 function describe(value: unknown): string {

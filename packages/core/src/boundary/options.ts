@@ -79,7 +79,7 @@ export function isVariable(name: string, value: unknown): boolean {
 
 /** Throws `INVALID_OPTIONS` for a command that cannot be one, or numbers out of range. */
 export function checkChildOptions(options: ChildProcessOptions): void {
-  const { command, args = [], maxLineBytes = 1, graceMs = 0, deadlineMs = 0 } = options ?? {};
+  const { command, args = [], cwd = "", maxLineBytes = 1, graceMs = 0, deadlineMs = 0 } = options ?? {};
   if (!Array.isArray(args)) throw invalidOptions(`args is ${shown(args)}`, "give an array of strings");
   for (const [index, word] of [command, ...args].entries()) {
     if (typeof word === "string" && !word.includes("\0") && (index > 0 || word !== "")) continue;
@@ -89,6 +89,8 @@ export function checkChildOptions(options: ChildProcessOptions): void {
       { option: index === 0 ? "command" : "args" },
     );
   }
+  if (typeof cwd !== "string" && !(cwd instanceof URL))
+    throw invalidOptions(`cwd is ${shown(cwd)}`, "give a path or a file: URL, or leave it out");
   for (const [name, value] of Object.entries(options.env ?? {})) {
     if (isVariable(name, value)) continue;
     throw invalidOptions(

@@ -12,7 +12,7 @@ import {
 } from "./options.ts";
 import { spawnChild } from "./spawn.ts";
 import { given } from "../primitives/given.ts";
-import { invalidOptions, isSignal, shown } from "../primitives/invalid-options.ts";
+import { invalidOptions, isSignal, requirePorts, shown } from "../primitives/invalid-options.ts";
 
 /** Options of {@link runOnce}. */
 export interface RunOnceOptions extends ChildProcessOptions {
@@ -27,6 +27,7 @@ export interface RunOnceOptions extends ChildProcessOptions {
  * module throws, and `PROCESS_SURVIVED` with `details.orphans` when something lives on.
  */
 export async function runOnce(platform: Platform, options: RunOnceOptions): Promise<EventEnvelope> {
+  requirePorts("runOnce", platform, "clock", "random", "log");
   checkChildOptions(options);
   const { command, timeoutMs = 10_000, maxLineBytes = DEFAULT_LINE_BYTES, signal } = options;
   requireRange("timeoutMs", timeoutMs, 1);
@@ -68,20 +69,27 @@ export function runDiscoveredOnce(
   options: Pick<RunOnceOptions, "timeoutMs" | "signal"> = {},
 ): Promise<EventEnvelope> {
   return Promise.try(() => {
-    const module = config.modules.find((candidate) => candidate.id === id);
+    const { modules, discovery, preSpawn = [] } = config ?? {};
+    if (![modules, discovery?.modules, preSpawn].every(Array.isArray)) {
+      throw invalidOptions(
+        "The configuration of one-shot runs has no lists",
+        "give { modules: [{ id, command }], discovery: { modules: [id] } }",
+      );
+    }
+    const module = modules.find((candidate) => candidate?.id === id);
     if (module === undefined) {
       throw new KeelsonError("MODULE_NOT_CONFIGURED", `No module "${id}" is configured`, {
-        hint: `configured are: ${config.modules.map((known) => known.id).join(", ") || "none"}`,
+        hint: `configured are: ${modules.map((known) => known?.id).join(", ") || "none"}`,
         details: { id },
       });
     }
-    if (!config.discovery.modules.includes(id)) {
+    if (!discovery.modules.includes(id)) {
       throw new KeelsonError("MODULE_NOT_DISCOVERED", `The module "${id}" is configured, but not to be run`, {
         hint: "add its id to discovery.modules",
         details: { id },
       });
     }
-    const extra = config.preSpawn?.find(({ moduleId }) => moduleId === id)?.env;
+    const extra = preSpawn.find((one) => one?.moduleId === id)?.env;
     return runOnce(platform, { ...module, ...given({ preSpawn: extra }), ...options });
   });
 }

@@ -2,7 +2,7 @@ import { asKeelsonError, KeelsonError } from "../contract/errors.ts";
 import type { Platform, Process, Processes } from "../contract/platform.ts";
 import { Deferred } from "../primitives/deferred.ts";
 import { isVariable, type ChildProcessOptions, type Environment, type PreSpawnContext } from "./options.ts";
-import { invalidOptions } from "../primitives/invalid-options.ts";
+import { invalidOptions, isObject } from "../primitives/invalid-options.ts";
 import { given } from "../primitives/given.ts";
 
 /**
@@ -28,6 +28,8 @@ export async function spawnChild(
 
 function folderOf(cwd: string | URL | undefined, { files }: Platform): URL | undefined {
   if (typeof cwd !== "string") return cwd;
+  // As load() takes it.
+  if (cwd.startsWith("file:") && URL.canParse(cwd)) return new URL(cwd);
   if (files !== undefined) return files.resolve(cwd);
   throw invalidOptions(`No path can be resolved here: ${cwd}`, "give `cwd` as a file: URL");
 }
@@ -66,7 +68,7 @@ async function askFor(
 
 /** What a function of the host's gave may be anything. */
 function requireEnvironment(given: unknown, id: string): Environment {
-  const variables = typeof given === "object" && given !== null ? Object.entries(given) : undefined;
+  const variables = isObject(given) ? Object.entries(given) : undefined;
   if (variables?.every(([name, value]) => isVariable(name, value)) === true) return given as Environment;
   throw invalidOptions(
     `The preSpawn of ${id} gives no environment`,

@@ -1,6 +1,7 @@
 import { KeelsonError } from "../contract/errors.ts";
 import type { Value } from "../contract/value.ts";
 import { fromBase64, toBase64 } from "./base64.ts";
+import { isObject } from "../primitives/invalid-options.ts";
 
 /**
  * How values travel in JSON lines. What JSON has goes as it is; bytes go as `{"$bytes": "<base64>"}`, a bigint as `{"$bigint":
@@ -57,7 +58,7 @@ function decode(value: unknown, depth: number): Value {
     return object as Value;
   }
   const inner = object[mark];
-  if (mark === "$value" && typeof inner === "object" && inner !== null && !Array.isArray(inner)) {
+  if (mark === "$value" && isObject(inner) && !Array.isArray(inner)) {
     decodeProperties(inner as Record<string, unknown>, depth);
     return inner as Value;
   }
@@ -77,7 +78,7 @@ export function mayHoldMarks(line: string): boolean {
 function decodeProperties(object: Record<string, unknown>, depth: number): void {
   for (const key of Object.keys(object)) {
     const before = object[key];
-    if (typeof before === "object" && before !== null) {
+    if (isObject(before)) {
       const after = decode(before, depth + 1);
       if (after !== before) object[key] = after;
     }

@@ -4,6 +4,7 @@ import type { Value } from "../contract/value.ts";
 import { ExchangeDoor, type BusDoor } from "./door.ts";
 import { Exchange, type BusOptions } from "./exchange.ts";
 import { Requests } from "./requests.ts";
+import { invalidOptions, requirePorts } from "../primitives/invalid-options.ts";
 
 /** The bus as the kernel holds it: it publishes as "kernel", and on all topics. Hosts and modules get doors to it. */
 export interface KernelBus extends Bus, Disposable {
@@ -56,6 +57,7 @@ class ExchangeBus extends ExchangeDoor implements KernelBus {
  * @throws KeelsonError `INVALID_OPTIONS`, `INVALID_TOPIC` for a pattern in `logged`
  */
 export function createBus(options: BusOptions): KernelBus {
+  requirePorts("createBus", options, "clock", "random", "log");
   const exchange = new Exchange(options);
   return new ExchangeBus(exchange, new Requests(exchange));
 }
@@ -66,7 +68,7 @@ export function createBus(options: BusOptions): KernelBus {
  */
 export function createBusDoor(bus: KernelBus, options: BusDoorOptions): BusDoor {
   if (!(bus instanceof ExchangeBus))
-    throw new TypeError("A door can only be opened to a bus made by createBus");
+    throw invalidOptions("A door can only be opened to a bus", "give one that createBus made");
   const { exchange, requests } = bus;
   const { source, live = false, scope } = options;
   const door = new ExchangeDoor({ exchange, requests, source, privileged: false, live });

@@ -4,7 +4,7 @@ import { RingLog } from "../primitives/ring-log.ts";
 import { compareEnvelopes } from "./message.ts";
 import type { QueueSubscription } from "./subscription.ts";
 import { fits, overlap, parsePattern } from "./topics.ts";
-import { invalidOptions, shown } from "../primitives/invalid-options.ts";
+import { invalidOptions } from "../primitives/invalid-options.ts";
 
 /** What is kept without being asked for. */
 const ALWAYS: readonly string[] = ["kernel.**", "module.**", "supervisor.**", "boundary.**"];
@@ -24,9 +24,6 @@ export class History {
    * @throws KeelsonError `INVALID_OPTIONS`, `INVALID_TOPIC`
    */
   constructor(capacity: number, patterns: readonly string[]) {
-    if (!Number.isSafeInteger(capacity) || capacity < 1) {
-      throw invalidOptions(`logCapacity is ${shown(capacity)}`, "give a whole number of at least 1");
-    }
     this.#log = new RingLog(capacity);
     this.#patterns = [...ALWAYS, ...patterns].map(parsePattern);
   }

@@ -69,6 +69,8 @@ export class Requests {
       counts.requestFailures++;
       return error;
     };
+    // It is about to be shown; whether it is a topic only matters where nobody answers.
+    if (typeof topic !== "string") parseTopic(topic);
     const timeoutMs = timeoutOf(options, this.#exchange.timeoutMs);
     const signal = options?.signal;
     const what = `The request on "${topic}"`;

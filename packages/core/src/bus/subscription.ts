@@ -93,12 +93,6 @@ export class QueueSubscription implements Subscription, AsyncIterator<Envelope, 
   /** @throws KeelsonError `INVALID_OPTIONS` */
   constructor(pattern: string, options: QueueOptions, count: LagCount, leave: () => void) {
     const { capacity = 1024, overflow = "drop-oldest" } = options;
-    if (!Number.isSafeInteger(capacity) || capacity < 1) {
-      throw invalidOptions(
-        `A subscription to "${pattern}" has the capacity ${shown(capacity)}`,
-        "give a whole number of at least 1",
-      );
-    }
     if (!POLICIES.includes(overflow)) {
       throw invalidOptions(
         `A subscription to "${pattern}" has the overflow policy ${shown(overflow)}`,

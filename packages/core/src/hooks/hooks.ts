@@ -2,9 +2,10 @@ import type { ActionHandler, FilterHandler, HandlerOptions, Hooks } from "../con
 import type { Metrics } from "../contract/metrics.ts";
 import type { Clock, Log } from "../contract/platform.ts";
 import type { Value } from "../contract/value.ts";
+import { requireRange } from "../primitives/backoff.ts";
 import type { BreakerOptions } from "../primitives/breaker.ts";
 import { DeadlineQueue } from "../primitives/deadline.ts";
-import { invalidOptions, requireFunction, shown } from "../primitives/invalid-options.ts";
+import { invalidOptions, requireFunction, requirePorts, shown } from "../primitives/invalid-options.ts";
 import { type HandlerWorld, HookHandler, SKIPPED } from "./handler.ts";
 import { HookPoint } from "./point.ts";
 
@@ -46,9 +47,10 @@ export interface KernelHooks extends Hooks {
 
 /**
  * Makes the host's extension points, without handlers.
- * @throws KeelsonError `INVALID_OPTIONS` for a time-out that is none; RangeError when the breaker's figures make no sense
+ * @throws KeelsonError `INVALID_OPTIONS`
  */
 export function createHooks(options: HooksOptions): KernelHooks {
+  requirePorts("createHooks", options, "clock", "log", "metrics");
   return new HookTable(options);
 }
 
@@ -100,12 +102,7 @@ class HookTable implements KernelHooks {
       throw invalidOptions(`${shown(name)} names no hook`, "name it by a text");
     requireFunction(`The handler of the hook "${name}"`, handler);
     const { priority = 0, timeoutMs = this.#timeoutMs } = options ?? {};
-    if (typeof priority !== "number" || Number.isNaN(priority)) {
-      throw invalidOptions(
-        `The priority of a handler of "${name}" is ${shown(priority)}`,
-        "give a number, or leave it out for 0",
-      );
-    }
+    requireRange("priority", priority, -Infinity, Infinity);
     checkTimeout(timeoutMs);
     const run = handler as (...args: Value[]) => unknown;
     const made = new HookHandler(this.#world, { hook: name, type, module, run, priority, timeoutMs });
@@ -163,9 +160,6 @@ function isPromise(answer: unknown): answer is Promise<unknown> {
 }
 
 function checkTimeout(timeoutMs: number): number {
-  if (typeof timeoutMs === "number" && timeoutMs > 0) return timeoutMs;
-  throw invalidOptions(
-    `A handler cannot have a time-out of ${shown(timeoutMs)} ms`,
-    "give a number above 0, or Infinity",
-  );
+  requireRange("timeoutMs", timeoutMs, Number.MIN_VALUE, Infinity);
+  return timeoutMs;
 }

@@ -1,3 +1,5 @@
+import type { KeelsonError } from "../contract/errors.ts";
+import { requireRange } from "../primitives/backoff.ts";
 import { invalidOptions, isObject, shown } from "../primitives/invalid-options.ts";
 import { parseRestart } from "../supervisor/index.ts";
 import type { ModuleDefinition } from "../contract/module.ts";
@@ -22,45 +24,38 @@ export function checkDefinition(definition: ModuleDefinition): void {
     throw invalidOptions(`${shown(id)} is no module id`, `use ${MODULE_ID_RULE}`);
   }
   if (!isVersion(version))
-    throw invalidOptions(`Module "${id}": ${shown(version)} is no semantic version`, 'write it like "1.2.3"');
-  if (typeof kind !== "string" || kind === "")
-    throw invalidOptions(`Module "${id}" has no kind`, 'such as "native"');
-  if (typeof name !== "string")
-    throw invalidOptions(`Module "${id}" has no name`, "give it a name for people to read");
+    throw refused(id, `${shown(version)} is no semantic version`, 'write it like "1.2.3"');
+  if (typeof kind !== "string" || kind === "") throw refused(id, "it has no kind", 'such as "native"');
+  if (typeof name !== "string") throw refused(id, "it has no name", "give it a name for people to read");
   checkObject(id, "depends", depends);
   checkObject(id, "deadlines", deadlines);
   checkObject(id, "restart", restart);
   if (depends !== undefined) checkDepends(id, depends);
   if (deadlines !== undefined)
-    for (const [key, ms] of Object.entries(deadlines)) checkMs(id, `deadlines.${key}`, ms);
+    for (const [key, ms] of Object.entries(deadlines)) requireRange(`deadlines.${key}`, ms, 0, Infinity);
   if (restart !== undefined) parseRestart(restart);
   if (manifest !== undefined && !(isObject(manifest?.limits) && Array.isArray(manifest.hooks))) {
-    throw invalidOptions(
-      `Module "${id}": its manifest is none`,
-      "give what parseManifest() answers, or leave it out",
-    );
+    throw refused(id, "its manifest is none", "give what parseManifest() answers, or leave it out");
   }
   checkQuarantine(`Module "${id}"`, definition.quarantine);
 }
 
+function refused(id: string, what: string, hint: string): KeelsonError {
+  return invalidOptions(`Module "${id}": ${what}`, hint);
+}
+
 function checkObject(id: string, key: string, value: unknown): void {
   if (value === undefined || isObject(value)) return;
-  throw invalidOptions(`Module "${id}": ${key} is ${shown(value)}`, "give an object, or leave it out");
+  throw refused(id, `${key} is ${shown(value)}`, "give an object, or leave it out");
 }
 
 function checkDepends(id: string, depends: NonNullable<ModuleDefinition["depends"]>): void {
   for (const [other, range] of Object.entries(depends)) {
     if (!isModuleId(other))
-      throw invalidOptions(
-        `Module "${id}" depends on ${shown(other)}, which is no module id`,
-        "write the id of a module",
-      );
-    if (other === id) throw invalidOptions(`Module "${id}" depends on itself`, "remove that dependency");
+      throw refused(id, `it depends on ${shown(other)}, which is no module id`, "write the id of a module");
+    if (other === id) throw refused(id, "it depends on itself", "remove that dependency");
     if (!isRange(range))
-      throw invalidOptions(
-        `Module "${id}": ${shown(range)} is no version range`,
-        'write it like "^1.2.0" or "*"',
-      );
+      throw refused(id, `${shown(range)} is no version range`, 'write it like "^1.2.0" or "*"');
   }
 }
 
@@ -79,9 +74,4 @@ export function checkQuarantine(owner: string, quarantine: QuarantineOptions | f
         "give a positive number; stops is whole",
       );
   }
-}
-
-function checkMs(id: string, what: string, value: unknown): void {
-  if (typeof value === "number" && value >= 0) return;
-  throw invalidOptions(`Module "${id}": ${what} is ${shown(value)}`, "give a number of 0 or more");
 }

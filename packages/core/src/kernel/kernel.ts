@@ -27,7 +27,7 @@ import { Phases } from "../lifecycle/phases.ts";
 import { createMetrics, type MetricsRegistry } from "../metrics/index.ts";
 import { requireRange } from "../primitives/backoff.ts";
 import { DeadlineQueue } from "../primitives/deadline.ts";
-import { invalidOptions, isObject, shown } from "../primitives/invalid-options.ts";
+import { invalidOptions, isObject, requirePorts } from "../primitives/invalid-options.ts";
 import { parseQuarantine } from "../primitives/quarantine.ts";
 import { createSupervisor } from "../supervisor/index.ts";
 import { checkDefinition, checkQuarantine } from "./definition.ts";
@@ -53,18 +53,25 @@ const MAX_FAILURES = 1_000;
  * @throws KeelsonError `INVALID_OPTIONS`
  */
 export function createKernel(options: KernelOptions): Kernel {
-  if (!isObject(options?.platform?.clock)) {
-    throw invalidOptions(
-      "createKernel needs a platform",
-      "use the createKernel of the runtime's adapter, which has one, or give what an adapter makes",
-    );
-  }
-  if (options.loaders !== undefined && !Array.isArray(options.loaders))
-    throw invalidOptions(`loaders is ${shown(options.loaders)}`, "give an array of loaders, or leave it out");
+  requirePorts("createKernel", options?.platform, "clock", "random", "log");
+  // A copy has no holes.
+  const { loaders = [], reclaimed } = options;
+  if (!Array.isArray(loaders) || ![...loaders].every(isLoader))
+    throw invalidOptions("loaders is no array of loaders", "each has a kind and a function load");
+  if (reclaimed !== undefined && !(isProcessList(reclaimed?.ended) && isProcessList(reclaimed.orphans)))
+    throw invalidOptions("reclaimed is no report", "give what the platform's processes.reclaim() answers");
   for (const key of ["callTimeoutMs", "logCapacity", "maxParked", "drainMs"] as const)
     requireRange(key, options[key] ?? 0, 0, Infinity);
   checkQuarantine("The kernel", options.quarantine);
   return new KeelsonKernel(options);
+}
+
+function isLoader(loader: ModuleLoader): boolean {
+  return typeof loader?.kind === "string" && typeof loader.load === "function";
+}
+
+function isProcessList(list: unknown): boolean {
+  return Array.isArray(list) && [...list].every(isObject);
 }
 
 class KeelsonKernel implements Kernel {

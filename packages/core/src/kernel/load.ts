@@ -3,6 +3,7 @@ import type { Manifest } from "../contract/manifest.ts";
 import type { ModuleDefinition, ModuleLoader } from "../contract/module.ts";
 import type { Files, Platform } from "../contract/platform.ts";
 import { parseManifest } from "../manifest/index.ts";
+import { given } from "../primitives/given.ts";
 import { invalidOptions, shown } from "../primitives/invalid-options.ts";
 
 /** Memory that a bare file without a manifest gets: 64 MiB. */
@@ -133,7 +134,7 @@ function idFrom(name: string): string {
 }
 
 function withManifest(definition: ModuleDefinition, manifest: Manifest): ModuleDefinition {
-  return definition.manifest === undefined ? { ...definition, manifest } : definition;
+  return definition.manifest === undefined ? changed(definition, { manifest }) : definition;
 }
 
 function unknownKind(what: string, loaders: ReadonlyMap<string, ModuleLoader>): KeelsonError {
@@ -142,8 +143,20 @@ function unknownKind(what: string, loaders: ReadonlyMap<string, ModuleLoader>): 
   });
 }
 
-/** The same under another id; itself under its own, for a loader may make definitions of a class. */
+/** The same under another id. */
 export function withId(definition: ModuleDefinition, id: string): ModuleDefinition {
-  if (id === definition.metadata.id) return definition;
-  return { ...definition, metadata: { ...definition.metadata, id } };
+  const { name, version, kind, description } = definition.metadata;
+  const metadata = { id, name, version, kind, ...given({ description }) };
+  return id === definition.metadata.id ? definition : changed(definition, { metadata });
+}
+
+/** A loader may make definitions of a class, where what they have is not all their own. */
+function changed(definition: ModuleDefinition, changes: Partial<ModuleDefinition>): ModuleDefinition {
+  const { metadata, depends, restart, overlap, deadlines, quarantine, manifest } = definition;
+  return {
+    ...given({ depends, restart, overlap, deadlines, quarantine, manifest }),
+    metadata,
+    create: () => definition.create(),
+    ...changes,
+  };
 }

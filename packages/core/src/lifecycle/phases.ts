@@ -2,6 +2,7 @@ import { asKeelsonError, KeelsonError, plainMessage } from "../contract/errors.t
 import type { Phase, PhaseHook, PhaseOptions } from "../contract/kernel.ts";
 import type { ModuleMetadata } from "../contract/module.ts";
 import type { MaybePromise } from "../contract/value.ts";
+import { requireRange } from "../primitives/backoff.ts";
 import { invalidOptions, shown } from "../primitives/invalid-options.ts";
 
 interface Registered {
@@ -29,11 +30,9 @@ export class Phases {
         "phases are pre- or post-, with load, start, stop or unload",
       );
     }
-    const registered: Registered = {
-      hook,
-      priority: options?.priority ?? 0,
-      critical: options?.critical ?? false,
-    };
+    const { priority = 0, critical = false } = options ?? {};
+    requireRange("priority", priority, -Infinity, Infinity);
+    const registered: Registered = { hook, priority, critical };
     // Copied on write, so that a run under way keeps its list.
     const before = this.#hooks.get(phase) ?? [];
     this.#hooks.set(

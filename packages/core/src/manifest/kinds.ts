@@ -27,8 +27,8 @@ export function kindFaults(value: unknown): readonly KindFault[] {
     if (has("entry")) fault("is not for process modules: they have a command", "entry");
   } else if (kind === "native" || kind === "wasm") {
     if (!has("entry")) fault(`is missing: a ${kind} module needs the path of its code`, "entry");
-    if (has("command")) fault(`is only for process modules, this one is ${kind}`, "command");
-    if (has("env")) fault(`is only for process modules, this one is ${kind}`, "env");
+    for (const key of ["command", "env"])
+      if (has(key)) fault(`is only for process modules, this one is ${kind}`, key);
   }
   if (has("abi") && (kind === "native" || kind === "process")) {
     fault(`is only for wasm modules, this one is ${kind}`, "abi");

@@ -5,6 +5,7 @@ import { readJson } from "./json.ts";
 import { kindFaults } from "./kinds.ts";
 import { copyPlain } from "./plain.ts";
 import { checkSchema } from "./schema.ts";
+import { isObject } from "../primitives/invalid-options.ts";
 
 /** Options of {@link parseManifest}. */
 export interface ParseManifestOptions {
@@ -22,8 +23,8 @@ const MAX_ISSUES = 100;
  * @param input JSON as text or as UTF-8 bytes, or what was read from it
  * @throws KeelsonError `INVALID_MANIFEST`, whose message names all that is wrong; `details.issues` has it as {@link ManifestIssue}s
  */
-export function parseManifest(input: unknown, options: ParseManifestOptions = {}): Manifest {
-  const { source = "The manifest" } = options;
+export function parseManifest(input: unknown, options?: ParseManifestOptions): Manifest {
+  const { source = "The manifest" } = options ?? {};
   const { value, lineOf } = read(input, source);
   const checked = checkSchema(value);
   const faults = kindFaults(value);
@@ -88,7 +89,7 @@ function refusal(
 function deepFreeze<T extends object>(value: T): T {
   for (const [key, member] of Object.entries(value)) {
     if (member === undefined) delete (value as Record<string, unknown>)[key];
-    else if (typeof member === "object" && member !== null) deepFreeze(member as object);
+    else if (isObject(member)) deepFreeze(member);
   }
   return Object.freeze(value);
 }

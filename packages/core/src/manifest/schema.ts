@@ -14,7 +14,9 @@ const text = (max: number) =>
     .max(max, `must not be longer than ${max} characters`)
     // eslint-disable-next-line no-control-regex -- finding it is the point
     .regex(/^[^\0]*$/, "must not hold a NUL character");
-const milliseconds = z.number("must be a number of milliseconds").positive("must be more than 0");
+const time = z.number("must be a number of milliseconds");
+const milliseconds = time.positive("must be more than 0");
+const pause = time.nonnegative("must not be negative").optional();
 const whole = (what: string) =>
   z.number(`must be ${what}`).int(`must be ${what}`).nonnegative(`must be ${what}`);
 const positive = (what: string) => whole(what).min(1, `must be ${what}, at least 1`);
@@ -130,12 +132,9 @@ const restart = z.strictObject(
     backoff: z
       .strictObject(
         {
-          initialMs: z
-            .number("must be a number of milliseconds")
-            .nonnegative("must not be negative")
-            .optional(),
+          initialMs: pause,
           factor: z.number("must be a number").min(1, "must be at least 1").optional(),
-          maxMs: z.number("must be a number of milliseconds").nonnegative("must not be negative").optional(),
+          maxMs: pause,
           jitter: z
             .number("must be a number")
             .min(0, "must be from 0 to 1")

@@ -34,5 +34,5 @@ export function isRange(value: unknown): value is string {
  */
 export function satisfies(version: string, range: string): boolean {
   if (typeof range === "string" && range.trim() === "*") return isVersion(version);
-  return semverSatisfies(version, range);
+  return isVersion(version) && semverSatisfies(version, range);
 }

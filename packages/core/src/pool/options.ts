@@ -1,5 +1,6 @@
 import type { KeelsonError } from "../contract/errors.ts";
 import type { PoolOptions } from "../contract/pool.ts";
+import { requireRange } from "../primitives/backoff.ts";
 import { invalidOptions, shown } from "../primitives/invalid-options.ts";
 
 /** {@link PoolOptions} with the defaults filled in. */
@@ -26,8 +27,7 @@ export function parsePoolOptions(given: PoolOptions): ParsedPoolOptions {
 /** `value`, or `fallback` if absent; 0 and `Infinity` are fine. */
 export function parseTimeoutMs(value: number | undefined, fallback: number): number {
   if (value === undefined) return fallback;
-  if (typeof value !== "number" || !(value >= 0))
-    throw invalid("timeoutMs", value, "a number of milliseconds, 0 or more");
+  requireRange("timeoutMs", value, 0, Infinity);
   return value;
 }
 
@@ -40,7 +40,7 @@ function whole(name: string, value: number | undefined, fallback: number, least:
 
 function positive(name: string, value: number | undefined, fallback: number): number {
   if (value === undefined) return fallback;
-  if (typeof value !== "number" || !(value > 0)) throw invalid(name, value, "a number above 0");
+  requireRange(name, value, Number.MIN_VALUE, Infinity);
   return value;
 }
 

@@ -28,7 +28,7 @@ import { exposePool, type PoolSeries } from "./series.ts";
 import type { Slot } from "./slot.ts";
 import { Stock, type StockOwner } from "./stock.ts";
 import { type Creation, Waiter, type WaitOwner, WaitQueue } from "./waiters.ts";
-import { invalidOptions, isSignal } from "../primitives/invalid-options.ts";
+import { invalidOptions, isSignal, requirePorts } from "../primitives/invalid-options.ts";
 
 /** What a pool needs from its surroundings. */
 export interface PoolDeps {
@@ -47,6 +47,7 @@ export interface PoolDeps {
  * @throws KeelsonError `INVALID_OPTIONS`
  */
 export function createPool<T>(source: PoolSource<T>, options: PoolOptions, deps: PoolDeps): Pool<T> {
+  requirePorts("createPool", deps, "clock");
   const pool = new SlotPool(source, options, deps);
   pool.refill();
   return pool;

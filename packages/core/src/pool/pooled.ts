@@ -5,6 +5,7 @@ import type { Lease, PoolOptions } from "../contract/pool.ts";
 import type { MaybePromise, Value } from "../contract/value.ts";
 import type { Instance, WasmModule } from "../contract/wasm.ts";
 import { isPromise } from "../primitives/deferred.ts";
+import { requireFunction } from "../primitives/invalid-options.ts";
 import { parsePoolOptions } from "./options.ts";
 import { SlotPool } from "./pool.ts";
 import type { Slot } from "./slot.ts";
@@ -21,6 +22,7 @@ import type { Slot } from "./slot.ts";
  * @throws KeelsonError `INVALID_OPTIONS`
  */
 export function pooled(source: WasmModule, options: PoolOptions = {}): Module {
+  requireFunction("instantiate of a pooled source", source?.instantiate);
   return new PooledModule(source, options);
 }
 

@@ -26,7 +26,7 @@ export function createBackoff(options?: BackoffOptions): Backoff {
   };
 }
 
-/** Throws `INVALID_OPTIONS` unless `value` is a finite number from `min` to `max`. */
+/** Throws `INVALID_OPTIONS` unless `value` is a number from `min`, of which `Number.MIN_VALUE` means above 0, to `max`: by default any that is finite. */
 export function requireRange(
   name: string,
   value: unknown,
@@ -34,7 +34,8 @@ export function requireRange(
   max: number = Number.MAX_VALUE,
 ): void {
   if (typeof value === "number" && value >= min && value <= max) return;
-  const bounds = max === Number.MAX_VALUE ? `at least ${min}` : `between ${min} and ${max}`;
+  const least = min === Number.MIN_VALUE ? "above 0" : `at least ${min}`;
+  const bounds = max < Number.MAX_VALUE ? `between ${min} and ${max}` : least;
   throw invalidOptions(
     `${name} must be a number ${bounds}, not ${shown(value)}`,
     `leave ${name} out for its default`,

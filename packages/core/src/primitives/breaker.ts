@@ -1,4 +1,5 @@
 import type { Clock } from "../contract/platform.ts";
+import { requireRange } from "./backoff.ts";
 
 /** When a breaker opens, and for how long. */
 export interface BreakerOptions {
@@ -30,13 +31,12 @@ export class Breaker {
   #state: BreakerState = "closed";
   #openedAt = 0;
 
-  /** @throws RangeError for options that are not positive numbers, or failures that are not whole */
+  /** @throws KeelsonError `INVALID_OPTIONS` for what are no positive numbers */
   constructor(clock: Clock, options: BreakerOptions = {}) {
     const { failures = 5, withinMs = 600_000, coolDownMs = withinMs } = options;
-    if (!Number.isInteger(failures) || failures < 1)
-      throw new RangeError(`a breaker cannot open after ${failures} failures`);
-    if (!(withinMs > 0)) throw new RangeError(`a breaker cannot have a window of ${withinMs} ms`);
-    if (!(coolDownMs > 0)) throw new RangeError(`a breaker cannot cool down in ${coolDownMs} ms`);
+    requireRange("breaker.failures", failures, 1);
+    requireRange("breaker.withinMs", withinMs, Number.MIN_VALUE, Infinity);
+    requireRange("breaker.coolDownMs", coolDownMs, Number.MIN_VALUE, Infinity);
     this.#clock = clock;
     this.#limit = failures;
     this.#withinMs = withinMs;

@@ -23,6 +23,17 @@ export function isSignal(signal: unknown): boolean {
   return signal == null || typeof (signal as AbortSignal).addEventListener === "function";
 }
 
+/** @throws KeelsonError `INVALID_OPTIONS` unless `given`, a platform or parts of one for `what`, has all of `ports` */
+export function requirePorts(what: string, given: unknown, ...ports: readonly string[]): void {
+  for (const port of ports) {
+    if (isObject((given as Readonly<Record<string, unknown>> | undefined)?.[port])) continue;
+    throw invalidOptions(
+      `${what} needs a platform's ${port}`,
+      "give what platform() of the runtime's adapter makes; its createKernel has it",
+    );
+  }
+}
+
 /** @throws KeelsonError `INVALID_OPTIONS` unless `value`, which messages call `what`, is a function */
 export function requireFunction(what: string, value: unknown): void {
   if (typeof value !== "function") throw invalidOptions(`${what} is ${shown(value)}`, "give a function");

@@ -8,6 +8,7 @@ import type {
   SupervisorView,
 } from "../contract/supervised.ts";
 import { Care } from "./care.ts";
+import { requirePorts } from "../primitives/invalid-options.ts";
 
 /** What a supervisor needs from its host. */
 export interface SupervisorOptions {
@@ -29,6 +30,7 @@ const MAX_TRANSITIONS = 1000;
  * `adopt` throws `DUPLICATE_MODULE` for an id that is adopted already, `INVALID_OPTIONS` for options out of range.
  */
 export function createSupervisor(options: SupervisorOptions): Supervisor {
+  requirePorts("createSupervisor", options, "clock", "random", "log");
   const { log, onTransition } = options;
   const cared = new Map<string, Care>();
   const recorded: SupervisorTransition[] = [];

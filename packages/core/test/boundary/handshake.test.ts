@@ -53,11 +53,14 @@ describe("start", () => {
     expect(processes.last.options).toEqual({ env: { A: "1", B: "2" }, cwd: new URL("file:///work/") });
   });
 
-  test("a working directory may be a path, which the platform's files resolve", async () => {
-    const { running, processes } = scene({ cwd: "work/" });
-    await running();
-    expect(processes.last.options.cwd?.href).toBe("file:///work/");
-  });
+  test.each(["work/", "file:///work/", new URL("file:///work/")])(
+    "a working directory may be %s",
+    async (cwd) => {
+      const { running, processes } = scene({ cwd });
+      await running();
+      expect(processes.last.options.cwd?.href).toBe("file:///work/");
+    },
+  );
 
   test("a preSpawn function that fails starts nothing", async () => {
     const { module, context, processes } = scene({

@@ -1,9 +1,14 @@
 import { describe, expect, test } from "vitest";
+import { runDiscoveredOnce, runOnce } from "../../src/boundary/index.ts";
+import { createBus, createBusDoor } from "../../src/bus/index.ts";
 import type { Kernel } from "../../src/contract/kernel.ts";
 import type { ModuleDefinition } from "../../src/contract/module.ts";
 import type { Value } from "../../src/contract/value.ts";
+import { createHooks } from "../../src/hooks/index.ts";
 import { createKernel, nativeModule } from "../../src/kernel/index.ts";
-import { createPool } from "../../src/pool/index.ts";
+import { parseManifest, satisfies } from "../../src/manifest/index.ts";
+import { createPool, pooled } from "../../src/pool/index.ts";
+import { createSupervisor } from "../../src/supervisor/index.ts";
 import { createTestPlatform } from "../../src/testing/index.ts";
 import { rejectionCode, thrownCode } from "../support/errors.ts";
 import { echo, testKernel } from "./harness.ts";
@@ -96,6 +101,68 @@ test("arguments of other types are KeelsonErrors", async () => {
   }
   // Nothing is as good as no options.
   expect(await kernel.invoke("a", "echo", 1, null as never)).toEqual({ version: "1.0.0", payload: 1 });
+});
+
+describe("what is no part of a kernel", () => {
+  const platform = createTestPlatform();
+  const { clock, random } = platform;
+  const info = { pid: 1, command: "a" };
+
+  test("is INVALID_OPTIONS: loaders, what was reclaimed, platforms and their parts, sources, buses", async () => {
+    const others = [...noObjects, ...unprintable, {}, []] as never[];
+    const hole: unknown[] = [];
+    hole.length = 1;
+    const loaders = [hole, [null], [{}], [{ kind: "x" }], [{ kind: 5, load: () => {} }]];
+    for (const one of [...loaders, {}, null] as never[])
+      expect(thrownCode(() => createKernel({ platform, loaders: one }))).toBe("INVALID_OPTIONS");
+    const reports = [{ ended: [info] }, { ended: [info], orphans: [null] }, { ended: 5, orphans: [] }];
+    for (const reclaimed of [...others, ...reports] as never[])
+      expect(thrownCode(() => createKernel({ platform, reclaimed }))).toBe("INVALID_OPTIONS");
+    for (const log of noObjects as readonly never[])
+      expect(thrownCode(() => createBus({ clock, random, log }))).toBe("INVALID_OPTIONS");
+    for (const other of others) {
+      expect(thrownCode(() => createKernel({ platform: other }))).toBe("INVALID_OPTIONS");
+      expect(thrownCode(() => createBus(other))).toBe("INVALID_OPTIONS");
+      expect(thrownCode(() => createHooks(other))).toBe("INVALID_OPTIONS");
+      expect(thrownCode(() => createSupervisor(other))).toBe("INVALID_OPTIONS");
+      expect(thrownCode(() => createBusDoor(other, { source: "a" }))).toBe("INVALID_OPTIONS");
+      expect(thrownCode(() => pooled(other))).toBe("INVALID_OPTIONS");
+      expect(thrownCode(() => createPool({ create: () => 1, destroy: () => {} }, {}, other))).toBe(
+        "INVALID_OPTIONS",
+      );
+      expect(await rejectionCode(runOnce(other, { command: "x" }))).toBe("INVALID_OPTIONS");
+      for (const config of [other, { modules: 5 }, { modules: [], discovery: other }] as never[])
+        expect(await rejectionCode(runDiscoveredOnce(platform, config, "a"))).toBe("INVALID_OPTIONS");
+    }
+  });
+
+  test("has a time that is a number above 0, and a priority that is one", () => {
+    const { kernel } = testKernel();
+    for (const priority of [NaN, "1", null, ...unprintable] as never[]) {
+      expect(thrownCode(() => kernel.phase("pre-start", () => {}, { priority }))).toBe("INVALID_OPTIONS");
+      expect(thrownCode(() => kernel.hooks.filter("a", (x) => x, { priority }))).toBe("INVALID_OPTIONS");
+    }
+    kernel.phase("pre-start", () => {}, { priority: -Infinity });
+    const { metrics } = kernel;
+    for (const breaker of [
+      { failures: 0 },
+      { failures: NaN },
+      { withinMs: 0 },
+      { coolDownMs: "1" },
+    ] as never[]) {
+      const hooks = createHooks({ clock, log: platform.log, metrics, breaker });
+      expect(thrownCode(() => hooks.filter("a", (x) => x))).toBe("INVALID_OPTIONS");
+    }
+  });
+
+  test("asks for what can be asked for", async () => {
+    const kernel = await running(echo("a"));
+    for (const topic of unprintable as never[])
+      expect(await rejectionCode(kernel.bus.request(topic, 1))).toBe("INVALID_TOPIC");
+    expect(satisfies(5 as never, "*")).toBe(false);
+    expect(satisfies(5 as never, "^1.0.0")).toBe(false);
+    expect(thrownCode(() => parseManifest({}, null as never))).toBe("INVALID_MANIFEST");
+  });
 });
 
 test("a send with a signal that is none is refused, and the kernel ends as ever", async () => {

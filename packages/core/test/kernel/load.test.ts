@@ -77,6 +77,41 @@ test("reload() takes a path as load() does: the new manifest counts, and a bad o
   expect(await kernel.invoke("a", "shout")).toBe("BYE");
 });
 
+test("a loader may make definitions of a class, which are the same with their manifest and under another id", async () => {
+  class Definition implements ModuleDefinition {
+    readonly #text: string;
+    readonly restart = { policy: "always" } as const;
+    constructor(text: string) {
+      this.#text = text;
+    }
+    get metadata(): ModuleDefinition["metadata"] {
+      return { id: "a", name: "A", version: "1.2.3", kind: "shout", description: this.#text };
+    }
+    get deadlines(): NonNullable<ModuleDefinition["deadlines"]> {
+      return { stopMs: 77 };
+    }
+    create(): Module {
+      const text = this.#text;
+      return { call: () => text };
+    }
+  }
+  const { kernel, platform } = testKernel({
+    loaders: [{ kind: "shout", load: async () => new Definition("made") }],
+  });
+  platform.files.put("/p/manifest.json", JSON.stringify(manifest));
+  platform.files.put("/p/a.shout", "");
+  for (const id of ["a", "own"]) {
+    const plugin = await kernel.load("/p", { id });
+    expect(await plugin.call("any")).toBe("made");
+    expect(kernel.list().find(({ metadata }) => metadata.id === id)).toMatchObject({
+      metadata: { id, name: "A", version: "1.2.3", kind: "shout", description: "made" },
+      supervisor: { state: "healthy" },
+    });
+    await kernel.reload(id, "/p");
+    expect(await plugin.call("any")).toBe("made");
+  }
+});
+
 test("a module that is unloaded while its new version is read is not reloaded", async () => {
   const { kernel, platform } = testKernel({ loaders: [shout] });
   platform.files.put("/p/manifest.json", JSON.stringify(manifest));

@@ -1,4 +1,5 @@
 import fc from "fast-check";
+import { thrownCode } from "../support/errors.ts";
 import { describe, expect, test } from "vitest";
 import { BoundedQueue } from "../../src/primitives/bounded-queue.ts";
 
@@ -29,8 +30,8 @@ describe("BoundedQueue", () => {
     );
   });
 
-  test.each([0, -1, 1.5, Number.NaN, Infinity])("refuses the capacity %s with a RangeError", (capacity) => {
-    expect(() => new BoundedQueue(capacity)).toThrow(RangeError);
+  test.each([0, -1, 1.5, Number.NaN, Infinity])("refuses the capacity %s", (capacity) => {
+    expect(thrownCode(() => new BoundedQueue(capacity))).toBe("INVALID_OPTIONS");
   });
 
   test("behaves as an array with a limit, whatever is done to it", () => {

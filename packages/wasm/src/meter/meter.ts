@@ -5,12 +5,12 @@ import { CompileBudget } from "./budget.ts";
 import { type Caps, countLowered, planCaps } from "./caps.ts";
 import { Emitter } from "./emit.ts";
 import { FunctionCode } from "./function-code.ts";
+import { limitsOf, requireBytes, requireMeterOptions } from "./given-options.ts";
 import { Layout } from "./layout.ts";
 import { leafCost } from "./leaf.ts";
 import { type ModuleInfo, readModule, SectionId } from "./module.ts";
 import { type OffsetMap, OffsetMapBuilder } from "./offset-map.ts";
 import {
-  defaultMeterLimits,
   METER_VERSION,
   type MeterLimits,
   type MeterMeta,
@@ -44,13 +44,15 @@ export interface MeteredModule {
  * The module is validated by the engine first: what the meter appends has numbers past those of the original's
  * items, and only a validated module is sure to name none of them. Nothing is imported and nothing is renumbered.
  *
- * @throws `INVALID_WASM` when the engine refuses the module, `UNSUPPORTED_WASM` naming a feature that cannot be
+ * @throws `INVALID_OPTIONS`, `INVALID_WASM` when the engine refuses the module, `UNSUPPORTED_WASM` naming a feature that cannot be
  * metered, `WASM_TOO_LARGE` when a limit is passed, `OUT_OF_MEMORY` when the declared minimums pass a cap.
  */
 export function meter(input: Uint8Array, given: MeterOptions): MeteredModule {
+  requireBytes(input);
+  requireMeterOptions(given);
   const options =
     (given.stackBytes ?? 0) > MAX_STACK_BYTES ? { ...given, stackBytes: MAX_STACK_BYTES } : given;
-  const limits: MeterLimits = { ...defaultMeterLimits, ...options.limits };
+  const limits = limitsOf(options.limits);
   if (input.length > limits.maxBytes) throw tooLarge("maxBytes", input.length, limits.maxBytes);
   // bytes that another thread can change could differ between validation and rewriting; and a plain array is read fastest
   const bytes =

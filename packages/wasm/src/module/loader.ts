@@ -1,6 +1,7 @@
 import { KeelsonError, type ModuleLoader } from "@keelson/core";
 import { compileCacheOf } from "../cache/compile-cache.ts";
 import type { WasmModuleOptions } from "./options.ts";
+import { isObject, shown } from "./shown.ts";
 import { wasmModule } from "./wasm-module.ts";
 
 /**
@@ -16,8 +17,14 @@ export type WasmLoaderOptions = Pick<
  * A loader for the kind `wasm`: manifests with an `entry`, and bare `.wasm` files, which are granted nothing and get 64 MiB of memory
  * and 50 ms of running time a call.
  */
-export function createWasmLoader(options: WasmLoaderOptions = {}): ModuleLoader {
-  const shared = options.cache === undefined ? options : { ...options, cache: compileCacheOf(options.cache) };
+export function createWasmLoader(options?: WasmLoaderOptions): ModuleLoader {
+  if (options != null && !isObject(options)) {
+    throw new KeelsonError("INVALID_OPTIONS", `createWasmLoader: the options are ${shown(options)}`, {
+      hint: "give an object, such as { pool: { max: 4 } }, or leave it out",
+    });
+  }
+  const shared =
+    options?.cache === undefined ? options : { ...options, cache: compileCacheOf(options.cache) };
   return {
     kind: "wasm",
     extensions: [".wasm"],

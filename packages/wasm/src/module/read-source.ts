@@ -1,6 +1,6 @@
 import { KeelsonError, type Bytes, type Files, type Platform } from "@keelson/core";
 import { tooLarge } from "../meter/reader.ts";
-import { shown } from "./shown.ts";
+import { isObject, shown } from "./shown.ts";
 import type { BinarySource } from "./options.ts";
 
 /** Bytes of a module, with the name that messages give them. */
@@ -84,6 +84,11 @@ async function requireInside(url: URL, within: URL, files: Files): Promise<void>
 }
 
 function requireFiles(platform: Platform): Files {
+  if (!isObject(platform?.reasons)) {
+    throw new KeelsonError("INVALID_OPTIONS", `The platform to read with is ${shown(platform)}`, {
+      hint: "give kernel.platform, or what platform() of the runtime's adapter makes",
+    });
+  }
   if (platform.files !== undefined) return platform.files;
   throw new KeelsonError("UNSUPPORTED", `The platform ${platform.name} has no files to read a module from`, {
     hint: platform.reasons["files"] ?? "give the bytes or a compiled module as `source`",

@@ -59,6 +59,8 @@ export function settle(options: WasmModuleOptions): WasmSettings {
   if (!isObject(options))
     throw invalid(`wasmModule: the options are ${shown(options)}`, "give an object with `source` and `id`");
   const { manifest, limits = {} } = options;
+  if (manifest !== undefined && !(isObject(manifest) && isObject(manifest.limits)))
+    throw invalid(`wasmModule: the manifest is ${shown(manifest)}`, "give what parseManifest() answers");
   const source = sourceOf(options);
   const id = options.id ?? manifest?.id ?? idOf(source);
   if (typeof id !== "string") throw invalid(`wasmModule: the id is ${shown(id)}`, "give a text");

@@ -1,6 +1,12 @@
 import { createTestPlatform } from "@keelson/core/testing";
 import { expect, test } from "vitest";
-import { createCompileCache, inspectWasm, readWasmModule, wasmModule } from "../../src/index.ts";
+import {
+  createCompileCache,
+  createWasmLoader,
+  inspectWasm,
+  readWasmModule,
+  wasmModule,
+} from "../../src/index.ts";
 import { failure } from "../support/errors.ts";
 import { wat } from "../support/wat.ts";
 
@@ -30,9 +36,15 @@ test("options of other types are INVALID_OPTIONS at once, with a hint", async ()
 test("what is no object, where options belong, is INVALID_OPTIONS", async () => {
   for (const other of [null, 5, "x", true] as never[]) {
     await failure("INVALID_OPTIONS", () => wasmModule(other));
-    for (const key of ["limits", "pool", "imports", "cache"])
+    for (const key of ["limits", "pool", "imports", "cache", "manifest"])
       await failure("INVALID_OPTIONS", () => wasmModule({ id: "a", source, [key]: other }));
+    await failure("INVALID_OPTIONS", () => readWasmModule("/x/manifest.json", other));
+    // Nothing is as good as no options.
+    if (other !== null) await failure("INVALID_OPTIONS", () => createWasmLoader(other));
+    else expect(createWasmLoader(other).kind).toBe("wasm");
   }
+  await failure("INVALID_OPTIONS", () => readWasmModule("/x/manifest.json", {} as never));
+  await failure("INVALID_OPTIONS", () => wasmModule({ id: "a", source, manifest: {} as never }));
 });
 
 test("what is no path and no URL is read from nowhere, and what is no bytes not looked at", async () => {
