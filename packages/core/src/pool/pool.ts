@@ -310,25 +310,30 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T>, WaitOwner<T>, PlaceU
   }
 
   #wait(options: CheckoutOptions | null | undefined): Promise<Lease<T>> {
-    const { signal, call, timeoutMs } = options ?? {};
+    try {
+      return this.#enter(options ?? {});
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  #enter({ signal, call, timeoutMs }: CheckoutOptions): Promise<Lease<T>> {
     const refusal =
       signal?.aborted === true ? checkoutAborted(this.#name, signal) : this.#closed && poolClosed(this.#name);
     if (refusal !== undefined) {
       this.#checkoutErrors++;
-      return Promise.reject(refusal);
+      throw refusal;
     }
-    return new Promise((resolve, reject) => {
-      const own = parseTimeoutMs(timeoutMs, this.#options.timeoutMs);
-      // Found out once it waits, it would be handed a lease that nobody gives back.
-      if (!isSignal(signal)) throw invalid("signal", signal, "an AbortSignal");
-      const limited = own === this.#options.timeoutMs;
-      const waiter = new Waiter<T>(resolve, reject, call, limited);
-      this.#queue.add(waiter);
-      if (this.#series !== undefined) this.#queue.reckon();
-      this.#provide();
-      // A source that makes its instances at once has served or refused it by now.
-      if (waiter.waiting) this.#await(waiter, own, signal);
-    });
+    const own = parseTimeoutMs(timeoutMs, this.#options.timeoutMs);
+    // Found out once it waits, it would be handed a lease that nobody gives back.
+    if (!isSignal(signal)) throw invalid("signal", signal, "an AbortSignal");
+    const waiter = new Waiter<T>(call, own === this.#options.timeoutMs);
+    const lease = this.#queue.add(waiter);
+    if (this.#series !== undefined) this.#queue.reckon();
+    this.#provide();
+    // A source that makes its instances at once has served or refused it by now.
+    if (waiter.waiting) this.#await(waiter, own, signal);
+    return lease;
   }
 
   #await(waiter: Waiter<T>, timeoutMs: number, signal: AbortSignal | undefined): void {

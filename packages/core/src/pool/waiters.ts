@@ -11,36 +11,40 @@ export interface Creation<T> {
   failure: { readonly error: unknown } | undefined;
 }
 
-/** One caller who waits for an instance. */
+/** One caller who waits for an instance. Its fields are set in its constructor: JavaScriptCore takes twice as long for those that a class declares with a value. */
 export class Waiter<T> {
-  readonly resolve: (lease: Lease<T>) => void;
-  readonly reject: (error: unknown) => void;
   readonly call: Call | undefined;
-  /** When the wait began, monotonic ms; `Infinity` until the pool has next looked at the clock, which is at the end of the turn at the latest. */
-  since: number = Infinity;
   /** The pool's own time-out ends its wait. */
   readonly limited: boolean;
+  /** When the wait began, monotonic ms; `Infinity` until the pool has next looked at the clock, which is at the end of the turn at the latest. */
+  since: number;
   /** True from the first to the last moment in the queue. */
-  waiting = true;
+  waiting: boolean;
   /** The instance being made for it. */
-  creation: Creation<T> | undefined = undefined;
+  creation: Creation<T> | undefined;
   /** Takes off the caller's signal and the deadlines what was put there for this one. */
-  unwatch: (() => void) | undefined = undefined;
-  previous: Waiter<T> | undefined = undefined;
-  next: Waiter<T> | undefined = undefined;
+  unwatch: (() => void) | undefined;
+  previous: Waiter<T> | undefined;
+  next: Waiter<T> | undefined;
+  /** Both settle what {@link WaitQueue.add} gave. */
+  resolve: (lease: Lease<T>) => void;
+  reject: (error: unknown) => void;
 
-  constructor(
-    resolve: (lease: Lease<T>) => void,
-    reject: (error: unknown) => void,
-    call: Call | undefined,
-    limited: boolean,
-  ) {
-    this.resolve = resolve;
-    this.reject = reject;
+  constructor(call: Call | undefined, limited: boolean) {
     this.call = call;
     this.limited = limited;
+    this.since = Infinity;
+    this.waiting = true;
+    this.creation = undefined;
+    this.unwatch = undefined;
+    this.previous = undefined;
+    this.next = undefined;
+    this.resolve = nobodyYet;
+    this.reject = nobodyYet;
   }
 }
+
+function nobodyYet(): void {}
 
 /** Whom a {@link WaitQueue} tells that a wait is over. */
 export interface WaitOwner<T> {
@@ -77,14 +81,23 @@ export class WaitQueue<T> {
     this.#owner = owner;
   }
 
-  add(waiter: Waiter<T>): void {
+  /** Adds one who waits behind all others. What comes back is its lease, or why it has none. */
+  add(waiter: Waiter<T>): Promise<Lease<T>> {
     waiter.previous = this.#last;
     if (this.#last === undefined) this.first = waiter;
     else this.#last.next = waiter;
     this.#last = waiter;
     this.size++;
     if (waiter.limited) this.#limited++;
+    return new Promise(this.#settledByLast);
   }
+
+  /** One for all promises: with a function of its own, each wait would allocate half as much again, and collections are what makes some wait long. */
+  readonly #settledByLast = (resolve: Waiter<T>["resolve"], reject: Waiter<T>["reject"]): void => {
+    const waiter = this.#last as Waiter<T>;
+    waiter.resolve = resolve;
+    waiter.reject = reject;
+  };
 
   /** Takes out a waiter that is in the queue, with all that watches over it; an empty queue has no timer. */
   remove(waiter: Waiter<T>): void {
