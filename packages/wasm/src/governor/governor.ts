@@ -7,6 +7,7 @@ import type { MeterMeta } from "../meter/options.ts";
 import { attach, type Attached, counterGiven } from "../meter/runtime.ts";
 import { type Refusals, type Stop, stopError, stopFacts } from "./stop.ts";
 import { isStackOverflow } from "./overflow.ts";
+import { prepareToTrap, trapForNothing } from "./rehearsal.ts";
 import { type Tally, TALLY_CPU_MS, TALLY_FUEL } from "./tally.ts";
 
 /** Options of {@link Governor}. */
@@ -66,6 +67,9 @@ const COLD_UNITS_PER_MS = 4_000;
 const LATE_MS = 5;
 /** When a run begins to be compared with what its thread ran, ms: shorter ones need not pay for a reading. */
 const WATCH_AFTER_MS = 1;
+/** How long before a run's end its stop is rehearsed, and after how long a run what a stop needs may have left the processor's caches, ms. */
+const REHEARSAL_MS = 0.5;
+const COLD_AFTER_MS = 5;
 /** Stack bytes reckoned for the host's frames between two guests. */
 const CROSSING_BYTES = 4096;
 
@@ -115,6 +119,11 @@ export class Governor {
   nextTurn: ((now: number) => Promise<void> | undefined) | undefined;
   /** Stops a guest that comes back from the host, or from growing, as often as this in a run: so a stop of a recorded call is found again. */
   stopAtReturn: number = Number.POSITIVE_INFINITY;
+  /**
+   * What is done with a stop and what the engine threw for it, once for nothing when a long run is about to end; what it throws is ignored. Default:
+   * the error is made. See {@link trapForNothing}.
+   */
+  rehearsal: ((stop: Stop, thrown: unknown) => void) | undefined;
   readonly #clock: Pick<Clock, "now" | "ran">;
   readonly #thread: GuestThread;
   readonly #interrupt: Int32Array | undefined;
@@ -146,8 +155,10 @@ export class Governor {
   #cpuEnd = Number.POSITIVE_INFINITY;
   /** Time of this run that was not the guest's own, ms. */
   #stolen = 0;
-  /** When the thread's own time is to be read first; Infinity when it has been. */
-  #watchAt = 0;
+  /** When the run is to be attended to next: see {@link Governor.#attend}. */
+  #attendAt = 0;
+  /** The thread's own time is watched. */
+  #watches = false;
   /** The thread's own time when it was first read, ms; undefined where it cannot be. */
   #ranBefore: number | undefined;
   /** When that was, and later by what has been given back since. */
@@ -177,6 +188,7 @@ export class Governor {
    */
   adopt(instance: WebAssembly.Instance, meta: MeterMeta, wary = false): void {
     if (wary) this.#slice = this.#maxSlice = WARY_SLICE_UNITS;
+    prepareToTrap();
     const charge: Charge = {
       attached: attach(
         instance,
@@ -264,7 +276,8 @@ export class Governor {
     this.#idleSince = undefined;
     this.#sliceStart = now;
     // others ran meanwhile
-    this.#watchAt = now + WATCH_AFTER_MS;
+    this.#watches = false;
+    this.#attendAt = now + WATCH_AFTER_MS;
   }
 
   /** The guest of a detached run calls the host: what runs inside that shares its stack. Answers what to give {@link releaseThread}. */
@@ -338,7 +351,8 @@ export class Governor {
     this.#deadline = limits.deadline ?? Number.POSITIVE_INFINITY;
     this.#start = this.#end = this.#sliceStart = this.#clock.now();
     this.#cpuEnd = this.#start + this.#cpuMs;
-    this.#watchAt = this.#start + WATCH_AFTER_MS;
+    this.#watches = false;
+    this.#attendAt = this.#start + WATCH_AFTER_MS;
     this.#granted = 0;
     // To set the length of an array costs 25 ns on V8, also where it is that already.
     if (this.#counters.length > 0) this.#counters.length = 0;
@@ -499,13 +513,13 @@ export class Governor {
     }
     const counter = counterGiven(given) - charge.unseen;
     charge.unseen = 0;
-    const now = this.#clock.now();
+    let now = this.#clock.now();
     // the first that is heard of a guest which waited for a host function
     if (this.#idleSince !== undefined) this.wake(now);
     const excess = now - this.#sliceStart - LONGEST_SLICE_MS;
     if (excess > 0 && kind === RefillKind.slice && this.#maxSlice === MAX_SLICE_UNITS)
       this.#excuseSlice(excess, now);
-    if (now >= this.#watchAt) this.#watch(now);
+    if (now >= this.#attendAt) now = this.#attend(now);
     this.#sliceDebt = 0;
     if (kind !== RefillKind.slice) this.#returns++;
     else if (charge.granted > WRAPS_FROM) charge.written = usedWhenWritten(charge);
@@ -566,16 +580,41 @@ export class Governor {
     if (stolen > 0) this.#giveBack(stolen);
   }
 
-  #watch(now: number): void {
-    this.#watchAt = Number.POSITIVE_INFINITY;
-    this.#watchedFrom = now;
-    this.#ranBefore = this.#clock.ran?.();
+  /** What is rare in a run: that its thread begins to be watched, and that its stop is rehearsed. Answers what time it is then. */
+  #attend(now: number): number {
+    if (!this.#watches) {
+      this.#watches = true;
+      this.#watchedFrom = now;
+      this.#ranBefore = this.#clock.ran?.();
+    }
+    const left = Math.min(this.#cpuEnd, this.#deadline) - now;
+    if (left > REHEARSAL_MS) {
+      this.#attendAt = now + left - REHEARSAL_MS;
+      return now;
+    }
+    this.#attendAt = Number.POSITIVE_INFINITY;
+    return left <= 0 || now - this.#start < COLD_AFTER_MS ? now : this.#rehearse(now);
+  }
+
+  /** Does what a stop takes, on the guest's own time, and answers what time it is then. The guest's slice has not lasted longer for it. */
+  #rehearse(now: number): number {
+    const stop: Stop = { code: "DEADLINE_EXCEEDED", limit: "cpuMs", value: this.#cpuMs };
+    const thrown = trapForNothing();
+    try {
+      if (this.rehearsal === undefined) this.stopError(stop, thrown);
+      else this.rehearsal(stop, thrown);
+    } catch {
+      // What reads a stack trace may be the program's own code. A guest could catch what comes out of here.
+    }
+    const then = this.#clock.now();
+    this.#sliceStart += then - now;
+    return then;
   }
 
   /** How long the thread had no core since it is watched, as far as it was not given back, ms; Infinity where nobody can tell. */
   #stoodStill(now: number): number {
     const before = this.#ranBefore;
-    const ran = this.#watchAt === Number.POSITIVE_INFINITY ? this.#clock.ran?.() : undefined;
+    const ran = this.#watches ? this.#clock.ran?.() : undefined;
     if (before === undefined || ran === undefined) return Number.POSITIVE_INFINITY;
     return now - this.#watchedFrom - (ran - before);
   }

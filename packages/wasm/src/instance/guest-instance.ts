@@ -76,6 +76,9 @@ export class GuestInstance implements Instance {
     this.#others = parts.others;
     this.#watchBytes = parts.watchBytes;
     this.#release = parts.release;
+    const { governor } = parts;
+    if (governor !== undefined)
+      governor.rehearsal = (stop, thrown) => void stoppedIn(this.#place(thrown, ""), stop, thrown);
   }
 
   /** Ends what belongs to instantiation; a failure here is the failure to instantiate. */
@@ -273,8 +276,18 @@ export class GuestInstance implements Instance {
       const failure = stopped ?? asKeelsonError(error, "INTERNAL", `${host.id}: ${method}`);
       return saysWhose(failure, host.id, method);
     }
-    const place: TrapPlace = {
-      module: host.id,
+    const place = this.#place(error, method, starting);
+    if (stop !== undefined) return stoppedIn(place, stop, error);
+    const stopped = governor?.stopped;
+    if (stopped !== undefined && isKeelsonError(error, stopped.code)) return placed(place, error);
+    if (host.panic === undefined) return trapError(error, place);
+    return place.usage === undefined ? host.panic : withDetails(host.panic, { usage: place.usage });
+  }
+
+  #place(error: unknown, method: string, starting = false): TrapPlace {
+    const governor = this.#governor;
+    return {
+      module: this.#host.id,
       method,
       starting,
       memoryBytes: this.memoryBytes,
@@ -282,11 +295,6 @@ export class GuestInstance implements Instance {
       at: trapPosition(isKeelsonError(error) ? error.cause : error, this.#positions),
       refused: governor?.refused,
     };
-    if (stop !== undefined) return stoppedIn(place, stop, error);
-    const stopped = governor?.stopped;
-    if (stopped !== undefined && isKeelsonError(error, stopped.code)) return placed(place, error);
-    if (host.panic === undefined) return trapError(error, place);
-    return place.usage === undefined ? host.panic : withDetails(host.panic, { usage: place.usage });
   }
 
   #gone(): KeelsonError {
