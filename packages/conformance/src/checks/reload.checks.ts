@@ -198,6 +198,43 @@ export const reloadChecks: readonly Check[] = [
     },
   },
   {
+    id: "reload.answers-what-was-asked",
+    title:
+      "a filter and a request under way are answered by the version they reached, and no run of a hook misses its filter during a reload",
+    async run(subject, context) {
+      const { clock } = subject.platform();
+      const kernel = await openKernel(subject, context);
+      for (const overlap of [true, false]) {
+        const id = `m-${overlap}`;
+        const asked = (version: string) =>
+          versioned(id, version, {
+            overlap,
+            start({ hooks, bus }) {
+              const later = () => new Promise<string>((resolve) => clock.after(5, () => resolve(version)));
+              hooks.filter(id, async (value) => [...(value as string[]), await later()]);
+              bus.respond(id, later);
+            },
+          });
+        await kernel.register(asked("1.0.0"));
+        await kernel.start(id);
+        const filtered = kernel.hooks.applyFilters(id, []);
+        const answered = kernel.bus.request(id, null);
+        const reload = kernel.reload(id, asked("2.0.0"));
+        const meanwhile: Promise<unknown>[] = [];
+        for (let turn = 0; turn < 50; turn++) {
+          meanwhile.push(kernel.hooks.applyFilters(id, []));
+          await Promise.resolve();
+        }
+        ensureEqual(await filtered, ["1.0.0"], "who filtered what was under way");
+        ensureEqual(await answered, "1.0.0", "who answered the request under way");
+        await reload;
+        for (const run of await Promise.all(meanwhile))
+          ensureEqual((run as unknown[]).length, 1, "versions that filtered during the reload");
+        ensureEqual(await kernel.hooks.applyFilters(id, []), ["2.0.0"], "who filters after the reload");
+      }
+    },
+  },
+  {
     id: "reload.never-two-alive",
     title: "without overlap the old version has ended before the new one begins",
     async run(subject, context) {

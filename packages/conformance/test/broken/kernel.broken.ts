@@ -154,6 +154,14 @@ export const brokenReloads: Readonly<Record<string, Breaking>> = {
       await kernel.start(id);
     },
   })),
+  // ends the old version although it is being asked
+  "reload.answers-what-was-asked": breakKernel((kernel) => ({
+    async reload(id, version) {
+      await kernel.stop(id);
+      await kernel.reload(id, version);
+      await kernel.start(id);
+    },
+  })),
   "reload.never-two-alive": breakModules(
     (module) => module,
     (definition) => ({ ...definition, overlap: true }),

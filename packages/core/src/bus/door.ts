@@ -28,6 +28,8 @@ export interface BusDoor extends Bus, Door, Disposable {
   activate(): void;
   /** They stop receiving, and stay registered. What was queued or asked before can still be read and answered. */
   deactivate(): void;
+  /** The answers that its responders owe now. */
+  unanswered(): Promise<unknown>[];
 }
 
 /** What a door is made over. */
@@ -167,6 +169,10 @@ export class ExchangeDoor implements BusDoor, Party {
       if (position !== undefined) this.#sinks.set(sink, this.#exchange.history.end);
     }
     for (const responder of this.#responders) this.#requests.detach(responder);
+  }
+
+  unanswered(): Promise<unknown>[] {
+    return [...this.#responders].flatMap(({ open }) => [...open].map(({ promise }) => promise));
   }
 
   close(): void {

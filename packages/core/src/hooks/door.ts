@@ -7,8 +7,10 @@ import type { KernelHooks, PreparedHandler } from "./hooks.ts";
 export interface HooksDoor extends HookRegistry, Door {
   /** Makes what was registered, and what will be, live. */
   activate(): void;
-  /** Takes it all out again, to be activated later; runs under way may still call it. */
+  /** Takes it all out again, to be activated later. */
   deactivate(): void;
+  /** What runs wait for from its handlers now. None of it rejects. */
+  unanswered(): Promise<unknown>[];
 }
 
 /** Makes a module's door to `hooks`: open, and not yet active. Use of a closed door is `DOOR_CLOSED`. */
@@ -16,6 +18,7 @@ export function createHooksDoor(hooks: KernelHooks, { module }: { readonly modul
   const handlers = new Set<PreparedHandler>();
   let open = true;
   let active = false;
+  let registered = 0;
   const add = (
     type: "filter" | "action",
     name: string,
@@ -28,7 +31,7 @@ export function createHooksDoor(hooks: KernelHooks, { module }: { readonly modul
         details: { module, hook: name },
       });
     }
-    const prepared = hooks.prepare(module, type, name, handler, options);
+    const prepared = hooks.prepare(module, type, name, handler, options, registered++);
     handlers.add(prepared);
     if (active) prepared.activate();
     return {
@@ -53,6 +56,7 @@ export function createHooksDoor(hooks: KernelHooks, { module }: { readonly modul
       active = false;
       for (const handler of handlers) handler.deactivate();
     },
+    unanswered: () => [...handlers].flatMap((handler) => [...handler.unanswered]),
     close() {
       open = false;
       active = false;

@@ -24,6 +24,8 @@ export interface HandlerRecord {
   readonly run: (...args: Value[]) => MaybePromise<unknown>;
   readonly priority: number;
   readonly timeoutMs: number;
+  /** Which of its module's registrations it is, from 0: what a new generation registers at the same place comes after it. */
+  readonly order: number;
 }
 
 /** Stands for "this handler was skipped", told apart from every value that a handler can return. */
@@ -33,11 +35,14 @@ export const SKIPPED: unique symbol = Symbol("skipped");
 export class HookHandler {
   readonly priority: number;
   readonly module: string | undefined;
+  readonly order: number;
+  /** Whether a run may call it; one that began before it left calls what came after it. */
+  active = false;
   readonly #world: HandlerWorld;
   readonly #record: HandlerRecord;
   readonly #breaker: Breaker;
-  /** The runs that wait for this handler, each to be let go when it is closed. */
-  readonly #waiting = new Set<() => void>();
+  /** What lets the runs that wait for this handler go when it is closed, and what they wait for. */
+  readonly #waiting = new Map<() => void, Promise<unknown>>();
   #metrics: (Metrics & Disposable) | undefined;
   #closed = false;
 
@@ -46,7 +51,13 @@ export class HookHandler {
     this.#record = record;
     this.priority = record.priority;
     this.module = record.module;
+    this.order = record.order;
     this.#breaker = new Breaker(world.clock, world.breaker);
+  }
+
+  /** What runs wait for from this handler now. None of it rejects. */
+  get unanswered(): Iterable<Promise<unknown>> {
+    return this.#waiting.values();
   }
 
   /**
@@ -72,7 +83,7 @@ export class HookHandler {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    for (const release of this.#waiting) release();
+    for (const release of this.#waiting.keys()) release();
     this.#waiting.clear();
     this.#metrics?.[Symbol.dispose]();
     this.#metrics = undefined;
@@ -81,35 +92,35 @@ export class HookHandler {
   #wait(result: PromiseLike<unknown>, pass: BreakerPass): Promise<unknown> {
     const { clock, deadlines } = this.#world;
     const { timeoutMs } = this.#record;
-    return new Promise((resolve) => {
-      const settle = (value: unknown): void => {
-        if (deadline !== undefined) deadlines.cancel(deadline);
-        this.#waiting.delete(release);
-        resolve(value);
-      };
-      const fail = (error: unknown): void => {
-        if (!this.#waiting.has(release)) return;
-        this.#failed(error, pass);
-        settle(SKIPPED);
-      };
-      const release = (): void => {
-        this.#breaker.abandoned(pass);
-        settle(SKIPPED);
-      };
-      this.#waiting.add(release);
-      const deadline =
-        timeoutMs === Infinity
-          ? undefined
-          : deadlines.add(clock.now() + timeoutMs, () =>
-              fail(new KeelsonError("DEADLINE_EXCEEDED", `it did not settle within ${timeoutMs} ms`)),
-            );
-      // Through a promise of our own: a foreign thenable may throw, or settle twice, or in the midst of this call.
-      Promise.resolve(result).then((value) => {
-        if (!this.#waiting.has(release)) return;
-        this.#breaker.succeeded(pass);
-        settle(value);
-      }, fail);
-    });
+    const { promise, resolve } = Promise.withResolvers<unknown>();
+    const settle = (value: unknown): void => {
+      if (deadline !== undefined) deadlines.cancel(deadline);
+      this.#waiting.delete(release);
+      resolve(value);
+    };
+    const fail = (error: unknown): void => {
+      if (!this.#waiting.has(release)) return;
+      this.#failed(error, pass);
+      settle(SKIPPED);
+    };
+    const release = (): void => {
+      this.#breaker.abandoned(pass);
+      settle(SKIPPED);
+    };
+    this.#waiting.set(release, promise);
+    const deadline =
+      timeoutMs === Infinity
+        ? undefined
+        : deadlines.add(clock.now() + timeoutMs, () =>
+            fail(new KeelsonError("DEADLINE_EXCEEDED", `it did not settle within ${timeoutMs} ms`)),
+          );
+    // Through a promise of our own: a foreign thenable may throw, or settle twice, or in the midst of this call.
+    Promise.resolve(result).then((value) => {
+      if (!this.#waiting.has(release)) return;
+      this.#breaker.succeeded(pass);
+      settle(value);
+    }, fail);
+    return promise;
   }
 
   #failed(error: unknown, pass: BreakerPass): void {

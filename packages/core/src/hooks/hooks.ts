@@ -24,20 +24,31 @@ export interface HooksOptions {
 export interface PreparedHandler extends Disposable {
   /** Joins in at the next run. */
   activate(): void;
-  /** Leaves; a run under way may still call it. */
+  /** Leaves. A run that began before and comes to it calls what a new generation of the module has in its place. */
   deactivate(): void;
+  /** What runs wait for from it now. None of it rejects. */
+  readonly unanswered: Iterable<Promise<unknown>>;
 }
 
 /** The kernel's own view of its hooks: what doors are made from. */
 export interface KernelHooks extends Hooks {
-  /** Registers on behalf of a module, not yet live. Disposing ends it for good: even a run under way skips it. */
+  /**
+   * Registers on behalf of a module, not yet live. Disposing ends it for good: runs that wait for it go on.
+   * @param order which of the module's registrations this is
+   */
   prepare(
     module: string,
     type: "filter" | "action",
     name: string,
     handler: FilterHandler | ActionHandler,
     options?: HandlerOptions,
+    order?: number,
   ): PreparedHandler;
+  /**
+   * The module is about to be replaced, and nothing of it lives for a while: runs of the hooks that it handles wait until the handle is disposed, or
+   * for `ms`. A second hold goes on where the first ends.
+   */
+  hold(module: string, ms: number): Disposable;
   /**
    * Gives up the places kept for a module, which it has in order that a new generation comes where the old one was. To be called
    * when a module is unloaded.
@@ -59,6 +70,8 @@ class HookTable implements KernelHooks {
   readonly #actions = new Map<string, HookPoint>();
   readonly #world: HandlerWorld;
   readonly #timeoutMs: number;
+  /** Modules that are being replaced, each with the points it has handlers at. */
+  readonly #holds = new Map<string, { readonly points: Set<HookPoint>; readonly over: Promise<void> }>();
 
   constructor({ clock, log, metrics, breaker = {}, timeoutMs = 30_000 }: HooksOptions) {
     this.#world = { clock, log, metrics, breaker, deadlines: new DeadlineQueue(clock) };
@@ -75,8 +88,10 @@ class HookTable implements KernelHooks {
 
   async applyFilters(name: string, value: Value, ...args: readonly Value[]): Promise<Value> {
     let current = value;
+    const held = this.#held(this.#filters, name);
+    if (held !== undefined) await held;
     for (const handler of this.#filters.get(name)?.handlers ?? []) {
-      const answer = handler.call([current, ...args]);
+      const answer = this.#call(this.#filters, name, handler, [current, ...args]);
       // Only what must be waited for is: a chain of plain functions takes the one promise of this call.
       const result = isPromise(answer) ? await answer : answer;
       if (result !== SKIPPED) current = result as Value;
@@ -85,8 +100,10 @@ class HookTable implements KernelHooks {
   }
 
   async runActions(name: string, ...args: readonly Value[]): Promise<void> {
+    const held = this.#held(this.#actions, name);
+    if (held !== undefined) await held;
     for (const handler of this.#actions.get(name)?.handlers ?? []) {
-      const answer = handler.call([...args]);
+      const answer = this.#call(this.#actions, name, handler, [...args]);
       if (isPromise(answer)) await answer;
     }
   }
@@ -97,6 +114,7 @@ class HookTable implements KernelHooks {
     name: string,
     handler: FilterHandler | ActionHandler,
     options?: HandlerOptions,
+    order = 0,
   ): PreparedHandler {
     if (typeof name !== "string" || name === "")
       throw invalidOptions(`${shown(name)} names no hook`, "name it by a text");
@@ -105,7 +123,7 @@ class HookTable implements KernelHooks {
     requireRange("priority", priority, -Infinity, Infinity);
     checkTimeout(timeoutMs);
     const run = handler as (...args: Value[]) => unknown;
-    const made = new HookHandler(this.#world, { hook: name, type, module, run, priority, timeoutMs });
+    const made = new HookHandler(this.#world, { hook: name, type, module, run, priority, timeoutMs, order });
     return this.#prepared(type === "filter" ? this.#filters : this.#actions, name, made);
   }
 
@@ -118,10 +136,53 @@ class HookTable implements KernelHooks {
     }
   }
 
+  hold(module: string, ms: number): Disposable {
+    const points = new Set(this.#holds.get(module)?.points);
+    for (const table of [this.#filters, this.#actions])
+      for (const point of table.values())
+        if (point.handlers.some((handler) => handler.module === module)) points.add(point);
+    const { clock, deadlines } = this.#world;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const hold = { points, over: promise };
+    const release = (): void => {
+      deadlines.cancel(limit);
+      if (this.#holds.get(module) === hold) this.#holds.delete(module);
+      resolve();
+    };
+    const limit = deadlines.add(clock.now() + ms, release);
+    this.#holds.set(module, hold);
+    return { [Symbol.dispose]: release };
+  }
+
+  /** What a run must wait for before it begins; undefined for nothing. */
+  #held(points: Map<string, HookPoint>, name: string): Promise<void> | undefined {
+    if (this.#holds.size === 0) return undefined;
+    const point = points.get(name);
+    for (const hold of this.#holds.values())
+      if (point !== undefined && hold.points.has(point))
+        return hold.over.then(() => this.#held(points, name));
+    return undefined;
+  }
+
+  /** A run comes to `handler`, which may have left since the run began. */
+  #call(points: Map<string, HookPoint>, name: string, handler: HookHandler, args: Value[]): unknown {
+    const { module, priority, order } = handler;
+    const hold = module === undefined ? undefined : this.#holds.get(module);
+    if (hold !== undefined) return hold.over.then(() => this.#call(points, name, handler, args));
+    if (handler.active || module === undefined) return handler.call(args);
+    const next = points
+      .get(name)
+      ?.handlers.find(
+        (other) => other.module === module && other.priority === priority && other.order === order,
+      );
+    return (next ?? handler).call(args);
+  }
+
   #prepared(points: Map<string, HookPoint>, name: string, handler: HookHandler): PreparedHandler {
     let place: Disposable | undefined;
     let closed = false;
     const leave = (): void => {
+      handler.active = false;
       place?.[Symbol.dispose]();
       place = undefined;
       if (points.get(name)?.empty === true) points.delete(name);
@@ -132,8 +193,12 @@ class HookTable implements KernelHooks {
         let point = points.get(name);
         if (point === undefined) points.set(name, (point = new HookPoint()));
         place = point.add(handler);
+        handler.active = true;
       },
       deactivate: leave,
+      get unanswered() {
+        return handler.unanswered;
+      },
       [Symbol.dispose]: () => {
         closed = true;
         leave();

@@ -127,6 +127,10 @@ export class GenerationContext implements LifeContext {
     this.#hooks?.deactivate();
   }
 
+  unanswered(): Promise<unknown>[] {
+    return [...(this.#bus?.unanswered() ?? []), ...(this.#hooks?.unanswered() ?? [])];
+  }
+
   abort(): void {
     if (this.#aborted) return;
     this.#aborted = true;

@@ -169,10 +169,14 @@ export class Entry implements CallMeter {
     (this.#retiring ??= new Set()).add(retired);
   }
 
-  /** Resolves when no call is in flight, after `drainMs`, or by {@link endDrains}. */
+  /**
+   * Resolves when no call is in flight and what others had asked of it by bus or hook is answered, after `drainMs`, or by
+   * {@link endDrains}.
+   */
   drain(lifecycle: Lifecycle, drainMs: number): Promise<void> {
     const life = lifecycle.live;
-    if (life === undefined || life.inFlight === 0) return Promise.resolve();
+    const asked = life?.context.unanswered() ?? [];
+    if (life === undefined || (life.inFlight === 0 && asked.length === 0)) return Promise.resolve();
     return new Promise((resolve) => {
       const end = (): void => {
         this.#host.deadlines.cancel(timer);
@@ -181,7 +185,7 @@ export class Entry implements CallMeter {
       };
       const timer = this.#host.deadlines.add(this.#host.clock.now() + drainMs, end);
       (this.#drains ??= new Set()).add(end);
-      life.whenIdle(end);
+      void Promise.allSettled(asked).then(() => life.whenIdle(end));
     });
   }
 

@@ -170,6 +170,7 @@ class KeelsonKernel implements Kernel {
       maxParked: options.maxParked ?? DEFAULTS.maxParked,
       publish,
       onFailure,
+      hold: (id, ms) => this.#hooks.hold(id, ms),
       onSwap: (entry) => this.#supervise(entry),
     };
     exposeModules(this.#entries, this.metrics);

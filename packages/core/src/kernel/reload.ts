@@ -8,6 +8,12 @@ import type { Entry } from "./entry.ts";
 import { summaryOf } from "./error-summary.ts";
 import { ParkedCalls } from "./parked.ts";
 
+/**
+ * How long runs of hooks wait while neither version lives, ms. Less than a start may take: the start may wait for such a run itself, in a phase of the
+ * host's that runs the hook.
+ */
+const GAP_MS = 5_000;
+
 /** What a reload needs of the kernel. */
 export interface ReloadHost {
   readonly deadlines: DeadlineQueue;
@@ -15,6 +21,8 @@ export interface ReloadHost {
   readonly maxParked: number;
   publish(topic: string, data: Value): void;
   onFailure(id: string, error: KeelsonError): void;
+  /** Lets runs of the hooks that a module handles wait, until the handle is disposed or `ms` have passed. */
+  hold(id: string, ms: number): Disposable;
   /** Told after the swap, with the definition that serves now. */
   onSwap(entry: Entry): void;
 }
@@ -77,8 +85,13 @@ async function inTurn(entry: Entry, candidate: Lifecycle, host: ReloadHost): Pro
   const old = entry.active;
   const wasRunning = old.state === "running";
   const parked = (entry.parked = new ParkedCalls(entry.id, host.maxParked, host.deadlines));
+  // What hooks ask of the old version already is drained; runs that begin now wait for the new one.
+  let held = host.hold(entry.id, host.drainMs);
   try {
     await entry.drain(old, host.drainMs);
+    const draining = held;
+    held = host.hold(entry.id, GAP_MS);
+    draining[Symbol.dispose]();
     // If the old one may still be alive, the new one must not begin: never two.
     await old.stop();
     if (entry.reloading?.stopped === true) throw stoppedEarly(entry.id);
@@ -97,6 +110,7 @@ async function inTurn(entry: Entry, candidate: Lifecycle, host: ReloadHost): Pro
   } finally {
     entry.parked = undefined;
     parked.release();
+    held[Symbol.dispose]();
   }
 }
 

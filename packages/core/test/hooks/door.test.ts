@@ -1,12 +1,16 @@
 import { expect, test } from "vitest";
 import { createHooks, createHooksDoor, type KernelHooks } from "../../src/hooks/index.ts";
 import { createMetrics, type MetricsRegistry } from "../../src/metrics/index.ts";
-import { createTestPlatform } from "../../src/testing/index.ts";
+import { createTestPlatform, type FakeClock } from "../../src/testing/index.ts";
 
-function bench(): { readonly hooks: KernelHooks; readonly metrics: MetricsRegistry } {
+function bench(): {
+  readonly hooks: KernelHooks;
+  readonly metrics: MetricsRegistry;
+  readonly clock: FakeClock;
+} {
   const { clock, log } = createTestPlatform();
   const metrics = createMetrics();
-  return { metrics, hooks: createHooks({ clock, log, metrics }) };
+  return { clock, metrics, hooks: createHooks({ clock, log, metrics }) };
 }
 
 test("what a door registers is live only once it is active", async () => {
@@ -103,6 +107,55 @@ test("a run that began before a swap still calls the old handler, but not once i
   const closing = hooks.applyFilters("h", "");
   old.close();
   expect(await closing).toBe("go");
+});
+
+test("a run that began before a swap calls what the new generation has in the old handler's place", async () => {
+  const { hooks } = bench();
+  const gate = Promise.withResolvers<string>();
+  hooks.filter("h", () => gate.promise, { priority: 1 });
+  const doors = ["old", "new"].map((version) => {
+    const door = createHooksDoor(hooks, { module: "m" });
+    for (const part of ["a", "b"]) door.filter("h", (value) => `${value as string}-${version}-${part}`);
+    return door;
+  });
+  doors[0]?.activate();
+  const run = hooks.applyFilters("h", "");
+  doors[0]?.deactivate();
+  doors[1]?.activate();
+  doors[0]?.close();
+  gate.resolve("go");
+  expect(await run).toBe("go-new-a-new-b");
+});
+
+test("a hold lets runs of the module's hooks wait until it ends, and no others", async () => {
+  const { hooks, clock } = bench();
+  const old = createHooksDoor(hooks, { module: "m" });
+  old.filter("h", () => "old");
+  old.activate();
+  hooks.filter("other", () => "other");
+  const hold = hooks.hold("m", 1000);
+  old.close();
+  let done = false;
+  const run = hooks.applyFilters("h", "").finally(() => (done = true));
+  expect(await hooks.applyFilters("other", "")).toBe("other");
+  expect(await hooks.applyFilters("nobody's", "as it was")).toBe("as it was");
+  const fresh = createHooksDoor(hooks, { module: "m" });
+  fresh.filter("h", () => "new");
+  fresh.activate();
+  // A second one goes on where the first ends.
+  const second = hooks.hold("m", 1000);
+  hold[Symbol.dispose]();
+  await clock.advance(999);
+  expect(done).toBe(false);
+  second[Symbol.dispose]();
+  expect(await run).toBe("new");
+  expect(clock.pending).toBe(0);
+
+  hooks.hold("m", 1000);
+  fresh.close();
+  const late = hooks.applyFilters("h", "unchanged");
+  await clock.advance(1000);
+  expect(await late).toBe("unchanged");
 });
 
 test("failures are counted under the module and vanish with its door", async () => {
