@@ -5,6 +5,7 @@ import {
   type ModuleDefinition,
   type ModuleLoader,
   type ProcessModuleOptions,
+  type QuarantineOptions,
 } from "@keelson/core";
 import type { Isolation } from "@keelson/wasm";
 
@@ -23,6 +24,7 @@ export interface ConfigKernelOptions {
   readonly logCapacity?: number;
   readonly maxParked?: number;
   readonly drainMs?: number;
+  readonly quarantine?: QuarantineOptions | false;
   /** In TypeScript only. */
   readonly loaders?: readonly ModuleLoader[];
 }
@@ -105,7 +107,7 @@ export function parseConfig(value: unknown, file: URL): LoadedConfig {
   checkKernel(value["kernel"], issues);
   for (const [path, entry] of entriesOf(value, "plugins", issues)) {
     if (isDefinition(entry)) plugins.push(entry);
-    else if (typeof entry === "string" && entry !== "") plugins.push({ url: resolve(entry, file) });
+    else if (typeof entry === "string" && entry !== "") plugins.push(...locate(entry, path, file, issues));
     else if (isRecord(entry)) plugins.push(...parsePlugin(entry, path, file, issues));
     else
       issues.push({
@@ -132,13 +134,14 @@ function checkKernel(kernel: unknown, issues: Issue[]): void {
   if (kernel === undefined) return;
   if (!isRecord(kernel))
     return void issues.push({ path: "kernel", message: `must be an object, not ${kindOf(kernel)}` });
-  checkKeys(kernel, [...KERNEL_NUMBERS, "loaders"], "kernel.", issues);
+  checkKeys(kernel, [...KERNEL_NUMBERS, "quarantine", "loaders"], "kernel.", issues);
   for (const key of KERNEL_NUMBERS) {
     const number = kernel[key];
     if (number === undefined || (typeof number === "number" && number >= 0)) continue;
     issues.push({ path: `kernel.${key}`, message: `must be a number of 0 or more, not ${kindOf(number)}` });
   }
-  const { loaders = [] } = kernel;
+  const { loaders = [], quarantine } = kernel;
+  checkQuarantine(quarantine, issues);
   const usable =
     Array.isArray(loaders) &&
     loaders.every((loader) => isRecord(loader) && typeof loader["load"] === "function");
@@ -148,6 +151,28 @@ function checkKernel(kernel: unknown, issues: Issue[]): void {
       message: "must be a list of loaders",
       hint: "JSON cannot hold one: use a .ts configuration",
     });
+}
+
+const QUARANTINE_KEYS = ["stops", "withinMs", "initialMs", "maxMs", "minRunMs"];
+
+function checkQuarantine(quarantine: unknown, issues: Issue[]): void {
+  if (quarantine === undefined || quarantine === false) return;
+  if (!isRecord(quarantine))
+    return void issues.push({
+      path: "kernel.quarantine",
+      message: `must be an object, or false for none, not ${kindOf(quarantine)}`,
+    });
+  checkKeys(quarantine, QUARANTINE_KEYS, "kernel.quarantine.", issues);
+  for (const key of QUARANTINE_KEYS) {
+    const number = quarantine[key];
+    const whole = key !== "stops" || Number.isInteger(number);
+    if (number === undefined || (typeof number === "number" && number > 0 && whole)) continue;
+    if (key === "minRunMs" && number === 0) continue;
+    issues.push({
+      path: `kernel.quarantine.${key}`,
+      message: `must be a ${key === "stops" ? "whole " : ""}number above 0, not ${kindOf(number)}`,
+    });
+  }
 }
 
 function parsePlugin(entry: Fields, path: string, file: URL, issues: Issue[]): readonly LocatedPlugin[] {
@@ -164,13 +189,21 @@ function parsePlugin(entry: Fields, path: string, file: URL, issues: Issue[]): r
       message: `must be ${ISOLATIONS.map((one) => `"${one}"`).join(", ")}, not ${kindOf(isolation)}`,
     });
   if (issues.length > before) return [];
-  return [
-    {
-      url: resolve(target as string, file),
-      ...(id === undefined ? {} : { id: id as string }),
-      ...(isolation === undefined ? {} : { isolation: isolation as Isolation }),
-    },
-  ];
+  return locate(target as string, `${path}.path`, file, issues).map(({ url }) => ({
+    url,
+    ...(id === undefined ? {} : { id: id as string }),
+    ...(isolation === undefined ? {} : { isolation: isolation as Isolation }),
+  }));
+}
+
+/** The plugin at a path as it is written in a configuration; none, and an issue, when that is no path. */
+function locate(target: string, path: string, file: URL, issues: Issue[]): readonly LocatedPlugin[] {
+  try {
+    return [{ url: resolve(target, file) }];
+  } catch {
+    issues.push({ path, message: `is no URL: ${kindOf(target)}`, hint: "write a path, or file:///a/path" });
+    return [];
+  }
 }
 
 const ISOLATIONS: readonly Isolation[] = ["inline", "worker", "process"];
@@ -201,8 +234,10 @@ function parseProcess(entry: Fields, path: string, file: URL, issues: Issue[]): 
   }
   if (issues.length > before) return [];
   const { cwd = ".", ...options } = entry as unknown as ProcessConfig;
+  const [folder] = locate(cwd.endsWith("/") ? cwd : `${cwd}/`, `${path}.cwd`, file, issues);
+  if (folder === undefined) return [];
   try {
-    return [processModule({ ...options, cwd: resolve(cwd.endsWith("/") ? cwd : `${cwd}/`, file) })];
+    return [processModule({ ...options, cwd: folder.url })];
   } catch (error) {
     const { message, hint } = error as KeelsonError;
     issues.push({

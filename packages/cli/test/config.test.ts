@@ -32,6 +32,14 @@ test("definitions are taken as they are, from plugins and from modules", () => {
   expect(parseConfig({ plugins: [one], modules: [two] }, FILE).plugins).toEqual([one, two]);
 });
 
+test("the kernel's options are taken, quarantine included", () => {
+  for (const quarantine of [false, { stops: 1, withinMs: 5, minRunMs: 0 }] as const)
+    expect(parseConfig({ kernel: { quarantine, drainMs: 5 } }, FILE).kernel).toEqual({
+      quarantine,
+      drainMs: 5,
+    });
+});
+
 test("an empty configuration is fine", () => {
   expect(parseConfig({}, FILE)).toEqual({ kernel: {}, plugins: [] });
 });
@@ -56,6 +64,18 @@ test.each([
     ["kernel.calTimeoutMs", "kernel.callTimeoutMs", "kernel.drainMs"],
   ],
   [{ kernel: { loaders: ["x"] } }, ["kernel.loaders"]],
+  [{ kernel: { quarantine: true } }, ["kernel.quarantine"]],
+  [
+    { kernel: { quarantine: { stops: 1.5, withinMs: "1", maxMs: 0, minRunMs: -1, stop: 1 } } },
+    ["kernel.quarantine.stop", "kernel.quarantine.stops", "kernel.quarantine.withinMs"].concat([
+      "kernel.quarantine.maxMs",
+      "kernel.quarantine.minRunMs",
+    ]),
+  ],
+  [
+    { plugins: ["file://[", { path: "file://[" }], modules: [{ id: "x", command: "x", cwd: "file://[" }] },
+    ["plugins[0]", "plugins[1].path", "modules[0].cwd"],
+  ],
   [{ modules: ["./x.wasm", null] }, ["modules[0]", "modules[1]"]],
   [{ modules: [{ id: "x" }] }, ["modules[0].command"]],
   [

@@ -1,5 +1,6 @@
 import type { ModuleKind } from "./module.ts";
 import type { RestartOptions } from "./supervised.ts";
+import type { Value } from "./value.ts";
 
 /**
  * A plugin's own description of itself: what `manifest.json` holds, parsed once and immutable. The field names here are those of the file.
@@ -30,6 +31,8 @@ export interface Manifest {
   /** `sha256-<base64>` of the entry's bytes. */
   readonly integrity?: string;
   readonly signature?: string;
+  /** What a kind that is not built in wants to know besides, such as an address. Plain JSON; its loader checks it. */
+  readonly settings?: Readonly<Record<string, Value>>;
 }
 
 /** A named power that the plugin asks for, with what it is to be limited to. In the file a bare string means no scope. */

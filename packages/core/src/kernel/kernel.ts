@@ -217,11 +217,15 @@ class KeelsonKernel implements Kernel {
     const { id = loaded.metadata.id } = options ?? {};
     const definition = withId(loaded, id);
     await this.register(definition);
+    const entry = this.#entries.get(id);
+    // Somebody else may have unloaded it meanwhile, and registered another under its id.
+    const isThere = (): boolean => entry !== undefined && this.#entries.get(id) === entry;
     if (options?.start !== false) {
       try {
         await this.start(id);
       } catch (error) {
-        await this.unload(id);
+        // Also where a hook refuses that: a plugin that did not start must not stay.
+        if (isThere()) await this.unload(id).catch(() => this.#remove(entry as Entry));
         throw error;
       }
     }
@@ -230,7 +234,7 @@ class KeelsonKernel implements Kernel {
       call: (method, payload, callOptions) => this.invoke(id, method, payload, callOptions),
       callSync: (method, payload) => this.invokeSync(id, method, payload),
       [Symbol.asyncDispose]: async () => {
-        if (this.#entries.has(id)) await this.unload(id);
+        if (isThere()) await this.unload(id);
       },
     };
   }

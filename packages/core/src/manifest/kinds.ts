@@ -30,6 +30,8 @@ export function kindFaults(value: unknown): readonly KindFault[] {
     for (const key of ["command", "env"])
       if (has(key)) fault(`is only for process modules, this one is ${kind}`, key);
   }
+  if (has("settings") && (kind === "native" || kind === "wasm" || kind === "process"))
+    fault(`is for kinds with a loader of their own, this one is ${kind}`, "settings");
   if (has("abi") && (kind === "native" || kind === "process")) {
     fault(`is only for wasm modules, this one is ${kind}`, "abi");
   }

@@ -221,6 +221,7 @@ const manifestSchema = z.strictObject(
       .regex(/^sha256-[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/, "must be sha256- and the base64 of 32 bytes")
       .optional(),
     signature: text(4096).optional(),
+    settings: z.record(z.string(), z.unknown(), "must be an object").optional(),
   },
   "must be a JSON object",
 );

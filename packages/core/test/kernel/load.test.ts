@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import type { Manifest } from "../../src/contract/manifest.ts";
 import type { Module, ModuleDefinition, ModuleLoader } from "../../src/contract/module.ts";
 import { nativeModule } from "../../src/kernel/index.ts";
-import { createTestPlatform } from "../../src/testing/index.ts";
+import { createTestPlatform, settle } from "../../src/testing/index.ts";
 import { rejection } from "../support/errors.ts";
 import { testKernel } from "./harness.ts";
 
@@ -44,6 +44,69 @@ test("a kind that core does not know plugs in by its loader, with a manifest, a 
     // Also one that is gone already.
     await plugin[Symbol.asyncDispose]();
   }
+});
+
+test("a plugin that was unloaded while it started is told of that, and its handle leaves a successor alone", async () => {
+  const { kernel, platform } = testKernel({
+    loaders: [
+      {
+        kind: "shout",
+        load: async ({ id }) => nativeModule({ id, start: () => new Promise(() => {}) }),
+      },
+    ],
+  });
+  platform.files.put("/p/manifest.json", JSON.stringify(manifest));
+  platform.files.put("/p/a.shout", "hello");
+  const loading = rejection(kernel.load("/p"));
+  await settle();
+  await kernel.unload("a");
+  await kernel.register(nativeModule({ id: "a", version: "2.0.0" }));
+  expect((await loading).code).toBe("ABORTED");
+  expect(kernel.list()).toMatchObject([{ metadata: { version: "2.0.0" } }]);
+
+  await kernel.unload("a");
+  const plugin = await kernel.load("/p", { start: false });
+  await kernel.unload("a");
+  await kernel.register(nativeModule({ id: "a", version: "3.0.0" }));
+  await plugin[Symbol.asyncDispose]();
+  expect(kernel.list()).toMatchObject([{ metadata: { version: "3.0.0" } }]);
+});
+
+test("a plugin that does not start does not stay, even where a hook refuses to unload it", async () => {
+  const { kernel, platform } = testKernel({
+    loaders: [
+      {
+        kind: "shout",
+        load: async ({ id }) => nativeModule({ id, start: () => Promise.reject(new Error("no")) }),
+      },
+    ],
+  });
+  platform.files.put("/p/manifest.json", JSON.stringify(manifest));
+  platform.files.put("/p/a.shout", "hello");
+  kernel.phase("pre-unload", () => Promise.reject(new Error("never")), { critical: true });
+  expect((await rejection(kernel.load("/p"))).code).toBe("MODULE_FAILED");
+  expect(kernel.list()).toEqual([]);
+});
+
+test("a kind of its own finds its settings in the manifest, as they were written", async () => {
+  let seen: Manifest["settings"];
+  const { kernel, platform } = testKernel({
+    loaders: [
+      {
+        kind: "remote",
+        async load({ id, settings }) {
+          seen = settings;
+          return nativeModule({ id });
+        },
+      },
+    ],
+  });
+  const settings = { url: "https://example.org/rpc", retries: 3, tags: ["a", { deep: null }] };
+  const { entry: _, ...rest } = manifest;
+  platform.files.put("/p/manifest.json", JSON.stringify({ ...rest, kind: "remote", settings }));
+  await kernel.load("/p");
+  expect(seen).toEqual(settings);
+  expect(Object.isFrozen(seen?.["tags"])).toBe(true);
 });
 
 test("reload() takes a path as load() does: the new manifest counts, and a bad one changes nothing", async () => {
