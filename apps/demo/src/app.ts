@@ -78,8 +78,10 @@ export class App {
   }
 
   async #route(request: PressRequest): Promise<PressResponse> {
-    const { method, path: encoded, fits } = request;
-    if (!fits) return page(413, errorPage("Too large", "Press has no use for a body."));
+    const { method, path: encoded, fate } = request;
+    if (fate === "too large") return page(413, errorPage("Too large", "Press has no use for a body."));
+    if (fate === "too slow")
+      return page(408, errorPage("Too slow", "The end of the body did not come in time."));
     let path: string;
     try {
       path = decodeURIComponent(encoded);

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { discardBody } from "./body.ts";
+import { type BodyFate, discardBody } from "./body.ts";
 
 /** A request, as far as Press looks at it. */
 export interface PressRequest {
@@ -9,8 +9,8 @@ export interface PressRequest {
   readonly path: string;
   /** Whether a page of Press's own asks, or no page at all; not one of another site. */
   readonly own: boolean;
-  /** Whether its body is short enough to be let pass. */
-  readonly fits: boolean;
+  /** What became of its body; one that was not read whole is refused. */
+  readonly fate: BodyFate;
   /** Whether it asks for JSON and not for a page. */
   readonly wantsJson: boolean;
 }
@@ -71,20 +71,20 @@ async function reply(
 ): Promise<void> {
   // Also when the reader goes away half-way, which may be before there is an answer.
   const closed = new Promise<void>((resolve) => void response.on("close", resolve));
-  const fits = await discardBody(request);
+  const fate = await discardBody(request);
   const { status, body, headers } = await answer({
     method: request.method ?? "GET",
     path: (request.url ?? "/").split("?", 1)[0] ?? "/",
     own: isOwn(request),
-    fits,
+    fate,
     wantsJson: request.headers.accept === "application/json",
   });
   const bytes = Buffer.from(body);
   response.writeHead(status, {
     ...headers,
     "content-length": bytes.length,
-    // What is left of a body that does not fit is not read.
-    ...(closing() || !fits ? { connection: "close" } : {}),
+    // What is left of a body that is refused is not read.
+    ...(closing() || fate !== "read" ? { connection: "close" } : {}),
   });
   response.end(request.method === "HEAD" ? undefined : bytes);
   await closed;

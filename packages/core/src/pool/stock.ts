@@ -66,18 +66,21 @@ export class Stock<T> {
     this.making.add(creation);
     this.size++;
     let value: T | Promise<T>;
+    let later: boolean;
     try {
       value = this.#source.create();
+      later = isPromise(value);
     } catch (error) {
       this.#fail(creation, error);
       return creation;
     }
-    if (isPromise(value)) {
-      value.then(
+    if (later) {
+      // What only looks like a promise may throw, or settle twice.
+      Promise.resolve(value).then(
         (made) => this.#succeed(creation, made),
         (error: unknown) => this.#fail(creation, error),
       );
-    } else this.#succeed(creation, value);
+    } else this.#succeed(creation, value as T);
     return creation;
   }
 
@@ -120,7 +123,7 @@ export class Stock<T> {
       const ending = this.#source.destroy(slot.value);
       if (!isPromise(ending)) return;
       this.#destroying++;
-      ending.then(
+      Promise.resolve(ending).then(
         () => this.#endLater(0),
         () => this.#endLater(1),
       );

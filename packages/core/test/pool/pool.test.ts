@@ -367,6 +367,58 @@ describe("an instance that is being made", () => {
   });
 });
 
+describe("a source whose answers have a `then` that lies", () => {
+  const refuse = (): never => {
+    throw new Error("then");
+  };
+  const liars: Readonly<Record<string, () => object>> = {
+    "cannot be read": () => Object.defineProperty({}, "then", { get: refuse }),
+    throws: () => ({ then: refuse }),
+    "answers and throws": () => ({
+      then(resolve: (value: unknown) => void) {
+        resolve({});
+        refuse();
+      },
+    }),
+    "answers twice": () => ({
+      then(resolve: (value: unknown) => void, reject: (error: unknown) => void) {
+        resolve({});
+        reject(new Error("too late"));
+      },
+    }),
+  };
+
+  test.each(Object.keys(liars))("fails or makes one instance, and the pool is whole: it %s", async (how) => {
+    const clock = createFakeClock();
+    const lie = liars[how] as () => object;
+    const pool = createPool<object>({ create: lie as never, destroy: () => {} }, { max: 1 }, { clock });
+    const made = how.startsWith("answers");
+    const outcome = await pool.checkout().then(
+      (lease) => (lease.release(), "made"),
+      () => "failed",
+    );
+    expect(outcome).toBe(made ? "made" : "failed");
+    expect(pool.stats()).toMatchObject({ making: 0, size: made ? 1 : 0, waiting: 0 });
+    await pool.close();
+  });
+
+  test.each(Object.keys(liars))(
+    "is not waited for in vain by close() when it ends one: it %s",
+    async (how) => {
+      const clock = createFakeClock();
+      const destroy = liars[how] as () => never;
+      const pool = createPool<object>({ create: () => ({}), destroy }, { max: 1 }, { clock });
+      (await pool.checkout()).release();
+      await pool.close();
+      expect(pool.stats()).toMatchObject({
+        size: 0,
+        destroyed: 1,
+        destroyErrors: how.startsWith("answers") ? 0 : 1,
+      });
+    },
+  );
+});
+
 describe("a lease", () => {
   test("released twice is LEASE_RELEASED and harms nobody", async () => {
     const { pool } = setUp({ max: 1 });

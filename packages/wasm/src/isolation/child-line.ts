@@ -112,7 +112,7 @@ export class ChildLine implements Line {
         for (let frame = frames.next(); frame !== undefined; frame = frames.next()) this.#receive(frame);
       }
     } catch (error) {
-      this.#distrust(error);
+      this.distrust(error);
     }
   }
 
@@ -135,13 +135,14 @@ export class ChildLine implements Line {
   }
 
   /** What breaks the protocol is no program of ours any more. */
-  #distrust(cause: unknown): void {
+  distrust(cause: unknown): KeelsonError {
     const { id } = this.#options;
     const error = new KeelsonError("PROCESS_EXITED", `${id}: the guest's process broke its protocol`, {
       hint: "it was killed; the module starts another for its next call",
       cause,
     });
     void this.end(error);
+    return error;
   }
 
   async #hear(): Promise<void> {

@@ -63,9 +63,9 @@ export class Crew implements AsyncDisposable {
     }
   }
 
-  /** Asks on a line, and counts what the answer says was used. @throws BrokenMessage, and why the line ended */
+  /** Asks on a line, and counts what the answer says was used. @throws KeelsonError why the line ended */
   async ask(line: Line, message: Bytes): Promise<Answer> {
-    const answer = readAnswer(await line.ask(message), line.head);
+    const answer = readFrom(line, await line.ask(message));
     const { tally } = this.#options;
     if (tally !== undefined) addTally(tally, answer.spent);
     return answer;
@@ -121,6 +121,15 @@ export class Crew implements AsyncDisposable {
     } finally {
       this.#starting.delete(starting);
     }
+  }
+}
+
+/** An answer that is none ends its line. */
+function readFrom(line: Line, message: Bytes): Answer {
+  try {
+    return readAnswer(message, line.head);
+  } catch (error) {
+    throw line.distrust(error);
   }
 }
 

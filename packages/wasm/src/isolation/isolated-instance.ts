@@ -1,5 +1,4 @@
 import {
-  asKeelsonError,
   isKeelsonError,
   KeelsonError,
   type Call,
@@ -10,6 +9,7 @@ import {
   type Value,
 } from "@keelson/core";
 import { unknownMethod } from "../abi/profile.ts";
+import { BrokenMessage } from "./codec.ts";
 import type { Crew } from "./crew.ts";
 import type { HostCalls } from "./host-calls.ts";
 import type { Line } from "./line.ts";
@@ -91,7 +91,7 @@ export class IsolatedInstance implements Instance {
       if (line.failure !== undefined) line = await this.#replace(call.signal);
       const answer = await this.#ask(line, message, call);
       if (measurement !== undefined && answer.kind !== "made") measurement.usage = answer.usage;
-      return this.#value(answer, call);
+      return this.#value(line, answer, call);
     } finally {
       this.#busy = false;
     }
@@ -147,18 +147,20 @@ export class IsolatedInstance implements Instance {
       crew.end(line);
       // Ended to end this call: then the reason is the call's own.
       if (signal.aborted && isKeelsonError(signal.reason)) throw killed(id, call, signal.reason);
-      throw asKeelsonError(error, "INTERNAL", `${id}: the guest's side answered nonsense`);
+      throw error;
     } finally {
       signal.removeEventListener("abort", onAbort);
       stop[Symbol.dispose]();
     }
   }
 
-  #value(answer: Answer, { signal }: Call): Value {
+  #value(line: Line, answer: Answer, { signal }: Call): Value {
     this.memoryBytes = answer.memoryBytes;
     if (answer.kind === "answer") return answer.value;
-    if (answer.kind === "made")
-      throw new KeelsonError("INTERNAL", `${this.#options.id}: an answer to no question`);
+    if (answer.kind === "made") {
+      this.#dead = true;
+      throw line.distrust(new BrokenMessage("an instance is made where a call is answered"));
+    }
     if (answer.dead) this.#dead = true;
     if (isKeelsonError(signal.reason, "DEADLINE_EXCEEDED")) throw lateStop(answer.error);
     throw answer.hostThrew && this.#host !== undefined ? this.#host.original(answer.error) : answer.error;

@@ -23,6 +23,8 @@ export interface Line {
   stop(): void;
   /** Whether the guest's side is small and whole enough to take another instance. To be asked while it is idle. */
   fit(): boolean;
+  /** Ends it, for what came from the guest's side was no message of ours; the error says so. */
+  distrust(cause: unknown): KeelsonError;
   /** Ends it, whatever runs on it; resolves when that is done, with what could not be ended. Never rejects. */
   end(why: KeelsonError): Promise<LineEnd>;
 }

@@ -11,6 +11,8 @@ import type { ThreadLoad } from "./thread.ts";
 /** What a thread has to know before anything is asked of it. */
 export type ThreadCode = Omit<ThreadLoad, "interrupt" | "answers">;
 
+const HINT = "the module makes another thread for its next call";
+
 const NOTHING_LEFT: LineEnd = { orphans: [] };
 
 /**
@@ -22,6 +24,7 @@ export class ThreadLine implements Line {
   uses = 0;
   host: HostCalls | undefined;
   failure: KeelsonError | undefined;
+  readonly #id: string;
   readonly #thread: WorkerThread;
   readonly #interrupt = new Int32Array(new SharedArrayBuffer(4));
   readonly #answers = new SharedAnswer();
@@ -29,6 +32,7 @@ export class ThreadLine implements Line {
   readonly #log: (record: LogMessage) => void;
 
   constructor(workers: Workers, id: string, code: ThreadCode, log: (record: LogMessage) => void) {
+    this.#id = id;
     this.#log = log;
     this.#thread = workers.start(threadProgram, (message) => this.#receive(message as Bytes));
     const shared = { interrupt: this.#interrupt, answers: this.#answers.buffer };
@@ -57,6 +61,15 @@ export class ThreadLine implements Line {
 
   fit(): boolean {
     return this.failure === undefined && !this.#question.open;
+  }
+
+  distrust(cause: unknown): KeelsonError {
+    const error = new KeelsonError("WORKER_EXITED", `${this.#id}: the guest's thread broke its protocol`, {
+      hint: HINT,
+      cause,
+    });
+    void this.end(error);
+    return error;
   }
 
   async end(why: KeelsonError): Promise<LineEnd> {
@@ -96,8 +109,9 @@ function transferable({ buffer }: Bytes): readonly ArrayBuffer[] | undefined {
 }
 
 function exited(id: string, error: unknown): KeelsonError {
-  const hint = "the module makes another thread for its next call";
   if (error === undefined)
-    return new KeelsonError("WORKER_EXITED", `${id}: the guest's thread has ended`, { hint });
-  return asKeelsonError(error, "WORKER_EXITED", `${id}: the guest's thread ended with an error`, { hint });
+    return new KeelsonError("WORKER_EXITED", `${id}: the guest's thread has ended`, { hint: HINT });
+  return asKeelsonError(error, "WORKER_EXITED", `${id}: the guest's thread ended with an error`, {
+    hint: HINT,
+  });
 }

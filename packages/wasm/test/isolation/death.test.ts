@@ -36,6 +36,13 @@ test("a thread that dies fails its call with WORKER_EXITED, and the next call ge
   expect(await kernel.invoke("guest", "count")).toBe(1);
 });
 
+test("a thread whose answer is none is ended with WORKER_EXITED, and the next call gets another", async () => {
+  const { kernel } = await open("worker", { source: GUEST }, workersRunning("babbling.ts"));
+  expect(await kernel.invoke("guest", "count")).toBe(1);
+  expect(await codeOf(kernel.invoke("guest", "count"))).toBe("WORKER_EXITED");
+  expect(await kernel.invoke("guest", "count")).toBe(1);
+});
+
 test("after kill -9 of the host the processes of its guests are gone within two seconds, the busy one too", async () => {
   const program = fileURLToPath(new URL("programs/host.ts", import.meta.url));
   const flags = runtime === "deno" ? ["run", "-A"] : [];

@@ -48,6 +48,12 @@ export class FakeLine implements Line {
     return this.isFit;
   }
 
+  distrust(cause: unknown): KeelsonError {
+    const error = new KeelsonError("WORKER_EXITED", "it broke its protocol", { cause });
+    void this.end(error);
+    return error;
+  }
+
   async end(why: KeelsonError): Promise<LineEnd> {
     this.ends++;
     this.failure ??= why;

@@ -3,7 +3,7 @@ import type { Bytes, ChildEnd } from "@keelson/core";
 import { FarGuest } from "../../../src/isolation/far-guest.ts";
 import { FrameReader, HEAD_BYTES, sealFrame } from "../../../src/isolation/frames.ts";
 import { writeHostCall } from "../../../src/isolation/host-messages.ts";
-import { Ask, kindOf, readCall, Tell, writeKind } from "../../../src/isolation/messages.ts";
+import { Ask, kindOf, readCall, Tell, writeKind, writeMade } from "../../../src/isolation/messages.ts";
 
 const end = (globalThis as unknown as Record<symbol, ChildEnd>)[Symbol.for("keelson.end")];
 if (end === undefined) throw new TypeError("this program is started by Processes.fork");
@@ -25,6 +25,8 @@ const lies: Record<string, () => void> = {
   "a length that is none": () => write(Uint8Array.of(0, 0, 0, 2)),
   "a length beyond all": () => write(Uint8Array.of(255, 255, 255, 255)),
   "a message cut short": () => send(writeKind(Tell.answer, HEAD_BYTES)),
+  "an instance where a call is answered": () =>
+    send(writeMade({ memoryBytes: 65_536, spent: new Float64Array([3, 2]) }, HEAD_BYTES)),
   "a function that there is not": () => send(writeHostCall(9, [1], HEAD_BYTES)),
   "too many arguments": () => send(writeHostCall(0, [1, 2], HEAD_BYTES)),
   "an argument of another kind": () => send(writeHostCall(0, [1n], HEAD_BYTES)),
