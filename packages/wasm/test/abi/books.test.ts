@@ -1,7 +1,11 @@
+import type { Value } from "@keelson/core";
 import { describe, expect, test } from "vitest";
+import { Buffers } from "../../src/abi/buffers.ts";
+import type { Guest } from "../../src/abi/profile.ts";
+import type { GuestHost } from "../../src/instance/guest-host.ts";
 import { bookKeepers, openBooks, type BookKeeper } from "../support/books.ts";
 import { failure } from "../support/errors.ts";
-import { ECHO, on } from "../support/guests.ts";
+import { answer, ECHO, on } from "../support/guests.ts";
 
 const MIB = 2 ** 20;
 
@@ -89,4 +93,75 @@ describe.each(ways)("a guest that is called %s and counts what it hands out", (_
       expect(guest.books.blocks).toBe(2);
     }
   });
+
+  test.each([
+    ["keelson", "alloc", [1]],
+    ["keelson", "free", [1, 300]],
+    ["keelson", "run", [1]],
+    ["keelson", "methods", [1]],
+    ["oxide", "alloc", [1]],
+    ["oxide", "free", [1]],
+    ["oxide", "run", [1]],
+    ["gonext", "alloc", [1]],
+    ["gonext", "free", [1]],
+    ["gonext", "run", [1]],
+  ] as const)("is ended by a trap, in the profile %s in its %s as well", async (profile, place, sizes) => {
+    const guest = await openBooks(trapping(profile, place), suspended);
+    for (const [index, size] of sizes.entries()) {
+      const payload = { keelson: new Uint8Array(size), oxide: 1, gonext: { kind: "filter", value: 1 } }[
+        profile
+      ];
+      const call = (): Promise<Value> => guest.call("m", payload);
+      if (index + 1 < sizes.length) await call();
+      else await failure("WASM_TRAP", call);
+    }
+    expect(guest.dead()).toBe(true);
+  });
+
+  test("lives on when it answers what cannot be read", async () => {
+    const oxide = await openBooks(
+      bookKeepers.oxide("(return (call $pack (call $alloc (i32.const 1)) (i32.const 1)))"),
+      suspended,
+    );
+    await failure("INVALID_PAYLOAD", () => oxide.call("m", 1));
+    expect(oxide.dead()).toBe(false);
+    const keelson = await openBooks(bookKeepers.keelson(on("m", answer(0, 2, 160, 5))), suspended);
+    await failure("INVALID_PAYLOAD", () => keelson.call("m"));
+    await failure("UNKNOWN_METHOD", () => keelson.call("zap"));
+    expect(keelson.dead()).toBe(false);
+  });
+});
+
+/** A guest whose every answer is nothing, or a block of its own, and which traps in one place. */
+function trapping(profile: "keelson" | "oxide" | "gonext", place: string): string {
+  const at = (here: string, otherwise: string): string => (here === place ? "unreachable" : otherwise);
+  const [alloc, free] = {
+    keelson: ["keelson_alloc", "keelson_free"],
+    oxide: ["alloc", "free"],
+    gonext: ["gn_alloc", "gn_free"],
+  }[profile];
+  const packed = "(i64.const 0x6400000013)";
+  const unknown = place === "methods" ? 2 : 0;
+  const run = {
+    keelson: `(func (export "keelson_call") (param i32 i32 i32 i32 i32) (result i32) ${at("run", "(i32.const 16)")})
+      (func (export "keelson_methods") (result i32) ${at("methods", "(i32.const 16)")})`,
+    oxide: `(func (export "oxide_invoke") (param i32 i32 i32 i32) (result i64) ${at("run", packed)})`,
+    gonext: `(func (export "gn_handle_hook") (param i32 i32 i32 i32) (result i64) ${at("run", packed)})`,
+  }[profile];
+  return `(module (import "host" "tell" (func (param i32 i32))) (memory (export "memory") 1)
+    (data (i32.const 16) "\\0${unknown}") (data (i32.const 100) "{\\"value\\":\\"changed\\"}")
+    (func (export "${alloc}") (param i32) (result i32) ${at("alloc", "(i32.const 4096)")})
+    (func (export "${free}") (param i32 i32) ${at("free", "")})
+    ${run})`;
+}
+
+test("a size that is no i32 is refused before the guest is asked for room", () => {
+  const asked: number[] = [];
+  const exports = { alloc: (size: number) => (asked.push(size), 0), free: () => undefined };
+  const host = { id: "guest", memory: { size: 1 } } as unknown as GuestHost;
+  const guest = { exports: exports as unknown as WebAssembly.Exports, host } as Guest;
+  const buffers = new Buffers(guest, "alloc", "free");
+  expect(() => buffers.allocate(2 ** 31)).toThrow(expect.objectContaining({ code: "INVALID_PAYLOAD" }));
+  expect(() => buffers.allocate(2 ** 31 - 1)).toThrow(expect.objectContaining({ code: "OUT_OF_MEMORY" }));
+  expect(asked).toEqual([2 ** 31 - 1]);
 });

@@ -147,6 +147,31 @@ describe("inspectWasm()", () => {
     expect(look(`(module (memory 1) (func ${body}))`).proposals).toEqual([proposal]);
   });
 
+  test.each([
+    [
+      [],
+      '(memory (export "m") 1) (table 1 funcref) (global (mut i32) (i32.const 0)) (global (export "g") i32 (i32.const 0))',
+    ],
+    [["mutable globals"], '(global (export "g") (mut i32) (i32.const 0))'],
+    [["mutable globals"], '(import "a" "g" (global (mut f64))) (import "a" "h" (global i32))'],
+    [["multi-value"], "(type (func)) (type (func (result i32 i32))) (type (func (result i32)))"],
+    [["multi-memory"], '(import "a" "m" (memory 1)) (memory 1)'],
+    [["memory64"], "(memory i64 1)"],
+    [["memory64", "multi-memory"], "(memory 1) (memory i64 1)"],
+    [["multi-memory", "threads"], "(memory 1) (memory 1 2 shared)"],
+    [["reference types"], "(table 1 funcref) (table 1 funcref)"],
+    [["reference types"], '(import "a" "t" (table 1 externref))'],
+    [["exceptions"], '(import "a" "e" (tag))'],
+    [["exceptions"], "(tag)"],
+    [["exceptions"], "(tag $e) (func (throw $e))"],
+    [["exceptions, first form"], "(tag $e) (func (try (do (throw $e)) (catch_all)))"],
+    [["SIMD"], '(import "a" "f" (func (param i32 v128)))'],
+    [["bulk memory"], '(memory 1) (data "passive") (func (data.drop 0))'],
+    [["tail calls"], "(func $f (return_call $f))"],
+  ])("names the proposals %j by what is declared", (proposals, text) => {
+    expect(look(`(module ${text})`).proposals).toEqual(proposals);
+  });
+
   test("says why a module cannot be metered: what it uses, or what it declares", () => {
     const relaxed = inspectWasm(RELAXED, { metering: { ...pluginMetering, relaxedSimd: "refuse" } });
     expect(relaxed.proposals).toEqual(["SIMD", "relaxed SIMD"]);
