@@ -82,22 +82,18 @@ export class PendingCalls {
     });
   }
 
-  /** Settles the call that the reply answers. False: no such call waits, for instance because it was cancelled. */
-  reply(reply: Readonly<Record<string, unknown>>, marked: boolean): boolean {
+  /** Settles the call that the reply answers; one that was given up gets none. */
+  reply(reply: Readonly<Record<string, unknown>>, marked: boolean): void {
     const id = reply["reply_id"] as string;
     const pending = this.#slots[this.#slotOf(Number(id))];
-    if (pending?.id !== id) return false;
+    if (pending?.id !== id) return;
     this.#forget(pending);
-    if (reply["error"] !== undefined && reply["error"] !== null) {
-      pending.reject(fromWireError(reply["error"]));
-      return true;
-    }
     try {
+      if (reply["error"] !== undefined && reply["error"] !== null) throw fromWireError(reply["error"]);
       pending.resolve(marked ? decodeValue(reply["result"]) : (reply["result"] as Value));
     } catch (error) {
       pending.reject(error);
     }
-    return true;
   }
 
   /** Rejects all that wait, and every later request, with `error`. */
@@ -164,7 +160,6 @@ export class PendingCalls {
   }
 
   #cancel(pending: Pending, error: KeelsonError): void {
-    if (this.#slots[this.#slotOf(pending.count)] !== pending) return;
     this.#forget(pending);
     // With a full queue the child is not reading, and will learn from its own timeout_ms.
     this.#writer.write(`{"cancel_id":"${pending.id}"}\n`);

@@ -50,8 +50,7 @@ export class Dialogue {
       if (isObject(value) && value["event_id"] === undefined) {
         if (typeof value["reply_id"] === "string") {
           // The reply to a call that was given up comes late, and is nobody's fault.
-          this.#calls.reply(value, mayHoldMarks(line));
-          return;
+          return this.#calls.reply(value, mayHoldMarks(line));
         }
         if (value["request_id"] !== undefined) return this.#requests.take(value, mayHoldMarks(line));
         if (value["cancel_id"] !== undefined) return this.#requests.cancel(value["cancel_id"]);

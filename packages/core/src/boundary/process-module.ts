@@ -143,12 +143,13 @@ class ProcessModule implements Module {
   }
 
   #request(call: Call, method: string): Promise<Value> {
-    const child = this.#child;
-    if (child === undefined || this.#calls === undefined) {
+    const calls = this.#calls;
+    if (calls === undefined) {
       throw new KeelsonError("MODULE_NOT_RUNNING", `${this.#options.id} has no process yet`);
     }
+    const child = this.#child as Child;
     if (child.exit !== undefined) throw child.exitError(child.exit, `before "${call.method}" was sent`);
-    return this.#calls.request(call, method);
+    return calls.request(call, method);
   }
 
   #ended(exit: ProcessExit, context: ModuleContext): void {

@@ -1,8 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { KeelsonError } from "../../src/contract/errors.ts";
 import { processModule } from "../../src/boundary/index.ts";
+import { isVariable } from "../../src/boundary/options.ts";
 import { createKernel } from "../../src/index.ts";
 import { createFakeProcesses, createTestPlatform, settle } from "../../src/testing/index.ts";
+import { countListeners } from "../bus/harness.ts";
 import { rejection } from "../support/errors.ts";
 import { ready, scene } from "./harness.ts";
 
@@ -25,13 +27,58 @@ describe("definition of a process module", () => {
     { command: "a\0b" },
     { command: 3 as never },
     { command: "a", args: ["\0"] },
+    { command: "a", args: "-x" as never },
+    { command: "a", args: [1 as never] },
+    { command: "a", env: { "A=": "1" } },
     { command: "a", handshakeMs: 0 },
-    { command: "a", maxLineBytes: -1 },
+    { command: "a", maxLineBytes: 0 },
     { command: "a", maxQueuedBytes: 0 },
+    { command: "a", maxPending: 0 },
+    { command: "a", graceMs: -1 },
+    { command: "a", deadlineMs: Number.NaN },
   ])("%j is refused with INVALID_OPTIONS", (options) => {
     expect(() => processModule({ id: "a", ...options })).toThrow(
       expect.objectContaining({ code: "INVALID_OPTIONS" }),
     );
+  });
+
+  test("the least of everything is enough", () => {
+    const least = {
+      handshakeMs: 1,
+      maxLineBytes: 1,
+      maxQueuedBytes: 1,
+      maxPending: 1,
+      graceMs: 0,
+      deadlineMs: 0,
+    };
+    const definition = processModule({ id: "a", command: "x", args: ["", ""], ...least });
+    expect(definition.deadlines).toEqual({ startMs: 10_001, stopMs: 2000 });
+    const more = processModule({
+      id: "a",
+      command: "x",
+      overlap: true,
+      description: "d",
+      deadlines: { stopMs: 3 },
+    });
+    expect(more).toMatchObject({
+      overlap: true,
+      metadata: { description: "d" },
+      deadlines: { startMs: 20_000, stopMs: 3 },
+    });
+    expect(processModule({ id: "a", command: "x" }).deadlines).toEqual({ startMs: 20_000, stopMs: 7500 });
+  });
+
+  test.each<[string, unknown, boolean]>([
+    ["A", "x", true],
+    ["A", "", true],
+    ["", "x", false],
+    ["A=B", "x", false],
+    ["A\0", "x", false],
+    ["A", 1, false],
+    ["A", undefined, false],
+    ["A", "x\0", false],
+  ])("the variable %j = %j: %s", (name, value, expected) => {
+    expect(isVariable(name, value)).toBe(expected);
   });
 });
 
@@ -70,6 +117,70 @@ describe("start", () => {
     });
     expect((await rejection(module.start(context) as Promise<void>)).code).toBe("MODULE_FAILED");
     expect(processes.spawned).toHaveLength(0);
+  });
+
+  test.each([null, undefined, "A=1", 3, { A: 1 }, { "": "x" }])(
+    "a preSpawn that gives %j is INVALID_OPTIONS, and nothing is started",
+    async (given) => {
+      const { module, context, processes } = scene({ preSpawn: () => given as never });
+      expect((await rejection(module.start(context) as Promise<void>)).code).toBe("INVALID_OPTIONS");
+      expect(processes.spawned).toHaveLength(0);
+    },
+  );
+
+  test("a generation that has ended starts nothing", async () => {
+    const { module, context, processes, abort } = scene();
+    abort(new Error("enough"));
+    expect((await rejection(module.start(context) as Promise<void>)).code).toBe("ABORTED");
+    expect(processes.spawned).toHaveLength(0);
+  });
+
+  test("a path as working directory needs files to resolve it", async () => {
+    const { module, context, processes } = scene({ cwd: "work/" });
+    const { files: _, ...platform } = context.platform;
+    const started = module.start({ ...context, platform }) as Promise<void>;
+    expect((await rejection(started)).code).toBe("INVALID_OPTIONS");
+    expect(processes.spawned).toHaveLength(0);
+  });
+
+  test("once it has started nothing listens to the generation's signal, and a child without arguments gets none", async () => {
+    const { running, context, processes } = scene({ preSpawn: async () => ({}) });
+    const listeners = countListeners(context.signal);
+    await running();
+    expect(listeners()).toBe(0);
+    expect(processes.last.args).toEqual([]);
+  });
+
+  test("a child without standard error starts as any other", async () => {
+    const { running } = scene(
+      {},
+      (child) => void Object.defineProperty(child, "stderr", { value: undefined }),
+    );
+    const child = await running();
+    child.terminate = async () => ({ ended: [], orphans: [] });
+    child.stdout.end();
+  });
+
+  test("a standard error that cannot be read does not fail the start; either pipe's failure is told later on", async () => {
+    const { running, published } = scene({}, (child) => child.stderr.fail(new Error("EIO")));
+    const child = await running();
+    child.stdout.fail(new Error("EIO"));
+    await settle();
+    expect(published).toMatchObject([
+      { topic: "boundary.child.error", data: { error: { code: "IO" } } },
+      { topic: "boundary.child.ready" },
+      { topic: "boundary.child.error", data: { error: { code: "IO" } } },
+    ]);
+  });
+
+  test("after a first line that is no event nothing more is read", async () => {
+    const { module, context, published } = scene({ maxLineBytes: 300 }, (child) => {
+      child.say(`nonsense\n${JSON.stringify(ready)}\n${"y".repeat(301)}\n`);
+      child.say(ready);
+    });
+    expect((await rejection(module.start(context) as Promise<void>)).code).toBe("INVALID_JSON");
+    await settle();
+    expect(published).toEqual([]);
   });
 
   test("a preSpawn function that never settles is left behind when the start is given up", async () => {
@@ -199,13 +310,13 @@ describe("start", () => {
   test("a process without an output is MISSING_STDOUT, and is ended", async () => {
     const { module, context, processes } = scene({}, (child) => {
       Object.defineProperty(child, "stdout", { value: undefined });
-      child.terminate = async () => {
-        child.terminations.push({});
+      child.terminate = async (options) => {
+        child.terminations.push({ ...options });
         return { ended: [], orphans: [] };
       };
     });
     expect((await rejection(module.start(context) as Promise<void>)).code).toBe("MISSING_STDOUT");
-    expect(processes.last.terminations).toHaveLength(1);
+    expect(processes.last.terminations).toEqual([{ graceMs: 0 }]);
   });
 
   test("ending the generation gives the wait up and ends the process", async () => {

@@ -18,8 +18,25 @@ describe("events", () => {
     ]);
   });
 
+  test("the first event's bytes are decoded too, and an event that names a reply is an event", async () => {
+    const { processes, module, context, published } = scene();
+    const started = module.start(context);
+    await settle();
+    const payload = { $bigint: "12" };
+    processes.last.say({ ...ready, payload });
+    await started;
+    processes.last.say({ ...ready, reply_id: "1", request_id: "2", cancel_id: "3", payload });
+    await settle();
+    expect(published.map(({ topic }) => topic)).toEqual(["boundary.child.ready", "boundary.child.ready"]);
+    expect(published).toMatchObject([
+      { data: { event: { payload: 12n } } },
+      { data: { event: { payload: 12n } } },
+    ]);
+  });
+
   test("topics are well formed whatever the child calls its events", () => {
     expect(boundaryTopic("a.b", "")).toBe("boundary.a_b._");
+    expect(boundaryTopic("a", "x".repeat(101))).toBe(`boundary.a.${"x".repeat(100)}`);
     expect(boundaryTopic("a", "*.\n\u{1f600}".repeat(100))).toMatch(/^boundary\.a\.[A-Za-z0-9_-]+$/);
   });
 
@@ -31,21 +48,25 @@ describe("events", () => {
     child.say(`${"y".repeat(300)}\n`);
     child.say({ reply_id: 7 });
     child.say({ request_id: 7 });
+    child.say({ cancel_id: 7 });
     child.say(ready);
     await settle();
     expect(published.slice(1).map(({ topic }) => topic)).toEqual([
-      ...Array.from({ length: 5 }, () => "boundary.child.error"),
+      ...Array.from({ length: 6 }, () => "boundary.child.error"),
       "boundary.child.ready",
     ]);
-    expect(published.slice(1, 6)).toMatchObject(
-      ["INVALID_JSON", "INVALID_UTF8", "LINE_TOO_LONG", "MISSING_FIELD", "INVALID_FIELD_TYPE"].map(
-        (code) => ({
-          data: { error: { code } },
-        }),
-      ),
+    expect(published.slice(1, 7)).toMatchObject(
+      [
+        "INVALID_JSON",
+        "INVALID_UTF8",
+        "LINE_TOO_LONG",
+        "MISSING_FIELD",
+        "INVALID_FIELD_TYPE",
+        "INVALID_FIELD_TYPE",
+      ].map((code) => ({ data: { error: { code } } })),
     );
     const help = { help: "" };
-    expect(context.metrics.counter("keelson_boundary_bad_lines_total", help).value).toBe(5);
+    expect(context.metrics.counter("keelson_boundary_bad_lines_total", help).value).toBe(6);
     expect(context.metrics.counter("keelson_boundary_events_total", help).value).toBe(2);
   });
 
@@ -55,6 +76,11 @@ describe("events", () => {
     child.say("x\n".repeat(10_000));
     await settle();
     expect(published).toHaveLength(101);
+    // What is understood is heard all the same, with white space before it as well.
+    child.say(ready);
+    child.say(` ${JSON.stringify(ready)}\n`);
+    await settle();
+    expect(published.splice(101)).toMatchObject([{ data: { event_id: "1" } }, { data: { event_id: "1" } }]);
     expect(context.metrics.counter("keelson_boundary_bad_lines_total", { help: "" }).value).toBe(10_000);
     await platform.clock.advance(1000);
     child.say("x\n");
@@ -158,6 +184,19 @@ describe("end", () => {
     expect(platform.clock.pending).toBe(0);
   });
 
+  test("stdin closes before the tree is ended, and what the child says then is heard", async () => {
+    const { running, module, context, published } = scene();
+    const child = await running();
+    const terminationsThen: number[] = [];
+    child.onEnd = () => {
+      terminationsThen.push(child.terminations.length);
+      child.say({ ...ready, event_type: "bye" });
+    };
+    await module.stop(context);
+    expect(terminationsThen).toEqual([0]);
+    expect(published.at(-1)?.topic).toBe("boundary.child.bye");
+  });
+
   test("what survives is PROCESS_SURVIVED, told by stop, and only once", async () => {
     const { running, module, context, scope } = scene();
     const child = await running();
@@ -188,6 +227,48 @@ describe("end", () => {
     expect((await scope.end()).map(({ code }) => code)).toEqual(["PROCESS_SURVIVED"]);
     expect(child.terminations).toHaveLength(1);
     expect(child.stdout.left).toBe(true);
+  });
+
+  test("the end of the generation without a stop is no exit, and ends what runs for a child that survives", async () => {
+    const self = scene();
+    let signal: AbortSignal | undefined;
+    self.invoke = (_id, _method, _payload, options) => {
+      signal = options?.signal;
+      return new Promise(() => {});
+    };
+    const child = await self.running();
+    child.say({ request_id: "a", module: "m", method: "x" });
+    await settle();
+    child.orphans = [{ pid: child.pid, command: "deaf" }];
+    await self.scope.end();
+    expect(signal?.aborted).toBe(true);
+    child.orphans = [];
+    child.exit({ code: 1 });
+    await settle();
+    expect(self.exits).toEqual([]);
+  });
+
+  test("a pipe that cannot be left does not fail the stop", async () => {
+    const { running, module, context } = scene({}, (child) => {
+      const pipe = child.stdout[Symbol.asyncIterator].bind(child.stdout);
+      child.stdout[Symbol.asyncIterator] = () => ({
+        ...pipe(),
+        return: () => Promise.reject(new Error("EBADF")),
+      });
+    });
+    await running();
+    await module.stop(context);
+    await settle();
+  });
+
+  test("a call right after the exit is told of it, while something else holds the pipes", async () => {
+    const { running, call } = scene();
+    const child = await running();
+    child.exit({ code: 3 }, true);
+    await settle();
+    expect(await rejection(call("x"))).toMatchObject({ code: "PROCESS_EXITED", details: { code: 3 } });
+    child.stdout.end();
+    child.stderr.end();
   });
 
   test("calls in flight are rejected when the generation ends, even if the process survives", async () => {
@@ -222,6 +303,7 @@ describe("health", () => {
       { healthy: false, message: "full" },
       { healthy: false, message: "full" },
     ],
+    [{ healthy: true, message: 3 }, { healthy: true }],
     [null, { healthy: false }],
     ["fine", { healthy: false }],
   ])("with the option the child's answer %j counts", async (answer, expected) => {

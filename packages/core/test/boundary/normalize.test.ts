@@ -109,6 +109,32 @@ describe("normalizeEventLine", () => {
     });
   });
 
+  test.each([
+    [{ event_id: 1 }, "INVALID_FIELD_TYPE", "event_id"],
+    [{ source: 1 }, "INVALID_FIELD_TYPE", "source"],
+    [{ timestamp_ms: -1 }, "INVALID_FIELD_TYPE", "timestamp_ms"],
+    [{ event: null }, "MISSING_FIELD", "agent_id"],
+    [{ event: { ...strict.event, event_type: 1 } }, "MISSING_FIELD", "agent_id"],
+    [{ event: { ...strict.event, module: 1 } }, "MISSING_FIELD", "agent_id"],
+    [{ event: { ...strict.event, kind: "other" } }, "MISSING_FIELD", "agent_id"],
+    [{ source: "agent", event: { kind: "agent", event_type: "x" } }, "MISSING_FIELD", "agent_id"],
+    [
+      { source: "agent", event: { kind: "other", agent_id: "a", event_type: "x" } },
+      "MISSING_FIELD",
+      "agent_id",
+    ],
+  ])("the strict form with %j is %s of %s", (change, code, field) => {
+    expect(failure({ ...strict, ...change })).toEqual({ code, details: { field } });
+  });
+
+  test("of a line that is not JSON 200 characters are told, and what is no line is not JSON", () => {
+    expect(failure("x".repeat(200)).details).toEqual({ line: "x".repeat(200) });
+    expect(failure("x".repeat(201)).details).toEqual({ line: `${"x".repeat(200)}…` });
+    expect(() => normalizeEventLine(undefined as never)).toThrow(
+      expect.objectContaining({ code: "INVALID_JSON" }),
+    );
+  });
+
   test("inherited names are no fields", () => {
     expect(
       failure('{"__proto__":{"module":"m"},"event_id":"e","source":"agent","timestamp_ms":1}').details,

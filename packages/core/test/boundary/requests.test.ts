@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { Value } from "../../src/contract/value.ts";
 import { KeelsonError } from "../../src/contract/errors.ts";
 import { settle } from "../../src/testing/index.ts";
+import { countListeners } from "../bus/harness.ts";
 import { rejection } from "../support/errors.ts";
 import { answering, scene, TestCall } from "./harness.ts";
 
@@ -153,6 +154,50 @@ describe("host → child", () => {
     expect(child.received).toHaveLength(2);
   });
 
+  test("a call has its time to the millisecond, and one without is not sent", async () => {
+    const { running, module, platform } = scene();
+    const child = await running();
+    const now = platform.clock.now();
+    const late = rejection((async () => module.call(new TestCall("a", 1, now)))());
+    expect((await late).code).toBe("DEADLINE_EXCEEDED");
+    const pending = rejection(module.call(new TestCall("a", 1, now + 20)) as Promise<Value>);
+    void (module.call(new TestCall("a", 1, now + 0.5)) as Promise<Value>).catch(() => {});
+    expect(parsed(child.received)).toMatchObject([{ timeout_ms: 20 }, { timeout_ms: 1 }]);
+    await platform.clock.advance(20);
+    expect((await pending).code).toBe("DEADLINE_EXCEEDED");
+  });
+
+  test("a signal is listened to once, however long the call waits, and left when it ends in any way", async () => {
+    const { running, module, platform, processes } = scene({ maxPending: 3 });
+    const child = await running();
+    const calls = [1, 2, 3].map((payload) => new TestCall("a", payload));
+    const listeners = calls.map(({ signal }) => countListeners(signal));
+    const counts = (): number[] => listeners.map((count) => count());
+    const before = platform.clock.pending;
+    const first = module.call(calls[0] as TestCall);
+    const second = rejection(module.call(calls[1] as TestCall) as Promise<Value>);
+    expect(platform.clock.pending).toBe(before + 1);
+    await platform.clock.advance(20);
+    expect(counts()).toEqual([1, 1, 0]);
+    // One more that waits makes another look at all.
+    const third = rejection(module.call(calls[2] as TestCall) as Promise<Value>);
+    await platform.clock.advance(20);
+    expect(counts()).toEqual([1, 1, 1]);
+    child.say({ reply_id: "1", error: null, result: "fine" });
+    expect(await first).toBe("fine");
+    calls[1]?.abort(new KeelsonError("ABORTED", "enough"));
+    expect((await second).code).toBe("ABORTED");
+    expect(counts()).toEqual([0, 0, 1]);
+    // What has ended makes room.
+    const more = [module.call(new TestCall("b")), module.call(new TestCall("b"))] as Promise<Value>[];
+    const ends = more.map(rejection);
+    processes.last.exit({ code: 1 });
+    for (const end of [third, ...ends]) expect((await end).code).toBe("PROCESS_EXITED");
+    expect(counts()).toEqual([0, 0, 0]);
+    expect(platform.clock.pending).toBe(0);
+    expect(calls.map(({ signalsMade }) => signalsMade)).toEqual([1, 1, 1]);
+  });
+
   test("for a child that does not read, what waits is bounded: QUEUE_FULL, and all is sent when it reads on", async () => {
     const { running, call } = scene({ maxQueuedBytes: 1000 });
     const child = await running();
@@ -186,9 +231,12 @@ describe("host → child", () => {
   });
 
   test("a call larger than the whole queue is INVALID_PAYLOAD", async () => {
+    const frame = '{"request_id":"1","method":"x","payload":""}\n'.length;
     const { running, call } = scene({ maxQueuedBytes: 1000 });
-    await running();
-    expect((await rejection(call("x", "y".repeat(2000)))).code).toBe("INVALID_PAYLOAD");
+    const child = await running();
+    void call("x", "y".repeat(1000 - frame)).catch(() => {});
+    expect((await rejection(call("x", "y".repeat(1001 - frame)))).code).toBe("INVALID_PAYLOAD");
+    expect(child.received).toHaveLength(1);
   });
 
   test("no more than maxPending calls wait for replies", async () => {
@@ -202,6 +250,20 @@ describe("host → child", () => {
     void call("d").catch(() => {});
     await settle();
     expect(child.received).toHaveLength(3);
+  });
+
+  test("unless told otherwise 10,000 calls may wait, of 16 Mi characters each, and a line has 1 MiB", async () => {
+    const { running, call, published, platform } = scene();
+    const child = await running();
+    for (let count = 0; count < 10_000; count++) void call("a").catch(() => {});
+    expect((await rejection(call("a"))).code).toBe("QUEUE_FULL");
+    child.say({ reply_id: "1" });
+    await settle();
+    expect((await rejection(call("a", "x".repeat(16 * 2 ** 20)))).code).toBe("INVALID_PAYLOAD");
+    child.say(`{${" ".repeat(2 ** 20)}}\n`);
+    // So much is not read in one turn.
+    await platform.clock.advance(1);
+    expect(published.at(-1)?.data).toMatchObject({ error: { code: "LINE_TOO_LONG" } });
   });
 
   test("a child that closes its input but lives makes calls fail with IO", async () => {
@@ -363,6 +425,27 @@ describe("child → host", () => {
     child.say({ request_id: "a", module: "m", ...request });
     await settle();
     expect(parsed(child.received)).toMatchObject([{ reply_id: "a", error: { code } }]);
+  });
+
+  test("what was answered makes room, whatever the answer, and its id is free again", async () => {
+    const { running } = scene({
+      maxPending: 1,
+      onRequest: (_module, method) => (method === "x" ? 1 : undefined),
+    });
+    const child = await running();
+    for (const method of ["x", "nothing", "x"]) {
+      child.say({ request_id: "a", method, timeout_ms: 0.5 });
+      await settle();
+    }
+    expect(parsed(child.received)).toEqual([1, null, 1].map((result) => ({ reply_id: "a", result })));
+  });
+
+  test("an answer too large for the queue is QUEUE_FULL", async () => {
+    const { running } = scene({ maxQueuedBytes: 1000, onRequest: () => "x".repeat(1000) });
+    const child = await running();
+    child.say({ request_id: "a", method: "x" });
+    await settle();
+    expect(parsed(child.received)).toMatchObject([{ reply_id: "a", error: { code: "QUEUE_FULL" } }]);
   });
 
   test("a second request under a living id, and one too many, are refused", async () => {

@@ -1,9 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { type DiscoveryConfig, processLoader, runDiscoveredOnce, runOnce } from "../../src/boundary/index.ts";
 import type { Manifest } from "../../src/contract/manifest.ts";
-import { createFakeProcesses, createTestPlatform, type FakeScript } from "../../src/testing/index.ts";
+import type { Module } from "../../src/contract/module.ts";
+import { createFakeProcesses, createTestPlatform, type FakeScript, settle } from "../../src/testing/index.ts";
+import { countListeners } from "../bus/harness.ts";
 import { rejection } from "../support/errors.ts";
-import { ready } from "./harness.ts";
+import { ready, scene } from "./harness.ts";
 
 function setUp(script: FakeScript = (child) => child.say(ready)) {
   const processes = createFakeProcesses(script);
@@ -19,6 +21,24 @@ describe("runOnce", () => {
     expect(platform.clock.pending).toBe(0);
   });
 
+  test("asks for more of the environment, logs standard error, and keeps its limits", async () => {
+    const { processes, platform } = setUp((child) => {
+      child.complain("hello\n");
+      child.say(`${JSON.stringify(ready)}\n`);
+    });
+    const { signal } = new AbortController();
+    const listeners = countListeners(signal);
+    const asked: unknown[] = [];
+    const preSpawn = (context: unknown): Record<string, string> => (asked.push(context), { A: "1" });
+    await runOnce(platform, { command: "c", preSpawn, signal });
+    expect(asked).toEqual([{ id: "c", generation: 1, signal }]);
+    expect(listeners()).toBe(0);
+    expect(processes.last).toMatchObject({ args: [], options: { env: { A: "1" } } });
+    expect(platform.log.records).toMatchObject([{ level: "info", message: "hello" }]);
+    const long = runOnce(platform, { command: "c", maxLineBytes: 100 });
+    expect((await rejection(long)).code).toBe("LINE_TOO_LONG");
+  });
+
   test("ends the child after a failure as well", async () => {
     const { processes, platform } = setUp((child) => child.say("nonsense\n"));
     expect((await rejection(runOnce(platform, { command: "c" }))).code).toBe("INVALID_JSON");
@@ -27,9 +47,12 @@ describe("runOnce", () => {
 
   test("a silent child is HANDSHAKE_TIMEOUT, an aborted wait ABORTED", async () => {
     const { platform } = setUp(() => {});
-    const late = rejection(runOnce(platform, { command: "c", timeoutMs: 50 }));
-    await platform.clock.advance(50);
+    const late = rejection(runOnce(platform, { command: "c", timeoutMs: 1 }));
+    await platform.clock.advance(1);
     expect((await late).code).toBe("HANDSHAKE_TIMEOUT");
+    const later = rejection(runOnce(platform, { command: "c" }));
+    await platform.clock.advance(10_000);
+    expect((await later).code).toBe("HANDSHAKE_TIMEOUT");
     const signal = AbortSignal.abort(new Error("enough"));
     expect((await rejection(runOnce(platform, { command: "c", signal }))).code).toBe("ABORTED");
   });
@@ -44,6 +67,38 @@ describe("runOnce", () => {
       details: { orphans: [{ pid: 5, command: "x" }] },
     });
   });
+
+  test("what survives a failed run is logged, and the run's own error told", async () => {
+    const { platform } = setUp((child) => {
+      child.say("nonsense\n");
+      child.orphans = [{ pid: 5, command: "x" }];
+    });
+    expect((await rejection(runOnce(platform, { command: "c" }))).code).toBe("INVALID_JSON");
+    expect(platform.log.records).toMatchObject([
+      { level: "error", fields: { orphans: [{ pid: 5, command: "x" }] } },
+    ]);
+  });
+
+  test("a process without an output is MISSING_STDOUT, and killed", async () => {
+    const { processes, platform } = setUp((child) => {
+      Object.defineProperty(child, "stdout", { value: undefined });
+      child.terminate = async (options) => {
+        child.terminations.push({ ...options });
+        return { ended: [], orphans: [] };
+      };
+    });
+    expect((await rejection(runOnce(platform, { command: "c" }))).code).toBe("MISSING_STDOUT");
+    expect(processes.last.terminations).toEqual([{ graceMs: 0 }]);
+  });
+
+  test.each([{ timeoutMs: 0.5 }, { signal: 1 as unknown as AbortSignal }, { command: "" }])(
+    "%j is refused before anything is started",
+    async (options) => {
+      const { processes, platform } = setUp();
+      expect((await rejection(runOnce(platform, { command: "c", ...options }))).code).toBe("INVALID_OPTIONS");
+      expect(processes.spawned).toHaveLength(0);
+    },
+  );
 });
 
 describe("runDiscoveredOnce", () => {
@@ -99,12 +154,48 @@ describe("processLoader", () => {
     });
     expect(definition.manifest).toBe(manifest);
     expect(processes.spawned).toHaveLength(0);
+    const more = { description: "d", restart: { policy: "never" }, overlap: true } as const;
+    expect(await processLoader.load({ ...manifest, ...more }, base, platform)).toMatchObject({
+      metadata: { description: "d" },
+      restart: { policy: "never" },
+      overlap: true,
+    });
   });
 
-  test("a relative command is looked up in the folder and may not leave it", async () => {
+  test.each([
+    ["./bin/run me#1", "/plugins/p/bin/run me#1"],
+    ["./a%20b?c%", "/plugins/p/a%20b?c%"],
+    ["./ü", "/plugins/p/ü"],
+    ["../p/run", "/plugins/p/run"],
+    [".hidden/run", ".hidden/run"],
+    ["node", "node"],
+    ["/bin/sh", "/bin/sh"],
+  ])("the command %s runs %s, in the manifest's folder", async (command, expected) => {
+    const { context, processes, platform } = scene();
+    const changed = { ...manifest, command: [command, "-v"] };
+    const module = (await processLoader.load(changed, base, platform)).create() as Module;
+    const started = module.start?.(context);
+    await settle();
+    processes.last.say(ready);
+    await started;
+    const { args, options } = processes.last;
+    expect([processes.last.command, args, options.cwd?.href]).toEqual([
+      expected,
+      ["-v"],
+      "file:///plugins/p/",
+    ]);
+    expect(options.env).toEqual({ A: "1" });
+    await module.stop?.(context);
+  });
+
+  test("a relative command may not leave the folder, and there has to be one", async () => {
     const { platform } = setUp();
-    const leaving = processLoader.load({ ...manifest, command: ["./../../bin/sh"] }, base, platform);
-    expect((await rejection(leaving)).code).toBe("INVALID_MANIFEST");
+    for (const command of ["./../../bin/sh", "../sh", "./../q/../../p"]) {
+      const leaving = processLoader.load({ ...manifest, command: [command] }, base, platform);
+      expect((await rejection(leaving)).code).toBe("INVALID_MANIFEST");
+    }
+    const { command: _, ...nothing } = manifest;
+    expect((await rejection(processLoader.load(nothing, base, platform))).code).toBe("INVALID_MANIFEST");
     const none = processLoader.load({ ...manifest, command: [] }, base, platform);
     expect((await rejection(none)).code).toBe("INVALID_MANIFEST");
   });

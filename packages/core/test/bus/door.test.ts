@@ -151,6 +151,9 @@ describe("a door to the bus", () => {
     const door = createBusDoor(bus, { source: "mod", scope });
     await scope.end();
     expect(door.open).toBe(false);
+    const disposed = createBusDoor(bus, { source: "mod" });
+    disposed[Symbol.dispose]();
+    expect(disposed.open).toBe(false);
   });
 
   test("is opened to a bus made by createBus only", () => {

@@ -45,6 +45,15 @@ describe("the log", () => {
     }
   });
 
+  test("the order is by timestamp, then id, then source", () => {
+    const cursors = [1, 2].flatMap((timestamp) =>
+      ["a", "b"].flatMap((id) => ["s", "t"].map((source) => ({ timestamp, id, source }))),
+    );
+    for (const [at, one] of cursors.entries())
+      for (const [other, two] of cursors.entries())
+        expect(Math.sign(compareEnvelopes(one, two))).toBe(Math.sign(at - other));
+  });
+
   test("a cursor from before the first event gives all", () => {
     const { bus } = createTestBus();
     bus.publish("kernel.x", 1);

@@ -141,6 +141,24 @@ describe("publish and on", () => {
     expect(failed("later")).toEqual(all.filter((at) => at % 5 === 2).map((at) => `d${at}`));
   });
 
+  test.each([1, 7, 8, 9, 15, 16, 17, 24])(
+    "each of %i listeners hears an envelope once, in order, whichever throws",
+    (count) => {
+      for (let bad = 0; bad < count; bad++) {
+        const { host, platform } = createTestBus();
+        const heard: number[] = [];
+        for (let at = 0; at < count; at++)
+          host.on("a", () => {
+            heard.push(at);
+            if (at === bad) throw new Error("no");
+          });
+        host.publish("a", 1);
+        expect(heard).toEqual(Array.from({ length: count }, (_, at) => at));
+        expect(platform.log.records).toHaveLength(1);
+      }
+    },
+  );
+
   test("a log that throws does not stop the delivery", () => {
     const log = {
       write(): void {

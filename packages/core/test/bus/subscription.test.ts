@@ -288,6 +288,27 @@ describe("send", () => {
     expect((await rejection(host.send("a", 4))).code).toBe("KERNEL_CLOSED");
   });
 
+  test("a listener that throws or publishes during a send that may wait is as in any delivery", async () => {
+    const { host, platform } = createTestBus();
+    const heard: Value[] = [];
+    host.on("a", () => {
+      throw new Error("no");
+    });
+    host.on("a", ({ data }) => {
+      heard.push(data);
+      if (data === 1) host.publish("a", 2);
+    });
+    using subscription = host.subscribe("a", { overflow: "back-pressure" });
+    host.on("a", ({ data }) => heard.push(data));
+    await host.send("a", 1);
+    expect(heard).toEqual([1, 1, 2, 2]);
+    expect(drain(subscription)).toEqual([1, 2]);
+    expect(platform.log.records).toHaveLength(2);
+    // And the next is delivered at once.
+    host.publish("a", 3);
+    expect(heard.slice(4)).toEqual([3, 3]);
+  });
+
   test("sent from a listener it waits for its turn and for the queue", async () => {
     const { host } = createTestBus();
     using subscription = host.subscribe("b", { capacity: 1, overflow: "back-pressure" });
