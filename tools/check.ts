@@ -11,6 +11,7 @@ import { docsCheck } from "./checks/docs.ts";
 import { exportsCheck } from "./checks/exports.ts";
 import { installCheck } from "./checks/install.ts";
 import { jsrCheck } from "./checks/jsr.ts";
+import { packedCheck } from "./checks/packed.ts";
 import { sizeCheck } from "./checks/size.ts";
 import { run } from "./command.ts";
 
@@ -58,6 +59,7 @@ const checks: readonly Check[] = [
   testsCheck,
   architectureCheck,
   exportsCheck,
+  packedCheck,
   commandCheck("unused", "no file, export or dependency is unused", "knip", ["--no-config-hints"]),
   installCheck,
   sizeCheck,
