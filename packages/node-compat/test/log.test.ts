@@ -20,6 +20,29 @@ describe("createLog()", () => {
     );
   });
 
+  it.each<[text: string, value: unknown]>([
+    ["plain", "plain"],
+    ['""', ""],
+    ['"two words"', "two words"],
+    ['"a=b"', "a=b"],
+    ['"say \\"no\\""', 'say "no"'],
+    ['"a\\tb"', "a\tb"],
+    ["7", 7],
+    ["7", 7n],
+    ["null", null],
+    ["true", true],
+    ['{"a":[1,"x y"],"b":"2"}', { a: [1, "x y"], b: 2n }],
+    ["[]", []],
+    ["", { toJSON: () => undefined }],
+    ['"no way"', new Error("no way")],
+  ])("writes a field as %s", (text, value) => {
+    const { log, lines } = logged();
+    const before = new Date().toISOString().slice(11, 23);
+    log.write("info", "x", { value });
+    expect(lines[0]?.slice(12)).toBe(` info  x value=${text}`);
+    expect((lines[0] ?? "") >= before || before > "23:59").toBe(true);
+  });
+
   it("leaves out what is below its level", () => {
     const { log, lines } = logged({ level: "warn" });
     for (const level of ["debug", "info", "warn", "error"] as const) log.write(level, level);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { createProcTable, parseStat } from "../../src/processes/proc.ts";
 import { createPsTable, parsePsLine } from "../../src/processes/ps.ts";
+import { adapter, eventually } from "../adapter.ts";
 
 const stat = (name: string, state: string, flags = 4194304): string =>
   `42 (${name}) ${state} 7 40 39 0 -1 ${flags} 88 0 1 0 0 0 0 0 20 0 1 0 126979 2560000 337`;
@@ -53,6 +54,20 @@ describe("createProcTable()", () => {
     expect(entries.some(({ pid }) => pid === process.pid)).toBe(false);
   });
 
+  it("reads a mark behind however much a process has in its environment", async () => {
+    const { processes } = await adapter();
+    for (const size of [1, 8_192, 40_000, 100_000]) {
+      // variables before it and after it
+      const env = { AAAA: "x".repeat(size), ZZZZ: "y" };
+      await using child = await processes.spawn("sh", ["-c", "read line"], { env });
+      await eventually(() => (table.insight.mark(child.pid) ?? "") !== "");
+      const mark = table.insight.mark(child.pid);
+      expect(mark?.split(":").length, String(size)).toBeGreaterThan(1);
+      expect(mark).not.toContain("x");
+      expect(mark).not.toContain("ZZZZ");
+    }
+  });
+
   it("tells undefined or nothing of a process that is not there", () => {
     expect(table.insight.find(2 ** 30)).toBeUndefined();
     expect(table.insight.mark(2 ** 30)).toBeUndefined();
@@ -95,6 +110,21 @@ describe("createPsTable()", () => {
     expect(entries.map(({ pid }) => pid)).toEqual([2, 3]);
     text = [line(2, 1), line(3, 5)].join("\n");
     expect((await table.living(entries)).map(({ pid }) => pid)).toEqual([2]);
+  });
+
+  it("tells a command as it was listed last, 200 characters of it", async () => {
+    let text = line(2, 1);
+    const table = createPsTable(() => Promise.resolve(text));
+    const [entry] = await table.list(new Set());
+    if (entry === undefined) throw new Error("not listed");
+    expect(table.command(entry)).toBe("prog 2");
+    text = `${line(2, 1)} ${"x".repeat(300)}`;
+    await table.living([entry]);
+    expect(table.command(entry)).toBe(`prog 2 ${"x".repeat(193)}`);
+    text = "";
+    await table.list(new Set());
+    expect(table.command(entry)).toBe("prog 2");
+    expect(await table.living([])).toEqual([]);
   });
 
   it("rejects when ps cannot be run, so that nobody takes silence for an empty machine", async () => {
