@@ -19,6 +19,6 @@ export function bunPlatform(options: PlatformOptions = {}): Platform {
     clock: createClock(),
     log: createLog(options.log),
     processes: createProcesses,
-    workers: createWebWorkers(),
+    workers: createWebWorkers(true),
   });
 }

@@ -20,7 +20,7 @@ export function denoPlatform(options: PlatformOptions = {}): Platform {
     clock: createClock(),
     log: createLog(options.log),
     processes: createProcesses,
-    workers: createWebWorkers(),
+    workers: createWebWorkers(false),
   });
 }
 

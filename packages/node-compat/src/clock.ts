@@ -1,5 +1,5 @@
 import type { Clock } from "@keelson/core";
-import process from "node:process";
+import { threadTime } from "./thread-time.ts";
 
 /** The longest delay that every runtime's own timer takes without wrapping round, ms: about 24.8 days. */
 const LONGEST_MS = 2 ** 31 - 1;
@@ -41,19 +41,4 @@ export function createClock(options: ClockOptions = {}): Clock {
     turn: (run) => void setImmediate(run),
     ...(ran && { ran }),
   };
-}
-
-/** A reading of {@link Clock.ran}, 1 to 2 µs; undefined where the system has none. */
-function threadTime(ofProcess: boolean): (() => number) | undefined {
-  const ran = (): number => {
-    // Linux brings a thread's account up to date when it is asked for the process's; else only every few milliseconds.
-    const all = process.cpuUsage();
-    const { user, system } = ofProcess ? all : process.threadCpuUsage();
-    return (user + system) / 1000;
-  };
-  try {
-    return ran() >= 0 ? ran : undefined;
-  } catch {
-    return undefined;
-  }
 }

@@ -191,6 +191,8 @@ export interface ChildEnd {
   read(): Bytes | undefined;
   /** Writes all of it before it returns. */
   write(bytes: Bytes): void;
+  /** As {@link Clock.ran}. */
+  ran?(): number;
 }
 
 /** Runs programs of the host's own in threads beside its own. */
@@ -227,4 +229,6 @@ export interface ThreadEnd {
   post(message: unknown, transfer?: readonly ArrayBuffer[]): void;
   /** Begins to listen. Messages that came before are given first. To be called once. */
   listen(receive: (message: unknown) => void): void;
+  /** As {@link Clock.ran}, of this thread alone; absent where that is not counted finely enough. */
+  ran?(): number;
 }

@@ -1,6 +1,7 @@
 // Loaded in a child before the program itself: gives it its end of the line, as ChildEnd of the contract says.
 import type { Bytes, ChildEnd } from "@keelson/core";
 import { readSync, writeSync } from "node:fs";
+import { threadTime } from "../thread-time.ts";
 
 // The global one: on Node an import of node:process opens standard input for events, after which reading it does not wait any more.
 const { process } = globalThis as unknown as { readonly process: { exit(code: number): never } };
@@ -10,6 +11,7 @@ const STDOUT = 1;
 const CHUNK_BYTES = 64 * 1024;
 
 const buffer = new Uint8Array(CHUNK_BYTES);
+const ran = threadTime(false);
 
 const end: ChildEnd = {
   read() {
@@ -26,6 +28,7 @@ const end: ChildEnd = {
   write(bytes) {
     for (let at = 0; at < bytes.length; at += writeSome(bytes, at));
   },
+  ...(ran && { ran }),
 };
 
 /** Writes what fits. The descriptor blocks; where it was opened otherwise, a full pipe is asked again a little later. */

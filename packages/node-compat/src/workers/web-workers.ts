@@ -1,5 +1,6 @@
 import { asKeelsonError, describeThrown, type WorkerExit, type Workers } from "@keelson/core";
 import { webThreadProgram } from "../programs.ts";
+import type { ThreadBegin } from "../programs/web-thread-end.ts";
 
 /** The part of a web Worker that is used here; each runtime declares its own. */
 interface WebWorker {
@@ -18,8 +19,12 @@ interface ErrorLike {
 
 type WorkerClass = new (program: URL, options: { readonly type: "module" }) => WebWorker;
 
-/** Threads over the runtime's own `Worker`, where that is quicker than `node:worker_threads`. */
-export function createWebWorkers(): Workers {
+/**
+ * Threads over the runtime's own `Worker`, where that is quicker than `node:worker_threads`.
+ *
+ * @param countsThreads whether the runtime counts the time of single threads finely, and not in hundredths of a second
+ */
+export function createWebWorkers(countsThreads: boolean): Workers {
   return {
     start(program, receive) {
       const worker = create();
@@ -41,7 +46,7 @@ export function createWebWorkers(): Workers {
       };
       // Bun alone tells it.
       worker.addEventListener("close", () => end(undefined));
-      worker.postMessage(program.href);
+      worker.postMessage({ program: program.href, countsThreads } satisfies ThreadBegin);
       return {
         exited,
         post(message, transfer) {

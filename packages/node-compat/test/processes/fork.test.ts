@@ -46,6 +46,15 @@ test("it has no more permissions than the runtime must give it", async () => {
   expect(JSON.parse(new TextDecoder().decode(value))).toEqual(expected[runtime]);
 });
 
+test("it can tell how long it ran", async () => {
+  await using child = await fork();
+  await child.write(bytes("ran"));
+  const { value } = await child.stdout[Symbol.asyncIterator]().next();
+  const { asleep, busy } = JSON.parse(new TextDecoder().decode(value));
+  expect(asleep).toBeLessThan(20);
+  expect(busy).toBeGreaterThanOrEqual(10);
+});
+
 test("how much memory it takes is told while it lives", async (context) => {
   const { supports, reasons } = await adapter();
   if (supports["processMemory"] !== true) context.skip(reasons["processMemory"]);

@@ -13,8 +13,23 @@ const attempt = (work: () => unknown): boolean => {
     return false;
   }
 };
+/** How long it ran while it slept for 40 ms, and after that until it had run 10 ms more, or for 5 s. */
+function whatRan(read: () => number): { readonly asleep: number; readonly busy: number } {
+  const first = read();
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 40);
+  const asleep = read() - first;
+  const begun = performance.now();
+  while (read() - first - asleep < 10 && performance.now() - begun < 5000);
+  return { asleep, busy: read() - first - asleep };
+}
+
 for (let bytes = end.read(); bytes !== undefined; bytes = end.read()) {
-  if (new TextDecoder().decode(bytes) !== "?") {
+  const said = new TextDecoder().decode(bytes);
+  if (said === "ran" && end.ran !== undefined) {
+    end.write(new TextEncoder().encode(JSON.stringify(whatRan(end.ran))));
+    continue;
+  }
+  if (said !== "?") {
     end.write(bytes);
     continue;
   }

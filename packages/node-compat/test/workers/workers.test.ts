@@ -1,7 +1,7 @@
 import { readdirSync } from "node:fs";
 import { afterEach, describe, expect, test } from "vitest";
 import type { WorkerThread } from "@keelson/core";
-import { adapter, eventually } from "../adapter.ts";
+import { adapter, eventually, runtime } from "../adapter.ts";
 
 const program = new URL("../programs/thread.ts", import.meta.url);
 const threads: WorkerThread[] = [];
@@ -44,6 +44,23 @@ describe("a thread", () => {
     expect(await ask(shared)).toBe("stored");
     expect(shared[0]).toBe(7);
     expect(await ask(await WebAssembly.compile(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0)))).toBe(0);
+  });
+
+  test("tells how long it ran by itself, where threads are counted finely", async (context) => {
+    const { ask } = await start();
+    const done = new Int32Array(new SharedArrayBuffer(4));
+    const told = ask("ran");
+    // What the host does meanwhile is no time of the thread's.
+    const until = performance.now() + 30;
+    while (performance.now() < until) done[0]!++;
+    const ran = await told;
+    if (runtime === "deno") {
+      expect(ran).toBe("untold");
+      context.skip("Deno counts the time of a thread in hundredths of a second");
+    }
+    const { asleep, busy } = ran as { readonly asleep: number; readonly busy: number };
+    expect(asleep).toBeLessThan(20);
+    expect(busy).toBeGreaterThanOrEqual(10);
   });
 
   test("that throws, or cannot be loaded, ends with the reason, and the host lives", async () => {

@@ -8,7 +8,7 @@ import { Ask, kindOf, Tell, writeKind } from "./messages.ts";
 const end = (globalThis as unknown as Record<symbol, ChildEnd>)[Symbol.for("keelson.end")];
 if (end === undefined) throw new TypeError("this program is started by Processes.fork");
 
-const { read, write } = end;
+const { read, write, ran } = end;
 const frames = new FrameReader(Infinity);
 // Each runtime has it.
 declare const performance: { now(): number };
@@ -44,6 +44,7 @@ const clock = {
     }
     return now;
   },
+  ...(ran && { ran }),
 };
 
 const guest = new FarGuest({

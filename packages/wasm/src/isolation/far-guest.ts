@@ -41,8 +41,8 @@ export interface FarLine {
   ask(message: Bytes): Bytes;
   /** A flag that the host may raise. */
   readonly interrupt?: Int32Array;
-  /** What a busy guest is timed by, which is looked at at each of its slices. Default: the runtime's own. */
-  readonly clock?: { now(): number };
+  /** What a busy guest is timed by, which is looked at at each of its slices. */
+  readonly clock: Pick<Clock, "now" | "ran">;
 }
 
 /**
@@ -168,7 +168,7 @@ export class FarGuest {
     this.#governor =
       blueprint.metered &&
       new Governor({
-        clock: this.#line.clock ?? performance,
+        clock: this.#line.clock,
         thread: this.#thread,
         tally: this.#tally,
         ...(interrupt === undefined ? {} : { interrupt }),

@@ -19,7 +19,10 @@ export interface ThreadLoad {
 const end = (globalThis as unknown as Record<symbol, ThreadEnd>)[Symbol.for("keelson.end")];
 if (end === undefined) throw new TypeError("this program is started by Platform.workers");
 
-const { post, listen } = end;
+const { post, listen, ran } = end;
+// Each runtime has it.
+declare const performance: { now(): number };
+const clock = { now: () => performance.now(), ...(ran && { ran }) };
 let guest: FarGuest | undefined;
 
 listen((message) => {
@@ -34,6 +37,7 @@ listen((message) => {
       send(question);
       return shared.take(() => send(writeKind(Tell.more, 0)));
     },
+    clock,
     interrupt,
   });
   guest.load(plan, { module, outline });

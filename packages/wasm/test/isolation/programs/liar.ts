@@ -12,6 +12,7 @@ const send = (message: Bytes): void => write(sealFrame(message));
 let last: Bytes = new Uint8Array();
 const guest = new FarGuest({
   head: HEAD_BYTES,
+  clock: { now: () => performance.now() },
   send(message) {
     last = message.slice();
     send(message);
