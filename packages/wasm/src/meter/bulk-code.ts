@@ -27,7 +27,7 @@ const TABLE_INIT = 12;
 export function chargeBulk(code: FunctionCode, unit: number, wide: boolean): void {
   const { out, layout, length } = code;
   if (wide) {
-    code.call(helpers.chargeWide(layout, unit === Bulk.bytes ? 4 : 0));
+    code.call(helpers.chargeWide(layout, unit === Bulk.bytes));
     return;
   }
   out.op(localTee, length);

@@ -247,21 +247,21 @@ function minusOne(writer: Writer, wide: boolean): void {
   writer.raw([wide ? 0x42 : 0x41, 0x7f]);
 }
 
-/** `(length) → length`: charges a bulk operation whose length has 64 bits. What passes 2^28 units fails anyway. */
-export function chargeWide(layout: Layout, shift: number): number {
+/** `(length) → length`: charges a bulk operation whose length has 64 bits as one of 32 is charged. What passes 2^28 units fails anyway. */
+export function chargeWide(layout: Layout, bytes: boolean): number {
   return layout.helper(
-    `chargeWide ${shift}`,
+    `chargeWide ${bytes}`,
     () => layout.functionType([I64], [I64]),
     [I32],
     (writer) => {
       writer.op(globalGet, layout.fuel);
       writer.op(localGet, 0);
-      writer.byte(0x42);
-      writer.s32(shift);
-      writer.byte(0x88);
-      writer.byte(0xa7);
-      writer.i32(0x0fff_ffff);
-      writer.raw([0x71, 0x6b]);
+      // sixteen bytes are a unit, an entry of a table is eight
+      writer.raw(bytes ? [0x42, 4, 0x88, 0xa7] : [0xa7]);
+      writer.i32(bytes ? 0x0fff_ffff : 0x01ff_ffff);
+      writer.byte(0x71);
+      if (!bytes) writer.raw([0x41, 3, 0x74]);
+      writer.byte(0x6b);
       writer.op(localTee, 1);
       writer.op(globalSet, layout.fuel);
       writer.op(localGet, 1);
