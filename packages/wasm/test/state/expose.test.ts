@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { encodeUnsigned } from "../../src/binary/reader.ts";
 import { EXPOSE, exposedIn, type Exposed } from "../../src/state/expose.ts";
 import { wat } from "../support/wat.ts";
 
@@ -39,18 +40,21 @@ describe("the state of a module is brought within reach", () => {
     ],
     [
       "elements of both forms",
-      "(table 3 funcref) (elem (table 0) (i32.const 0) func $f) (elem (i32.const 1) funcref (ref.func $f) (ref.null func)) (elem declare func $f)",
-      { ":table0": "table" },
+      `(table 3 funcref) (table 3 funcref) (elem (i32.const 0) func $f) (elem (table 1) (i32.const 0) func $f)
+        (elem (i32.const 1) funcref (ref.func $f) (ref.null func)) (elem (table 1) (i32.const 1) funcref (ref.null func))
+        (elem declare func $f) (elem declare funcref (ref.null func))`,
+      { ":table0": "table", ":table1": "table" },
     ],
     [
       "data",
-      `(memory (export "m") 1) (data (i32.const 0) "a") (data (memory 0) (i32.const 1) "b")`,
-      { ":memory0": "memory" },
+      `(memory (export "m") 1) (memory (export "n") 1) (data (i32.const 0) "a") (data (i32.const 1) "b")`,
+      { ":memory0": "memory", ":memory1": "memory" },
     ],
     [
       "imported tags and functions",
-      `(import "a" "f" (func)) (import "a" "e" (tag (param i32))) (tag (param i64))`,
-      {},
+      `(import "a" "e" (tag (param i32))) (import "a" "f" (func)) (import "a" "g" (global i64))
+        (tag (param i64)) (global (mut i32) (i32.const 0))`,
+      { ":global1": "global" },
     ],
   ] as const)("%s", async (_, text, added) => {
     const original = wat(`(module ${text} (func $f (export "f")))`);
@@ -76,18 +80,35 @@ describe("the state of a module is brought within reach", () => {
   });
 
   test("under names that the module does not have", async () => {
-    const text = `(module (table 1 funcref) (func (export "keelson:state") (export "keelson:state'")))`;
+    const text = `(module (table 1 funcref) (func (export "keelson:state:table0") (export "keelson:state'")))`;
     expect(Object.keys(await exportsOf(await expose(wat(text))))).toEqual([
-      "keelson:state",
+      "keelson:state:table0",
       "keelson:state'",
       "keelson:state'':table0",
     ]);
+  });
+
+  test("beside 1 MiB of exports, and not beside more", async () => {
+    const exporting = (bytes: number): Uint8Array<ArrayBuffer> => {
+      const name = Array.from({ length: bytes - 6 }, () => 0x61);
+      const body = [1, ...encodeUnsigned(name.length), ...name, 0, 0];
+      expect(body.length).toBe(bytes);
+      return binary([7, ...encodeUnsigned(bytes), ...body]);
+    };
+    expect((await expose(exporting(2 ** 20))).exposed).toBeDefined();
+    expect((await expose(exporting(2 ** 20 + 1))).exposed).toBeUndefined();
   });
 
   test("of 1000 globals, and not of more", async () => {
     const globals = (count: number): string => `(module ${"(global i32 (i32.const 0))".repeat(count)})`;
     expect((await expose(wat(globals(1000)))).exposed).toBeDefined();
     expect((await expose(wat(globals(1001)))).exposed).toBeUndefined();
+  });
+
+  test("with a segment that names its memory", async () => {
+    const segment = section(11, 1, 2, 0, 0x41, 0, 0x0b, 1, 0x61);
+    const { exposed } = await expose(binary(section(5, 1, 0, 1), section(7, 1, 1, 0x6d, 2, 0), segment));
+    expect(exposed?.memories).toEqual(["keelson:state:memory0"]);
   });
 
   test("with typed references among its functions' types, an imported vector and a constant of one", async () => {
@@ -116,8 +137,10 @@ describe("a module is left as it is, byte by byte, when it has", () => {
     ["a global that holds a function", "(global (mut funcref) (ref.null func))"],
     ["a global that holds a host's value", "(global (mut externref) (ref.null extern))"],
     ["a passive segment of data", `(memory (export "m") 1) (data "a")`],
+    // read as an active one it would end where it does
+    ["a passive segment that looks like another", `(memory (export "m") 1) (data "\\0a0123456789")`],
     ["a passive segment of elements", "(table 1 funcref) (elem func $f)"],
-    ["a passive segment of expressions", "(table 1 funcref) (elem funcref (ref.func $f))"],
+    ["a passive segment of expressions", "(table 1 funcref) (elem funcref (ref.func $f) (ref.null func))"],
   ])("%s", async (_, text) => {
     const original = wat(`(module ${text} (func $f (export "f")))`);
     const { bytes, exposed } = await expose(original);
