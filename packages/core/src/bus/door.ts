@@ -183,7 +183,7 @@ export class ExchangeDoor implements BusDoor, Party {
     const sinks = [...this.#sinks.keys()];
     this.shut(error);
     // Nothing of what was queued reaches a module that has ended.
-    for (const { queue } of sinks) queue?.end();
+    for (const { queue } of sinks) queue?.clear();
   }
 
   /** Ends all that was registered or waits here. */
@@ -247,8 +247,9 @@ export class ExchangeDoor implements BusDoor, Party {
   }
 
   #attach(sink: Sink, position: number | undefined): void {
-    if (position !== undefined && sink.queue !== undefined)
-      this.#exchange.history.replay(sink.pattern, sink.queue, position);
+    // Only those with a queue have one.
+    if (position !== undefined)
+      this.#exchange.history.replay(sink.pattern, sink.queue as QueueSubscription, position);
     this.#exchange.attach(sink);
   }
 

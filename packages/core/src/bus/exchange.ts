@@ -173,7 +173,6 @@ export class Exchange {
 
   /** Puts a sink on the bus. */
   attach(sink: Sink): void {
-    if (this.#closed) throw this.refusal();
     sink.serial = this.#serial++;
     sink.live = true;
     this.#sinks.add(sink.pattern, sink);

@@ -39,7 +39,7 @@ export class History {
   }
 
   push(envelope: Envelope): void {
-    this.#forgotten = this.#log.push(envelope) ?? this.#forgotten;
+    this.#forgotten = this.#log.push(envelope);
   }
 
   /** Position of the first envelope behind `cursor`. @throws KeelsonError `CURSOR_EXPIRED`, `INVALID_OPTIONS` */

@@ -108,17 +108,14 @@ export class Requests {
         responder.open.delete(ended);
         if (error === undefined) return;
         failed(error);
-        if (!request.answered) request.abandon(error);
+        if (!request.failed) request.abandon(error);
       },
     });
     if (!waiting.ended) responder.open.add(waiting as unknown as Waiting<never>);
     void Promise.resolve(answer).then(
-      (value) => {
-        request.answered = true;
-        waiting.succeed(value);
-      },
+      (value) => waiting.succeed(value),
       (error: unknown) => {
-        request.answered = true;
+        request.failed = true;
         waiting.fail(failure(responder, error));
       },
     );
@@ -147,8 +144,8 @@ function failure(responder: Responder, cause: unknown): KeelsonError {
 /** The responder's view of a request. The id and the signal are made when first read. */
 class Asked implements RequestContext {
   readonly source: string;
-  /** Whether the responder's promise has settled: then nobody needs the signal. */
-  answered = false;
+  /** Whether the responder's promise was rejected: then nobody needs the signal. */
+  failed = false;
   readonly #busId: string;
   readonly #count: number;
   #controller: AbortController | undefined;

@@ -134,7 +134,6 @@ export class QueueSubscription implements Subscription, AsyncIterator<Envelope, 
 
   /** Takes an envelope whose sender waits until there is room. */
   accept(envelope: Envelope, send: PendingSend): void {
-    if (this.closed) return;
     if (!this.#queue.full) {
       this.offer(envelope);
       return;
@@ -156,7 +155,7 @@ export class QueueSubscription implements Subscription, AsyncIterator<Envelope, 
 
   take(): Envelope | undefined {
     const envelope = this.#queue.shift();
-    if (envelope !== undefined && this.#heldBack.length > 0) this.#admit();
+    if (this.#heldBack.length > 0) this.#admit();
     return envelope;
   }
 
@@ -169,9 +168,8 @@ export class QueueSubscription implements Subscription, AsyncIterator<Envelope, 
     for (const reader of this.#readers.splice(0)) reader({ value: undefined, done: true });
   }
 
-  /** Closes, and forgets what is queued. */
-  end(): void {
-    this.close();
+  /** Forgets what is queued. */
+  clear(): void {
     this.#queue.clear();
   }
 

@@ -145,7 +145,6 @@ function collect<T>(at: Branch<T>, topic: readonly string[], index: number, foun
 
 function split(topic: unknown, what: "topic" | "pattern"): string[] {
   if (typeof topic !== "string") throw invalid(topic, what, "is no string");
-  if (topic === "") throw invalid(topic, what, "is empty");
   if (topic.length > MAX_LENGTH) throw invalid(topic, what, `is longer than ${MAX_LENGTH} characters`);
   return topic.split(".");
 }

@@ -1,10 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { createBusDoor, type KernelBus } from "../../src/bus/index.ts";
-import type { Cursor } from "../../src/contract/bus.ts";
+import type { Exchange } from "../../src/bus/exchange.ts";
+import type { Cursor, Envelope } from "../../src/contract/bus.ts";
 import type { Value } from "../../src/contract/value.ts";
 import { UndoScope } from "../../src/primitives/scope.ts";
 import { rejection, thrown, thrownCode } from "../support/errors.ts";
-import { countListeners, createTestBus } from "./harness.ts";
+import { countListeners, createTestBus, drain } from "./harness.ts";
 
 describe("a door to the bus", () => {
   test.each(["kernel.closed", "module.started", "supervisor.gave.up", "kernel"])(
@@ -149,8 +150,9 @@ describe("a door to the bus", () => {
     const { bus } = createTestBus();
     const scope = new UndoScope(() => {});
     const door = createBusDoor(bus, { source: "mod", scope });
+    expect([door.open, door.live]).toEqual([true, false]);
     await scope.end();
-    expect(door.open).toBe(false);
+    expect([door.open, door.live]).toEqual([false, false]);
     const disposed = createBusDoor(bus, { source: "mod" });
     disposed[Symbol.dispose]();
     expect(disposed.open).toBe(false);
@@ -164,6 +166,8 @@ describe("a door to the bus", () => {
 
   test("leaves nothing on the bus when it closes, live or not", () => {
     const { bus, door } = createTestBus();
+    const { parties } = (bus as unknown as { exchange: Exchange }).exchange;
+    const before = parties.size;
     for (const live of [true, false]) {
       const mod = door("mod", live);
       mod.on("a", () => {});
@@ -177,6 +181,7 @@ describe("a door to the bus", () => {
     bus.publish("a", 1);
     bus.respond("d", () => 2);
     expect(heard).toBe(1);
+    expect(parties.size).toBe(before);
   });
 });
 
@@ -280,6 +285,37 @@ describe("a pending door", () => {
     using dropping = mod.subscribe("a");
     await host.send("a", 1);
     expect([subscription.size, dropping.size]).toEqual([0, 0]);
+  });
+
+  test("a second responder of its own is refused while pending, and nothing goes live after the end", () => {
+    const { bus, door } = createTestBus();
+    const pending = door("mod", false);
+    pending.respond("a", () => 1);
+    pending.on("a", () => {});
+    expect(thrownCode(() => pending.respond("a", () => 2))).toBe("DUPLICATE_RESPONDER");
+    const closed = door("mod", false);
+    closed.close();
+    closed.activate();
+    bus.close();
+    pending.activate();
+    expect([closed.live, pending.live]).toEqual([false, false]);
+  });
+
+  test("deactivating one that is not live moves no cursor; one without a cursor is given nothing of the past", () => {
+    const { bus, door } = createTestBus({ logged: ["a"] });
+    bus.publish("a", 1);
+    const [from] = bus.events() as [Envelope];
+    const pending = door("mod", false);
+    const behind = pending.subscribe("a", { from });
+    const plain = pending.subscribe("a");
+    bus.publish("a", 2);
+    pending.deactivate();
+    pending.activate();
+    expect([drain(behind), behind.lagged]).toEqual([[2], 0]);
+    pending.deactivate();
+    bus.publish("a", 3);
+    pending.activate();
+    expect([drain(behind), drain(plain)]).toEqual([[3], []]);
   });
 
   test("another module's topic is refused at once, also while pending", () => {

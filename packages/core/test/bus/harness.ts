@@ -5,6 +5,8 @@ import {
   type BusOptions,
   type KernelBus,
 } from "../../src/bus/index.ts";
+import type { Subscription } from "../../src/contract/bus.ts";
+import type { Value } from "../../src/contract/value.ts";
 import { createTestPlatform, type TestPlatform } from "../../src/testing/index.ts";
 
 /** A bus on a test platform, with a live door for a host. */
@@ -21,6 +23,13 @@ export function createTestBus(options: Partial<BusOptions> = {}): TestBus {
   const bus = createBus({ clock, random, log, ...options });
   const door = (source: string, live = true): BusDoor => createBusDoor(bus, { source, live });
   return { bus, host: door("host"), platform, door };
+}
+
+/** What is queued, in order. */
+export function drain(subscription: Subscription): Value[] {
+  const taken: Value[] = [];
+  for (let next = subscription.take(); next !== undefined; next = subscription.take()) taken.push(next.data);
+  return taken;
 }
 
 /** Counts the abort listeners that are on a signal. */

@@ -1,15 +1,9 @@
 import { describe, expect, test } from "vitest";
 import type { Cursor, Subscription } from "../../src/contract/bus.ts";
-import type { Value } from "../../src/contract/value.ts";
 import { compareEnvelopes } from "../../src/bus/index.ts";
+import { serial } from "../../src/bus/message.ts";
 import { thrownCode } from "../support/errors.ts";
-import { createTestBus } from "./harness.ts";
-
-function drain(subscription: Subscription): Value[] {
-  const taken: Value[] = [];
-  for (let next = subscription.take(); next !== undefined; next = subscription.take()) taken.push(next.data);
-  return taken;
-}
+import { createTestBus, drain } from "./harness.ts";
 
 describe("the log", () => {
   test("keeps what the kernel, its supervisor and boundary modules say, and what it was asked to keep", () => {
@@ -74,9 +68,43 @@ describe("the log", () => {
 
   test("what is no cursor is refused with INVALID_OPTIONS", () => {
     const { bus } = createTestBus();
-    for (const cursor of [null, {}, 5, { timestamp: 1, id: 2, source: "x" }]) {
+    const sound = { timestamp: 1, id: "2", source: "x" };
+    expect(bus.events(sound)).toEqual([]);
+    for (const cursor of [
+      null,
+      {},
+      5,
+      { ...sound, timestamp: "1" },
+      { ...sound, id: 2 },
+      { ...sound, source: 3 },
+    ]) {
       expect(thrownCode(() => bus.events(cursor as never))).toBe("INVALID_OPTIONS");
     }
+  });
+
+  test("one envelope is log enough", () => {
+    const { bus } = createTestBus({ logCapacity: 1 });
+    bus.publish("kernel.x", 1);
+    bus.publish("kernel.x", 2);
+    expect(bus.events().map(({ data }) => data)).toEqual([2]);
+  });
+
+  test("an envelope as JSON says all, and its id sorts up to the last safe number", () => {
+    const { bus } = createTestBus();
+    bus.publishAs("m", "kernel.x", { a: 1 }, "c-1");
+    const [envelope] = bus.events();
+    expect(JSON.parse(JSON.stringify(envelope))).toEqual({
+      id: envelope?.id,
+      seq: 1,
+      topic: "kernel.x",
+      source: "m",
+      correlationId: "c-1",
+      timestamp: envelope?.timestamp,
+      data: { a: 1 },
+    });
+    const numbers = [0, 35, 36, 36 ** 5, Number.MAX_SAFE_INTEGER];
+    expect(numbers.map(serial).toSorted()).toEqual(numbers.map(serial));
+    expect(numbers.map((number) => serial(number).length)).toEqual(numbers.map(() => 11));
   });
 
   test.each([0, 1.5, -1])("the capacity %s is refused with INVALID_OPTIONS", (logCapacity) => {

@@ -281,8 +281,12 @@ describe("publish and on", () => {
     const { bus, host } = createTestBus();
     let heard = 0;
     host.on("a", () => void heard++);
+    host.publish("b", 1);
+    host.publish("a", 1);
+    heard = 0;
     bus.close();
     bus.close();
+    expect(thrownCode(() => host.publish("b", 1))).toBe("KERNEL_CLOSED");
     expect(thrownCode(() => bus.publish("a", 1))).toBe("KERNEL_CLOSED");
     expect(thrownCode(() => host.publish("a", 1))).toBe("KERNEL_CLOSED");
     expect(thrownCode(() => host.on("a", () => {}))).toBe("KERNEL_CLOSED");

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { RequestContext } from "../../src/contract/bus.ts";
 import { KeelsonError } from "../../src/contract/errors.ts";
 import type { Value } from "../../src/contract/value.ts";
+import { createMetrics } from "../../src/metrics/index.ts";
 import { settle } from "../../src/testing/index.ts";
 import { rejection, thrownCode } from "../support/errors.ts";
 import { countListeners, createTestBus, isPending } from "./harness.ts";
@@ -118,6 +119,7 @@ describe("request and respond", () => {
     const { host, platform } = createTestBus();
     host.respond("a", () => new Promise(() => {}));
     const endless = host.request("a", 1, { timeoutMs: Infinity });
+    expect(platform.clock.pending).toBe(0);
     const usual = host.request("a", 1);
     const failed = rejection(usual);
     await platform.clock.advance(29_999);
@@ -189,7 +191,7 @@ describe("request and respond", () => {
   });
 
   test("a second responder on a topic is DUPLICATE_RESPONDER until the first has left", async () => {
-    const { door, host } = createTestBus();
+    const { door, host, platform } = createTestBus();
     const first = door("one").respond("a", () => "one");
     expect(thrownCode(() => door("two").respond("a", () => "two"))).toBe("DUPLICATE_RESPONDER");
     expect(thrownCode(() => door("one").respond("a", () => "again"))).toBe("DUPLICATE_RESPONDER");
@@ -197,6 +199,37 @@ describe("request and respond", () => {
     first[Symbol.dispose]();
     door("two").respond("a", () => "two");
     expect(await host.request("a", null)).toBe("two");
+    // Nobody stood by.
+    expect(platform.log.records).toEqual([]);
+  });
+
+  test("a responder that failed is not told to stop", async () => {
+    const { host } = createTestBus();
+    let signal: AbortSignal | undefined;
+    host.respond("a", (_, request) => {
+      signal = request.signal;
+      return Promise.reject(new Error("no"));
+    });
+    expect((await rejection(host.request("a", 1))).code).toBe("REQUEST_FAILED");
+    expect(signal?.aborted).toBe(false);
+  });
+
+  test("metrics count requests, and those without an answer", async () => {
+    const metrics = createMetrics();
+    const { host } = createTestBus({ metrics });
+    host.respond("good", () => 1);
+    host.respond("later", async () => 2);
+    host.respond("bad", () => {
+      throw new Error("no");
+    });
+    host.respond("worse", () => Promise.reject(new Error("no")));
+    await host.request("good", 1);
+    await host.request("later", 1);
+    for (const topic of ["bad", "worse", "none"]) await rejection(host.request(topic, 1));
+    await rejection(host.request("good", 1, { signal: AbortSignal.abort() }));
+    const text = metrics.text();
+    expect(text).toContain("keelson_bus_requests_total 6\n");
+    expect(text).toContain("keelson_bus_request_failures_total 4\n");
   });
 
   test("what a responder was asked before it left is still answered", async () => {
@@ -229,5 +262,6 @@ describe("request and respond", () => {
     const { host } = createTestBus();
     host.respond("a", () => 1);
     expect((await rejection(host.request("a", 1, { timeoutMs: -5 }))).code).toBe("INVALID_OPTIONS");
+    expect(await host.request("a", 1, { timeoutMs: 0 })).toBe(1);
   });
 });

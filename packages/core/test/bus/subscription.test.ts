@@ -3,13 +3,7 @@ import type { Subscription } from "../../src/contract/bus.ts";
 import type { Value } from "../../src/contract/value.ts";
 import { settle } from "../../src/testing/index.ts";
 import { rejection, thrownCode } from "../support/errors.ts";
-import { countListeners, createTestBus, isPending } from "./harness.ts";
-
-function drain(subscription: Subscription): Value[] {
-  const taken: Value[] = [];
-  for (let next = subscription.take(); next !== undefined; next = subscription.take()) taken.push(next.data);
-  return taken;
-}
+import { countListeners, createTestBus, drain, isPending } from "./harness.ts";
 
 describe("subscribe", () => {
   test("holds what was published until it is read, in order", async () => {
@@ -128,6 +122,11 @@ describe("subscribe", () => {
     expect(thrownCode(() => host.subscribe("a", { overflow: "block" as never }))).toBe("INVALID_OPTIONS");
   });
 });
+
+function abortable(): { signal: AbortSignal; abort: () => void } {
+  const controller = new AbortController();
+  return { signal: controller.signal, abort: () => controller.abort() };
+}
 
 describe("send", () => {
   test("resolves at once when every queue has room, or nobody holds it up", async () => {
@@ -297,16 +296,33 @@ describe("send", () => {
     host.on("a", ({ data }) => {
       heard.push(data);
       if (data === 1) host.publish("a", 2);
+      if (data === 2) void host.send("a", 2.5);
     });
     using subscription = host.subscribe("a", { overflow: "back-pressure" });
     host.on("a", ({ data }) => heard.push(data));
     await host.send("a", 1);
-    expect(heard).toEqual([1, 1, 2, 2]);
-    expect(drain(subscription)).toEqual([1, 2]);
-    expect(platform.log.records).toHaveLength(2);
+    expect(heard).toEqual([1, 1, 2, 2, 2.5, 2.5]);
+    expect(drain(subscription)).toEqual([1, 2, 2.5]);
+    expect(platform.log.records).toHaveLength(3);
     // And the next is delivered at once.
     host.publish("a", 3);
-    expect(heard.slice(4)).toEqual([3, 3]);
+    expect(heard.slice(6)).toEqual([3, 3]);
+  });
+
+  test("a send that is given up before its turn came waits for no queue", async () => {
+    const { host } = createTestBus();
+    using subscription = host.subscribe("b", { capacity: 1, overflow: "back-pressure" });
+    const { signal, abort } = abortable();
+    let sent: Promise<unknown> = Promise.resolve();
+    host.on("a", () => {
+      sent = rejection(host.send("b", 2, { signal }));
+      abort();
+    });
+    await host.send("b", 1);
+    host.publish("a", null);
+    expect(await sent).toMatchObject({ code: "ABORTED" });
+    expect(subscription.lagged).toBe(1);
+    expect(drain(subscription)).toEqual([1]);
   });
 
   test("sent from a listener it waits for its turn and for the queue", async () => {
@@ -322,8 +338,18 @@ describe("send", () => {
     expect(drain(subscription)).toEqual([2]);
   });
 
+  test("the kernel's own topics can be sent on by the kernel, and by nobody else", async () => {
+    const { bus, host } = createTestBus();
+    using subscription = host.subscribe("kernel.x", { capacity: 1, overflow: "back-pressure" });
+    await bus.send("kernel.x", 1);
+    expect((await rejection(host.send("kernel.x", 2))).code).toBe("DENIED");
+    expect(drain(subscription)).toEqual([1]);
+  });
+
   test.each([-1, Number.NaN, "5"])("the time-out %s is refused with INVALID_OPTIONS", async (timeoutMs) => {
     const { host } = createTestBus();
+    const signal = {} as AbortSignal;
+    expect((await rejection(host.send("a", 1, { signal }))).code).toBe("INVALID_OPTIONS");
     expect((await rejection(host.send("a", 1, { timeoutMs: timeoutMs as number }))).code).toBe(
       "INVALID_OPTIONS",
     );

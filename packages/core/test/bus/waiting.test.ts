@@ -84,5 +84,17 @@ describe("what waits", () => {
     answers[1]?.(5);
     expect(await asked[1]).toBe(5);
     expect([responder.open.size, among.size]).toEqual([0, 0]);
+    // One that was given up while the responder ran never counts as open.
+    const controller = new AbortController();
+    const { signal } = controller;
+    const quick: Responder = {
+      ...responder,
+      topic: "b",
+      run: () => (controller.abort(), new Promise(() => {})),
+    };
+    requests.attach(quick);
+    const given = requests.request({ source: "client", waiting: among }, "b", 0, { signal });
+    expect((await rejection(Promise.resolve(given))).code).toBe("ABORTED");
+    expect([quick.open.size, among.size]).toEqual([0, 0]);
   });
 });
