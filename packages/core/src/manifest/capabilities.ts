@@ -51,7 +51,6 @@ function gather(wishes: readonly Wish[]): readonly CapabilityRequest[] {
     ...[...bare].map((name) => ({ name, scope: [] })),
     ...[...scoped].map(([name, scope]) => ({ name, scope: [...scope].toSorted() })),
   ];
-  return all.toSorted((a, b) =>
-    a.name < b.name ? -1 : a.name > b.name ? 1 : a.scope.length - b.scope.length,
-  );
+  // Of two with one name the one without a scope stays first.
+  return all.toSorted((a, b) => (a.name < b.name ? -1 : Number(a.name > b.name)));
 }

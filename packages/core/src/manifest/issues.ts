@@ -62,19 +62,14 @@ export function showPath(path: Path): string {
 
 function isMissing(issue: FoundIssue, value: unknown): boolean {
   const shape = ["invalid_type", "invalid_value", "invalid_union"];
-  return shape.includes(issue.code) && issue.path.length > 0 && valueAt(issue.path, value) === undefined;
+  return shape.includes(issue.code) && valueAt(issue.path, value) === undefined;
 }
 
 function hintOf(issue: FoundIssue, value: unknown): string | undefined {
-  if (issue.code === "custom") {
-    const hint: unknown = issue.params?.["hint"];
-    return typeof hint === "string" ? hint : undefined;
-  }
+  if (issue.code === "custom") return issue.params?.["hint"] as string | undefined;
   if (issue.code !== "invalid_value") return undefined;
-  const given = valueAt(issue.path, value);
-  if (typeof given !== "string") return undefined;
   const near = suggest(
-    given,
+    valueAt(issue.path, value),
     issue.values.filter((one) => typeof one === "string"),
   );
   return near === undefined ? undefined : `did you mean \`${near}\`?`;
@@ -86,7 +81,7 @@ function keyHint(path: Path, key: string): string | undefined {
   const near = suggest(key, knownKeys.get(place) ?? []);
   if (near !== undefined) return `did you mean \`${near}\`?`;
   for (const [other, keys] of knownKeys) {
-    if (other !== place && keys.includes(key)) {
+    if (keys.includes(key)) {
       return other === ""
         ? `\`${key}\` belongs to the top of the manifest`
         : `did you mean \`${other}.${key}\`?`;
@@ -119,8 +114,7 @@ function lineAt(
   let line: number | undefined;
   let at = value;
   for (const key of path) {
-    if (typeof at !== "object" || at === null || typeof key === "symbol") break;
-    const here = lineOf(at, key);
+    const here = lineOf(at as object, key as string);
     if (here === undefined) break;
     line = here;
     at = (at as Record<PropertyKey, unknown>)[key];

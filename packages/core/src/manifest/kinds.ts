@@ -9,10 +9,10 @@ export interface KindFault {
  * Kinds that are not built in are the business of their loaders.
  */
 export function kindFaults(value: unknown): readonly KindFault[] {
-  if (typeof value !== "object" || value === null) return [];
+  if (value === null) return [];
   const faults: KindFault[] = [];
   const { id, kind, depends } = value as Readonly<Record<string, unknown>>;
-  const has = (key: string): boolean => Object.hasOwn(value, key);
+  const has = (key: string): boolean => Object.hasOwn(value as object, key);
   const fault = (message: string, ...path: string[]): void => void faults.push({ path, message });
   if (
     typeof id === "string" &&

@@ -85,11 +85,8 @@ function refusal(
   });
 }
 
-/** Freezes plain data all the way down. Keys whose value is undefined are taken out: absent means absent. */
+/** Freezes plain data all the way down. */
 function deepFreeze<T extends object>(value: T): T {
-  for (const [key, member] of Object.entries(value)) {
-    if (member === undefined) delete (value as Record<string, unknown>)[key];
-    else if (isObject(member)) deepFreeze(member);
-  }
+  for (const member of Object.values(value)) if (isObject(member)) deepFreeze(member);
   return Object.freeze(value);
 }

@@ -236,7 +236,6 @@ export function checkSchema(
   | { readonly data: Omit<Manifest, "name"> & { readonly name?: string } }
   | { readonly issues: readonly z.core.$ZodIssue[] } {
   const result = manifestSchema.safeParse(value);
-  // Absent keys may be present as undefined here; whoever makes the Manifest takes them out.
   return result.success ? { data: result.data as Manifest } : { issues: result.error.issues };
 }
 

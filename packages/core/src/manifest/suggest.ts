@@ -2,7 +2,7 @@
  * The candidate that `word` most likely stands for, if one is near enough: at most one typing mistake in three letters, where a
  * mistake is a letter too many, too few, wrong, or two swapped. Case, `-` and `_` do not count.
  */
-export function suggest(word: string, candidates: Iterable<string>): string | undefined {
+export function suggest(word: unknown, candidates: Iterable<string>): string | undefined {
   if (typeof word !== "string" || word.length > 64) return undefined;
   const plain = simplify(word);
   let best: string | undefined;
@@ -36,7 +36,7 @@ export function editDistance(a: string, b: string, limit: number = Infinity): nu
         (next[column - 1] as number) + 1,
         (last[column - 1] as number) + (same ? 0 : 1),
       );
-      if (row > 1 && column > 1 && a[row - 1] === b[column - 2] && a[row - 2] === b[column - 1]) {
+      if (a[row - 1] === b[column - 2] && a[row - 2] === b[column - 1]) {
         cost = Math.min(cost, (before[column - 2] as number) + 1);
       }
       next.push(cost);

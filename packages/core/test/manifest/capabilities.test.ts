@@ -26,6 +26,18 @@ describe("diffCapabilities", () => {
     expect(formatCapabilityDiff(diff)).toEqual(["+ http.fetch", "- http.fetch: example.org"]);
   });
 
+  test("is sorted by name, without a scope before with one", () => {
+    const wish = (name: string, ...scope: string[]): { name: string; scope: string[] } => ({ name, scope });
+    const all = [wish("b", "x"), wish("c"), wish("a", "y"), wish("b"), wish("a")];
+    expect(diffCapabilities([], all).added).toEqual([
+      wish("a"),
+      wish("a", "y"),
+      wish("b"),
+      wish("b", "x"),
+      wish("c"),
+    ]);
+  });
+
   test("nothing asked for and nothing asked for differ by nothing", () => {
     expect(formatCapabilityDiff(diffCapabilities([], []))).toEqual([]);
   });

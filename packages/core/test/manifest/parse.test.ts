@@ -219,6 +219,53 @@ describe("unknown keys", () => {
     ]);
   });
 
+  test("come in the order of the lines, those without one first", () => {
+    const text = `{
+      "apiVersion": "keelson/v1",
+      "version": "one",
+      "kind": "WASM",
+      "hooks": [
+        { "type": "filter", "name": "a" },
+        { "name": "b" }
+      ],
+      "entry": 3
+    }`;
+    expect(issues(text).map(({ path, line }) => [path, line])).toEqual([
+      ["id", undefined],
+      ["version", 3],
+      ["kind", 4],
+      ["hooks[1].type", 7],
+      ["entry", 9],
+    ]);
+  });
+
+  test("say that a key is missing only where it is", () => {
+    const { entry: _, ...rest } = minimal;
+    const { id: __, ...missing } = { ...minimal, version: 3, hooks: [{ name: "a" }] };
+    expect(issues(missing).map(({ path, message }) => [path, message === "is missing"])).toEqual([
+      ["id", true],
+      ["version", false],
+      ["hooks[0].type", true],
+    ]);
+    expect(issues(rest)[0]?.message).not.toBe("is missing");
+  });
+
+  test("quote keys that are no words, and cut what is long", () => {
+    const strange = { "a b": 1, "c!": 1, [`a ${"x".repeat(63)}`]: 1 };
+    expect(issues({ ...minimal, ...strange }).map(({ path }) => path)).toEqual([
+      '["a b"]',
+      '["c!"]',
+      `["a ${"x".repeat(62)}…"]`,
+    ]);
+    expect(issue({ ...minimal, [`a ${"x".repeat(62)}`]: 1 }).path).toBe(`["a ${"x".repeat(62)}"]`);
+  });
+
+  test("give no hint where nothing is near", () => {
+    expect(issue({ ...minimal, hooks: [{ type: "nothing", name: "a" }] }).hint).toBeUndefined();
+    expect(issue({ ...minimal, hooks: [{ type: 5, name: "a" }] }).hint).toBeUndefined();
+    expect(issue({ ...minimal, hooks: [{ type: "fliter", name: "a" }] }).hint).toContain("filter");
+  });
+
   test("in great numbers are counted, not listed", () => {
     const input = {
       ...minimal,
@@ -517,6 +564,28 @@ describe("input that is no manifest", () => {
     expect(issue({ ...minimal, hooks: Object.assign([], { length: 2 ** 32 - 1 }) }).message).toContain(
       "more than",
     );
+  });
+
+  test("a mebibyte is taken, one byte more is not", () => {
+    const text = JSON.stringify(minimal).padEnd(2 ** 20);
+    expect(parseManifest(text)).toEqual(parseManifest(minimal));
+    expect(parseManifest(new TextEncoder().encode(text))).toEqual(parseManifest(minimal));
+    expect(issue(`${text} `).path).toBe("");
+    expect(issue(new TextEncoder().encode(`${text} `)).path).toBe("");
+  });
+
+  test("an object that would unfold without end is refused at once", () => {
+    let shared: unknown = 1;
+    for (let level = 0; level < 30; level++) shared = [shared, shared];
+    expect(issues({ ...minimal, hooks: shared })).toHaveLength(1);
+  });
+
+  test("an object without a prototype is as good as any, an instance of a class is none", () => {
+    expect(parseManifest(Object.assign(Object.create(null) as object, minimal))).toEqual(
+      parseManifest(minimal),
+    );
+    class Special {}
+    expect(issue(Object.assign(new Special(), minimal)).path).toBe("");
   });
 
   test("deep nesting and circles are refused", () => {

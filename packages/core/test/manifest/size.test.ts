@@ -88,6 +88,12 @@ describe("parseSize", () => {
     );
   });
 
+  test("nothing is nothing, and inherited names are no units", () => {
+    expect(parseSize(-0)).toBe(0);
+    for (const size of ["1 constructor", "1toString", "1 valueOf"])
+      expect(() => parseSize(size)).toThrow(expect.objectContaining({ code: "INVALID_OPTIONS" }));
+  });
+
   test("a number is itself or refused", () => {
     fc.assert(
       fc.property(fc.oneof(fc.double(), fc.maxSafeInteger(), fc.nat()), (number) => {

@@ -26,6 +26,24 @@ describe("suggest", () => {
     },
   );
 
+  test.each<[unknown, string[], string | undefined]>([
+    ["FUEL", ["fuel"], "fuel"],
+    ["fuel", ["fuel", "fuels"], "fuel"],
+    ["fuels", ["fuel", "fuels", "fueled"], "fuels"],
+    ["abc", ["axc"], "axc"],
+    ["abc", ["axy"], undefined],
+    ["abcdef", ["abcdxy"], "abcdxy"],
+    ["abcdef", ["abcxyz"], undefined],
+    ["a", ["b"], undefined],
+    ["-", ["a"], undefined],
+    ["x".repeat(64), ["x".repeat(64)], "x".repeat(64)],
+    ["x".repeat(65), ["x".repeat(65)], undefined],
+    [5, ["5"], undefined],
+    [undefined, ["undefined"], undefined],
+  ])("for %j of %j: %j", (given, candidates, wanted) => {
+    expect(suggest(given, candidates)).toBe(wanted);
+  });
+
   test("any key with one mistake in it leads back to that key", () => {
     const mistake = fc.record({
       key: fc.constantFrom(...keys),

@@ -58,4 +58,15 @@ describe("ids, versions and ranges", () => {
   ])("%s fits %s: %s", (version, range, fits) => {
     expect(satisfies(version, range)).toBe(fits);
   });
+
+  test("a range has 256 characters at most", () => {
+    expect(isRange(">=1.0.0".padEnd(256))).toBe(true);
+    expect(isRange(">=1.0.0".padEnd(257))).toBe(false);
+  });
+
+  test("what is no range fits nothing, and `*` fits pre-releases too", () => {
+    expect(satisfies("1.0.0", undefined as never)).toBe(false);
+    expect(satisfies("1.0.0-beta", " * ")).toBe(true);
+    expect(satisfies("one", "*")).toBe(false);
+  });
 });
