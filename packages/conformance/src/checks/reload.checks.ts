@@ -235,6 +235,43 @@ export const reloadChecks: readonly Check[] = [
     },
   },
   {
+    id: "reload.inner-calls",
+    title:
+      "a call made inside one that is in flight does not wait for the reload which waits for that one: it is answered at once",
+    async run(subject, context) {
+      const { clock } = subject.platform();
+      const kernel = await openKernel(subject, context, { drainMs: 5_000 });
+      for (const overlap of [true, false]) {
+        const id = `m-${overlap}`;
+        const nested = (version: string) =>
+          nativeModule({
+            id,
+            version,
+            overlap,
+            methods: {
+              version: () => version,
+              async outer(call) {
+                await new Promise<void>((resolve) => clock.after(5, resolve));
+                return [version, await call.invoke(id, "version")];
+              },
+            },
+          });
+        await kernel.register(nested("1.0.0"));
+        await kernel.start(id);
+        const outer = kernel.invoke(id, "outer").catch((error: { code?: string }) => error.code);
+        const before = clock.now();
+        await kernel.reload(id, nested("2.0.0"));
+        const ms = clock.now() - before;
+        ensure(ms < 4_000, `the reload took ${ms} ms: it waited for a call that waited for it`);
+        ensureEqual(
+          await outer,
+          overlap ? ["1.0.0", "2.0.0"] : ["1.0.0", "1.0.0"],
+          "versions that answered outside and inside",
+        );
+      }
+    },
+  },
+  {
     id: "reload.never-two-alive",
     title: "without overlap the old version has ended before the new one begins",
     async run(subject, context) {

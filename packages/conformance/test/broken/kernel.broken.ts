@@ -162,6 +162,15 @@ export const brokenReloads: Readonly<Record<string, Breaking>> = {
       await kernel.start(id);
     },
   })),
+  // ends the old version in the midst of its calls
+  "reload.inner-calls": breakKernel((kernel) => ({
+    async reload(id, version) {
+      const reload = kernel.reload(id, version);
+      await kernel.stop(id);
+      await reload.catch(() => {});
+      await kernel.start(id);
+    },
+  })),
   "reload.never-two-alive": breakModules(
     (module) => module,
     (definition) => ({ ...definition, overlap: true }),

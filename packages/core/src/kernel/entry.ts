@@ -1,3 +1,4 @@
+import type { Call } from "../contract/call.ts";
 import type { KeelsonError } from "../contract/errors.ts";
 import type { Counter, Histogram, Metrics } from "../contract/metrics.ts";
 import type { Exit, Health, ModuleDefinition, ModuleState } from "../contract/module.ts";
@@ -111,6 +112,17 @@ export class Entry implements CallMeter {
     const guard = this.#guard;
     if (this.#parked !== undefined || life === undefined || guard?.holds !== true) return undefined;
     return { life, trial: guard.admit() };
+  }
+
+  /**
+   * The version that is about to be replaced, for a call made inside one that it is answering: the reload waits for that one, so this one must not wait
+   * for the reload.
+   */
+  openInside(parent: Call | undefined): Life | undefined {
+    if (this.#parked === undefined || this.quarantined) return undefined;
+    for (let at = parent; at !== undefined; at = at.parent)
+      if (at.module === this.id) return this.#active.live;
+    return undefined;
   }
 
   get quarantined(): boolean {

@@ -65,7 +65,7 @@ export class Router implements CallRouter {
   invokeSync(id: string, method: string, payload: Value, parent: Call | undefined): Value {
     const entry = this.#entries.get(id);
     if (entry === undefined) throw unknownModule(id);
-    const life = entry.open;
+    const life = entry.open ?? entry.openInside(parent);
     if (life !== undefined) return this.#answerSync(entry, life, method, payload, parent);
     const admitted = entry.admit();
     if (admitted === undefined) throw notRunning(entry);
@@ -256,6 +256,8 @@ export class Router implements CallRouter {
     requireFit(options);
     const frame = this.#frame(entry, method, payload, options, parent);
     if (entry.parked === undefined) return this.#enter(entry, frame, options);
+    const life = entry.openInside(parent);
+    if (life !== undefined) return this.#answer(entry, life, frame, options);
     await entry.parked.wait(frame, options?.signal);
     const timeoutMs = frame.deadline - this.clock.now();
     return this.invoke(id, method, payload, { ...options, timeoutMs }, parent);

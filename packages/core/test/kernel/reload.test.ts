@@ -15,6 +15,39 @@ const brokenWays: readonly [string, Partial<NativeModuleOptions>][] = [
   ["fails its health check", { health: () => Promise.reject(new Error("no")) }],
 ];
 
+test.each(["invoke", "invokeSync"] as const)(
+  "without overlap %s inside a call that is drained reaches the old version, also by way of another module",
+  async (way) => {
+    const { kernel } = testKernel({ drainMs: 60_000 });
+    const gate = Promise.withResolvers<void>();
+    const version = (number: string) =>
+      nativeModule({
+        id: "a",
+        version: number,
+        overlap: false,
+        methods: {
+          inner: () => number,
+          async outer(call) {
+            await gate.promise;
+            return [await call[way]("a", "inner"), await call.invoke("b", "back")];
+          },
+        },
+      });
+    await kernel.register(version("1.0.0"));
+    await kernel.register(
+      nativeModule({ id: "b", methods: { back: async (call) => call[way]("a", "inner") } }),
+    );
+    await kernel.start();
+    const outer = kernel.invoke("a", "outer");
+    const reload = kernel.reload("a", version("2.0.0"));
+    const parked = kernel.invoke("a", "inner");
+    gate.resolve();
+    await reload;
+    expect(await outer).toEqual(["1.0.0", "1.0.0"]);
+    expect(await parked).toBe("2.0.0");
+  },
+);
+
 describe.each([
   ["with overlap", true],
   ["without overlap", false],
