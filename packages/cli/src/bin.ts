@@ -5,10 +5,12 @@ import { printError } from "./terminal.ts";
 /** How long the program may take to end by itself once all is done, ms. */
 const ENDING_MS = 2000;
 
-// A reader that went away, such as `head`, is no failure.
-process.stdout.on("error", (error: { readonly code?: unknown }) => {
-  if (error.code !== "EPIPE") throw error;
-});
+// A reader that went away, such as `head` or a collector of logs, is no failure: what is run goes on.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on("error", (error: { readonly code?: unknown }) => {
+    if (error.code !== "EPIPE") throw error;
+  });
+}
 
 // Without permissions Deno refuses what even the parts read while they are loaded, and with it the way to tell of it.
 const code = await import("./main.ts")

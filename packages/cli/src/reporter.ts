@@ -45,7 +45,7 @@ function forPeople({ verbose, config }: ReporterOptions): Reporter {
     error: (error) => (display.live ? display.line : printError)(formatError(error, errorOptions(verbose))),
     health(id, { healthy, message }) {
       const word = healthy ? paint("green", "healthy") : paint("red", "not healthy");
-      display.line(`${id} ${word}${message === undefined ? "" : `: ${oneLine(message)}`}`);
+      display.line(`${id} ${word}${message === undefined ? "" : `: ${oneLine(String(message))}`}`);
     },
     status(modules) {
       if (!display.live) print(formatStatus(modules, { color }));
@@ -75,7 +75,7 @@ export function formatReport({ terminated, orphans, errors }: ShutdownReport, co
 }
 
 function forPrograms(): Reporter {
-  const say = (type: string, fields: object): void => print(JSON.stringify({ type, ...fields }, plain));
+  const say = (type: string, fields: object): void => print(lineOf({ type, ...fields }));
   let listening: Disposable | undefined;
   return {
     log: printError,
@@ -109,6 +109,25 @@ function statusJson({ metadata, state, generation, inFlight, supervisor, error }
     restarts: supervisor?.restarts ?? 0,
     ...(error === undefined ? {} : { error: errorJson(error) }),
   };
+}
+
+/** One line of JSON. What a module says of itself may be anything: a field that JSON cannot hold is left out, and the others are told. */
+function lineOf(fields: object): string {
+  try {
+    return JSON.stringify(fields, plain);
+  } catch {
+    const entries = Object.entries(fields).filter(([, value]) => isHeld(value));
+    return JSON.stringify(Object.fromEntries(entries), plain);
+  }
+}
+
+function isHeld(value: unknown): boolean {
+  try {
+    JSON.stringify(value, plain);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** JSON has no bigints and no bytes. */

@@ -1,4 +1,5 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { ENTRY, folderWith, keelson, scriptCommand, start, type Ended } from "./program.ts";
@@ -232,4 +233,57 @@ export default { modules: [failing("circle", circle), failing("big", { n: 1n }),
     { type: "error", code: "IO", message: "big", details: { n: "1" } },
   ]);
   expect(lines.at(-1)).toMatchObject({ type: "report", terminated: ["fine"] });
+});
+
+/** Says something, waits for the end of its input, then says much; `stopped` is there when it was stopped. */
+const TALKER = `nativeModule({
+  id: "talker",
+  async start(context) {
+    context.log.write("warn", "first");
+    await new Promise((resolve) => void process.stdin.resume().once("end", resolve));
+    for (let line = 0; line < 20; line++) {
+      context.log.write("warn", "more of it");
+      console.log("more of it");
+      await new Promise((resolve) => void setTimeout(resolve, 1));
+    }
+  },
+  stop: () => writeFileSync("stopped", ""),
+})`;
+
+test.each(["stdout", "stderr"] as const)("run goes on when nobody reads its %s any more", async (gone) => {
+  const { "keelson.config.ts": text = "" } = config(TALKER);
+  const folder = folderWith({
+    "keelson.config.ts": `import { writeFileSync } from "node:fs";\n${text}`,
+  });
+  const program = start(["run", "--once", "keelson.config.ts"], folder);
+  const kept = gone === "stdout" ? "stderr" : "stdout";
+  await once(program.child[gone], "data");
+  program.child[gone].destroy();
+  program.child.stdin.end();
+  const ended = await program.ended;
+  expect(ended.code, ended[kept]).toBe(0);
+  expect(ended[kept].split("more of it")).toHaveLength(21);
+  expect(existsSync(join(folder, "stopped"))).toBe(true);
+});
+
+test("run tells what it can of a module whose health is not what it should be", async () => {
+  const odd = `(() => {
+    const details = {};
+    details.self = details;
+    return nativeModule({ id: "odd", health: () => ({ healthy: true, message: "well", details }) });
+  })()`;
+  const ended = await keelson(["run", "--once", "--json", "keelson.config.ts"], folderWith(config(odd)));
+  const lines = linesOf(ended);
+  expect(lines.find(({ type }) => type === "health")).toEqual({
+    type: "health",
+    id: "odd",
+    healthy: true,
+    message: "well",
+  });
+  expect(lines.at(-1)).toMatchObject({ type: "report", terminated: ["odd"] });
+  expect(ended.code).toBe(0);
+  const mute = `nativeModule({ id: "mute", health: () => ({ healthy: true, message: 7 as never }) })`;
+  const { code, stdout } = await keelson(["run", "--once", "keelson.config.ts"], folderWith(config(mute)));
+  expect(stdout).toContain("mute healthy: 7");
+  expect(code).toBe(0);
 });
