@@ -75,8 +75,7 @@ export class Families {
   /** Ends what `holder` holds of a series; the last holder takes the series away, the last series its family. */
   release(name: string, series: Series, holder: object): void {
     if (!series.holders.delete(holder) || series.holders.size > 0) return;
-    const family = this.#families.get(name);
-    if (family?.series.get(series.labels) !== series) return;
+    const family = this.#families.get(name) as Family;
     family.series.delete(series.labels);
     if (family.series.size > 0) return;
     this.#families.delete(name);

@@ -55,8 +55,6 @@ export function joinLabels(type: FamilyType | undefined, fixed: Labels, own?: La
         `${shown(name)} is not a label name: letters, digits and "_", not beginning with a digit or "__"`,
       );
     }
-    if (name === "le" && type === "histogram")
-      throw invalidMetric(`a histogram writes the label "le" itself`);
     if (typeof value !== "string")
       throw invalidMetric(`the label ${name} needs a string, not ${shown(value)}`);
     const text = value.toWellFormed();

@@ -81,7 +81,6 @@ function writeNumber(value: number): string {
  */
 export function writeBound(value: number): string {
   if (value === Infinity) return "+Inf";
-  if (value === 0) return "0.0";
   const [digits = "", exponent = "0"] = value.toExponential().split("e");
   const power = Number(exponent);
   if (power < -4 || power >= 6) {

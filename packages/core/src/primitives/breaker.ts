@@ -60,7 +60,6 @@ export class Breaker {
   succeeded(pass: BreakerPass): void {
     if (pass !== "trial" || this.#state !== "half-open") return;
     this.#state = "closed";
-    this.#failures = [];
   }
 
   /** It failed. Answers whether the breaker opened by this. Those that passed before it opened change nothing any more. */

@@ -63,7 +63,6 @@ export class Quarantine {
 
   /** The trial came back by itself: all is forgiven. */
   passed(): void {
-    this.#onTrial = false;
     this.#until = undefined;
   }
 

@@ -4,7 +4,7 @@ import type { FilterHandler } from "../../src/contract/hooks.ts";
 import type { Value } from "../../src/contract/value.ts";
 import { createHooks, type HooksOptions, type KernelHooks } from "../../src/hooks/index.ts";
 import { createMetrics, type MetricsRegistry } from "../../src/metrics/index.ts";
-import { createTestPlatform, type TestPlatform } from "../../src/testing/index.ts";
+import { createTestPlatform, settle, type TestPlatform } from "../../src/testing/index.ts";
 import { thrownCode } from "../support/errors.ts";
 
 interface Bench {
@@ -317,6 +317,60 @@ describe("registrations", () => {
     expect(metrics.text()).toBe("# EOF\n");
   });
 
+  test("its failures go to one series, however many, and none comes after its end", async () => {
+    const { hooks, metrics, platform } = bench();
+    const handler = hooks.action("h", () => {
+      throw new Error("no");
+    });
+    for (let run = 0; run < 3; run++) await hooks.runActions("h");
+    expect(failures(metrics)).toBe(3);
+    handler[Symbol.dispose]();
+    expect(metrics.text()).toBe("# EOF\n");
+    const last = hooks.action("h", () => {
+      last[Symbol.dispose]();
+      throw new Error("no");
+    });
+    await hooks.runActions("h");
+    expect(metrics.text()).toBe("# EOF\n");
+    platform.log.records.length = 0;
+    const { promise, reject } = Promise.withResolvers<Value>();
+    const slow = hooks.filter("h", () => promise);
+    const run = hooks.applyFilters("h", 1);
+    slow[Symbol.dispose]();
+    reject(new Error("late"));
+    expect(await run).toBe(1);
+    await settle();
+    expect(platform.log.records).toEqual([]);
+  });
+
+  test("a trial whose promise comes true closes its breaker again", async () => {
+    const { hooks, platform } = bench({ breaker: { failures: 1, withinMs: 10 } });
+    let sound = false;
+    let calls = 0;
+    hooks.filter("h", async (value) => {
+      calls++;
+      if (!sound) throw new Error("no");
+      return `${value as string}!`;
+    });
+    expect(await hooks.applyFilters("h", "x")).toBe("x");
+    sound = true;
+    expect(await hooks.applyFilters("h", "x")).toBe("x");
+    await platform.clock.advance(10);
+    for (let run = 0; run < 3; run++) expect(await hooks.applyFilters("h", "x")).toBe("x!");
+    expect(calls).toBe(4);
+  });
+
+  test("without a time-out no timer is set, and nobody at all is fine", async () => {
+    const { hooks, platform } = bench();
+    await hooks.runActions("nobody");
+    const { promise, resolve } = Promise.withResolvers<Value>();
+    hooks.filter("h", () => promise, { timeoutMs: Infinity });
+    const run = hooks.applyFilters("h", 1);
+    expect(platform.clock.pending).toBe(0);
+    resolve(2);
+    expect(await run).toBe(2);
+  });
+
   test("two that fail on the same hook share one series until both are gone", async () => {
     const { hooks, metrics } = bench();
     const fail = (): never => {
@@ -331,7 +385,11 @@ describe("registrations", () => {
 
   test("what names, handles or limits nothing is INVALID_OPTIONS", () => {
     const { hooks } = bench();
-    expect(thrownCode(() => hooks.filter("", append("x")))).toBe("INVALID_OPTIONS");
+    for (const name of ["", 5, undefined])
+      expect(thrownCode(() => hooks.filter(name as string, append("x")))).toBe("INVALID_OPTIONS");
+    for (const options of [{ priority: "1" }, { timeoutMs: "5" }, { timeoutMs: NaN }])
+      expect(thrownCode(() => hooks.filter("h", append("x"), options as never))).toBe("INVALID_OPTIONS");
+    hooks.filter("h", append("x"), { priority: -Infinity, timeoutMs: 0.5 })[Symbol.dispose]();
     expect(thrownCode(() => hooks.filter("h", "x" as never))).toBe("INVALID_OPTIONS");
     expect(thrownCode(() => hooks.filter("h", append("x"), { priority: NaN }))).toBe("INVALID_OPTIONS");
     expect(thrownCode(() => hooks.filter("h", append("x"), { timeoutMs: 0 }))).toBe("INVALID_OPTIONS");

@@ -233,6 +233,30 @@ describe("observed series", () => {
     expect(metrics.text()).toContain("size 2\n");
   });
 
+  test("only what a counter that leaves had counted well is kept", () => {
+    const metrics = createMetrics();
+    metrics.observe("counter", "made", help, {}, () => 1);
+    const samples = [
+      () => 0.5,
+      () => -7,
+      () => NaN,
+      () => {
+        throw new Error("gone");
+      },
+    ];
+    for (const sample of samples) metrics.observe("counter", "made", help, {}, sample)[Symbol.dispose]();
+    expect(metrics.text()).toContain("made_total 1.5\n");
+  });
+
+  test("what is observed in a scope that has ended is seen by nobody", () => {
+    const metrics = createMetrics();
+    const scope = metrics.scoped({ a: "b" });
+    scope[Symbol.dispose]();
+    scope.observe("gauge", "size", help, {}, () => 2)[Symbol.dispose]();
+    scope.observe("gauge", "size", help, {}, () => 2);
+    expect(metrics.text()).toBe("# EOF\n");
+  });
+
   test("the same function registered twice counts twice and leaves twice", () => {
     const metrics = createMetrics();
     const sample = (): number => 4;
@@ -354,15 +378,19 @@ describe("refusals", () => {
     const metrics = createMetrics();
     expect(() => metrics.histogram("h", bad, { le: "1" })).toThrow(INVALID);
     expect(() => metrics.scoped({ le: "1" }).histogram("h", bad)).toThrow(INVALID);
-    for (const buckets of [[1, 1], [2, 1], [NaN], [Infinity], [-1, 1]]) {
-      expect(() => metrics.histogram("h", { ...bad, buckets })).toThrow(INVALID);
+    for (const buckets of [[1, 1], [2, 1], [NaN], [Infinity], [-1, 1], ["1"], 5, "1"]) {
+      expect(() => metrics.histogram("h", { ...bad, buckets: buckets as never })).toThrow(INVALID);
     }
+    metrics.histogram("h", { ...bad, buckets: [0, 0.1] }, { le: "" });
+    expect(metrics.text()).toContain('h_bucket{le="0.0"} 0\n');
   });
 
   test("a unit must end the name, and help must be given", () => {
     const metrics = createMetrics();
     expect(() => metrics.gauge("size", { help: "Size.", unit: "bytes" })).toThrow(INVALID);
     expect(() => metrics.gauge("size_bytes", { help: "Size.", unit: "by tes" })).toThrow(INVALID);
+    expect(() => metrics.gauge("size_", { help: "Size.", unit: "" })).toThrow(INVALID);
+    expect(() => metrics.gauge("size_5", { help: "Size.", unit: 5 as never })).toThrow(INVALID);
     expect(() => metrics.gauge("size", {} as never)).toThrow(INVALID);
     expect(() => metrics.gauge("size", undefined as never)).toThrow(INVALID);
     metrics.counter("spent_seconds_total", { help: "Spent.", unit: "seconds" }).add(2);
@@ -378,9 +406,10 @@ describe("refusals", () => {
     expect(() => metrics.gauge("h_seconds_sum", bad)).toThrow(INVALID);
     expect(() => metrics.counter("h_seconds_count", bad)).toThrow(INVALID);
     expect(() => metrics.histogram("h_seconds", bad)).toThrow(INVALID);
-    expect(() => metrics.histogram("h_seconds", { help: "H.", unit: "seconds", buckets: [1] })).toThrow(
-      INVALID,
-    );
+    const row = (...buckets: number[]) => ({ help: "H.", unit: "seconds", buckets });
+    for (const buckets of [[1], [1, 3], [0, 2], [1, 2, 3]])
+      expect(() => metrics.histogram("h_seconds", row(...buckets))).toThrow(INVALID);
+    metrics.histogram("h_seconds", row(1, 2));
     expect(() => metrics.histogram("h_seconds", { help: "H.", unit: "seconds" })).not.toThrow();
     expect(() => metrics.observe("histogram" as never, "x", bad, {}, () => 1)).toThrow(INVALID);
     expect(() => metrics.observe("gauge", "x", bad, {}, 1 as never)).toThrow(INVALID);

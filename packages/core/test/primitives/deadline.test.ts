@@ -31,8 +31,30 @@ test("a deadline that throws does not keep the others from running", async () =>
     throw new Error("on purpose");
   });
   queue.add(10, () => ran.push(1));
+  queue.add(10, () => {
+    throw new Error("the second");
+  });
   await expect(clock.advance(10)).rejects.toThrow("on purpose");
   expect(ran).toEqual([1]);
+});
+
+test("cancelling what ran, was cancelled or went with the queue changes nothing", async () => {
+  const clock = createFakeClock();
+  const queue = new DeadlineQueue(clock);
+  const [ran, cancelled] = [10, 30].map((at) => queue.add(at, () => {})) as [
+    PendingDeadline,
+    PendingDeadline,
+  ];
+  await clock.advance(10);
+  queue.cancel(ran);
+  expect(queue.size).toBe(1);
+  queue.add(40, () => {});
+  for (let twice = 0; twice < 2; twice++) queue.cancel(cancelled);
+  expect(queue.size).toBe(1);
+  const closed = queue.add(50, () => {});
+  queue.close();
+  queue.cancel(closed);
+  expect([queue.size, clock.pending]).toEqual([0, 0]);
 });
 
 test("whatever is added and cancelled, exactly those not cancelled run, none early", async () => {

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import type { Clock } from "../../src/contract/platform.ts";
 import { parseQuarantine, Quarantine } from "../../src/primitives/quarantine.ts";
 
 interface Step {
@@ -86,5 +87,34 @@ describe("a quarantine", () => {
     const quarantine = new Quarantine(clock, parseQuarantine({ stops: 1, initialMs: 500, maxMs: 200 }));
     quarantine.stopped();
     expect(quarantine.lastsMs).toBe(200);
+  });
+
+  test("tells how long it lasts, of trials that failed and of those refused, and begins anew when all is forgiven", () => {
+    let now = 0;
+    const clock = { now: () => now } as Clock;
+    const quarantine = new Quarantine(clock, parseQuarantine({ stops: 1, initialMs: 100 }));
+    const base = { onTrial: false, failedTrials: 0, refused: 0, lastsMs: 100, trialInMs: 100 };
+    for (let round = 0; round < 2; round++) {
+      expect(quarantine.stopped()).toBe(true);
+      expect(quarantine.status).toEqual(base);
+      expect(quarantine.admit()).toBe(false);
+      now += 60;
+      expect(quarantine.status).toEqual({ ...base, refused: 1, trialInMs: 40 });
+      now += 60;
+      expect(quarantine.admit()).toBe(true);
+      expect(quarantine.status).toEqual({ ...base, refused: 1, trialInMs: 0, onTrial: true });
+      quarantine.failed();
+      expect(quarantine.status).toEqual({
+        ...base,
+        refused: 1,
+        failedTrials: 1,
+        lastsMs: 200,
+        trialInMs: 200,
+      });
+      now += 200;
+      expect(quarantine.admit()).toBe(true);
+      quarantine.passed();
+      expect(quarantine.status).toBeUndefined();
+    }
   });
 });
