@@ -191,20 +191,24 @@ export const pooledChecks: readonly Check[] = [
         "ABORTED",
         "the call that holds the instance",
       );
-      await ensureCode(
-        kernel.invoke("m", "number", null, { timeoutMs: 20 }),
-        "DEADLINE_EXCEEDED",
-        "a call of 20 ms",
-      );
-      const controller = new AbortController();
-      const aborted = ensureCode(
-        kernel.invoke("m", "number", null, { signal: controller.signal }),
-        "ABORTED",
-        "an aborted call",
-      );
-      controller.abort();
-      await aborted;
-      holder.abort();
+      try {
+        await ensureCode(
+          kernel.invoke("m", "number", null, { timeoutMs: 20 }),
+          "DEADLINE_EXCEEDED",
+          "a call of 20 ms",
+        );
+        const controller = new AbortController();
+        const aborted = ensureCode(
+          kernel.invoke("m", "number", null, { signal: controller.signal }),
+          "ABORTED",
+          "an aborted call",
+        );
+        controller.abort();
+        await aborted;
+      } finally {
+        // Whatever came of it: a shutdown would wait for the call that holds the instance.
+        holder.abort();
+      }
       await held;
     },
   },

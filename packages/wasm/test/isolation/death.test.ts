@@ -54,9 +54,10 @@ test("after kill -9 of the host the processes of its guests are gone within two 
     const exited = once(host, "exit");
     host.kill("SIGKILL");
     await exited;
-    const killed = performance.now();
-    await eventually(() => !all.some(isAlive));
-    expect(performance.now() - killed).toBeLessThan(2_000);
+    // Two seconds are 400 looks, 5 ms apart: on a machine where others wait for a core, so does this test.
+    let looks = 0;
+    await eventually(() => ++looks > 400 || !all.some(isAlive));
+    expect(all.filter(isAlive)).toEqual([]);
   } finally {
     host.kill("SIGKILL");
   }

@@ -8,7 +8,7 @@ import {
 } from "@keelson/core";
 import { readdirSync, readFileSync } from "node:fs";
 import { afterEach, expect } from "vitest";
-import { adapter, children, descriptors } from "../../../node-compat/test/adapter.ts";
+import { adapter, children, descriptors, eventually } from "../../../node-compat/test/adapter.ts";
 import { wasmModule, type Isolation, type WasmModuleOptions } from "../../src/index.ts";
 
 export const levels = ["inline", "worker", "process"] as const satisfies readonly Isolation[];
@@ -83,14 +83,23 @@ export async function codeOf(work: Promise<unknown>): Promise<string> {
   }
 }
 
+function ticksOf(process: number | "self"): number {
+  const stat = readFileSync(`/proc/${process}/stat`, "latin1");
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return Number(fields[11]) + Number(fields[12]);
+}
+
 /** Time that this process, its threads and its children have run so far, in clock ticks of 10 ms. */
 export function ticks(): number {
-  const of = (file: string): number => {
-    const stat = readFileSync(file, "latin1");
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return Number(fields[11]) + Number(fields[12]);
-  };
-  return children().reduce((sum, pid) => sum + of(`/proc/${pid}/stat`), of("/proc/self/stat"));
+  return children().reduce((sum, pid) => sum + ticksOf(pid), ticksOf("self"));
+}
+
+/** Runs `begin`, which makes these children loop, and waits until each surely does: it has run for 50 ms since. */
+export async function looping<T>(pids: readonly number[], begin: () => T): Promise<T> {
+  const before = pids.map(ticksOf);
+  const begun = begin();
+  await eventually(() => pids.every((pid, index) => ticksOf(pid) >= (before[index] as number) + 5));
+  return begun;
 }
 
 /** A thread that burns uses all of a core, and never less. */

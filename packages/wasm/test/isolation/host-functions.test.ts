@@ -115,7 +115,7 @@ describe.each(levels)("a guest that calls its host (%s)", (isolation) => {
       importsWith((value) => {
         calls.push(host.call);
         const left = (host.call?.deadline ?? 0) - kernel.platform.clock.now();
-        return (host.call?.invokeSync("other", "add", [value, Math.ceil(left / 1_000)]) as number) + 1;
+        return (host.call?.invokeSync("other", "add", [value, Math.ceil(left / 10_000)]) as number) + 1;
       });
     const { kernel } = await opened(isolation, imports);
     await kernel.register({
@@ -127,26 +127,25 @@ describe.each(levels)("a guest that calls its host (%s)", (isolation) => {
       }),
     });
     await kernel.start("other");
-    expect(await kernel.invoke("guest", "ask", 40, { timeoutMs: 1_000 })).toBe(42);
+    expect(await kernel.invoke("guest", "ask", 40, { timeoutMs: 10_000 })).toBe(42);
     expect(calls).toEqual([expect.objectContaining({ module: "guest", method: "ask", payload: 40 })]);
   });
 
   test("is stopped when its slow host function returns past its cpuMs, whose time counts as its own", async () => {
     let asked = 0;
-    const { kernel } = await opened(
-      isolation,
-      importsWith(() => {
-        const until = performance.now() + 20;
-        while (performance.now() < until);
-        return ++asked;
-      }),
-      { cpuMs: 50 },
-    );
-    const error = await rejection(kernel.invoke("guest", "often", undefined, { timeoutMs: 5_000 }));
+    const imports = importsWith(() => {
+      // Of its own time too: what others took of the core meanwhile is not the guest's.
+      const [until, ran] = [performance.now() + 20, process.cpuUsage()];
+      const ranMs = ({ user, system } = process.cpuUsage(ran)): number => (user + system) / 1_000;
+      while (performance.now() < until || ranMs() < 20);
+      return ++asked;
+    });
+    const { kernel } = await opened(isolation, imports, { cpuMs: 50 });
+    const error = await rejection(kernel.invoke("guest", "often", undefined, { timeoutMs: 10_000 }));
     expect(error).toMatchObject({ code: "DEADLINE_EXCEEDED", details: { limit: "cpuMs", value: 50 } });
-    // A machine that others use may let one function run for longer.
     expect(asked).toBeLessThanOrEqual(3);
-    const { usage } = await kernel.measure("guest", "ask", 1);
+    const { kernel: patient } = await opened(isolation, imports);
+    const { usage } = await patient.measure("guest", "ask", 1);
     expect(usage?.cpuMs).toBeGreaterThan(19);
   });
 
@@ -213,9 +212,12 @@ describe.each(levels)("a guest that calls its host (%s)", (isolation) => {
         }),
       ),
     );
-    expect(await codeOf(kernel.invoke("guest", "stubborn", undefined, { timeoutMs: 40 }))).toBe(
-      "DEADLINE_EXCEEDED",
-    );
+    // On a busy machine its time may be over before it asks.
+    for (let timeoutMs = 40; waits.length === 0; timeoutMs *= 2)
+      expect(await codeOf(kernel.invoke("guest", "stubborn", undefined, { timeoutMs }))).toBe(
+        "DEADLINE_EXCEEDED",
+      );
+    expect(waits).toHaveLength(1);
     const abort = new AbortController();
     const call = codeOf(kernel.invoke("guest", "stubborn", undefined, { signal: abort.signal }));
     await eventually(() => waits.length === 2);
