@@ -1,4 +1,5 @@
 import { createTestPlatform, settle, type TestPlatform } from "@keelson/core/testing";
+import { createHash } from "node:crypto";
 import { beforeEach, describe, expect, test } from "vitest";
 import { createCompileCache, type BinaryStep, type CompileCache } from "../../src/cache/compile-cache.ts";
 import { decodeEntry, encodeEntry } from "../../src/cache/entry.ts";
@@ -149,6 +150,37 @@ describe("modules kept on disk", () => {
     }
     // Nine tenths of the bound are left at most, which is three and a half.
     expect(left).toEqual([2, 3, 4, 3, 4, 3, 4, 3, 4, 3, 4]);
+  });
+
+  test("are let go without a look at other files in the folder, and leave no timer behind", async () => {
+    platform.files.put(`${FOLDER}/notes.txt`, "x".repeat(10_000));
+    const kept = cache(1500);
+    for (let number = 0; number < 8; number++)
+      await kept.compile(ONE, "one", [counting(`k${number}`)], platform);
+    expect(kept.disk?.evicted).toBeGreaterThan(0);
+    const names = await platform.files.list(platform.files.resolve(`${FOLDER}/`));
+    expect(names).toContain("notes.txt");
+    expect(names.length).toBeGreaterThan(1);
+    expect(platform.clock.pending).toBe(0);
+  });
+
+  test("that this engine does not accept are made again", async () => {
+    const step = counting();
+    await cache().compile(ONE, "one", [step], platform);
+    const file = await onlyFile();
+    const bytes = await platform.files.read(file);
+    const key = `${createHash("sha256").update(ONE).digest("hex")} k`;
+    const found = await decodeEntry(key, bytes);
+    expect(found).toBeDefined();
+    const odd = Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 99);
+    await platform.files.write(
+      file,
+      await encodeEntry(key, { bytes: odd, notes: found?.notes ?? new Map() }),
+    );
+    const second = cache();
+    const { module } = await second.compile(ONE, "one", [step], platform);
+    expect(WebAssembly.Module.exports(module)).toHaveLength(1);
+    expect([step.count, second.disk?.written]).toEqual([2, 1]);
   });
 
   test("are no matter of life and death: files that cannot be read or written only cost the time", async () => {
