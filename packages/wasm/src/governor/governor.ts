@@ -124,6 +124,11 @@ export class Governor {
    * the error is made. See {@link trapForNothing}.
    */
   rehearsal: ((stop: Stop, thrown: unknown) => void) | undefined;
+  /**
+   * The thread is watched from the beginning of the next run: set before the first of what comes from outside, which may last long before it is heard of, while
+   * the engine compiles what it is about to execute.
+   */
+  watchesNext = true;
   readonly #clock: Pick<Clock, "now" | "ran">;
   readonly #thread: GuestThread;
   readonly #interrupt: Int32Array | undefined;
@@ -247,6 +252,10 @@ export class Governor {
       return;
     }
     const parent = this.#begin(limits);
+    if (this.watchesNext) {
+      this.watchesNext = false;
+      this.#watch(this.#start);
+    }
     this.#parent = parent;
     this.#thread.current = this;
   }
@@ -582,11 +591,7 @@ export class Governor {
 
   /** What is rare in a run: that its thread begins to be watched, and that its stop is rehearsed. Answers what time it is then. */
   #attend(now: number): number {
-    if (!this.#watches) {
-      this.#watches = true;
-      this.#watchedFrom = now;
-      this.#ranBefore = this.#clock.ran?.();
-    }
+    if (!this.#watches) this.#watch(now);
     const left = Math.min(this.#cpuEnd, this.#deadline) - now;
     if (left > REHEARSAL_MS) {
       this.#attendAt = now + left - REHEARSAL_MS;
@@ -594,6 +599,12 @@ export class Governor {
     }
     this.#attendAt = Number.POSITIVE_INFINITY;
     return left <= 0 || now - this.#start < COLD_AFTER_MS ? now : this.#rehearse(now);
+  }
+
+  #watch(now: number): void {
+    this.#watches = true;
+    this.#watchedFrom = now;
+    this.#ranBefore = this.#clock.ran?.();
   }
 
   /** Does what a stop takes, on the guest's own time, and answers what time it is then. The guest's slice has not lasted longer for it. */

@@ -92,6 +92,7 @@ export class GuestInstance implements Instance {
         governor.start(limits);
         this.#host.entered = false;
         this.#binding = governor.run(limits, bind);
+        governor.watchesNext = true;
       }
       this.look("start");
     } catch (error) {

@@ -24,6 +24,11 @@ import { tooLarge, truncated, unsupported } from "./reader.ts";
 
 /** The most fuel that may pass between two tests in code without loops and calls. */
 const TEST_EVERY = 100_000;
+/**
+ * The same within one block that calls, where what it calls is counted exactly. These calls may be the first of as many functions, which engines compile
+ * then: some five thousand units' worth in a millisecond.
+ */
+const TEST_CALLS_EVERY = 5_000;
 /** Blocks up to this cost are charged with the block that leads to them, whether or not they are executed. */
 const SMALL_BLOCK = 8;
 /** What a block may be charged for such blocks in all. */
@@ -594,7 +599,7 @@ export class Scan {
           current = this.#charge(this.#at, current);
         }
       }
-      if (total - lastTest > TEST_EVERY) {
+      if (total - lastTest > TEST_EVERY || (exact && total - segmentStart > TEST_CALLS_EVERY)) {
         this.segmentCost[current]! += total - segmentStart;
         segmentStart = lastTest = total;
         current = this.#charge(this.#at, -1);

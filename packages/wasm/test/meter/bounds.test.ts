@@ -42,6 +42,14 @@ describe("little is charged between two tests", () => {
     });
   }
 
+  it("by calls in one long block, each of which may be compiled only then", () => {
+    const text = `(module ${"(func (param i32) (result i32) (i32.add (local.get 0) (i32.const 1)))".repeat(3000)}
+      (func (export "f") ${Array.from({ length: 3000 }, (_, at) => `(drop (call ${at} (i32.const 1)))`).join("")}))`;
+    const { below, used } = deepest(text, "exact");
+    expect(used).toBeGreaterThan(20_000);
+    expect(below).toBeLessThan(6_000);
+  });
+
   it("and a segment's price has no need of a ceiling", () => {
     const fill = "(table.fill 0 (i32.const 0) (ref.null func) (i32.const 1024))";
     const text = `(module (table 1024 funcref) (func (export "f") ${`(loop) ${fill.repeat(9)}`.repeat(1200)}))`;
