@@ -96,6 +96,14 @@ export class PendingCalls {
     }
   }
 
+  /** Rejects the call of this id, if it still waits: its reply cannot be read. */
+  fail(id: string, error: KeelsonError): void {
+    const pending = this.#slots[this.#slotOf(Number(id))];
+    if (pending?.id !== id) return;
+    this.#forget(pending);
+    pending.reject(error);
+  }
+
   /** Rejects all that wait, and every later request, with `error`. */
   close(error: KeelsonError): void {
     if (this.#closed !== undefined) return;

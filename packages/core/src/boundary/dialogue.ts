@@ -15,6 +15,9 @@ const ERRORS_PER_SECOND = 100;
 const OPENING_BRACE = 0x7b;
 const SPACE = 0x20;
 
+/** How a reply begins whose first key is its id. */
+const REPLY = /^\s*\{\s*"reply_id"\s*:\s*"(\d+)"/;
+
 /** Sorts a child's lines: replies to the host's calls, requests and cancellations, and events, which go to the module's bus. */
 export class Dialogue {
   readonly #context: ModuleContext;
@@ -72,9 +75,15 @@ export class Dialogue {
     this.#publish(event.event_type, data as unknown as Value);
   }
 
-  /** Counts and publishes, under `boundary.<id>.error` as `{ error }`, what is wrong with a line; the first 100 of each second. */
+  /**
+   * Counts and publishes, under `boundary.<id>.error` as `{ error }`, what is wrong with a line; the first 100 of each second. A call whose reply the
+   * line began to be fails with it.
+   */
   fault(error: KeelsonError): void {
     this.#badLines.add();
+    const { start, line = start } = error.details ?? {};
+    const spoiled = REPLY.exec(String(line));
+    if (spoiled !== null) this.#calls.fail(spoiled[1] as string, error);
     if (this.#muted) return;
     this.#told++;
     this.#publish("error", { error: error.toJSON() as unknown as Value });

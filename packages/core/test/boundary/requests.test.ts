@@ -266,6 +266,26 @@ describe("host → child", () => {
     expect(published.at(-1)?.data).toMatchObject({ error: { code: "LINE_TOO_LONG" } });
   });
 
+  test("a reply that cannot be read fails its call at once, and no other", async () => {
+    const { running, call } = scene({ maxLineBytes: 300 });
+    const child = await running();
+    const calls = Array.from({ length: 4 }, () => call("a"));
+    const codes = calls.map((one) =>
+      one.then(
+        () => "answered",
+        ({ code }: KeelsonError) => code,
+      ),
+    );
+    await settle();
+    child.say(`{"reply_id":"1","result":"${"x".repeat(300)}"}\n`);
+    child.say(Uint8Array.of(...new TextEncoder().encode(' { "reply_id" : "2", "result": "'), 0xff, 0x0a));
+    child.say('{"reply_id":"3","result":\n');
+    // Nobody's: one that never was, and one that is answered already.
+    child.say('{"reply_id":"99","result":\n{"reply_id":"3","result":\n');
+    child.say({ reply_id: "4", result: 1 });
+    expect(await Promise.all(codes)).toEqual(["LINE_TOO_LONG", "INVALID_UTF8", "INVALID_JSON", "answered"]);
+  });
+
   test("a child that closes its input but lives makes calls fail with IO", async () => {
     const { running, call, platform, exits } = scene();
     const child = await running();
