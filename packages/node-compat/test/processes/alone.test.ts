@@ -148,3 +148,28 @@ describe("where nothing tells who descends from whom, ending a child", () => {
     expect(await child.exited).toEqual({ signal: "SIGKILL" });
   });
 });
+
+describe("a look at all processes", () => {
+  it("leaves out the children that live, and those that have ended no more: their numbers may be another's by then", async () => {
+    const left: (readonly number[])[] = [];
+    const watched: ProcessTable = {
+      list: (skip) => (left.push([...skip]), []),
+      living: () => [],
+      command: () => "",
+    };
+    const system = systemWith("groups", watched);
+    const [first, second, third] = [
+      await system.start(POLITE),
+      await system.start(POLITE),
+      await system.start(POLITE),
+    ] as const;
+    await second.terminate({ graceMs: 0 });
+    expect(left[0]).toEqual([first.pid, second.pid, third.pid]);
+    left.length = 0;
+    await first.terminate({ graceMs: 0 });
+    expect(left[0]).toEqual([first.pid, third.pid]);
+    left.length = 0;
+    await third.terminate({ graceMs: 0 });
+    expect(left[0]).toEqual([third.pid]);
+  });
+});
