@@ -10,13 +10,15 @@ export const Action = {
   branch: 3,
   /** The count of a br_table's labels stands here; a: the innermost loop, b: where the targets' loops are listed. */
   branchTable: 4,
-  /** A call of a function of this module; b: where the instruction ends. */
+  /** A call of a function of this module; a: twice its number, and 1 as for callImport, b: where the instruction ends. */
   call: 5,
+  /** a: 1 if it is reached only from where the action before stands, b: where the instruction ends. */
   callImport: 6,
-  /** A call through a table or a reference. */
+  /** A call through a table or a reference; a, b: as for callImport. */
   callUnknown: 7,
   /** a: depth of labels, b: innermost loop. */
   return: 8,
+  /** a: function. */
   tailCall: 9,
   /** a: function, b: where the instruction ends. */
   tailCallImport: 10,

@@ -1,11 +1,12 @@
 import { Action, Bulk } from "./actions.ts";
 import { chargeBulk, takeArrayRoom, takeRoom, writeInPieces, writeWait } from "./bulk-code.ts";
 import { CALL, END, RETURN, UNREACHABLE } from "./bytecode.ts";
+import { DepthBy } from "./depth.ts";
 import { FrameCode } from "./frame.ts";
 import type { FunctionCode } from "./function-code.ts";
 import * as helpers from "./helpers.ts";
 import { HostCode } from "./host-code.ts";
-import { type Locals, readLocals, writeLocals } from "./locals.ts";
+import { type Locals, readLocals, withoutFirst, writeLocals } from "./locals.ts";
 import { LoopCode } from "./loop-code.ts";
 import { Reader, tooLarge, tooLargeForEngines } from "./reader.ts";
 
@@ -14,6 +15,8 @@ const ENGINE_LOCALS = 50_000;
 
 /** Writes the metered form of one function's body after another: the original's code, and what the scan's actions insert. */
 export class Emitter {
+  /** Functions that were thought to do without the depth's global and cannot: all has to be written again. */
+  readonly needGlobal: Set<number> = new Set();
   readonly #code: FunctionCode;
   /** Calls of this module's functions may return from a foreign one, reached by a tail call. */
   readonly #foreignTailCalls: boolean;
@@ -49,8 +52,13 @@ export class Emitter {
 
     scan.run(reader.at, to, typeIndex);
     // parameters stand in the caller's frame and in this one, results go through the stack
-    plan.decide(2 * type.paramStack + locals.bytes + 16 * type.results);
-    this.#declareLocals(locals, type.params + locals.count);
+    const depthBy = code.layout.depthBy[functionIndex];
+    const depthGiven = depthBy === DepthBy.parameter;
+    const params = type.paramStack + (depthGiven ? 8 : 0);
+    plan.decide(2 * params + locals.bytes + 16 * type.results, !depthGiven);
+    // a frame too large to be free
+    if (plan.frame > 0 && depthBy === DepthBy.none) this.needGlobal.add(functionIndex);
+    this.#declareLocals(locals, type.params, depthGiven);
 
     code.map?.add(out.at, reader.at);
     this.#frame.enter(functionIndex);
@@ -68,16 +76,24 @@ export class Emitter {
   }
 
   /** The meter's own locals stand behind the function's, from `first` on. */
-  #declareLocals(locals: Locals, first: number): void {
+  #declareLocals(locals: Locals, params: number, depthGiven: boolean): void {
     const code = this.#code;
     const { module, out, plan, scan } = code;
+    const frame = this.#frame;
+    // the parameter stands where the first of the function's locals did, if it has any
+    const displaces = depthGiven && locals.count > 0;
+    const first = params + locals.count + (depthGiven && !displaces ? 1 : 0);
     let next = first;
     code.counter = plan.local ? next++ : -1;
     code.scratch = plan.local ? code.counter : next++;
     code.length = scan.hasDynamicLength ? next++ : -1;
-    this.#frame.depthLocal = plan.frame > 0 ? next++ : -1;
+    const counts = plan.frame > 0;
+    frame.given = depthGiven ? params : -1;
+    frame.displaces = displaces;
+    frame.found = counts && !depthGiven ? next++ : -1;
+    frame.depthLocal = !counts ? -1 : depthGiven && !displaces ? frame.given : next++;
     if (next > ENGINE_LOCALS) throw tooLargeForEngines("maxLocals", next, ENGINE_LOCALS);
-    writeLocals(out, module.bytes, locals, next - first);
+    writeLocals(out, module.bytes, displaces ? withoutFirst(module.bytes, locals) : locals, next - first);
   }
 
   /** Writes the code from `start` on with what actions `first` to `last` insert; returns where the last left off. */
@@ -89,6 +105,13 @@ export class Emitter {
     let cursor = start;
     const boundary = plan.boundary === 0 || !openWrapper ? -1 : scan.boundaryAction * 4;
     const commit = plan.commit === 0 ? -1 : scan.commitAction * 4;
+    // straight after the call at `index` comes another, which needs the counter in its global as well
+    const stays = (index: number): boolean => {
+      if (!plan.local || !code.exact || index + 4 >= last * 4) return false;
+      const kind = actions[index + 5];
+      const calls = kind === Action.call || kind === Action.callUnknown || kind === Action.callImport;
+      return calls && (actions[index + 6]! & 1) === 1;
+    };
     for (let index = first * 4; index < last * 4; index += 4) {
       if (index === boundary || index === commit) {
         const late = index === boundary ? plan.boundary : plan.commit;
@@ -146,22 +169,26 @@ export class Emitter {
           if (plan.local) cursor = loops.labels(at, a, b);
           break;
         case Action.call:
-          if (!plan.local && !this.#foreignTailCalls) break;
+          if (!plan.local && !this.#foreignTailCalls) {
+            this.#frame.tellFunction(a >> 1);
+            break;
+          }
           code.toGlobal();
+          this.#frame.tellFunction(a >> 1);
           code.copy(at, b);
           cursor = b;
-          if (this.#foreignTailCalls) this.#host.afterUnknown();
-          else code.toLocal();
+          if (this.#foreignTailCalls) this.#host.afterUnknown(stays(index));
+          else code.toLocal(stays(index));
           break;
         case Action.callImport:
-          this.#host.callImport(() => code.copy(at, b));
+          this.#host.callImport(() => code.copy(at, b), stays(index));
           cursor = b;
           break;
         case Action.callUnknown:
           this.#host.beforeUnknown();
           code.copy(at, b);
           cursor = b;
-          this.#host.afterUnknown();
+          this.#host.afterUnknown(stays(index));
           break;
         case Action.return:
           if (at < plan.boundary) {
@@ -174,11 +201,13 @@ export class Emitter {
           break;
         case Action.tailCall:
           code.toGlobal();
-          this.#frame.giveBack();
+          // its caller could not put the global back after it, and would have to where its own callers count on that
+          if (layout.depthBy[a] === DepthBy.parameter) this.needGlobal.add(a);
+          this.#frame.tellSuccessor();
           break;
         case Action.tailCallUnknown:
           this.#host.beforeUnknown();
-          this.#frame.giveBack();
+          this.#frame.tellSuccessor();
           break;
         case Action.tailCallImport:
           this.#host.callImport(() => out.op(CALL, a));

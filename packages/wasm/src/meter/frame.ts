@@ -12,6 +12,7 @@ import {
   localSet,
   localTee,
 } from "./bytecode.ts";
+import { DepthBy } from "./depth.ts";
 import type { FunctionCode } from "./function-code.ts";
 import * as helpers from "./helpers.ts";
 import { PREPAID } from "./layout.ts";
@@ -22,8 +23,16 @@ import { PREPAID } from "./layout.ts";
  * that for later: up to a boundary, or a commit.
  */
 export class FrameCode {
-  /** Keeps what the depth was without this function's frame. That is never 0: so it tells whether the frame was taken. */
+  /** Keeps what is left with this function's frame taken: for those that it calls. */
   depthLocal = -1;
+  /** The parameter in which the depth is handed over, or -1. It may be the same. */
+  given = -1;
+  /** The parameter stands where the function's own first local did: that is to be 0. */
+  displaces = false;
+  /** Keeps what the depth's global was, or -1. That is never 0: so it tells whether the frame was taken. */
+  found = -1;
+  /** What was handed over is no longer in the parameter. */
+  #moved = false;
   /** What is paid for a return before the boundary. */
   earlyCost = 0;
   /** What is paid at the boundary or the commit for what was executed before. */
@@ -36,6 +45,20 @@ export class FrameCode {
 
   /** What a function does first. */
   enter(functionIndex: number): void {
+    const { out, plan } = this.#code;
+    const takesLater = plan.commit > 0 || plan.boundary > 0;
+    this.#moved = this.displaces && takesLater && plan.frame > 0;
+    if (this.#moved) {
+      out.op(localGet, this.given);
+      out.op(localSet, this.depthLocal);
+    }
+    this.#payAtEntry(functionIndex);
+    if (!this.displaces) return;
+    out.i32(0);
+    out.op(localSet, this.given);
+  }
+
+  #payAtEntry(functionIndex: number): void {
     const { scan, plan, exact, module } = this.#code;
     const first = this.#code.costOf(0);
     const least = plan.least(functionIndex);
@@ -97,7 +120,7 @@ export class FrameCode {
     if (tested) this.#takeAndTest();
   }
 
-  /** Takes the frame from the depth, and tests it and the counter. */
+  /** Takes the frame from the depth, and tests it and the counter. The global stays: what is called next is told. */
   #takeAndTest(): void {
     const code = this.#code;
     const { out, layout, plan } = code;
@@ -106,16 +129,19 @@ export class FrameCode {
       code.refillIfNegative(helpers.slow, helpers.slowLocal);
       return;
     }
-    out.op(globalGet, layout.depth);
+    if (this.given < 0) {
+      out.op(globalGet, layout.depth);
+      out.op(localTee, this.found);
+    } else out.op(localGet, this.#moved ? this.depthLocal : this.given);
+    out.i32(plan.frame);
+    out.byte(i32Sub);
     out.op(localTee, this.depthLocal);
-    this.#lessFrame();
-    // the scratch local is free again, a counter's is not
-    if (!plan.local) out.op(localTee, code.scratch);
-    out.op(globalSet, layout.depth);
-    if (plan.local) this.#pushDepth();
-    else out.op(localGet, code.scratch);
+    if (plan.tellsOnce) {
+      out.op(globalSet, layout.depth);
+      out.op(localGet, this.depthLocal);
+    }
     out.byte(i32Or);
-    code.refillIfNegative(helpers.enter, helpers.enterLocal);
+    code.refillIfNegative(helpers.enter, helpers.enterLocal, this.depthLocal);
   }
 
   /** The block around the body. */
@@ -131,9 +157,9 @@ export class FrameCode {
   /** The function ends normally. */
   leave(): void {
     const { plan, out, scan } = this.#code;
-    if (plan.commit > 0 && plan.frame > 0 && (plan.local || scan.commitJoins)) {
+    if (plan.commit > 0 && this.found >= 0 && (plan.local || scan.commitJoins)) {
       // some ways to the end have not taken the frame
-      out.op(localGet, this.depthLocal);
+      out.op(localGet, this.found);
       out.byte(IF);
       out.byte(EMPTY);
       this.giveBack();
@@ -141,42 +167,47 @@ export class FrameCode {
     } else this.giveBack();
   }
 
-  /** Gives the frame back: from what the function found when it began, so that callees' accounts are not waited for. */
+  /** Puts the depth's global back for those who count on it: to what the function found there. */
   giveBack(): void {
+    const { out, layout } = this.#code;
+    if (this.found < 0) return;
+    out.op(localGet, this.found);
+    out.op(globalSet, layout.depth);
+  }
+
+  /** Tells the depth to what is called next and finds it in the global, less `bytes` that the call itself takes. */
+  tell(bytes = 0): void {
     const { plan, out, layout } = this.#code;
-    if (plan.frame === 0) return;
+    if (plan.frame === 0 || plan.tellsOnce) return;
     out.op(localGet, this.depthLocal);
+    if (bytes > 0) {
+      out.i32(bytes);
+      out.byte(i32Sub);
+    }
     out.op(globalSet, layout.depth);
   }
 
-  /** An exception was caught: depth is as this function left it. */
-  restore(): void {
+  /** The same for a function of this module, whichever way it comes to know the depth. */
+  tellFunction(target: number): void {
     const { plan, out, layout } = this.#code;
     if (plan.frame === 0) return;
-    this.#pushDepth();
-    out.op(globalSet, layout.depth);
+    const depthBy = layout.depthBy[target];
+    if (depthBy === DepthBy.global) this.tell();
+    else if (depthBy === DepthBy.parameter) out.op(localGet, this.depthLocal);
   }
 
-  /** Moves the depth by `bytes` for the time that something else takes stack. */
-  move(bytes: number): void {
+  /** Tells what is called in this function's stead what this one was told. */
+  tellSuccessor(): void {
     const { plan, out, layout } = this.#code;
     if (plan.frame === 0) return;
-    out.op(globalGet, layout.depth);
-    out.i32(bytes);
+    if (this.found >= 0) {
+      this.giveBack();
+      return;
+    }
+    out.op(localGet, this.depthLocal);
+    out.i32(plan.frame);
     out.byte(i32Add);
     out.op(globalSet, layout.depth);
-  }
-
-  /** Pushes the depth as it is in this function's frame. */
-  #pushDepth(): void {
-    this.#code.out.op(localGet, this.depthLocal);
-    this.#lessFrame();
-  }
-
-  #lessFrame(): void {
-    const { out, plan } = this.#code;
-    out.i32(plan.frame);
-    out.byte(i32Sub);
   }
 }
 

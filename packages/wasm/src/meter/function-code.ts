@@ -47,6 +47,8 @@ export class FunctionCode {
   length = -1;
   /** Up to the commit the scratch local equals the counter's global. */
   mirrors = false;
+  /** Between two calls, the one straight after the other, the counter stays in its global. */
+  inGlobal = false;
   /** Offsets of branches that are rarely taken. */
   hints: number[] = [];
   #bodyStart = 0;
@@ -73,7 +75,7 @@ export class FunctionCode {
   begin(): void {
     this.#bodyStart = this.out.at;
     this.hints = [];
-    this.mirrors = false;
+    this.mirrors = this.inGlobal = false;
   }
 
   /** Copies original code as it stands. */
@@ -94,7 +96,7 @@ export class FunctionCode {
   }
 
   pushCounter(): void {
-    if (this.plan.local || this.mirrors) this.out.op(localGet, this.scratch);
+    if ((this.plan.local && !this.inGlobal) || this.mirrors) this.out.op(localGet, this.scratch);
     else this.out.op(globalGet, this.layout.fuel);
   }
 
@@ -123,8 +125,12 @@ export class FunctionCode {
     this.refillIfNegative(helpers.slow, helpers.slowLocal);
   }
 
-  /** Calls a helper when the number on top of the stack is negative: the one for where the counter is. */
-  refillIfNegative(refill: (layout: Layout) => number, refillLocal: (layout: Layout) => number): void {
+  /** Calls a helper when the number on top of the stack is negative: the one for where the counter is. Local `depth` is handed to it. */
+  refillIfNegative(
+    refill: (layout: Layout) => number,
+    refillLocal: (layout: Layout) => number,
+    depth = -1,
+  ): void {
     const { out } = this;
     out.i32(0);
     out.byte(i32LessThan);
@@ -132,22 +138,29 @@ export class FunctionCode {
     out.byte(EMPTY);
     if (this.plan.local) {
       out.op(localGet, this.counter);
+      if (depth >= 0) out.op(localGet, depth);
       out.op(CALL, refillLocal(this.layout));
       out.op(localSet, this.counter);
-    } else out.op(CALL, refill(this.layout));
+    } else {
+      if (depth >= 0) out.op(localGet, depth);
+      out.op(CALL, refill(this.layout));
+    }
     out.byte(END);
   }
 
   /** Brings the global up to date with the local. */
   toGlobal(): void {
-    if (!this.plan.local) return;
+    if (!this.plan.local || this.inGlobal) return;
     this.out.op(localGet, this.counter);
     this.out.op(globalSet, this.layout.fuel);
     this.giveAway();
   }
 
-  toLocal(): void {
+  /** After a call: the local takes over again, unless the counter `stays` in the global for the next one. */
+  toLocal(stays = false): void {
     if (!this.plan.local) return;
+    this.inGlobal = stays;
+    if (stays) return;
     this.out.op(globalGet, this.layout.fuel);
     this.out.op(localSet, this.counter);
   }

@@ -103,38 +103,38 @@ export function afterHost(layout: Layout): number {
   );
 }
 
-/** Traps, the host told, when calls nest too deep. */
-function trapIfTooDeep(layout: Layout, writer: Writer, push: () => void): void {
-  writer.op(globalGet, layout.depth);
+/** Traps, the host told, when calls nest too deep: when local `depth` is below zero. */
+function trapIfTooDeep(layout: Layout, writer: Writer, depth: number, push: () => void): void {
+  writer.op(localGet, depth);
   writer.i32(0);
   writer.raw([0x48, 0x04, EMPTY]);
   ask(layout, writer, RefillKind.stack, push);
   writer.raw([0x00, END]);
 }
 
-/** `() → ()`: what an entry calls when its slice or its stack is used up. */
+/** `(depth) → ()`: what an entry calls when its slice or its stack is used up. */
 export function enter(layout: Layout): number {
   const next = slow(layout);
   return layout.helper(
     "enter",
-    () => layout.functionType([], []),
+    () => layout.functionType([I32], []),
     [],
     (writer) => {
-      trapIfTooDeep(layout, writer, () => writer.op(globalGet, layout.fuel));
+      trapIfTooDeep(layout, writer, 0, () => writer.op(globalGet, layout.fuel));
       writer.op(0x10, next);
     },
   );
 }
 
-/** `(counter) → counter`: the same, for code that keeps the counter in a local. */
+/** `(counter, depth) → counter`: the same, for code that keeps the counter in a local. */
 export function enterLocal(layout: Layout): number {
   const next = slowLocal(layout);
   return layout.helper(
     "enterLocal",
-    () => layout.functionType([I32], [I32]),
+    () => layout.functionType([I32, I32], [I32]),
     [],
     (writer) => {
-      trapIfTooDeep(layout, writer, () => writer.op(localGet, 0));
+      trapIfTooDeep(layout, writer, 1, () => writer.op(localGet, 0));
       writer.op(localGet, 0);
       writer.op(0x10, next);
     },

@@ -34,28 +34,29 @@ export class HostCode {
       out.op(globalSet, layout.mark);
     }
     this.#code.toGlobal();
+    this.#frame.tell();
   }
 
-  /** If nothing metered ran since the last call of unknown target, the host did. */
-  afterUnknown(): void {
+  /** If nothing metered ran since the last call of unknown target, the host did. `stays`: see {@link FunctionCode.toLocal}. */
+  afterUnknown(stays = false): void {
     const code = this.#code;
     const { out, layout } = code;
     if (!code.checksHost) {
-      code.toLocal();
+      code.toLocal(stays);
       return;
     }
     out.op(globalGet, layout.fuel);
-    if (code.plan.local) out.op(localTee, code.counter);
+    if (code.plan.local && !stays) out.op(localTee, code.counter);
     out.op(globalGet, layout.mark);
     out.byte(i32Eq);
     this.#openRarely();
     out.op(CALL, helpers.afterHost(layout));
-    code.toLocal();
+    code.toLocal(stays);
     out.byte(END);
   }
 
   /** A call of an import: the counter is parked meanwhile, so that a handler that catches its failure asks the host. */
-  callImport(call: () => void): void {
+  callImport(call: () => void, stays = false): void {
     const code = this.#code;
     const { checksHost, out, layout } = code;
     if (checksHost) {
@@ -65,18 +66,16 @@ export class HostCode {
       out.op(globalSet, layout.fuel);
       code.giveAway();
     } else code.toGlobal();
-    this.#frame.move(-HOST_FRAME_BYTES);
+    this.#frame.tell(HOST_FRAME_BYTES);
     call();
-    this.#frame.move(HOST_FRAME_BYTES);
     if (checksHost) out.op(CALL, helpers.afterHost(layout));
-    code.toLocal();
+    code.toLocal(stays);
   }
 
   /** Where an exception was caught: depth is as this function left it, and time may have passed in the host. */
   landing(): void {
     const code = this.#code;
     const { out, layout } = code;
-    this.#frame.restore();
     const knows = code.plan.local && code.scan.hasTryTable;
     if (knows) {
       code.pushGivenAway();

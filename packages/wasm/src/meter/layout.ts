@@ -1,3 +1,4 @@
+import { DepthBy } from "./depth.ts";
 import type { ModuleInfo } from "./module.ts";
 import type { MeterOptions } from "./options.ts";
 import { tooManyOwnFunctions } from "./reader.ts";
@@ -70,11 +71,22 @@ export class Layout {
   readonly bodies: Writer = new Writer(1024);
   /** Writers to use again; a helper may ask for another one while it is written. */
   readonly #spare: Writer[] = [];
+  /** Of each function how it comes to know the depth: see {@link DepthBy}. */
+  readonly depthBy: Uint8Array;
   readonly #typeNumbers = new Map<string, number>();
+  /** The types with the depth behind, by those without. */
+  readonly #withDepth = new Map<number, number>();
   readonly #functionNumbers = new Map<string, number>();
 
-  constructor(module: ModuleInfo, options: MeterOptions, room: number, tableRoom: number) {
+  constructor(
+    module: ModuleInfo,
+    options: MeterOptions,
+    room: number,
+    tableRoom: number,
+    depthBy: Uint8Array,
+  ) {
     this.module = module;
+    this.depthBy = depthBy;
     const globals = [0, -(2 ** 31)];
     const add = (wanted: unknown, value: number): number =>
       wanted === undefined ? -1 : module.globals + globals.push(value) - 1;
@@ -86,6 +98,8 @@ export class Layout {
     this.globals = globals;
     this.refillTable = module.tables.length;
     this.refillType = this.functionType([0x7f, 0x7f], [0x7f]);
+    // the types are written before the functions that have them
+    for (let index = module.importedFunctions; index < depthBy.length; index++) this.typeOf(index);
   }
 
   /** The number of a function type; `params` and `results` are value types, encoded, of `counts` many. */
@@ -107,6 +121,19 @@ export class Layout {
       this.#typeNumbers.set(key, index);
     }
     return index;
+  }
+
+  /** The number of the type of the guest's function `index`: what it was, or that with the depth behind its parameters. */
+  typeOf(index: number): number {
+    const number = this.module.functions[index]!;
+    if (this.depthBy[index] !== DepthBy.parameter) return number;
+    let type = this.#withDepth.get(number);
+    if (type === undefined) {
+      const { params, paramBytes, results, resultBytes } = this.module.types[number]!;
+      type = this.functionType([...paramBytes, 0x7f], resultBytes, [params + 1, results]);
+      this.#withDepth.set(number, type);
+    }
+    return type;
   }
 
   /** The number of the helper function `key`; it is made when first asked for. `locals` are i32s. */

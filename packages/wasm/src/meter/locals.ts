@@ -1,5 +1,5 @@
 import { I32 } from "./bytecode.ts";
-import type { Reader } from "./reader.ts";
+import { Reader } from "./reader.ts";
 import { readValueType } from "./types.ts";
 import type { Writer } from "./writer.ts";
 
@@ -9,6 +9,8 @@ export interface Locals {
   /** Stack bytes that they take. */
   readonly bytes: number;
   readonly groups: number;
+  /** I32s of a first group that is not to be copied. */
+  readonly head: number;
   /** Where the groups begin, and where the last one does. */
   readonly from: number;
   readonly lastFrom: number;
@@ -33,13 +35,25 @@ export function readLocals(reader: Reader): Locals {
     count += lastCount;
     bytes += lastCount * Math.max(8, readValueType(reader).bytes);
   }
-  return { count, bytes, groups, from, lastFrom, lastCount, lastIsI32, to: reader.at };
+  return { count, bytes, groups, head: 0, from, lastFrom, lastCount, lastIsI32, to: reader.at };
+}
+
+/** The same without the first one, which is an i32. */
+export function withoutFirst(source: Uint8Array, locals: Locals): Locals {
+  if (locals.groups === 1) return { ...locals, lastCount: locals.lastCount - 1 };
+  const reader = new Reader(source, locals.from);
+  const head = reader.u32() - 1;
+  return { ...locals, groups: head > 0 ? locals.groups : locals.groups - 1, head, from: reader.at + 1 };
 }
 
 /** Writes them with `own` more i32s behind: in the last group if that is one of i32s, since engines inline by size. */
 export function writeLocals(out: Writer, source: Uint8Array, locals: Locals, own: number): void {
-  const { groups, from, lastFrom, lastCount, lastIsI32, to } = locals;
+  const { groups, head, from, lastFrom, lastCount, lastIsI32, to } = locals;
   out.u32(lastIsI32 ? groups : groups + 1);
+  if (head > 0) {
+    out.u32(head);
+    out.byte(I32);
+  }
   out.copy(source, from, lastIsI32 ? lastFrom : to);
   out.u32(lastIsI32 ? lastCount + own : own);
   out.byte(I32);

@@ -3,6 +3,7 @@ import { KeelsonError } from "@keelson/core/plain";
 import { type BranchHints, encodeHints } from "./branch-hints.ts";
 import { CompileBudget } from "./budget.ts";
 import { type Caps, countLowered, planCaps } from "./caps.ts";
+import { DepthBy, findDepthBy } from "./depth.ts";
 import { Emitter } from "./emit.ts";
 import { FunctionCode } from "./function-code.ts";
 import { limitsOf, requireBytes, requireMeterOptions } from "./given-options.ts";
@@ -66,11 +67,17 @@ export function meter(input: Uint8Array, given: MeterOptions): MeteredModule {
   const bodies = readBodies(module, limits);
   const caps = planCaps(module, options);
   const leafCosts = findLeaves(module, bodies);
+  const depthBy =
+    options.stackBytes === undefined
+      ? new Uint8Array(module.functions.length)
+      : findDepthBy(module, bodies, leafCosts);
 
-  const work: Work = { module, bodies, options, limits, budget, caps, leafCosts };
+  const work: Work = { module, bodies, options, limits, budget, caps, leafCosts, depthBy };
   let code = writeBodies(work, false);
-  // a tail call into the unknown makes the calls of its function's callers uncertain too: they are written once more
-  if (code.hasUnknownTailCall) code = writeBodies(work, true);
+  // All is written once more where a tail call into the unknown makes the calls of its function's callers uncertain too,
+  // and where functions turned out to need the depth's global.
+  for (const index of code.needGlobal) depthBy[index] = DepthBy.global;
+  if (code.hasUnknownTailCall || code.needGlobal.size > 0) code = writeBodies(work, code.hasUnknownTailCall);
 
   const { layout, names, out } = code;
   const hints = (options.branchHints ?? true) ? encodeHints(code.hints) : undefined;
@@ -196,6 +203,8 @@ interface Work {
   readonly budget: CompileBudget;
   readonly caps: Caps;
   readonly leafCosts: Int32Array;
+  /** See {@link DepthBy}. */
+  readonly depthBy: Uint8Array;
 }
 
 interface Code {
@@ -207,13 +216,15 @@ interface Code {
   readonly loops: number;
   readonly hotLoops: number;
   readonly hasUnknownTailCall: boolean;
+  /** Functions that have to find the depth in its global, though that could not be seen before. */
+  readonly needGlobal: ReadonlySet<number>;
   /** Some function catches exceptions. */
   readonly hasLanding: boolean;
 }
 
 function writeBodies(work: Work, foreignTailCalls: boolean): Code {
   const { module, bodies, options, limits, budget, caps, leafCosts } = work;
-  const layout = new Layout(module, options, caps.room, caps.tableRoom);
+  const layout = new Layout(module, options, caps.room, caps.tableRoom, work.depthBy);
   const scan = new Scan(module, {
     exact: options.mode === "exact",
     capped: options.memoryBytes !== undefined,
@@ -221,6 +232,7 @@ function writeBodies(work: Work, foreignTailCalls: boolean): Code {
     refuseRelaxedSimd: options.relaxedSimd === "refuse",
     maxNesting: limits.maxNesting,
     leafCosts,
+    depthBy: work.depthBy,
   });
   const section = module.sections.find(({ id }) => id === SectionId.code);
   const out = new Writer(section ? (section.to - section.from) * 2 + 1024 : 1024);
@@ -275,6 +287,7 @@ function writeBodies(work: Work, foreignTailCalls: boolean): Code {
     loops,
     hotLoops: emitter.hotLoops,
     hasUnknownTailCall,
+    needGlobal: emitter.needGlobal,
     hasLanding,
   };
 }

@@ -19,6 +19,8 @@ export class Plan {
   local = false;
   /** Stack bytes; 0 where the frame is free. */
   frame = 0;
+  /** The function writes the depth to its global where it takes its frame, and not again: it stays there. */
+  tellsOnce = false;
   /** A block stands around the body, whose label stands for the function's own. */
   wrapped = false;
   /** Where the function begins in earnest, or 0: see {@link Scan.boundary}. */
@@ -41,8 +43,11 @@ export class Plan {
     this.#hasVectors = module.types.some((type) => type.hasVectors);
   }
 
-  /** Decides for the function just scanned, whose parameters, locals and results take `valueBytes` of stack. */
-  decide(valueBytes: number): void {
+  /**
+   * Decides for the function just scanned, whose parameters, locals and results take `valueBytes` of stack; whether it
+   * `keepsDepth`, so that its callers find the depth's global as it was.
+   */
+  decide(valueBytes: number, keepsDepth: boolean): void {
     const scan = this.#scan;
     this.#findHotLoops();
     // JavaScriptCore runs loops ten times slower around a counter in a global
@@ -53,9 +58,10 @@ export class Plan {
       const frame = FRAME_BYTES + valueBytes + operand * scan.maxHeight;
       if (scan.hasCalls || frame > FREE_FRAME_BYTES) this.frame = Math.min(frame, 2 ** 28);
     }
-    this.wrapped = this.local || this.frame > 0 || scan.functionLanding;
+    this.wrapped = this.local || (this.frame > 0 && keepsDepth) || scan.functionLanding;
     // a frame that not every way through the function pays for has to be a small one
     const late = this.frame <= FREE_FRAME_BYTES;
+    this.tellsOnce = this.frame > 0 && scan.depthReaders > 1 && scan.depthLosers === 0 && !scan.hasLanding;
     this.boundary = this.local || !late ? 0 : scan.boundary;
     this.commit = late ? scan.commit : 0;
   }

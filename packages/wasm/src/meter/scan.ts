@@ -1,5 +1,6 @@
 import { Action, Bulk } from "./actions.ts";
 import { granulesOf } from "./constants.ts";
+import { DepthBy } from "./depth.ts";
 import { PREPAID } from "./layout.ts";
 import { LongestWay } from "./longest-way.ts";
 import type { ModuleInfo } from "./module.ts";
@@ -59,6 +60,8 @@ export interface ScanOptions {
   readonly maxNesting: number;
   /** The cost of a function that its callers pay for, by index; -1 for the others. */
   readonly leafCosts: Int32Array;
+  /** How each function comes to know the depth: see {@link DepthBy}. */
+  readonly depthBy: Uint8Array;
 }
 
 const Frame = { function: 0, block: 1, loop: 2, if: 3, else: 4, try: 5, catch: 6, tryTable: 7 } as const;
@@ -109,6 +112,10 @@ export class Scan {
   usesVectors = false;
   /** Makes calls that can nest. */
   hasCalls = false;
+  /** Calls of what finds the depth in its global, and leaves it as it was. */
+  depthReaders = 0;
+  /** Calls after which it may be lower than it was. */
+  depthLosers = 0;
   hasLanding = false;
   hasTryTable = false;
   /** An exception handler branches out of the function's body. */
@@ -152,6 +159,9 @@ export class Scan {
   /** Has a tail call whose target is not known. */
   hasUnknownTailCall = false;
 
+  /** How many actions there were where several ways last came together. */
+  #joined = 0;
+
   readonly #module: ModuleInfo;
   readonly #options: ScanOptions;
   readonly #bytes: Uint8Array;
@@ -189,7 +199,7 @@ export class Scan {
 
   /** Reads one body, from the first instruction to its end. */
   run(from: number, to: number, functionType: number): void {
-    const { exact, capped, tableCapped, refuseRelaxedSimd, maxNesting, leafCosts } = this.#options;
+    const { exact, capped, tableCapped, refuseRelaxedSimd, maxNesting, leafCosts, depthBy } = this.#options;
     const { types, functions, importedFunctions, memories, tables, tags, keepsExceptions } = this.#module;
     const bytes = this.#bytes;
     const ways = this.#ways;
@@ -323,6 +333,7 @@ export class Scan {
         case Role.else:
         case Role.catch:
         case Role.catchAll: {
+          this.#joined = this.actionCount;
           if (alive) this.#armAlive[depth] = 1;
           if (alive) ways?.join(depth, total);
           ways?.restart(depth, total);
@@ -356,6 +367,7 @@ export class Scan {
         }
         case Role.delegate:
         case Role.end: {
+          this.#joined = this.actionCount;
           if (role === Role.delegate) this.#skipLeb();
           this.segmentCost[current]! += total - segmentStart;
           segmentStart = total;
@@ -438,12 +450,15 @@ export class Scan {
           if (height > maxHeight) maxHeight = height;
           if (target < importedFunctions) {
             total += IMPORT_COST;
-            this.#act(start, Action.callImport, 0, this.#at);
+            this.depthLosers++;
+            this.#act(start, Action.callImport, this.#isStraight(), this.#at);
             this.#noteCall(loop);
           } else if (leafCosts[target]! >= 0) total += leafCosts[target]!;
           else {
             total += PREPAID;
-            this.#act(start, Action.call, 0, this.#at);
+            if (depthBy[target] === DepthBy.global) this.depthReaders++;
+            else if (depthBy[target] === DepthBy.parameter) this.depthLosers++;
+            this.#act(start, Action.call, target * 2 + this.#isStraight(), this.#at);
             this.#noteCall(loop);
           }
           break;
@@ -455,7 +470,8 @@ export class Scan {
           height += type.results - type.params - 1;
           if (height > maxHeight) maxHeight = height;
           total += PREPAID;
-          this.#act(start, Action.callUnknown, 0, this.#at);
+          this.depthReaders++;
+          this.#act(start, Action.callUnknown, this.#isStraight(), this.#at);
           this.#noteCall(loop);
           break;
         }
@@ -463,10 +479,11 @@ export class Scan {
           const target = this.#u32();
           if (target < importedFunctions) {
             total += IMPORT_COST;
+            this.depthLosers++;
             this.#act(start, Action.tailCallImport, target, this.#at);
           } else {
             total += leafCosts[target]! >= 0 ? leafCosts[target]! : PREPAID;
-            this.#act(start, Action.tailCall, 0, this.#at);
+            this.#act(start, Action.tailCall, target, this.#at);
           }
           this.#noteCall(loop);
           this.#leaveFunction(depth);
@@ -610,10 +627,12 @@ export class Scan {
   #reset(from: number, to: number): void {
     this.#at = from;
     this.#end = to;
+    this.#joined = 0;
     this.actionCount = this.segments = this.loops = 0;
     this.tableLoops.length = 0;
     this.hasCalls = this.hasLanding = this.hasTryTable = this.functionLanding = false;
     this.usesVectors = false;
+    this.depthReaders = this.depthLosers = 0;
     this.hasDynamicLength = this.hasUnknownTailCall = false;
     this.boundary = this.boundaryAction = this.boundaryCost = 0;
     this.#branchesOut = this.#committed = this.commitJoins = false;
@@ -668,6 +687,11 @@ export class Scan {
     actions[index + 2] = a;
     actions[index + 3] = b;
     this.actionCount++;
+  }
+
+  /** 1 if the code at the cursor is reached only from where the last action stands. */
+  #isStraight(): number {
+    return this.actionCount > this.#joined ? 1 : 0;
   }
 
   #newSegment(parent: number): number {

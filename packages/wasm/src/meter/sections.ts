@@ -101,9 +101,10 @@ const extensions: Readonly<Record<number, Extension>> = {
     copyRest(reader, out);
     for (const type of layout.types) out.raw(type);
   },
-  [SectionId.function](reader, _module, { layout }, out) {
-    out.u32((reader?.u32() ?? 0) + layout.functions.length);
-    copyRest(reader, out);
+  [SectionId.function](_reader, module, { layout }, out) {
+    out.u32(module.functions.length - module.importedFunctions + layout.functions.length);
+    for (let index = module.importedFunctions; index < module.functions.length; index++)
+      out.u32(layout.typeOf(index));
     for (const type of layout.functions) out.u32(type);
   },
   [SectionId.table](reader, module, { tableMax }, out) {

@@ -6,6 +6,8 @@ export interface TypeEntry {
   /** Parameters of a function, fields of a structure, 1 for an array. */
   readonly params: number;
   readonly results: number;
+  /** The encoded value types of a function's parameters, without their count. */
+  readonly paramBytes: Uint8Array;
   /** The encoded value types of the results, without their count. */
   readonly resultBytes: Uint8Array;
   /** Bytes of stack that the parameters take at most. */
@@ -130,6 +132,7 @@ function readSubType(reader: Reader): TypeEntry {
 
 const noFunction = {
   results: 0,
+  paramBytes: new Uint8Array(0),
   resultBytes: new Uint8Array(0),
   paramStack: 0,
   hasVectors: false,
@@ -139,6 +142,7 @@ const noFunction = {
 
 function readFunction(reader: Reader): TypeEntry {
   const params = reader.u32();
+  const paramsFrom = reader.at;
   let paramStack = 0;
   let hasReferences = false;
   let hasVectors = false;
@@ -148,6 +152,7 @@ function readFunction(reader: Reader): TypeEntry {
     hasReferences ||= reference;
     hasVectors ||= bytes === VECTOR_BYTES;
   }
+  const paramBytes = reader.since(paramsFrom);
   const results = reader.u32();
   const from = reader.at;
   for (let index = 0; index < results; index++)
@@ -157,6 +162,7 @@ function readFunction(reader: Reader): TypeEntry {
     hasVectors,
     params,
     results,
+    paramBytes,
     resultBytes: reader.since(from),
     paramStack,
     hasReferences,

@@ -1,0 +1,65 @@
+import { Immediate, immediateOf, prefixBase, prefixRoom, Role, roleOf } from "./opcodes.ts";
+
+/** Larger bodies are not looked at. */
+const MAX_BYTES = 16_384;
+const MAX_GROUPS = 64;
+
+/**
+ * Whether a function certainly calls nothing. `from` stands at the body's declarations of locals. Something unusual ends
+ * the look, and mostly a call does, soon.
+ */
+export function callsNothing(bytes: Uint8Array, from: number, to: number): boolean {
+  if (to - from > MAX_BYTES) return false;
+  let at = from;
+  const groups = bytes[at++]!;
+  if (groups > MAX_GROUPS) return false;
+  for (let group = 0; group < groups; group++) {
+    while (bytes[at++]! >= 0x80);
+    // a reference type of more bytes: its locals are not worth decoding
+    if (bytes[at++]! < 0x69) return false;
+  }
+  while (at < to) {
+    let slot = bytes[at++]!;
+    if (slot >= 0xfb && slot <= 0xfe) {
+      const code = bytes[at++]!;
+      if (code >= 0x80 || code >= prefixRoom[slot - 0xfb]!) return false;
+      slot = prefixBase[slot - 0xfb]! + code;
+    }
+    const role = roleOf[slot]!;
+    if (role >= Role.call && role <= Role.tailCallRef) return false;
+    let numbers = 0;
+    switch (immediateOf[slot]) {
+      case Immediate.none:
+        break;
+      case Immediate.leb:
+        numbers = 1;
+        break;
+      case Immediate.leb2:
+        numbers = 2;
+        break;
+      case Immediate.memory:
+        // bit 6 of the alignment: a memory's index follows
+        numbers = bytes[at]! & 0x40 ? 3 : 2;
+        break;
+      case Immediate.blockType:
+        // a reference type of more bytes
+        if (bytes[at] === 0x63 || bytes[at] === 0x64) return false;
+        numbers = 1;
+        break;
+      case Immediate.branchTable:
+        if (bytes[at]! >= 0x80) return false;
+        numbers = bytes[at]! + 2;
+        break;
+      case Immediate.bytes4:
+        at += 4;
+        break;
+      case Immediate.bytes8:
+        at += 8;
+        break;
+      default:
+        return false;
+    }
+    for (; numbers > 0; numbers--) while (bytes[at++]! >= 0x80);
+  }
+  return at === to;
+}

@@ -1,0 +1,46 @@
+import { callsNothing } from "./calls.ts";
+import type { ModuleInfo } from "./module.ts";
+import { Reader } from "./reader.ts";
+
+/** How a function comes to know the stack that is left. */
+export const DepthBy = {
+  /** It finds it in the depth's global and leaves that as it was: code outside of the module can call it. */
+  global: 0,
+  /** Its callers, all of them functions of this module, hand it over in a parameter of its own behind the others. */
+  parameter: 1,
+  /** It calls nothing, so its frame is free. */
+  none: 2,
+} as const;
+
+/** Engines accept a thousand. */
+const MAX_PARAMS = 900;
+const I32 = 0x7f;
+
+/**
+ * For each function how it comes to know the depth, as far as can be told before it is read whole. `bodies` are those of
+ * the functions defined here, `leafCosts` the functions that their callers pay for.
+ */
+export function findDepthBy(
+  module: ModuleInfo,
+  bodies: readonly { readonly from: number; readonly to: number }[],
+  leafCosts: Int32Array,
+): Uint8Array {
+  const { bytes, exposed, functions, importedFunctions, types } = module;
+  const depthBy = new Uint8Array(functions.length);
+  for (const [index, { from, to }] of bodies.entries()) {
+    const number = importedFunctions + index;
+    if (leafCosts[number]! >= 0 || callsNothing(bytes, from, to)) depthBy[number] = DepthBy.none;
+    else if (!exposed.has(number) && types[functions[number]!]!.params <= MAX_PARAMS && hasPlace(bytes, from))
+      depthBy[number] = DepthBy.parameter;
+  }
+  return depthBy;
+}
+
+/**
+ * Whether a parameter behind the others leaves the numbers of the function's locals alone: it declares none, or the first
+ * is an i32, whose number the parameter takes.
+ */
+function hasPlace(bytes: Uint8Array, from: number): boolean {
+  const reader = new Reader(bytes, from);
+  return reader.u32() === 0 || (reader.u32() > 0 && reader.byte() === I32);
+}
