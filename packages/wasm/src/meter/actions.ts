@@ -10,11 +10,13 @@ export const Action = {
   branch: 3,
   /** The count of a br_table's labels stands here; a: the innermost loop, b: where the targets' loops are listed. */
   branchTable: 4,
-  /** A call of a function of this module; a: twice its number, and 1 as for callImport, b: where the instruction ends. */
+  /**
+   * A call of a function of this module; a: twice its number, and 1 more where another call comes straight after it, with
+   * no other way there; b: where the instruction ends. The other calls alike.
+   */
   call: 5,
-  /** a: 1 if it is reached only from where the action before stands, b: where the instruction ends. */
   callImport: 6,
-  /** A call through a table or a reference; a, b: as for callImport. */
+  /** A call through a table or a reference; there is no number. */
   callUnknown: 7,
   /** a: depth of labels, b: innermost loop. */
   return: 8,

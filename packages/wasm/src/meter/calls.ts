@@ -1,7 +1,7 @@
-import { Immediate, immediateOf, prefixBase, prefixRoom, Role, roleOf } from "./opcodes.ts";
+import { factsOf, Immediate, immediateIn, prefixBase, prefixRoom, Role, roleIn } from "./opcodes.ts";
 
 /** Larger bodies are not looked at. */
-const MAX_BYTES = 16_384;
+const MAX_BYTES = 512;
 const MAX_GROUPS = 64;
 
 /**
@@ -25,10 +25,11 @@ export function callsNothing(bytes: Uint8Array, from: number, to: number): boole
       if (code >= 0x80 || code >= prefixRoom[slot - 0xfb]!) return false;
       slot = prefixBase[slot - 0xfb]! + code;
     }
-    const role = roleOf[slot]!;
+    const facts = factsOf[slot]!;
+    const role = roleIn(facts);
     if (role >= Role.call && role <= Role.tailCallRef) return false;
     let numbers = 0;
-    switch (immediateOf[slot]) {
+    switch (immediateIn(facts)) {
       case Immediate.none:
         break;
       case Immediate.leb:

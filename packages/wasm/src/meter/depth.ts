@@ -1,6 +1,6 @@
+import { I32 } from "./bytecode.ts";
 import { callsNothing } from "./calls.ts";
 import type { ModuleInfo } from "./module.ts";
-import { Reader } from "./reader.ts";
 
 /** How a function comes to know the stack that is left. */
 export const DepthBy = {
@@ -14,7 +14,6 @@ export const DepthBy = {
 
 /** Engines accept a thousand. */
 const MAX_PARAMS = 900;
-const I32 = 0x7f;
 
 /**
  * For each function how it comes to know the depth, as far as can be told before it is read whole. `bodies` are those of
@@ -27,7 +26,8 @@ export function findDepthBy(
 ): Uint8Array {
   const { bytes, exposed, functions, importedFunctions, types } = module;
   const depthBy = new Uint8Array(functions.length);
-  for (const [index, { from, to }] of bodies.entries()) {
+  for (let index = 0; index < bodies.length; index++) {
+    const { from, to } = bodies[index]!;
     const number = importedFunctions + index;
     if (leafCosts[number]! >= 0 || callsNothing(bytes, from, to)) depthBy[number] = DepthBy.none;
     else if (!exposed.has(number) && types[functions[number]!]!.params <= MAX_PARAMS && hasPlace(bytes, from))
@@ -41,6 +41,8 @@ export function findDepthBy(
  * is an i32, whose number the parameter takes.
  */
 function hasPlace(bytes: Uint8Array, from: number): boolean {
-  const reader = new Reader(bytes, from);
-  return reader.u32() === 0 || (reader.u32() > 0 && reader.byte() === I32);
+  if (bytes[from] === 0) return true;
+  // numbers of more than one byte are rare: not worth decoding
+  const count = bytes[from + 1]!;
+  return bytes[from]! < 0x80 && count > 0 && count < 0x80 && bytes[from + 2] === I32;
 }

@@ -1,6 +1,6 @@
 import { Action, Bulk } from "./actions.ts";
 import { chargeBulk, takeArrayRoom, takeRoom, writeInPieces, writeWait } from "./bulk-code.ts";
-import { CALL, END, RETURN, UNREACHABLE } from "./bytecode.ts";
+import { CALL, END, localGet, RETURN, UNREACHABLE } from "./bytecode.ts";
 import { DepthBy } from "./depth.ts";
 import { FrameCode } from "./frame.ts";
 import type { FunctionCode } from "./function-code.ts";
@@ -105,13 +105,9 @@ export class Emitter {
     let cursor = start;
     const boundary = plan.boundary === 0 || !openWrapper ? -1 : scan.boundaryAction * 4;
     const commit = plan.commit === 0 ? -1 : scan.commitAction * 4;
-    // straight after the call at `index` comes another, which needs the counter in its global as well
-    const stays = (index: number): boolean => {
-      if (!plan.local || !code.exact || index + 4 >= last * 4) return false;
-      const kind = actions[index + 5];
-      const calls = kind === Action.call || kind === Action.callUnknown || kind === Action.callImport;
-      return calls && (actions[index + 6]! & 1) === 1;
-    };
+    // calls of this module's functions are copied as they stand
+    const inPlace = !plan.local && !this.#foreignTailCalls;
+    const { depthBy } = layout;
     for (let index = first * 4; index < last * 4; index += 4) {
       if (index === boundary || index === commit) {
         const late = index === boundary ? plan.boundary : plan.commit;
@@ -129,6 +125,7 @@ export class Emitter {
       const at = actions[index]!;
       const a = actions[index + 2]!;
       const b = actions[index + 3]!;
+      if (inPlace && actions[index + 1] === Action.call && depthBy[a >> 1] === DepthBy.none) continue;
       if (loops.givesBack && actions[index + 1] === Action.branch) {
         code.copy(cursor, at - 1);
         cursor = loops.giveBackAndBranch(at, a, b);
@@ -169,26 +166,27 @@ export class Emitter {
           if (plan.local) cursor = loops.labels(at, a, b);
           break;
         case Action.call:
-          if (!plan.local && !this.#foreignTailCalls) {
-            this.#frame.tellFunction(a >> 1);
+          if (inPlace) {
+            if (depthBy[a >> 1] === DepthBy.parameter) out.op(localGet, this.#frame.depthLocal);
+            else this.#frame.tellFunction(a >> 1);
             break;
           }
           code.toGlobal();
           this.#frame.tellFunction(a >> 1);
           code.copy(at, b);
           cursor = b;
-          if (this.#foreignTailCalls) this.#host.afterUnknown(stays(index));
-          else code.toLocal(stays(index));
+          if (this.#foreignTailCalls) this.#host.afterUnknown((a & 1) === 1);
+          else code.toLocal((a & 1) === 1);
           break;
         case Action.callImport:
-          this.#host.callImport(() => code.copy(at, b), stays(index));
+          this.#host.callImport(() => code.copy(at, b), (a & 1) === 1);
           cursor = b;
           break;
         case Action.callUnknown:
           this.#host.beforeUnknown();
           code.copy(at, b);
           cursor = b;
-          this.#host.afterUnknown(stays(index));
+          this.#host.afterUnknown((a & 1) === 1);
           break;
         case Action.return:
           if (at < plan.boundary) {

@@ -75,7 +75,7 @@ export class Layout {
   readonly depthBy: Uint8Array;
   readonly #typeNumbers = new Map<string, number>();
   /** The types with the depth behind, by those without. */
-  readonly #withDepth = new Map<number, number>();
+  readonly #withDepth: (number | undefined)[] = [];
   readonly #functionNumbers = new Map<string, number>();
 
   constructor(
@@ -127,11 +127,11 @@ export class Layout {
   typeOf(index: number): number {
     const number = this.module.functions[index]!;
     if (this.depthBy[index] !== DepthBy.parameter) return number;
-    let type = this.#withDepth.get(number);
+    let type = this.#withDepth[number];
     if (type === undefined) {
       const { params, paramBytes, results, resultBytes } = this.module.types[number]!;
       type = this.functionType([...paramBytes, 0x7f], resultBytes, [params + 1, results]);
-      this.#withDepth.set(number, type);
+      this.#withDepth[number] = type;
     }
     return type;
   }

@@ -451,14 +451,14 @@ export class Scan {
           if (target < importedFunctions) {
             total += IMPORT_COST;
             this.depthLosers++;
-            this.#act(start, Action.callImport, this.#isStraight(), this.#at);
+            this.#call(start, Action.callImport, target);
             this.#noteCall(loop);
           } else if (leafCosts[target]! >= 0) total += leafCosts[target]!;
           else {
             total += PREPAID;
             if (depthBy[target] === DepthBy.global) this.depthReaders++;
             else if (depthBy[target] === DepthBy.parameter) this.depthLosers++;
-            this.#act(start, Action.call, target * 2 + this.#isStraight(), this.#at);
+            this.#call(start, Action.call, target);
             this.#noteCall(loop);
           }
           break;
@@ -471,7 +471,7 @@ export class Scan {
           if (height > maxHeight) maxHeight = height;
           total += PREPAID;
           this.depthReaders++;
-          this.#act(start, Action.callUnknown, this.#isStraight(), this.#at);
+          this.#call(start, Action.callUnknown, 0);
           this.#noteCall(loop);
           break;
         }
@@ -689,9 +689,15 @@ export class Scan {
     this.actionCount++;
   }
 
-  /** 1 if the code at the cursor is reached only from where the last action stands. */
-  #isStraight(): number {
-    return this.actionCount > this.#joined ? 1 : 0;
+  /** Notes a call, and in the action before whether that is one as well, from which alone this one is reached. */
+  #call(start: number, action: number, target: number): void {
+    const before = this.actionCount - 1;
+    if (this.#options.exact && before >= this.#joined) {
+      const kind = this.actions[before * 4 + 1]!;
+      if (kind === Action.call || kind === Action.callUnknown || kind === Action.callImport)
+        this.actions[before * 4 + 2]! |= 1;
+    }
+    this.#act(start, action, target * 2, this.#at);
   }
 
   #newSegment(parent: number): number {
