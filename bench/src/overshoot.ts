@@ -116,11 +116,14 @@ const { ran } = platform().clock;
 
 function stopOnce(module: WebAssembly.Module, meta: ReturnType<typeof meter>["meta"]): Stopped {
   const looks = { first: 0, last: 0, before: 0 };
+  /** When the stop was rehearsed, and the look that follows. */
+  const rehearsal = { begun: 0, over: false, next: 0 };
   const clock = {
     now() {
       looks.before = looks.last;
       looks.last = performance.now();
       looks.first ||= looks.last;
+      if (rehearsal.over && rehearsal.next === 0) rehearsal.next = looks.last;
       return looks.last;
     },
   };
@@ -135,6 +138,11 @@ function stopOnce(module: WebAssembly.Module, meta: ReturnType<typeof meter>["me
   } as unknown as WebAssembly.Imports;
   const instance = new WebAssembly.Instance(module, imports);
   governor.adopt(instance, meta);
+  governor.rehearsal = (stop, thrown) => {
+    rehearsal.begun = looks.last;
+    governor.stopError(stop, thrown);
+    rehearsal.over = true;
+  };
   const body = instance.exports["f"] as unknown as (() => void) | undefined;
   const waited = waitedMs();
   const begin = performance.now();
@@ -144,8 +152,9 @@ function stopOnce(module: WebAssembly.Module, meta: ReturnType<typeof meter>["me
   } catch {
     const end = performance.now();
     if (governor.stopped?.limit !== "cpuMs") throw new Error(`stopped for ${governor.stopped?.limit}`);
-    // The governor's last look is after the guest was left.
-    const guest = looks.before - looks.first - CPU_MS;
+    // The governor's last look is after the guest was left; and if its time was over after the rehearsal, it executed nothing since that began.
+    const last = looks.before === rehearsal.next ? rehearsal.begun : looks.before;
+    const guest = last - looks.first - CPU_MS;
     return { guest, caller: end - begin - CPU_MS, waited: waitedMs() - waited };
   }
   throw new Error("the guest returned");
