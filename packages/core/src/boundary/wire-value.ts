@@ -103,8 +103,11 @@ function toJson(value: unknown, depth: number): Json {
     case "number":
       if (Number.isFinite(value)) return value;
       throw unsendable(`the number ${value}`);
-    case "bigint":
-      return { $bigint: value.toString() };
+    case "bigint": {
+      const $bigint = String(value);
+      if (BIGINT.test($bigint)) return { $bigint };
+      throw unsendable("a bigint of more than 100,000 digits");
+    }
     case "undefined":
       return null;
     case "object":
