@@ -350,7 +350,6 @@ export class Governor {
   /** What all runs begin with; answers the governor inside whose guest this one begins. */
   #begin(limits: RunLimits): Governor | undefined {
     const signal = limits.signal;
-    this.#stop = undefined;
     this.#returns = 0;
     this.#stoppedAtReturn = undefined;
     this.#signal = signal;
