@@ -2,7 +2,7 @@ import type { Process, ProcessExit } from "@keelson/core";
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import process from "node:process";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { createClock } from "../../src/clock.ts";
 import { createProcesses } from "../../src/processes/processes.ts";
 import type { Launcher } from "../../src/processes/launcher.ts";
@@ -46,6 +46,9 @@ function systemWith(send: "groups" | "none" | "no effect" = "groups", table?: Pr
       if (pid === undefined) throw new Error("not started");
       stdin.on("error", () => undefined);
       ready.set(pid, once(stdout, "data"));
+      onTestFinished(() => {
+        if (child.exitCode === null && child.signalCode === null) signalled(-pid, "SIGKILL");
+      });
       return {
         pid,
         stdin: { write: () => undefined, end: () => void stdin.end(), abort: () => void stdin.destroy() },
