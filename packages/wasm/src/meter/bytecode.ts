@@ -30,3 +30,5 @@ export const i32And = 0x71;
 export const i32Or = 0x72;
 export const i32ShiftLeft = 0x74;
 export const i32ShiftRight = 0x76;
+export const i32Wrap = 0xa7;
+export const i64Extend = 0xad;

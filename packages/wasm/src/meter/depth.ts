@@ -1,4 +1,4 @@
-import { I32 } from "./bytecode.ts";
+import { I32, I64 } from "./bytecode.ts";
 import { callsNothing } from "./calls.ts";
 import type { ModuleInfo } from "./module.ts";
 
@@ -8,9 +8,16 @@ export const DepthBy = {
   global: 0,
   /** Its callers, all of them functions of this module, hand it over in a parameter of its own behind the others. */
   parameter: 1,
+  /** The same, where that parameter has 64 bits. */
+  wideParameter: 2,
   /** It calls nothing, so its frame is free. */
-  none: 2,
+  none: 3,
 } as const;
+
+/** Whether depth that is told by `depthBy` comes in a parameter. */
+export function isParameter(depthBy: number): boolean {
+  return depthBy === DepthBy.parameter || depthBy === DepthBy.wideParameter;
+}
 
 /** Engines accept a thousand. */
 const MAX_PARAMS = 900;
@@ -30,19 +37,21 @@ export function findDepthBy(
     const { from, to } = bodies[index]!;
     const number = importedFunctions + index;
     if (leafCosts[number]! >= 0 || callsNothing(bytes, from, to)) depthBy[number] = DepthBy.none;
-    else if (!exposed.has(number) && types[functions[number]!]!.params <= MAX_PARAMS && hasPlace(bytes, from))
-      depthBy[number] = DepthBy.parameter;
+    else if (!exposed.has(number) && types[functions[number]!]!.params <= MAX_PARAMS)
+      depthBy[number] = placeFor(bytes, from);
   }
   return depthBy;
 }
 
 /**
- * Whether a parameter behind the others leaves the numbers of the function's locals alone: it declares none, or the first
- * is an i32, whose number the parameter takes.
+ * The parameter behind the others that leaves the numbers of the function's locals alone: it declares none, or the first
+ * is an integer, whose number and type the parameter takes.
  */
-function hasPlace(bytes: Uint8Array, from: number): boolean {
-  if (bytes[from] === 0) return true;
+function placeFor(bytes: Uint8Array, from: number): number {
+  if (bytes[from] === 0) return DepthBy.parameter;
   // numbers of more than one byte are rare: not worth decoding
   const count = bytes[from + 1]!;
-  return bytes[from]! < 0x80 && count > 0 && count < 0x80 && bytes[from + 2] === I32;
+  if (bytes[from]! >= 0x80 || count === 0 || count >= 0x80) return DepthBy.global;
+  const type = bytes[from + 2];
+  return type === I32 ? DepthBy.parameter : type === I64 ? DepthBy.wideParameter : DepthBy.global;
 }

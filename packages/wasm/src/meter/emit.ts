@@ -1,7 +1,7 @@
 import { Action, Bulk } from "./actions.ts";
 import { chargeBulk, takeArrayRoom, takeRoom, writeInPieces, writeWait } from "./bulk-code.ts";
 import { CALL, END, localGet, RETURN, UNREACHABLE } from "./bytecode.ts";
-import { DepthBy } from "./depth.ts";
+import { DepthBy, isParameter } from "./depth.ts";
 import { FrameCode } from "./frame.ts";
 import type { FunctionCode } from "./function-code.ts";
 import * as helpers from "./helpers.ts";
@@ -52,8 +52,9 @@ export class Emitter {
 
     scan.run(reader.at, to, typeIndex);
     // parameters stand in the caller's frame and in this one, results go through the stack
-    const depthBy = code.layout.depthBy[functionIndex];
-    const depthGiven = depthBy === DepthBy.parameter;
+    const depthBy = code.layout.depthBy[functionIndex]!;
+    const depthGiven = isParameter(depthBy);
+    this.#frame.wide = depthBy === DepthBy.wideParameter;
     const params = type.paramStack + (depthGiven ? 8 : 0);
     plan.decide(2 * params + locals.bytes + 16 * type.results, !depthGiven);
     // a frame too large to be free
@@ -200,7 +201,7 @@ export class Emitter {
         case Action.tailCall:
           code.toGlobal();
           // its caller could not put the global back after it, and would have to where its own callers count on that
-          if (layout.depthBy[a] === DepthBy.parameter) this.needGlobal.add(a);
+          if (isParameter(layout.depthBy[a]!)) this.needGlobal.add(a);
           this.#frame.tellSuccessor();
           break;
         case Action.tailCallUnknown:

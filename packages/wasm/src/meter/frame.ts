@@ -7,15 +7,20 @@ import {
   i32Add,
   i32Or,
   i32Sub,
+  i32Wrap,
+  i64Extend,
   IF,
   localGet,
   localSet,
   localTee,
 } from "./bytecode.ts";
-import { DepthBy } from "./depth.ts";
+import { DepthBy, isParameter } from "./depth.ts";
 import type { FunctionCode } from "./function-code.ts";
 import * as helpers from "./helpers.ts";
 import { PREPAID } from "./layout.ts";
+
+/** `i64.const 0`. */
+const I64_ZERO = [0x42, 0];
 
 /**
  * A function's beginning and end: what it pays for itself and its frame before it does anything that counts, the test of
@@ -27,6 +32,8 @@ export class FrameCode {
   depthLocal = -1;
   /** The parameter in which the depth is handed over, or -1. It may be the same. */
   given = -1;
+  /** The parameter has 64 bits. */
+  wide = false;
   /** The parameter stands where the function's own first local did: that is to be 0. */
   displaces = false;
   /** Keeps what the depth's global was, or -1. That is never 0: so it tells whether the frame was taken. */
@@ -49,12 +56,13 @@ export class FrameCode {
     const takesLater = plan.commit > 0 || plan.boundary > 0;
     this.#moved = this.displaces && takesLater && plan.frame > 0;
     if (this.#moved) {
-      out.op(localGet, this.given);
+      this.#pushGiven();
       out.op(localSet, this.depthLocal);
     }
     this.#payAtEntry(functionIndex);
     if (!this.displaces) return;
-    out.i32(0);
+    if (this.wide) out.raw(I64_ZERO);
+    else out.i32(0);
     out.op(localSet, this.given);
   }
 
@@ -132,7 +140,8 @@ export class FrameCode {
     if (this.given < 0) {
       out.op(globalGet, layout.depth);
       out.op(localTee, this.found);
-    } else out.op(localGet, this.#moved ? this.depthLocal : this.given);
+    } else if (this.#moved) out.op(localGet, this.depthLocal);
+    else this.#pushGiven();
     out.i32(plan.frame);
     out.byte(i32Sub);
     out.op(localTee, this.depthLocal);
@@ -142,6 +151,12 @@ export class FrameCode {
     }
     out.byte(i32Or);
     code.refillIfNegative(helpers.enter, helpers.enterLocal, this.depthLocal);
+  }
+
+  #pushGiven(): void {
+    const { out } = this.#code;
+    out.op(localGet, this.given);
+    if (this.wide) out.byte(i32Wrap);
   }
 
   /** The block around the body. */
@@ -191,9 +206,12 @@ export class FrameCode {
   tellFunction(target: number): void {
     const { plan, out, layout } = this.#code;
     if (plan.frame === 0) return;
-    const depthBy = layout.depthBy[target];
+    const depthBy = layout.depthBy[target]!;
     if (depthBy === DepthBy.global) this.tell();
-    else if (depthBy === DepthBy.parameter) out.op(localGet, this.depthLocal);
+    else if (isParameter(depthBy)) {
+      out.op(localGet, this.depthLocal);
+      if (depthBy === DepthBy.wideParameter) out.byte(i64Extend);
+    }
   }
 
   /** Tells what is called in this function's stead what this one was told. */

@@ -1,4 +1,5 @@
-import { DepthBy } from "./depth.ts";
+import { I32, I64 } from "./bytecode.ts";
+import { DepthBy, isParameter } from "./depth.ts";
 import type { ModuleInfo } from "./module.ts";
 import type { MeterOptions } from "./options.ts";
 import { tooManyOwnFunctions } from "./reader.ts";
@@ -74,7 +75,7 @@ export class Layout {
   /** Of each function how it comes to know the depth: see {@link DepthBy}. */
   readonly depthBy: Uint8Array;
   readonly #typeNumbers = new Map<string, number>();
-  /** The types with the depth behind, by those without. */
+  /** The types with the depth behind, by those without: twice their number, and one more where it has 64 bits. */
   readonly #withDepth: (number | undefined)[] = [];
   readonly #functionNumbers = new Map<string, number>();
 
@@ -126,12 +127,15 @@ export class Layout {
   /** The number of the type of the guest's function `index`: what it was, or that with the depth behind its parameters. */
   typeOf(index: number): number {
     const number = this.module.functions[index]!;
-    if (this.depthBy[index] !== DepthBy.parameter) return number;
-    let type = this.#withDepth[number];
+    const depthBy = this.depthBy[index]!;
+    if (!isParameter(depthBy)) return number;
+    const wide = depthBy === DepthBy.wideParameter;
+    const key = 2 * number + (wide ? 1 : 0);
+    let type = this.#withDepth[key];
     if (type === undefined) {
       const { params, paramBytes, results, resultBytes } = this.module.types[number]!;
-      type = this.functionType([...paramBytes, 0x7f], resultBytes, [params + 1, results]);
-      this.#withDepth[number] = type;
+      type = this.functionType([...paramBytes, wide ? I64 : I32], resultBytes, [params + 1, results]);
+      this.#withDepth[key] = type;
     }
     return type;
   }

@@ -9,7 +9,7 @@ export interface Locals {
   /** Stack bytes that they take. */
   readonly bytes: number;
   readonly groups: number;
-  /** I32s of a first group that is not to be copied. */
+  /** How many a first group has that is not to be copied: all but its type, which stands before `from`. */
   readonly head: number;
   /** Where the groups begin, and where the last one does. */
   readonly from: number;
@@ -38,9 +38,9 @@ export function readLocals(reader: Reader): Locals {
   return { count, bytes, groups, head: 0, from, lastFrom, lastCount, lastIsI32, to: reader.at };
 }
 
-/** The same without the first one, which is an i32. */
+/** The same without the first one, which is a number. */
 export function withoutFirst(source: Uint8Array, locals: Locals): Locals {
-  if (locals.groups === 1) return { ...locals, lastCount: locals.lastCount - 1 };
+  if (locals.groups === 1 && locals.lastIsI32) return { ...locals, lastCount: locals.lastCount - 1 };
   const reader = new Reader(source, locals.from);
   const head = reader.u32() - 1;
   return { ...locals, groups: head > 0 ? locals.groups : locals.groups - 1, head, from: reader.at + 1 };
@@ -52,7 +52,7 @@ export function writeLocals(out: Writer, source: Uint8Array, locals: Locals, own
   out.u32(lastIsI32 ? groups : groups + 1);
   if (head > 0) {
     out.u32(head);
-    out.byte(I32);
+    out.byte(source[from - 1]!);
   }
   out.copy(source, from, lastIsI32 ? lastFrom : to);
   out.u32(lastIsI32 ? lastCount + own : own);

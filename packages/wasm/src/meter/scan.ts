@@ -1,6 +1,6 @@
 import { Action, Bulk } from "./actions.ts";
 import { granulesOf } from "./constants.ts";
-import { DepthBy } from "./depth.ts";
+import { DepthBy, isParameter } from "./depth.ts";
 import { PREPAID } from "./layout.ts";
 import { LongestWay } from "./longest-way.ts";
 import type { ModuleInfo } from "./module.ts";
@@ -457,7 +457,7 @@ export class Scan {
           else {
             total += PREPAID;
             if (depthBy[target] === DepthBy.global) this.depthReaders++;
-            else if (depthBy[target] === DepthBy.parameter) this.depthLosers++;
+            else if (isParameter(depthBy[target]!)) this.depthLosers++;
             this.#call(start, Action.call, target);
             this.#noteCall(loop);
           }
