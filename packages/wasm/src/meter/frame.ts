@@ -101,13 +101,20 @@ export class FrameCode {
   /** The same where the function commits itself to calls or loops. */
   payAtCommit(cost: number): void {
     const code = this.#code;
-    if (!code.plan.local && !code.mirrors) {
-      code.out.op(globalGet, code.layout.fuel);
-      code.out.op(localSet, code.scratch);
-      code.mirrors = true;
-    }
-    code.charge(this.#lateCost + cost, false);
+    const { out, plan, layout } = code;
+    const due = this.#lateCost + cost;
+    code.pushCounter();
     code.mirrors = false;
+    if (due > 0) {
+      out.i32(due);
+      out.byte(i32Sub);
+      if (plan.local) out.op(localTee, code.counter);
+      else {
+        out.op(localTee, code.scratch);
+        out.op(globalSet, layout.fuel);
+        out.op(localGet, code.scratch);
+      }
+    }
     this.#takeAndTest();
   }
 
@@ -120,19 +127,19 @@ export class FrameCode {
       out.i32(cost);
       out.byte(i32Sub);
     }
-    if (code.plan.local) out.op(localSet, code.counter);
+    if (code.plan.local) out.op(tested ? localTee : localSet, code.counter);
     else {
       if (tested || code.mirrors) out.op(localTee, code.scratch);
       out.op(globalSet, layout.fuel);
+      if (tested) out.op(localGet, code.scratch);
     }
     if (tested) this.#takeAndTest();
   }
 
-  /** Takes the frame from the depth, and tests it and the counter. The global stays: what is called next is told. */
+  /** Takes the frame from the depth, and tests it and the counter, which is on top of the stack. The global stays: what is called next is told. */
   #takeAndTest(): void {
     const code = this.#code;
     const { out, layout, plan } = code;
-    out.op(localGet, code.scratch);
     if (plan.frame === 0) {
       code.refillIfNegative(helpers.slow, helpers.slowLocal);
       return;
