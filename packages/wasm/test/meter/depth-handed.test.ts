@@ -59,6 +59,11 @@ const bodies: Readonly<Record<string, string>> = {
   "behind what was caught": `${look} (try (do (call $throws (i32.const 20))) (catch_all)) ${look}`,
 };
 
+/** The same where local 1 has 64 bits, and what calls deeply is handed as many. */
+function wide(body: string): string {
+  return body.replaceAll("$deep", "$wide-deep").replaceAll(/(local\.(?:get|set|tee)) 1\b/g, "$1 2");
+}
+
 describe("a function tells what it calls the same depth, whatever was called before", () => {
   const throws = `(tag $e) (func $throws (param i32)
     (if (local.get 0) (then (call $throws (i32.sub (local.get 0) (i32.const 1))))) (call $nothing) (throw $e))`;
@@ -66,10 +71,16 @@ describe("a function tells what it calls the same depth, whatever was called bef
     const text = `${helpers} ${throws} (func $body (export "body") (param i32) (local i32) ${body})
       (func $inner (param i32) (local i32) ${body})
       (func $early (param i32) (local i32) (if (i32.eqz (local.get 0)) (then (return))) ${body})
-      (func (export "inside") (param i32) (call $inner (local.get 0)) (call $early (i32.const 0)) (call $early (local.get 0)))`;
+      (func (export "inside") (param i32) (call $inner (local.get 0)) (call $early (i32.const 0)) (call $early (local.get 0)))
+      (func $wide-deep (param i32) (local i64)
+        (if (local.get 0) (then (call $wide-deep (i32.sub (local.get 0) (i32.const 1))))) (call $nothing))
+      (func $inner64 (param i32) (local i64 i32) ${wide(body)})
+      (func $early64 (param i32) (local i64 i32) (if (i32.eqz (local.get 0)) (then (return))) ${wide(body)})
+      (func (export "inside, 64 bits") (param i32)
+        (call $inner64 (local.get 0)) (call $early64 (i32.const 0)) (call $early64 (local.get 0)))`;
     it(name, () => {
       for (const options of counting) {
-        for (const entry of ["body", "inside"]) {
+        for (const entry of ["body", "inside", "inside, 64 bits"]) {
           const { attached, exports, seen } = start(text, options);
           exports[entry]!(1);
           expect(seen.length).toBeGreaterThan(1);
@@ -90,9 +101,12 @@ it("each frame in between takes as much, however it came to know the depth", () 
       (if (local.get 0) (then (call $handed (i32.sub (local.get 0) (i32.const 1)))) (else (call $look))))
     (func $found (export "found") (param i32) (local i64)
       (if (local.get 0) (then (call $found (i32.sub (local.get 0) (i32.const 1)))) (else (call $look))))
+    (func $wide (param i32) (local i64)
+      (if (local.get 0) (then (call $wide (i32.sub (local.get 0) (i32.const 1)))) (else (call $look))))
+    (func (export "wide") (param i32) (call $wide (local.get 0)))
     (func (export "handed") (param i32) (call $handed (local.get 0)))`;
   for (const options of counting) {
-    for (const entry of ["handed", "found"]) {
+    for (const entry of ["handed", "wide", "found"]) {
       const { exports, seen } = start(text, options);
       for (const depth of [10, 11, 12, 30]) exports[entry]!(depth);
       const frame = seen[0]! - seen[1]!;
@@ -124,6 +138,10 @@ describe("a local whose place the depth takes is zero all the same", () => {
     "two i32s before others": ["(local i32 i32 i64)", "(local.get 3)"],
     "i32s before and behind": ["(local i32 i64 i32)", "(i64.extend_i32_s (local.get 3))"],
     "an i64 first": ["(local i64 i32)", "(i64.extend_i32_s (local.get 2))"],
+    "one i64": ["(local i64)", "(i64.const 0)"],
+    "three i64s": ["(local i64 i64 i64)", "(local.get 3)"],
+    "two i64s before others": ["(local i64 i64 f64 i32)", "(i64.extend_i32_s (local.get 4))"],
+    "i64s before and behind": ["(local i64 i32 i64)", "(local.get 3)"],
   };
   // Around what calls, and so takes the frame: at once, behind an early end, where it commits itself, in a loop, never.
   const shapes: Readonly<Record<string, string>> = {
@@ -166,6 +184,9 @@ describe("a tail call passes on what its function was told", () => {
     "to a function that only this module calls": `(func $to (param i32) (local i32) (call $deep (i32.const 9)))
       (func $on (param i32) (return_call $to (local.get 0)))
       (func $f (export "f") (param i32) (call $look) (return_call $to (local.get 0)))`,
+    "to one that is handed 64 bits": `(func $to (param i32) (local i64) (call $deep (i32.const 9)))
+      (func $on (param i32) (local i64) (return_call $to (local.get 0)))
+      (func $f (export "f") (param i32) (call $look) (call $on (local.get 0)) (return_call $to (local.get 0)))`,
     "to one that the host can call": `(func $to (export "to") (param i32) (call $deep (i32.const 9)))
       (func $on (param i32) (call $look) (return_call $to (local.get 0)))
       (func $f (export "f") (param i32) (call $on (local.get 0)) (return_call $to (local.get 0)))`,
