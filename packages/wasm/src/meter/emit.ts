@@ -9,6 +9,7 @@ import { HostCode } from "./host-code.ts";
 import { type Locals, readLocals, withoutFirst, writeLocals } from "./locals.ts";
 import { LoopCode } from "./loop-code.ts";
 import { Reader, tooLarge, tooLargeForEngines } from "./reader.ts";
+import type { Unrolling } from "./unroll.ts";
 
 /** Parameters and locals of a function that engines accept. */
 const ENGINE_LOCALS = 50_000;
@@ -39,8 +40,8 @@ export class Emitter {
     return this.#code.plan.hotLoops;
   }
 
-  /** Writes one body without its size; `from` to `to` is the original. Returns where tests stand, for hints. */
-  body(functionIndex: number, from: number, to: number): number[] {
+  /** Writes one body without its size; `from` to `to` is the original.  */
+  body(functionIndex: number, from: number, to: number): void {
     const code = this.#code;
     const { module, out, plan, scan } = code;
     const typeIndex = module.functions[functionIndex]!;
@@ -73,7 +74,7 @@ export class Emitter {
     code.toGlobal();
     this.#frame.leave();
     out.byte(END);
-    return code.hints;
+    code.hints.endFunction(functionIndex);
   }
 
   /** The meter's own locals stand behind the function's, from `first` on. */
@@ -143,12 +144,8 @@ export class Emitter {
         case Action.loop: {
           const unrolling = loops.unrolling(a);
           if (unrolling) {
-            const begin = scan.loopFirst[a]! + 1;
-            const end = scan.loopLast[a]!;
-            cursor = loops.unrolled(unrolling, at, b, () =>
-              code.copy(this.#actions(b, begin, end), unrolling.end),
-            );
-            index = end * 4;
+            cursor = this.#unrolled(unrolling, a, at, b);
+            index = scan.loopLast[a]! * 4;
             break;
           }
           loops.header(a, at, b, () => this.#host.landing());
@@ -180,7 +177,7 @@ export class Emitter {
           else code.toLocal((a & 1) === 1);
           break;
         case Action.callImport:
-          this.#host.callImport(() => code.copy(at, b), (a & 1) === 1);
+          this.#callImport(at, b, (a & 1) === 1);
           cursor = b;
           break;
         case Action.callUnknown:
@@ -209,9 +206,7 @@ export class Emitter {
           this.#frame.tellSuccessor();
           break;
         case Action.tailCallImport:
-          this.#host.callImport(() => out.op(CALL, a));
-          this.#frame.giveBack();
-          out.byte(RETURN);
+          this.#tailCallImport(a);
           cursor = b;
           break;
         case Action.throw:
@@ -249,5 +244,28 @@ export class Emitter {
       }
     }
     return cursor;
+  }
+
+  // Closures over an action's numbers are made in functions of their own: in the loop above, each action would be given
+  // a place for its numbers on the heap.
+
+  #unrolled(unrolling: Unrolling, loop: number, at: number, headerEnd: number): number {
+    const { scan } = this.#code;
+    const begin = scan.loopFirst[loop]! + 1;
+    const end = scan.loopLast[loop]!;
+    return this.#loops.unrolled(unrolling, at, headerEnd, () =>
+      this.#code.copy(this.#actions(headerEnd, begin, end), unrolling.end),
+    );
+  }
+
+  #callImport(from: number, to: number, stays: boolean): void {
+    this.#host.callImport(() => this.#code.copy(from, to), stays);
+  }
+
+  #tailCallImport(target: number): void {
+    const { out } = this.#code;
+    this.#host.callImport(() => out.op(CALL, target));
+    this.#frame.giveBack();
+    out.byte(RETURN);
   }
 }

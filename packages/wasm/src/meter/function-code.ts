@@ -1,3 +1,4 @@
+import { BranchHints } from "./branch-hints.ts";
 import {
   CALL,
   EMPTY,
@@ -49,8 +50,8 @@ export class FunctionCode {
   mirrors = false;
   /** Between two calls, the one straight after the other, the counter stays in its global. */
   inGlobal = false;
-  /** Offsets of branches that are rarely taken. */
-  hints: number[] = [];
+  /** Of all functions so far. */
+  readonly hints: BranchHints = new BranchHints();
   #bodyStart = 0;
 
   constructor(
@@ -74,7 +75,6 @@ export class FunctionCode {
   /** The body of another function begins here. */
   begin(): void {
     this.#bodyStart = this.out.at;
-    this.hints = [];
     this.mirrors = this.inGlobal = false;
   }
 
@@ -86,7 +86,7 @@ export class FunctionCode {
 
   /** Writes a branch that is rarely taken, and notes it for the engine. */
   rarely(opcode: number): void {
-    this.hints.push(this.out.at - this.#bodyStart);
+    this.hints.note(this.out.at - this.#bodyStart);
     this.out.byte(opcode);
   }
 
@@ -139,11 +139,11 @@ export class FunctionCode {
     if (this.plan.local) {
       out.op(localGet, this.counter);
       if (depth >= 0) out.op(localGet, depth);
-      out.op(CALL, refillLocal(this.layout));
+      out.op(CALL, this.layout.numberOf(refillLocal));
       out.op(localSet, this.counter);
     } else {
       if (depth >= 0) out.op(localGet, depth);
-      out.op(CALL, refill(this.layout));
+      out.op(CALL, this.layout.numberOf(refill));
     }
     out.byte(END);
   }

@@ -78,6 +78,7 @@ export class Layout {
   /** The types with the depth behind, by those without: twice their number, and one more where it has 64 bits. */
   readonly #withDepth: (number | undefined)[] = [];
   readonly #functionNumbers = new Map<string, number>();
+  readonly #numbers = new Map<(layout: Layout) => number, number>();
 
   constructor(
     module: ModuleInfo,
@@ -138,6 +139,16 @@ export class Layout {
       this.#withDepth[key] = type;
     }
     return type;
+  }
+
+  /** What `helper` answers, which makes a function when first asked; asked again, it takes longer than this. */
+  numberOf(helper: (layout: Layout) => number): number {
+    let number = this.#numbers.get(helper);
+    if (number === undefined) {
+      number = helper(this);
+      this.#numbers.set(helper, number);
+    }
+    return number;
   }
 
   /** The number of the helper function `key`; it is made when first asked for. `locals` are i32s. */

@@ -1,6 +1,6 @@
 import { KeelsonError } from "@keelson/core/plain";
 
-import { type BranchHints, encodeHints } from "./branch-hints.ts";
+import type { BranchHints } from "./branch-hints.ts";
 import { CompileBudget } from "./budget.ts";
 import { type Caps, countLowered, planCaps } from "./caps.ts";
 import { DepthBy, findDepthBy } from "./depth.ts";
@@ -80,7 +80,7 @@ export function meter(input: Uint8Array, given: MeterOptions): MeteredModule {
   if (code.hasUnknownTailCall || code.needGlobal.size > 0) code = writeBodies(work, code.hasUnknownTailCall);
 
   const { layout, names, out } = code;
-  const hints = (options.branchHints ?? true) ? encodeHints(code.hints) : undefined;
+  const hints = (options.branchHints ?? true) ? code.hints.finish() : undefined;
   const section = module.sections.find(({ id }) => id === SectionId.code);
   const originalCode = section ? section.to - section.from : 0;
   const writer = new Writer(bytes.length - originalCode + out.at + (hints?.length ?? 0) + 4096);
@@ -211,7 +211,7 @@ interface Code {
   readonly layout: Layout;
   readonly names: PrivateNames;
   readonly out: Writer;
-  readonly hints: readonly BranchHints[];
+  readonly hints: BranchHints;
   readonly map: OffsetMapBuilder | undefined;
   readonly loops: number;
   readonly hotLoops: number;
@@ -239,7 +239,6 @@ function writeBodies(work: Work, foreignTailCalls: boolean): Code {
   const map = options.offsetMap ? new OffsetMapBuilder() : undefined;
   const written = new FunctionCode(module, layout, options, scan, out, map);
   const emitter = new Emitter(written, foreignTailCalls, limits.maxLocals);
-  const hints: BranchHints[] = [];
   let loops = 0;
   let hasUnknownTailCall = false;
   let hasLanding = false;
@@ -256,7 +255,7 @@ function writeBodies(work: Work, foreignTailCalls: boolean): Code {
     out.reserve(to - from + 64);
     out.at += 5;
     map?.beginFunction();
-    const offsets = emitter.body(number, from, to);
+    emitter.body(number, from, to);
     // the size goes in front, in as few bytes as it needs
     const end = out.at;
     const size = end - start - 5;
@@ -271,7 +270,6 @@ function writeBodies(work: Work, foreignTailCalls: boolean): Code {
     const metered = out.at + layout.bodies.at;
     if (metered > limits.maxMeteredBytes) throw tooLarge("maxMeteredBytes", metered, limits.maxMeteredBytes);
     budget.rewrote(out.at - start + layout.bodies.at - helpers);
-    if (offsets.length > 0) hints.push([number, offsets]);
     loops += scan.loops;
     hasUnknownTailCall ||= scan.hasUnknownTailCall;
     hasLanding ||= scan.hasLanding;
@@ -282,7 +280,7 @@ function writeBodies(work: Work, foreignTailCalls: boolean): Code {
     layout,
     names,
     out,
-    hints,
+    hints: written.hints,
     map,
     loops,
     hotLoops: emitter.hotLoops,
