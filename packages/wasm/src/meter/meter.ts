@@ -187,7 +187,8 @@ function readBodies(module: ModuleInfo, limits: MeterLimits): Body[] {
 /** Functions that their callers pay for; not those that a host or a table can reach, which must show that they ran. */
 function findLeaves(module: ModuleInfo, bodies: readonly Body[]): Int32Array {
   const costs = new Int32Array(module.functions.length).fill(-1);
-  for (const [index, { from, to }] of bodies.entries()) {
+  for (let index = 0; index < bodies.length; index++) {
+    const { from, to } = bodies[index]!;
     const number = module.importedFunctions + index;
     if (!module.exposed.has(number)) costs[number] = leafCost(module.bytes, from, to);
   }
@@ -242,7 +243,8 @@ function writeBodies(work: Work, foreignTailCalls: boolean): Code {
   let loops = 0;
   let hasUnknownTailCall = false;
   let hasLanding = false;
-  for (const [index, { from, to }] of bodies.entries()) {
+  for (let index = 0; index < bodies.length; index++) {
+    const { from, to } = bodies[index]!;
     const number = module.importedFunctions + index;
     if (leafCosts[number]! >= 0) {
       out.u32(to - from);
