@@ -50,7 +50,7 @@ export class HostCode {
     out.op(globalGet, layout.mark);
     out.byte(i32Eq);
     this.#openRarely();
-    out.op(CALL, helpers.afterHost(layout));
+    out.op(CALL, layout.numberOf(helpers.afterHost));
     code.toLocal(stays);
     out.byte(END);
   }
@@ -68,7 +68,7 @@ export class HostCode {
     } else code.toGlobal();
     this.#frame.tell(HOST_FRAME_BYTES);
     call();
-    if (checksHost) out.op(CALL, helpers.afterHost(layout));
+    if (checksHost) out.op(CALL, layout.numberOf(helpers.afterHost));
     code.toLocal(stays);
   }
 
@@ -90,7 +90,7 @@ export class HostCode {
       out.byte(i32LessThan);
       out.byte(i32Or);
       this.#openRarely();
-      out.op(CALL, helpers.afterHost(layout));
+      out.op(CALL, layout.numberOf(helpers.afterHost));
       out.byte(END);
     }
     code.toLocal();

@@ -86,7 +86,7 @@ export class LoopCode {
     out.op(BR, 2);
     out.byte(END);
     out.op(localGet, counter);
-    out.op(CALL, helpers.slowLocal(layout));
+    out.op(CALL, layout.numberOf(helpers.slowLocal));
     out.i32(this.#iterationCost(loop));
     out.byte(i32Add);
     out.op(localSet, counter);
@@ -103,7 +103,7 @@ export class LoopCode {
       out,
       counter,
       blockType: module.bytes.subarray(at + 1, headerEnd),
-      refill: helpers.slowLocal(layout),
+      refill: layout.numberOf(helpers.slowLocal),
       rarely: () => this.#code.rarely(BR_IF),
       body: (deeper, giveBack) => {
         this.#deeper = deeper;
