@@ -45,10 +45,10 @@ export interface KernelHooks extends Hooks {
     order?: number,
   ): PreparedHandler;
   /**
-   * The module is about to be replaced, and nothing of it lives for a while: runs of the hooks that it handles wait until the handle is disposed, or
-   * for `ms`. A second hold goes on where the first ends.
+   * The module is about to be replaced, and nothing of it lives for a while: runs of the hooks that it handles wait until the handle is disposed. One
+   * hold of a module at a time.
    */
-  hold(module: string, ms: number): Disposable;
+  hold(module: string): Disposable;
   /**
    * Gives up the places kept for a module, which it has in order that a new generation comes where the old one was. To be called
    * when a module is unloaded.
@@ -136,22 +136,19 @@ class HookTable implements KernelHooks {
     }
   }
 
-  hold(module: string, ms: number): Disposable {
-    const points = new Set(this.#holds.get(module)?.points);
+  hold(module: string): Disposable {
+    const points = new Set<HookPoint>();
     for (const table of [this.#filters, this.#actions])
       for (const point of table.values())
         if (point.handlers.some((handler) => handler.module === module)) points.add(point);
-    const { clock, deadlines } = this.#world;
     const { promise, resolve } = Promise.withResolvers<void>();
-    const hold = { points, over: promise };
-    const release = (): void => {
-      deadlines.cancel(limit);
-      if (this.#holds.get(module) === hold) this.#holds.delete(module);
-      resolve();
+    this.#holds.set(module, { points, over: promise });
+    return {
+      [Symbol.dispose]: () => {
+        this.#holds.delete(module);
+        resolve();
+      },
     };
-    const limit = deadlines.add(clock.now() + ms, release);
-    this.#holds.set(module, hold);
-    return { [Symbol.dispose]: release };
   }
 
   /** What a run must wait for before it begins; undefined for nothing. */

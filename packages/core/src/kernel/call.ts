@@ -1,5 +1,6 @@
 import { asKeelsonError, KeelsonError } from "../contract/errors.ts";
 import type { Call, CallOptions } from "../contract/call.ts";
+import type { ModuleContext } from "../contract/module.ts";
 import type { Clock } from "../contract/platform.ts";
 import { stopOf, type Measurement, type StopReason } from "../contract/usage.ts";
 import type { Value } from "../contract/value.ts";
@@ -16,6 +17,8 @@ export interface CallRouter {
     payload: Value,
     options: CallOptions | undefined,
     parent: Call | undefined,
+    /** Of the module that calls, where no call of its own is the parent. */
+    from?: ModuleContext,
   ): Promise<Value>;
   invokeSync(id: string, method: string, payload: Value, parent: Call | undefined): Value;
 }

@@ -110,7 +110,7 @@ export class GenerationContext implements LifeContext {
 
   invoke(id: string, method: string, payload?: Value, options?: CallOptions): Promise<Value> {
     if (this.#closed) return Promise.reject(this.#ended());
-    return this.#source.host.router.invoke(id, method, payload, options, undefined);
+    return this.#source.host.router.invoke(id, method, payload, options, undefined, this);
   }
 
   activate(): void {

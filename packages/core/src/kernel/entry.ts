@@ -1,7 +1,7 @@
 import type { Call } from "../contract/call.ts";
 import type { KeelsonError } from "../contract/errors.ts";
 import type { Counter, Histogram, Metrics } from "../contract/metrics.ts";
-import type { Exit, Health, ModuleDefinition, ModuleState } from "../contract/module.ts";
+import type { Exit, Health, ModuleContext, ModuleDefinition, ModuleState } from "../contract/module.ts";
 import type { ModuleStatus } from "../contract/kernel.ts";
 import type { Clock } from "../contract/platform.ts";
 import type { Supervised, SupervisedEvent, SupervisorView } from "../contract/supervised.ts";
@@ -15,7 +15,7 @@ import { stoppedEarly, transitions } from "../lifecycle/states.ts";
 import type { DeadlineQueue } from "../primitives/deadline.ts";
 import type { CallMeter } from "./call.ts";
 import { StopGuard, type Trial } from "./stop-guard.ts";
-import type { ContextHost, GenerationContext } from "./context.ts";
+import type { ContextHost } from "./context.ts";
 import { checkHealth } from "./health.ts";
 import { LifecycleLink } from "./lifecycle-link.ts";
 import type { ParkedCalls } from "./parked.ts";
@@ -115,11 +115,12 @@ export class Entry implements CallMeter {
   }
 
   /**
-   * The version that is about to be replaced, for a call made inside one that it is answering: the reload waits for that one, so this one must not wait
-   * for the reload.
+   * The version that is about to be replaced, for a call made inside one that it is answering, or by itself over `from`: the reload waits for what it does,
+   * so this call must not wait for the reload.
    */
-  openInside(parent: Call | undefined): Life | undefined {
+  openInside(parent: Call | undefined, from?: ModuleContext): Life | undefined {
     if (this.#parked === undefined || this.quarantined) return undefined;
+    if (from !== undefined && from === this.#active.live?.context) return this.#active.live;
     for (let at = parent; at !== undefined; at = at.parent)
       if (at.module === this.id) return this.#active.live;
     return undefined;
@@ -164,7 +165,7 @@ export class Entry implements CallMeter {
   /** Makes `candidate` the one that serves: in one turn the doors of the old one shut and the new one's open. */
   swap(candidate: Lifecycle): Lifecycle {
     const old = this.#active;
-    (old.live?.context as GenerationContext | undefined)?.deactivate();
+    old.live?.context.deactivate();
     this.#active = candidate;
     this.#beginAnew();
     this.maxCallMs = maxCallMs(candidate.definition);
@@ -182,13 +183,15 @@ export class Entry implements CallMeter {
   }
 
   /**
-   * Resolves when no call is in flight and what others had asked of it by bus or hook is answered, after `drainMs`, or by
+   * Resolves when no call is in flight, its doors are shut and what others had asked of it by bus or hook is answered, after `drainMs`, or by
    * {@link endDrains}.
    */
   drain(lifecycle: Lifecycle, drainMs: number): Promise<void> {
     const life = lifecycle.live;
-    const asked = life?.context.unanswered() ?? [];
-    if (life === undefined || (life.inFlight === 0 && asked.length === 0)) return Promise.resolve();
+    if (life === undefined) return Promise.resolve();
+    const { context } = life;
+    const answered = (then: () => void): void =>
+      void Promise.allSettled(context.unanswered()).then(() => life.whenIdle(then));
     return new Promise((resolve) => {
       const end = (): void => {
         this.#host.deadlines.cancel(timer);
@@ -197,7 +200,11 @@ export class Entry implements CallMeter {
       };
       const timer = this.#host.deadlines.add(this.#host.clock.now() + drainMs, end);
       (this.#drains ??= new Set()).add(end);
-      void Promise.allSettled(asked).then(() => life.whenIdle(end));
+      // One that lives in turn was asked more meanwhile.
+      answered(() => {
+        context.deactivate();
+        answered(end);
+      });
     });
   }
 

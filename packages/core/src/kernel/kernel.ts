@@ -165,12 +165,13 @@ class KeelsonKernel implements Kernel {
       onFailure,
     };
     this.#reloadHost = {
+      clock,
       deadlines: this.#deadlines,
       drainMs: options.drainMs ?? DEFAULTS.drainMs,
       maxParked: options.maxParked ?? DEFAULTS.maxParked,
       publish,
       onFailure,
-      hold: (id, ms) => this.#hooks.hold(id, ms),
+      hold: (id) => this.#hooks.hold(id),
       onSwap: (entry) => this.#supervise(entry),
     };
     exposeModules(this.#entries, this.metrics);

@@ -1,9 +1,10 @@
 import { asKeelsonError, KeelsonError, plainMessage } from "../contract/errors.ts";
 import type { ModuleDefinition } from "../contract/module.ts";
+import type { Clock } from "../contract/platform.ts";
 import type { Value } from "../contract/value.ts";
 import type { Lifecycle } from "../lifecycle/lifecycle.ts";
 import { stoppedEarly } from "../lifecycle/states.ts";
-import type { DeadlineQueue } from "../primitives/deadline.ts";
+import type { DeadlineQueue, PendingDeadline } from "../primitives/deadline.ts";
 import type { Entry } from "./entry.ts";
 import { summaryOf } from "./error-summary.ts";
 import { ParkedCalls } from "./parked.ts";
@@ -16,13 +17,14 @@ const GAP_MS = 5_000;
 
 /** What a reload needs of the kernel. */
 export interface ReloadHost {
+  readonly clock: Clock;
   readonly deadlines: DeadlineQueue;
   readonly drainMs: number;
   readonly maxParked: number;
   publish(topic: string, data: Value): void;
   onFailure(id: string, error: KeelsonError): void;
-  /** Lets runs of the hooks that a module handles wait, until the handle is disposed or `ms` have passed. */
-  hold(id: string, ms: number): Disposable;
+  /** Lets runs of the hooks that a module handles wait, until the handle is disposed. */
+  hold(id: string): Disposable;
   /** Told after the swap, with the definition that serves now. */
   onSwap(entry: Entry): void;
 }
@@ -86,12 +88,11 @@ async function inTurn(entry: Entry, candidate: Lifecycle, host: ReloadHost): Pro
   const wasRunning = old.state === "running";
   const parked = (entry.parked = new ParkedCalls(entry.id, host.maxParked, host.deadlines));
   // What hooks ask of the old version already is drained; runs that begin now wait for the new one.
-  let held = host.hold(entry.id, host.drainMs);
+  const held = host.hold(entry.id);
+  let gap: PendingDeadline | undefined;
   try {
     await entry.drain(old, host.drainMs);
-    const draining = held;
-    held = host.hold(entry.id, GAP_MS);
-    draining[Symbol.dispose]();
+    gap = host.deadlines.add(host.clock.now() + GAP_MS, () => held[Symbol.dispose]());
     // If the old one may still be alive, the new one must not begin: never two.
     await old.stop();
     if (entry.reloading?.stopped === true) throw stoppedEarly(entry.id);
@@ -110,6 +111,7 @@ async function inTurn(entry: Entry, candidate: Lifecycle, host: ReloadHost): Pro
   } finally {
     entry.parked = undefined;
     parked.release();
+    if (gap !== undefined) host.deadlines.cancel(gap);
     held[Symbol.dispose]();
   }
 }

@@ -1,5 +1,6 @@
 import type { Call, CallOptions } from "../contract/call.ts";
 import { KeelsonError } from "../contract/errors.ts";
+import type { ModuleContext } from "../contract/module.ts";
 import type { Clock } from "../contract/platform.ts";
 import type { Measured, MeasureOptions, Measurement } from "../contract/usage.ts";
 import type { MaybePromise, Value } from "../contract/value.ts";
@@ -41,12 +42,13 @@ export class Router implements CallRouter {
     payload: Value,
     options: CallOptions | undefined,
     parent: Call | undefined,
+    from?: ModuleContext,
   ): Promise<Value> {
     const entry = this.#entries.get(id);
     const life = entry?.open;
     // All that is rare lies apart: engines compile what a call runs through as one piece only while it is small.
     if (entry === undefined || life === undefined || !fits(options))
-      return this.#aside(id, entry, method, payload, options, parent);
+      return this.#aside(id, entry, method, payload, options, parent, from);
     const frame = this.#frame(entry, method, payload, options, parent);
     let value: MaybePromise<Value>;
     try {
@@ -251,12 +253,13 @@ export class Router implements CallRouter {
     payload: Value,
     options: CallOptions | undefined,
     parent: Call | undefined,
+    from: ModuleContext | undefined,
   ): Promise<Value> {
     if (entry === undefined) throw unknownModule(id);
     requireFit(options);
     const frame = this.#frame(entry, method, payload, options, parent);
     if (entry.parked === undefined) return this.#enter(entry, frame, options);
-    const life = entry.openInside(parent);
+    const life = entry.openInside(parent, from);
     if (life !== undefined) return this.#answer(entry, life, frame, options);
     await entry.parked.wait(frame, options?.signal);
     const timeoutMs = frame.deadline - this.clock.now();

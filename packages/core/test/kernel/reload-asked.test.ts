@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { parseManifest } from "../../src/manifest/index.ts";
 import { nativeModule } from "../../src/kernel/index.ts";
 import type { ModuleDefinition } from "../../src/contract/module.ts";
+import type { Value } from "../../src/contract/value.ts";
 import { settle } from "../../src/testing/index.ts";
 import { testKernel } from "./harness.ts";
 
@@ -106,6 +107,76 @@ describe.each([
     expect(await kernel.hooks.applyFilters("page", "by nobody")).toBe("by nobody");
   });
 });
+
+test("what is asked of a version that lives in turn while it drains is answered before it stops", async () => {
+  const { kernel, platform } = testKernel();
+  const { clock } = platform;
+  await kernel.register(asked("1.0.0", false));
+  await kernel.start("m");
+  const first = kernel.bus.request("who", null);
+  const reload = kernel.reload("m", asked("2.0.0", false));
+  await clock.advance(5);
+  const second = kernel.bus.request("who", null);
+  await clock.advance(5);
+  // Nobody answers what comes now: it would have to wait for a version that is not there yet.
+  const third = kernel.bus.request("who", null).catch(({ code }: { code: string }) => code);
+  await clock.advance(5);
+  await reload;
+  expect(await Promise.all([first, second, third])).toEqual(["1.0.0", "1.0.0", "NO_RESPONDER"]);
+  const fourth = kernel.bus.request("who", null);
+  await clock.advance(10);
+  expect(await fourth).toBe("2.0.0");
+});
+
+test("runs of hooks that wait for a drain reach the new version, also when the drain takes all its time", async () => {
+  const { kernel, platform } = testKernel({ drainMs: 1000 });
+  const { clock } = platform;
+  const version = (number: string): ModuleDefinition =>
+    nativeModule({
+      id: "m",
+      version: number,
+      overlap: false,
+      methods: { hang: () => new Promise<string>(() => {}) },
+      start: ({ hooks }) => void hooks.filter("page", async (value) => `${value as string} ${number}`),
+    });
+  await kernel.register(version("1.0.0"));
+  await kernel.start("m");
+  const hanging = kernel.invoke("m", "hang").catch(({ code }: { code: string }) => code);
+  const reload = kernel.reload("m", version("2.0.0"));
+  const run = kernel.hooks.applyFilters("page", "by");
+  await clock.advance(1001);
+  await reload;
+  expect(await hanging).toBe("ABORTED");
+  expect(await run).toBe("by 2.0.0");
+});
+
+test.each(["who", "page"])(
+  "what a version that lives in turn calls of itself to answer %s does not wait for the reload",
+  async (what) => {
+    const { kernel, platform } = testKernel();
+    const { clock } = platform;
+    const version = (number: string): ModuleDefinition =>
+      nativeModule({
+        id: "m",
+        version: number,
+        overlap: false,
+        methods: { version: () => number },
+        start(context) {
+          const later = (): Promise<Value> =>
+            new Promise((resolve) => clock.after(10, () => resolve(context.invoke("m", "version"))));
+          context.bus.respond("who", later);
+          context.hooks.filter("page", later);
+        },
+      });
+    await kernel.register(version("1.0.0"));
+    await kernel.start("m");
+    const answer = what === "who" ? kernel.bus.request(what, null) : kernel.hooks.applyFilters(what, "by");
+    const reload = kernel.reload("m", version("2.0.0"));
+    await clock.advance(10);
+    await reload;
+    expect(await answer).toBe("1.0.0");
+  },
+);
 
 test("a manifest's filters are held as well: without overlap they reach the new version", async () => {
   const { kernel } = testKernel();
