@@ -2,6 +2,7 @@ import type { CallHandler } from "../contract/call.ts";
 import { asKeelsonError, KeelsonError } from "../contract/errors.ts";
 import type { Manifest } from "../contract/manifest.ts";
 import type { Module, ModuleDefinition, ModuleLoader, ModuleMetadata } from "../contract/module.ts";
+import { requireModule } from "../lifecycle/failures.ts";
 import { given } from "../primitives/given.ts";
 import { invalidOptions, isObject } from "../primitives/invalid-options.ts";
 
@@ -63,7 +64,10 @@ export function nativeModule(options: NativeModuleOptions): ModuleDefinition {
   return {
     ...rest,
     metadata,
-    create: create === undefined ? () => parts : async () => ({ ...parts, ...bound(await create()) }),
+    create:
+      create === undefined
+        ? () => parts
+        : async () => ({ ...parts, ...bound(requireModule(id, await create())) }),
   };
 }
 

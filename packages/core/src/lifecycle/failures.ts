@@ -1,6 +1,8 @@
 import { asKeelsonError, KeelsonError, type ErrorCode } from "../contract/errors.ts";
+import type { Module } from "../contract/module.ts";
 import type { MaybePromise } from "../contract/value.ts";
 import { isPromise } from "../primitives/deferred.ts";
+import { shown } from "../primitives/invalid-options.ts";
 
 /** What a function threw, which may be anything, `undefined` included. */
 export type Failure = { readonly thrown: unknown } | undefined;
@@ -25,6 +27,15 @@ export function failedIn(step: string, id: string, error: unknown): KeelsonError
   return asKeelsonError(error, "MODULE_FAILED", `Module "${id}" failed in ${step}`, {
     hint: `the cause is what its ${step} threw; mend it, then start("${id}") again`,
     details: { id, step },
+  });
+}
+
+/** What create() of module `id` answered, which may be anything, if it can be a module. */
+export function requireModule(id: string, module: Module): Module {
+  if (Object(module) === module) return module;
+  throw new KeelsonError("MODULE_FAILED", `create() of module "${id}" answered ${shown(module)}`, {
+    hint: "return an object with the module's functions",
+    details: { id, step: "init" },
   });
 }
 

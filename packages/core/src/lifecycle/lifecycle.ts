@@ -5,7 +5,15 @@ import type { MaybePromise } from "../contract/value.ts";
 import { Deferred, isPromise } from "../primitives/deferred.ts";
 import type { PendingDeadline } from "../primitives/deadline.ts";
 import { Outcome } from "../primitives/outcome.ts";
-import { attempt, endedDuringCall, failedIn, type Failure, mayBeAlive, notInTime } from "./failures.ts";
+import {
+  attempt,
+  endedDuringCall,
+  failedIn,
+  type Failure,
+  mayBeAlive,
+  notInTime,
+  requireModule,
+} from "./failures.ts";
 import { Life, type LifeContext } from "./life.ts";
 import { Remains, type RemainsHost } from "./remains.ts";
 import { illegalTransition, stoppedEarly, transitions, type Trigger } from "./states.ts";
@@ -210,7 +218,7 @@ export class Lifecycle {
         this.#step(
           life,
           "init",
-          () => module.init?.(life.context),
+          () => requireModule(this.#id, module).init?.(life.context),
           () => this.#initialized(life),
         );
       },

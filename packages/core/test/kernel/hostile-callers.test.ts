@@ -183,6 +183,22 @@ test("a checkout with a signal that is none is refused, and the pool lends all i
   (await pool.checkout({ timeoutMs: 0 })).release();
 });
 
+test("what create() answers is a module, or the start says that it is none", async () => {
+  const { kernel } = testKernel();
+  const answers = [undefined, null, 5, Promise.resolve(undefined)];
+  for (const [index, answer] of answers.entries()) {
+    const create = (): never => answer as never;
+    const metadata = { id: `plain-${index}`, name: "", version: "1.0.0", kind: "native" };
+    await kernel.register({ metadata, create });
+    await kernel.register(nativeModule({ id: `native-${index}`, create }));
+    for (const id of [metadata.id, `native-${index}`]) {
+      const error: unknown = await kernel.start(id).catch((thrown: unknown) => thrown);
+      expect(error).toMatchObject({ code: "MODULE_FAILED", details: { id, step: "init" } });
+      expect((error as Error).cause).toBeUndefined();
+    }
+  }
+});
+
 describe("what a module throws", () => {
   test("may be a proxy that answers nothing", async () => {
     const { kernel } = testKernel();
