@@ -1,4 +1,4 @@
-import { KeelsonError } from "@keelson/core";
+import { KeelsonError, suggest } from "@keelson/core";
 import type { AbiProfile } from "../abi/profile.ts";
 import { DEFAULT_MAX_INSTANCES } from "../instance/live-instances.ts";
 import type { HostImports } from "../instance/link.ts";
@@ -58,6 +58,7 @@ export const DEFAULT_TABLE_ELEMENTS = 1_000_000;
 export function settle(options: WasmModuleOptions): WasmSettings {
   if (!isObject(options))
     throw invalid(`wasmModule: the options are ${shown(options)}`, "give an object with `source` and `id`");
+  requireKnownOptions(options);
   const { manifest, limits = {} } = options;
   if (manifest !== undefined && !(isObject(manifest) && isObject(manifest.limits)))
     throw invalid(`wasmModule: the manifest is ${shown(manifest)}`, "give what parseManifest() answers");
@@ -136,6 +137,45 @@ function stateOf({ state = "keep" }: WasmModuleOptions, id: string): GuestState 
   throw new KeelsonError("INVALID_OPTIONS", `${id}: state is ${shown(state)}`, {
     hint: 'use "keep" or "fresh"',
   });
+}
+
+const OPTIONS: readonly string[] = [
+  "source",
+  "manifest",
+  "base",
+  "id",
+  "name",
+  "version",
+  "description",
+  "abi",
+  "pool",
+  "limits",
+  "metering",
+  "scheduling",
+  "state",
+  "isolation",
+  "imports",
+  "integrity",
+  "depends",
+  "restart",
+  "overlap",
+  "deadlines",
+  "interrupt",
+  "quarantine",
+  "offsets",
+  "cache",
+] satisfies readonly (keyof WasmModuleOptions)[];
+
+/** A typing error must not mean "inline", or "kept between calls". */
+function requireKnownOptions(options: WasmModuleOptions): void {
+  for (const name of Object.keys(options)) {
+    if (OPTIONS.includes(name)) continue;
+    const near = LIMITS.includes(name) ? `limits.${name}` : suggest(name, OPTIONS);
+    throw invalid(
+      `wasmModule: there is no option ${shown(name)}`,
+      near === undefined ? `the options are ${OPTIONS.join(", ")}` : `did you mean \`${near}\`?`,
+    );
+  }
 }
 
 const LIMITS: readonly string[] = [

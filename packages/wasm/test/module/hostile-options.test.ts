@@ -33,6 +33,18 @@ test("options of other types are INVALID_OPTIONS at once, with a hint", async ()
   }
 });
 
+test("an option that wasmModule does not have is INVALID_OPTIONS, and its hint knows the one that was meant", async () => {
+  for (const [given, meant] of [
+    ["isolaton", "isolation"],
+    ["Metering", "metering"],
+    ["fuel", "limits.fuel"],
+    ["surprise", "isolation"],
+  ] as const) {
+    const error = await failure("INVALID_OPTIONS", () => wasmModule({ id: "a", source, [given]: "process" }));
+    expect(error.hint).toContain(meant);
+  }
+});
+
 test("what is no object, where options belong, is INVALID_OPTIONS", async () => {
   for (const other of [null, 5, "x", true] as never[]) {
     await failure("INVALID_OPTIONS", () => wasmModule(other));
