@@ -4,7 +4,7 @@
  *     node tools/check.ts [--skip name]... [name]...
  */
 import process from "node:process";
-import { parseArgs } from "node:util";
+import { readArguments } from "./arguments.ts";
 import { architectureCheck } from "./checks/architecture.ts";
 import type { Check } from "./checks/check.ts";
 import { docsCheck } from "./checks/docs.ts";
@@ -67,20 +67,18 @@ const checks: readonly Check[] = [
   docsCheck,
 ];
 
-const { values, positionals } = parseArgs({
-  options: { skip: { type: "string", multiple: true, default: [] } },
-  allowPositionals: true,
-});
-const unknown = [...positionals, ...values.skip].filter(
-  (name) => !checks.some((check) => check.name === name),
-);
-if (unknown.length > 0) {
-  throw new RangeError(
-    `no check is named ${unknown.join(", ")}; there are ${checks.map(({ name }) => name).join(", ")}`,
-  );
-}
-const chosen = checks.filter(
-  ({ name }) => !values.skip.includes(name) && (positionals.length === 0 || positionals.includes(name)),
+const names = checks.map(({ name }) => name);
+
+const chosen = readArguments(
+  `node tools/check.ts [--skip name]... [name]...\n  names: ${names.join(", ")}`,
+  { options: { skip: { type: "string", multiple: true, default: [] } }, allowPositionals: true },
+  ({ values: { skip }, positionals }) => {
+    const unknown = [...positionals, ...skip].filter((name) => !names.includes(name));
+    if (unknown.length > 0) throw new RangeError(`no check is named ${unknown.join(", ")}`);
+    return checks.filter(
+      ({ name }) => !skip.includes(name) && (positionals.length === 0 || positionals.includes(name)),
+    );
+  },
 );
 
 let failed = 0;

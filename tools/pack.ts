@@ -27,12 +27,21 @@ function place(file: string): string | undefined {
   return file.startsWith("docs/") && file.endsWith(".md") && !LEFT_OUT.has(basename(file)) ? file : undefined;
 }
 
+function packed(file: string): string {
+  return packedText(readFileSync(file, "utf8"), "README.md", { page: `packages/${name}/README.md`, place });
+}
+
 function before(): void {
   // What an interrupted packing left is put back first.
+  const left = join(folder, KEPT);
+  if (existsSync(left) && existsSync(readme) && packed(left) !== readFileSync(readme, "utf8")) {
+    throw new Error(
+      `${readme} was changed after a packing that was interrupted, which kept what it was as ${KEPT}: remove one of the two`,
+    );
+  }
   after();
   renameSync(readme, join(folder, KEPT));
-  const text = readFileSync(join(folder, KEPT), "utf8");
-  writeFileSync(readme, packedText(text, "README.md", { page: `packages/${name}/README.md`, place }));
+  writeFileSync(readme, packed(join(folder, KEPT)));
   if (name !== CARRIER) return;
   mkdirSync(docs);
   for (const file of readdirSync(join(root, "docs"))) {

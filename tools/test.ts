@@ -7,7 +7,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { parseArgs } from "node:util";
+import { readArguments } from "./arguments.ts";
 import { root, run } from "./command.ts";
 import { chooseRuntimes, type Runtime, versionOf } from "./runtimes.ts";
 import type { TestRecord } from "./vitest/record.ts";
@@ -133,11 +133,11 @@ function printDetails(outcomes: readonly Outcome[]): void {
   }
 }
 
-const { values, positionals } = parseArgs({
-  options: { runtime: { type: "string", multiple: true } },
-  allowPositionals: true,
-});
-const chosen = chooseRuntimes(values.runtime);
+const { chosen, positionals } = readArguments(
+  "node tools/test.ts [--runtime node|deno|bun]... [part of a file's name]...",
+  { options: { runtime: { type: "string", multiple: true } }, allowPositionals: true },
+  (parsed) => ({ chosen: chooseRuntimes(parsed.values.runtime), positionals: parsed.positionals }),
+);
 
 const folder = mkdtempSync(join(tmpdir(), "keelson-test-"));
 const outcomes: Outcome[] = [];
