@@ -247,24 +247,37 @@ function minusOne(writer: Writer, wide: boolean): void {
   writer.raw([wide ? 0x42 : 0x41, 0x7f]);
 }
 
-/** `(length) → length`: charges a bulk operation whose length has 64 bits as one of 32 is charged. What passes 2^28 units fails anyway. */
+/**
+ * `(length) → length`: charges a bulk operation whose length has 64 bits as one of 32 is charged. What passes 4 GiB, or the entries that a table can
+ * have, is charged as that.
+ */
 export function chargeWide(layout: Layout, bytes: boolean): number {
   return layout.helper(
     `chargeWide ${bytes}`,
     () => layout.functionType([I64], [I64]),
-    [I32],
+    [I32, I64],
     (writer) => {
+      const counter = 1;
+      const units = 2;
+      // sixteen bytes are a unit, an entry of a table is eight
+      const most = bytes ? 0x0fff_ffff : 0x01ff_ffff;
+      const pushMost = (): void => {
+        writer.byte(0x42);
+        writer.s32(most);
+      };
       writer.op(globalGet, layout.fuel);
       writer.op(localGet, 0);
-      // sixteen bytes are a unit, an entry of a table is eight
-      writer.raw(bytes ? [0x42, 4, 0x88, 0xa7] : [0xa7]);
-      writer.i32(bytes ? 0x0fff_ffff : 0x01ff_ffff);
-      writer.byte(0x71);
+      if (bytes) writer.raw([0x42, 4, 0x88]);
+      writer.op(localTee, units);
+      pushMost();
+      writer.op(localGet, units);
+      pushMost();
+      writer.raw([0x54, 0x1b, 0xa7]); // the smaller one
       if (!bytes) writer.raw([0x41, 3, 0x74]);
       writer.byte(0x6b);
-      writer.op(localTee, 1);
+      writer.op(localTee, counter);
       writer.op(globalSet, layout.fuel);
-      writer.op(localGet, 1);
+      writer.op(localGet, counter);
       writer.i32(0);
       writer.raw([0x48, 0x04, EMPTY]);
       writer.op(0x10, slow(layout));

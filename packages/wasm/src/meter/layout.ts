@@ -151,7 +151,7 @@ export class Layout {
     return number;
   }
 
-  /** The number of the helper function `key`; it is made when first asked for. `locals` are i32s. */
+  /** The number of the helper function `key`; it is made when first asked for. `locals` are their types. */
   helper(key: string, type: () => number, locals: readonly number[], code: (writer: Writer) => void): number {
     const known = this.#functionNumbers.get(key);
     if (known !== undefined) return known;

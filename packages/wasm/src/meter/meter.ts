@@ -234,6 +234,7 @@ function writeBodies(work: Work, foreignTailCalls: boolean): Code {
     maxNesting: limits.maxNesting,
     leafCosts,
     depthBy: work.depthBy,
+    foreignTailCalls,
   });
   const section = module.sections.find(({ id }) => id === SectionId.code);
   const out = new Writer(section ? (section.to - section.from) * 2 + 1024 : 1024);

@@ -1,6 +1,6 @@
 import { Action, Bulk } from "./actions.ts";
 import { granulesOf } from "./constants.ts";
-import { DepthBy, isParameter } from "./depth.ts";
+import { DepthBy } from "./depth.ts";
 import { PREPAID } from "./layout.ts";
 import { LongestWay } from "./longest-way.ts";
 import type { ModuleInfo } from "./module.ts";
@@ -62,6 +62,8 @@ export interface ScanOptions {
   readonly leafCosts: Int32Array;
   /** How each function comes to know the depth: see {@link DepthBy}. */
   readonly depthBy: Uint8Array;
+  /** Calls of this module's functions may return from a foreign one, reached by a tail call. */
+  readonly foreignTailCalls: boolean;
 }
 
 const Frame = { function: 0, block: 1, loop: 2, if: 3, else: 4, try: 5, catch: 6, tryTable: 7 } as const;
@@ -199,7 +201,8 @@ export class Scan {
 
   /** Reads one body, from the first instruction to its end. */
   run(from: number, to: number, functionType: number): void {
-    const { exact, capped, tableCapped, refuseRelaxedSimd, maxNesting, leafCosts, depthBy } = this.#options;
+    const { exact, capped, tableCapped, refuseRelaxedSimd, maxNesting, leafCosts, depthBy, foreignTailCalls } =
+      this.#options;
     const { types, functions, importedFunctions, memories, tables, tags, keepsExceptions } = this.#module;
     const bytes = this.#bytes;
     const ways = this.#ways;
@@ -456,8 +459,8 @@ export class Scan {
           } else if (leafCosts[target]! >= 0) total += leafCosts[target]!;
           else {
             total += PREPAID;
-            if (depthBy[target] === DepthBy.global) this.depthReaders++;
-            else if (isParameter(depthBy[target]!)) this.depthLosers++;
+            if (depthBy[target] === DepthBy.global && !foreignTailCalls) this.depthReaders++;
+            else if (depthBy[target] !== DepthBy.none) this.depthLosers++;
             this.#call(start, Action.call, target);
             this.#noteCall(loop);
           }
@@ -470,7 +473,8 @@ export class Scan {
           height += type.results - type.params - 1;
           if (height > maxHeight) maxHeight = height;
           total += PREPAID;
-          this.depthReaders++;
+          // what is not this module's may call it and catch what it throws
+          this.depthLosers++;
           this.#call(start, Action.callUnknown, 0);
           this.#noteCall(loop);
           break;

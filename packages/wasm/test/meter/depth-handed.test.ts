@@ -249,3 +249,32 @@ describe("functions of any shape are handed the depth, or find it", () => {
     });
   }
 });
+
+describe("another module catches what this one's functions threw, again and again: they take no more stack", () => {
+  const catching = wat(`(module (import "a" "tag" (tag $e)) (import "a" "throws" (func $throws))
+    (func (export "f") (try (do (call $throws)) (catch_all))))`);
+  const calls: Readonly<Record<string, string>> = {
+    "called by a table": indirect,
+    "called in another function's stead": "(call $instead)",
+  };
+  for (const [name, call] of Object.entries(calls)) {
+    it(name, () => {
+      for (const options of counting) {
+        const { attached, exports, host } = start(
+          `(tag $e (export "tag")) (table (export "table") 1 funcref)
+          (func $look_and_throw (export "inner") (call $look) (throw $e))
+          (func (export "throws") (call $look_and_throw))
+          (func $instead (export "instead") ${name.startsWith("called by") ? "" : "(return_call_indirect (type $t) (i32.const 0))"})
+          (func (export "f") (param i32)
+            (loop ${call} ${call} (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1))))))`,
+          options,
+        );
+        const other = new WebAssembly.Instance(new WebAssembly.Module(catching), { a: exports as never });
+        (exports["table"] as unknown as WebAssembly.Table).set(0, other.exports["f"]);
+        expect(outcome(() => exports["f"]!(1000))).toBe("undefined");
+        expect(host.stopped).toBeUndefined();
+        expect(attached.depth).toBe(STACK);
+      }
+    });
+  }
+});

@@ -1,10 +1,11 @@
 import { expect, test } from "vitest";
 
-import { run } from "./harness.ts";
+import { outcome, run } from "./harness.ts";
 import { wat } from "./wat.ts";
 
-// A 64-bit table: WebAssembly of the specification's third version.
+// A 64-bit table, and a 64-bit memory: WebAssembly of the specification's third version.
 const PROBE = Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 4, 4, 1, 0x70, 4, 1);
+const MEMORY_PROBE = Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 5, 3, 1, 4, 1);
 
 const OPERATIONS = {
   "table.fill": (type: string) => `(table.fill $t (${type}.const 1) (ref.null func) (${type}.extend))`,
@@ -29,4 +30,21 @@ test("an operation on a 64-bit table is charged for its entries as one on a tabl
       expect(spent(type, 10) - spent(type, 0), `${name} ${type}`).toBe(8 * 10);
     }
   }
+});
+
+test("an operation on 4 GiB and more of a 64-bit memory is charged for 4 GiB", (context) => {
+  if (!WebAssembly.validate(MEMORY_PROBE)) return context.skip("this engine has no 64-bit memories");
+  const spent = (length: bigint): number => {
+    const { exports, used } = run(
+      wat(`(module (memory i64 1)
+        (func (export "f") (param i64) (memory.fill (i64.const 0) (i32.const 1) (local.get 0))))`),
+    );
+    // so much memory there is not: it is charged, and fails
+    expect(outcome(() => exports["f"]!(length))).toMatch(length > 65_536 ? /RuntimeError/ : /^undefined$/);
+    return used();
+  };
+  const none = spent(0n);
+  expect(spent(65_536n) - none).toBe(4096);
+  for (const length of [2n ** 32n, 2n ** 32n + 16n, 2n ** 34n, 2n ** 64n - 1n])
+    expect(spent(length) - none).toBe(2 ** 28 - 1);
 });
