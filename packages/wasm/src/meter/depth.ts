@@ -21,6 +21,8 @@ export function isParameter(depthBy: number): boolean {
 
 /** Engines accept a thousand. */
 const MAX_PARAMS = 900;
+/** Engines accept a million; some are left for the meter's own functions. */
+const MAX_TYPES = 999_000;
 
 /**
  * For each function how it comes to know the depth, as far as can be told before it is read whole. `bodies` are those of
@@ -33,11 +35,13 @@ export function findDepthBy(
 ): Uint8Array {
   const { bytes, exposed, functions, importedFunctions, types } = module;
   const depthBy = new Uint8Array(functions.length);
+  // each function may need a type of its own
+  const maxParams = types.length + bodies.length <= MAX_TYPES ? MAX_PARAMS : -1;
   for (let index = 0; index < bodies.length; index++) {
     const { from, to } = bodies[index]!;
     const number = importedFunctions + index;
     if (leafCosts[number]! >= 0 || callsNothing(bytes, from, to)) depthBy[number] = DepthBy.none;
-    else if (!exposed.has(number) && types[functions[number]!]!.params <= MAX_PARAMS)
+    else if (!exposed.has(number) && types[functions[number]!]!.params <= maxParams)
       depthBy[number] = placeFor(bytes, from);
   }
   return depthBy;

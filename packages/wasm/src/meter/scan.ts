@@ -201,8 +201,16 @@ export class Scan {
 
   /** Reads one body, from the first instruction to its end. */
   run(from: number, to: number, functionType: number): void {
-    const { exact, capped, tableCapped, refuseRelaxedSimd, maxNesting, leafCosts, depthBy, foreignTailCalls } =
-      this.#options;
+    const {
+      exact,
+      capped,
+      tableCapped,
+      refuseRelaxedSimd,
+      maxNesting,
+      leafCosts,
+      depthBy,
+      foreignTailCalls,
+    } = this.#options;
     const { types, functions, importedFunctions, memories, tables, tags, keepsExceptions } = this.#module;
     const bytes = this.#bytes;
     const ways = this.#ways;

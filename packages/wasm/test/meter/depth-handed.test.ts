@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
 
+import { DepthBy, findDepthBy } from "../../src/meter/depth.ts";
+import { readModule } from "../../src/meter/module.ts";
 import { type Callable, FuelHost, modes, outcome, run, type Running } from "./harness.ts";
 import { wat } from "./wat.ts";
 
@@ -277,4 +279,18 @@ describe("another module catches what this one's functions threw, again and agai
       }
     });
   }
+});
+
+it("functions are handed nothing where their types could be more than engines accept", () => {
+  const bytes = wat('(module (import "h" "f" (func $f)) (func (call $f)) (func (call $f)))');
+  const module = readModule(bytes);
+  const body = { from: bytes.length - 4, to: bytes.length };
+  const handed = (types: number): Uint8Array =>
+    findDepthBy(
+      { ...module, types: Array.from({ length: types }, () => module.types[0]!) },
+      [body, body],
+      new Int32Array(3).fill(-1),
+    );
+  expect([...handed(998_998)]).toEqual([DepthBy.global, DepthBy.parameter, DepthBy.parameter]);
+  expect([...handed(998_999)]).toEqual([DepthBy.global, DepthBy.global, DepthBy.global]);
 });
