@@ -2,6 +2,7 @@
 import type { ChildEnd } from "@keelson/core";
 import { readFileSync, writeFileSync } from "node:fs";
 import { spawnSync } from "node:child_process";
+import { whatRan } from "./what-ran.ts";
 
 const end = (globalThis as unknown as Record<symbol, ChildEnd>)[Symbol.for("keelson.end")];
 if (end === undefined) throw new Error("no end of the line");
@@ -13,15 +14,6 @@ const attempt = (work: () => unknown): boolean => {
     return false;
   }
 };
-/** How long it ran while it slept for 40 ms, and after that until it had run 10 ms more, or for 5 s. */
-function whatRan(read: () => number): { readonly asleep: number; readonly busy: number } {
-  const first = read();
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 40);
-  const asleep = read() - first;
-  const begun = performance.now();
-  while (read() - first - asleep < 10 && performance.now() - begun < 5000);
-  return { asleep, busy: read() - first - asleep };
-}
 
 for (let bytes = end.read(); bytes !== undefined; bytes = end.read()) {
   const said = new TextDecoder().decode(bytes);
