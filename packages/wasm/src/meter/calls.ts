@@ -1,4 +1,5 @@
-import { factsOf, Immediate, immediateIn, prefixBase, prefixRoom, Role, roleIn } from "./opcodes.ts";
+import { pastImmediate } from "./immediates.ts";
+import { factsOf, immediateIn, prefixBase, prefixRoom, Role, roleIn } from "./opcodes.ts";
 
 /** Larger bodies are not looked at. */
 const MAX_BYTES = 512;
@@ -28,39 +29,8 @@ export function callsNothing(bytes: Uint8Array, from: number, to: number): boole
     const facts = factsOf[slot]!;
     const role = roleIn(facts);
     if (role >= Role.call && role <= Role.tailCallRef) return false;
-    let numbers = 0;
-    switch (immediateIn(facts)) {
-      case Immediate.none:
-        break;
-      case Immediate.leb:
-        numbers = 1;
-        break;
-      case Immediate.leb2:
-        numbers = 2;
-        break;
-      case Immediate.memory:
-        // bit 6 of the alignment: a memory's index follows
-        numbers = bytes[at]! & 0x40 ? 3 : 2;
-        break;
-      case Immediate.blockType:
-        // a reference type of more bytes
-        if (bytes[at] === 0x63 || bytes[at] === 0x64) return false;
-        numbers = 1;
-        break;
-      case Immediate.branchTable:
-        if (bytes[at]! >= 0x80) return false;
-        numbers = bytes[at]! + 2;
-        break;
-      case Immediate.bytes4:
-        at += 4;
-        break;
-      case Immediate.bytes8:
-        at += 8;
-        break;
-      default:
-        return false;
-    }
-    for (; numbers > 0; numbers--) while (bytes[at++]! >= 0x80);
+    at = pastImmediate(bytes, at, immediateIn(facts));
+    if (at < 0) return false;
   }
   return at === to;
 }

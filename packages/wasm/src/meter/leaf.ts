@@ -1,3 +1,4 @@
+import { pastImmediate } from "./immediates.ts";
 import {
   costOf,
   Immediate,
@@ -39,27 +40,12 @@ export function leafCost(bytes: Uint8Array, from: number, to: number): number {
     if (role === Role.end) return at === to ? cost : -1;
     if ((role !== Role.plain && role !== Role.constant) || slot >= relaxedSimd) return -1;
     cost += costOf[slot]!;
-    switch (immediateOf[slot]) {
-      case Immediate.none:
-        break;
-      case Immediate.leb:
-        while (bytes[at++]! >= 0x80);
-        break;
-      case Immediate.memory:
-        // bit 6 of the alignment: a memory's index follows
-        if (bytes[at]! & 0x40) return -1;
-        while (bytes[at++]! >= 0x80);
-        while (bytes[at++]! >= 0x80);
-        break;
-      case Immediate.bytes4:
-        at += 4;
-        break;
-      case Immediate.bytes8:
-        at += 8;
-        break;
-      default:
-        return -1;
-    }
+    const immediate = immediateOf[slot]!;
+    // a struct's field, or a memory's index
+    if (immediate === Immediate.leb2 || (immediate === Immediate.memory && (bytes[at]! & 0x40) !== 0))
+      return -1;
+    at = pastImmediate(bytes, at, immediate);
+    if (at < 0) return -1;
   }
   return -1;
 }
