@@ -34,7 +34,6 @@ export const errorCodes = {
   // options, manifests, capabilities
   INVALID_OPTIONS: "An option is missing, of the wrong type or out of range.",
   INVALID_MANIFEST: "The manifest does not fit its schema.",
-  UNKNOWN_CAPABILITY: "The manifest asks for a capability that nobody registered.",
   DENIED: "The module was not granted this effect.",
   // bus
   INVALID_TOPIC: "The topic or pattern is not well formed.",

@@ -103,10 +103,7 @@ export class HookHandler {
       this.#failed(error, pass);
       settle(SKIPPED);
     };
-    const release = (): void => {
-      this.#breaker.abandoned(pass);
-      settle(SKIPPED);
-    };
+    const release = (): void => settle(SKIPPED);
     this.#waiting.set(release, promise);
     const deadline =
       timeoutMs === Infinity

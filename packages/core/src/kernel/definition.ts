@@ -1,4 +1,4 @@
-import type { KeelsonError } from "../contract/errors.ts";
+import { asKeelsonError, type KeelsonError, withDetails } from "../contract/errors.ts";
 import { requireRange } from "../primitives/backoff.ts";
 import { invalidOptions, isObject, shown } from "../primitives/invalid-options.ts";
 import { parseRestart } from "../supervisor/index.ts";
@@ -31,9 +31,17 @@ export function checkDefinition(definition: ModuleDefinition): void {
   checkObject(id, "deadlines", deadlines);
   checkObject(id, "restart", restart);
   if (depends !== undefined) checkDepends(id, depends);
-  if (deadlines !== undefined)
-    for (const [key, ms] of Object.entries(deadlines)) requireRange(`deadlines.${key}`, ms, 0, Infinity);
-  if (restart !== undefined) parseRestart(restart);
+  try {
+    for (const [key, ms] of Object.entries(deadlines ?? {}))
+      requireRange(`deadlines.${key}`, ms, 0, Infinity);
+    if (restart !== undefined) parseRestart(restart);
+  } catch (error) {
+    throw withDetails(
+      asKeelsonError(error, "INVALID_OPTIONS", "it cannot be read"),
+      { id },
+      `Module "${id}"`,
+    );
+  }
   if (manifest !== undefined && !(isObject(manifest?.limits) && Array.isArray(manifest.hooks))) {
     throw refused(id, "its manifest is none", "give what parseManifest() answers, or leave it out");
   }

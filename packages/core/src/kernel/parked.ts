@@ -16,10 +16,6 @@ export class ParkedCalls {
     this.#deadlines = deadlines;
   }
 
-  get size(): number {
-    return this.#waiting.size;
-  }
-
   /**
    * Resolves when the replacement is done.
    * @throws KeelsonError `DEADLINE_EXCEEDED`, `ABORTED`, or `MODULE_NOT_RUNNING` when too many wait

@@ -1,8 +1,10 @@
+import { invalidOptions, isObject } from "../primitives/invalid-options.ts";
 import type { CapabilityDiff, CapabilityRequest } from "../contract/manifest.ts";
 
 /**
  * What a new version wants more, less and still. Scopes of one capability are told apart one by one; a capability without a scope
  * and the same one with a scope are two different wishes. Each list is sorted by name.
+ * @throws KeelsonError `INVALID_OPTIONS` for what are no lists of capabilities
  */
 export function diffCapabilities(
   before: readonly CapabilityRequest[],
@@ -17,10 +19,16 @@ export function diffCapabilities(
   };
 }
 
-/** The lines of a diff for people: `= http.fetch`, `+ media.write: /uploads`, `- db.read`; kept, added, removed. */
-export function formatCapabilityDiff({ kept, added, removed }: CapabilityDiff): readonly string[] {
+/**
+ * The lines of a diff for people: `= http.fetch`, `+ media.write: /uploads`, `- db.read`; kept, added, removed.
+ * @throws KeelsonError `INVALID_OPTIONS` for what is no diff
+ */
+export function formatCapabilityDiff(diff: CapabilityDiff): readonly string[] {
+  const { kept, added, removed } = diff ?? {};
   const lines = (sign: string, wishes: readonly CapabilityRequest[]): string[] =>
-    wishes.map(({ name, scope }) => `${sign} ${name}${scope.length === 0 ? "" : `: ${scope.join(", ")}`}`);
+    requests(wishes).map(
+      ({ name, scope }) => `${sign} ${name}${scope.length === 0 ? "" : `: ${scope.join(", ")}`}`,
+    );
   return [...lines("=", kept), ...lines("+", added), ...lines("-", removed)];
 }
 
@@ -30,8 +38,16 @@ interface Wish {
   readonly scope: string | undefined;
 }
 
-function spread(requests: readonly CapabilityRequest[]): readonly Wish[] {
-  return requests.flatMap(({ name, scope }): Wish[] =>
+/** `list`, which a caller without types may have got wrong. */
+function requests(list: readonly CapabilityRequest[]): readonly CapabilityRequest[] {
+  const fits = (one: CapabilityRequest): boolean =>
+    isObject(one) && typeof one.name === "string" && Array.isArray(one.scope);
+  if (Array.isArray(list) && list.every(fits)) return list;
+  throw invalidOptions("What was given are no capabilities", "give those of a manifest");
+}
+
+function spread(list: readonly CapabilityRequest[]): readonly Wish[] {
+  return requests(list).flatMap(({ name, scope }): Wish[] =>
     scope.length === 0 ? [{ name, scope: undefined }] : scope.map((one) => ({ name, scope: one })),
   );
 }

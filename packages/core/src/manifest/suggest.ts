@@ -7,7 +7,9 @@ export function suggest(word: unknown, candidates: Iterable<string>): string | u
   const plain = simplify(word);
   let best: string | undefined;
   let fewest = Math.max(1, Math.floor(plain.length / 3)) + 1;
-  for (const candidate of candidates) {
+  // Callers without types may have no list, or other things in it: none of them is meant.
+  for (const candidate of Array.from(candidates ?? [])) {
+    if (typeof candidate !== "string") continue;
     const mistakes = editDistance(plain, simplify(candidate), fewest);
     // A word of which nothing is left is like none.
     if (mistakes < fewest && mistakes < plain.length) {

@@ -140,7 +140,7 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T>, WaitOwner<T>, PlaceU
   }
 
   checkout(options?: CheckoutOptions): Promise<Lease<T>> {
-    if (options?.signal?.aborted !== true) {
+    if (options === undefined || isPlain(options)) {
       const slot = this.#idle.pop();
       if (slot !== undefined) {
         this.#checkouts++;
@@ -491,6 +491,13 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T>, WaitOwner<T>, PlaceU
     const inUse = this.#stock.slots.size - this.#idle.length;
     return `${inUse} of ${this.#options.max} in use, ${this.#queue.size} waiting`;
   }
+}
+
+/** Whether nothing in `options` keeps a free instance from being handed out at once. */
+function isPlain(options: CheckoutOptions | null): boolean {
+  const { signal, timeoutMs } = options ?? {};
+  const fits = timeoutMs === undefined || (typeof timeoutMs === "number" && timeoutMs >= 0);
+  return fits && isSignal(signal) && signal?.aborted !== true;
 }
 
 function isWithin(call: Call, holder: Call | undefined): boolean {

@@ -76,11 +76,6 @@ export class Breaker {
     return this.#failures.length >= this.#limit && this.#open(now);
   }
 
-  /** The trial ended without an outcome: the next one may try. */
-  abandoned(pass: BreakerPass): void {
-    if (pass === "trial" && this.#state === "half-open") this.#state = "open";
-  }
-
   #open(now: number): true {
     this.#state = "open";
     this.#openedAt = now;

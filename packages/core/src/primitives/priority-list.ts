@@ -8,7 +8,7 @@ interface Item<T> {
  * Values in order of priority: higher first, ties in order of arrival. Copied on write: whoever iterates goes on with the values
  * that were there when the iteration began, whatever is added or removed meanwhile.
  */
-export class PriorityList<T> implements Iterable<T> {
+export class PriorityList<T> {
   #items: readonly Item<T>[] = [];
   #values: readonly T[] = [];
   #arrivals = 0;
@@ -20,10 +20,6 @@ export class PriorityList<T> implements Iterable<T> {
   /** The values as of now; later changes make a new array and leave this one alone. */
   get values(): readonly T[] {
     return this.#values;
-  }
-
-  [Symbol.iterator](): Iterator<T> {
-    return this.#values.values();
   }
 
   /** Takes the next place in the order of arrival, for a value that may come or come back later. */

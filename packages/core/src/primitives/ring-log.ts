@@ -24,11 +24,6 @@ export class RingLog<T> {
     return this.#end;
   }
 
-  /** Items kept. */
-  get size(): number {
-    return this.#items.length;
-  }
-
   /** Adds `item`; answers the one that had to go for it, if any. */
   push(item: T): T | undefined {
     const position = this.#end++;

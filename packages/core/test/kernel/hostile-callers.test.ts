@@ -1,12 +1,18 @@
 import { describe, expect, test } from "vitest";
-import { runDiscoveredOnce, runOnce } from "../../src/boundary/index.ts";
+import { boundaryTopic, runDiscoveredOnce, runOnce } from "../../src/boundary/index.ts";
 import { createBus, createBusDoor } from "../../src/bus/index.ts";
 import type { Kernel } from "../../src/contract/kernel.ts";
 import type { ModuleDefinition } from "../../src/contract/module.ts";
 import type { Value } from "../../src/contract/value.ts";
 import { createHooks } from "../../src/hooks/index.ts";
 import { createKernel, nativeModule } from "../../src/kernel/index.ts";
-import { parseManifest, satisfies } from "../../src/manifest/index.ts";
+import {
+  diffCapabilities,
+  formatCapabilityDiff,
+  parseManifest,
+  satisfies,
+  suggest,
+} from "../../src/manifest/index.ts";
 import { createPool, pooled } from "../../src/pool/index.ts";
 import { createSupervisor } from "../../src/supervisor/index.ts";
 import { createTestPlatform } from "../../src/testing/index.ts";
@@ -72,6 +78,21 @@ describe("what is no definition", () => {
     expect(await kernel.invoke("a", "echo", 1)).toBe(1);
   });
 
+  test("is refused by an error that names the module and the option", async () => {
+    const { kernel } = testKernel();
+    for (const [part, option] of [
+      [{ deadlines: { startMs: NaN } }, "deadlines.startMs"],
+      [{ deadlines: { stopMs: "1" } }, "deadlines.stopMs"],
+      [{ restart: { backoff: { factor: 0 } } }, "backoff.factor"],
+    ] as const) {
+      const error: unknown = await kernel.register(definition(part)).catch((thrown: unknown) => thrown);
+      expect(error).toMatchObject({ code: "INVALID_OPTIONS", details: { id: "a", option } });
+      expect((error as Error).message).toContain('Module "a": ');
+    }
+    for (const deadlines of [angry(), { initMs: angry() }] as never[])
+      expect(await rejectionCode(kernel.register(definition({ deadlines })))).toBe("INVALID_OPTIONS");
+  });
+
   test("replaces nothing", async () => {
     const kernel = await running(echo("a"));
     for (const part of [{ restart: { intensity: { max: -1, withinMs: 1 } } }, { depends: null }])
@@ -101,6 +122,30 @@ test("arguments of other types are KeelsonErrors", async () => {
   }
   // Nothing is as good as no options.
   expect(await kernel.invoke("a", "echo", 1, null as never)).toEqual({ version: "1.0.0", payload: 1 });
+});
+
+test("nothing is suggested where no text is given, or none to choose from", () => {
+  for (const other of [undefined, ...noObjects, ...unprintable, [undefined], [5]] as never[]) {
+    expect(suggest("word", other)).toBeUndefined();
+    expect(suggest(other, ["five"])).toBeUndefined();
+  }
+  expect(suggest("fvie", [5, "five", undefined] as never)).toBe("five");
+});
+
+test("what helps hosts and loaders refuses what has no meaning with INVALID_OPTIONS", () => {
+  const others = [undefined, ...noObjects, ...unprintable, [undefined], [5]] as never[];
+  for (const other of others) {
+    expect(thrownCode(() => diffCapabilities(other, []))).toBe("INVALID_OPTIONS");
+    expect(thrownCode(() => diffCapabilities([], other))).toBe("INVALID_OPTIONS");
+    expect(thrownCode(() => formatCapabilityDiff(other))).toBe("INVALID_OPTIONS");
+    if (typeof other !== "string") {
+      expect(thrownCode(() => boundaryTopic(other, "ready"))).toBe("INVALID_OPTIONS");
+      expect(thrownCode(() => boundaryTopic("a", other))).toBe("INVALID_OPTIONS");
+    }
+  }
+  expect(thrownCode(() => diffCapabilities([{ name: "a", scope: "b" }] as never, []))).toBe(
+    "INVALID_OPTIONS",
+  );
 });
 
 describe("what is no part of a kernel", () => {

@@ -184,6 +184,21 @@ describe("a checkout", () => {
     await pool.checkout();
     expect(await rejectionCode(pool.checkout({ timeoutMs: -1 }))).toBe("INVALID_OPTIONS");
     expect(await rejectionCode(pool.checkout({ timeoutMs: Number.NaN }))).toBe("INVALID_OPTIONS");
+  });
+
+  test("refuses options that are none also when an instance is free, which stays free", async () => {
+    const { pool } = setUp({ max: 1 });
+    (await pool.checkout()).release();
+    for (const wrong of [
+      { timeoutMs: NaN },
+      { timeoutMs: -1 },
+      { timeoutMs: "5" },
+      { signal: {} },
+    ] as never[])
+      expect(await rejectionCode(pool.checkout(wrong))).toBe("INVALID_OPTIONS");
+    expect(pool.stats()).toMatchObject({ idle: 1, inUse: 0, waiting: 0, checkouts: 1 });
+    for (const none of [null, {}, { timeoutMs: 0 }, { timeoutMs: Infinity, signal: undefined }] as never[])
+      (await pool.checkout(none)).release();
     expect(pool.stats().waiting).toBe(0);
   });
 

@@ -83,31 +83,18 @@ describe("Breaker", () => {
     expect(breaker.state).toBe("half-open");
   });
 
-  test("an abandoned trial leaves the place to the next", async () => {
-    const clock = createFakeClock();
-    const breaker = new Breaker(clock, options);
-    for (let n = 0; n < 3; n++) breaker.failed("normal");
-    await clock.advance(50);
-    breaker.abandoned(breaker.enter() ?? "normal");
-    expect(breaker.enter()).toBe("trial");
-  });
-
-  test("a trial is judged once, and only a trial can be abandoned", async () => {
+  test("a trial is judged once", async () => {
     const clock = createFakeClock();
     const breaker = new Breaker(clock, options);
     for (let n = 0; n < 3; n++) breaker.failed("normal");
     await clock.advance(50);
     expect(breaker.enter()).toBe("trial");
-    breaker.abandoned("normal");
-    expect(breaker.state).toBe("half-open");
     expect(breaker.failed("trial")).toBe(true);
     await clock.advance(30);
     expect(breaker.failed("trial")).toBe(false);
-    breaker.abandoned("trial");
     await clock.advance(20);
     expect(breaker.enter()).toBe("trial");
     breaker.succeeded("trial");
-    breaker.abandoned("trial");
     expect(breaker.state).toBe("closed");
     // Forgiven are all failures.
     expect([1, 2, 3].map(() => breaker.failed("normal"))).toEqual([false, false, true]);

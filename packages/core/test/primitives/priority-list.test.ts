@@ -11,7 +11,7 @@ describe("PriorityList", () => {
         const wanted = [...priorities.keys()].toSorted(
           (a, b) => (priorities[b] as number) - (priorities[a] as number) || a - b,
         );
-        expect([...list]).toEqual(wanted);
+        expect(list.values).toEqual(wanted);
         expect(list.size).toBe(priorities.length);
       }),
     );
@@ -38,7 +38,7 @@ describe("PriorityList", () => {
             model = model.filter((other) => other !== victim);
           }
           const wanted = model.toSorted((a, b) => b.priority - a.priority || a.id - b.id);
-          expect([...list]).toEqual(wanted.map((other) => `v${other.id}`));
+          expect(list.values).toEqual(wanted.map((other) => `v${other.id}`));
         }
       }),
     );
@@ -48,13 +48,13 @@ describe("PriorityList", () => {
     const list = new PriorityList<string>();
     const slots = ["a", "b", "c"].map((value) => list.add(value));
     const seen: string[] = [];
-    for (const value of list) {
+    for (const value of list.values) {
       seen.push(value);
       slots[2]?.[Symbol.dispose]();
       list.add("late", 10);
     }
     expect(seen).toEqual(["a", "b", "c"]);
-    expect([...list]).toEqual(["late", "late", "late", "a", "b"]);
+    expect(list.values).toEqual(["late", "late", "late", "a", "b"]);
   });
 
   test("a value that was added twice leaves once at a time", () => {
@@ -62,7 +62,7 @@ describe("PriorityList", () => {
     const first = list.add("a");
     list.add("a");
     first[Symbol.dispose]();
-    expect([...list]).toEqual(["a"]);
+    expect(list.values).toEqual(["a"]);
   });
 
   test("a kept rank gives its place among equals back", () => {
@@ -72,7 +72,7 @@ describe("PriorityList", () => {
     list.add("other");
     old[Symbol.dispose]();
     list.add("new", 0, rank);
-    expect([...list]).toEqual(["new", "other"]);
+    expect(list.values).toEqual(["new", "other"]);
   });
 
   test("takes infinite priorities and refuses NaN", () => {
@@ -80,7 +80,7 @@ describe("PriorityList", () => {
     list.add("middle");
     list.add("first", Infinity);
     list.add("last", -Infinity);
-    expect([...list]).toEqual(["first", "middle", "last"]);
+    expect(list.values).toEqual(["first", "middle", "last"]);
     expect(() => list.add("x", NaN)).toThrow(RangeError);
   });
 });
