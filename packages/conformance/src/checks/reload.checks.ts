@@ -235,6 +235,82 @@ export const reloadChecks: readonly Check[] = [
     },
   },
   {
+    id: "reload.requests-wait",
+    title:
+      "requests that come during a reload are all answered, by the one version or the other, also while neither lives",
+    async run(subject, context) {
+      const { clock } = subject.platform();
+      const kernel = await openKernel(subject, context);
+      for (const overlap of [true, false]) {
+        const id = `m-${overlap}`;
+        const asked = (version: string, fails: boolean) =>
+          versioned(id, version, {
+            overlap,
+            async start({ bus }) {
+              await new Promise<void>((resolve) => clock.after(5, resolve));
+              if (fails) throw new Error("on purpose");
+              bus.respond(id, (data) => [version, data]);
+            },
+          });
+        await kernel.register(asked("1.0.0", false));
+        await kernel.start(id);
+        for (const fails of [true, false]) {
+          let over = false;
+          const reload = kernel
+            .reload(id, asked("2.0.0", fails))
+            .catch(() => {})
+            .finally(() => (over = true));
+          const answers: Promise<unknown>[] = [];
+          while (!over) {
+            const n = answers.length;
+            const answer = kernel.bus.request(id, n);
+            answers.push(answer.catch((error: { code?: string }) => [error.code, n]));
+            await new Promise<void>((resolve) => clock.after(1, resolve));
+          }
+          await reload;
+          const serves = fails ? ["1.0.0"] : ["1.0.0", "2.0.0"];
+          for (const [n, answer] of (await Promise.all(answers)).entries()) {
+            const [version, data] = answer as [string, number];
+            ensure(serves.includes(version), `request ${n} was answered with ${version}`);
+            ensureEqual(data, n, "what was asked");
+          }
+          ensureEqual(await kernel.bus.request(id, 0), [serves.at(-1), 0], "who answers after the reload");
+        }
+      }
+    },
+  },
+  {
+    id: "reload.inner-hooks",
+    title:
+      "a call in flight that waits for a hook of its own module does not wait for the reload which waits for that call",
+    async run(subject, context) {
+      const { clock } = subject.platform();
+      const kernel = await openKernel(subject, context, { drainMs: 5_000 });
+      for (const overlap of [true, false]) {
+        const id = `m-${overlap}`;
+        const nested = (version: string) =>
+          versioned(id, version, {
+            overlap,
+            methods: {
+              async outer() {
+                await new Promise<void>((resolve) => clock.after(5, resolve));
+                return kernel.hooks.applyFilters(id, []);
+              },
+            },
+            start: ({ hooks }) => void hooks.filter(id, async (value) => [...(value as string[]), version]),
+          });
+        await kernel.register(nested("1.0.0"));
+        await kernel.start(id);
+        const outer = kernel.invoke(id, "outer").catch((error: { code?: string }) => error.code);
+        const before = clock.now();
+        await kernel.reload(id, nested("2.0.0"));
+        const ms = clock.now() - before;
+        ensure(ms < 4_000, `the reload took ${ms} ms: it waited for a call that waited for it`);
+        ensureEqual(await outer, [overlap ? "2.0.0" : "1.0.0"], "versions that filtered inside the call");
+      }
+    },
+  },
+  {
     id: "reload.inner-calls",
     title:
       "a call made inside one that is in flight does not wait for the reload which waits for that one: it is answered at once",

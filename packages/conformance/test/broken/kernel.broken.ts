@@ -1,4 +1,4 @@
-import { KeelsonError, type Kernel, type ModuleDefinition, type Module } from "@keelson/core";
+import { KeelsonError, type Kernel, type ModuleDefinition, type Module, type Value } from "@keelson/core";
 import { breakKernel, overlay, type Breaking } from "./breaking.ts";
 
 /** Changes what is registered, and what is reloaded, on its way into the kernel. */
@@ -20,6 +20,16 @@ function breakModules(
 function isDefinition(version: ModuleDefinition | string | URL | undefined): version is ModuleDefinition {
   return typeof version === "object" && !(version instanceof URL);
 }
+
+/** Reloads, and ends the old version in the midst of its calls. */
+const endsInTheMidst = breakKernel((kernel) => ({
+  async reload(id, version) {
+    const reload = kernel.reload(id, version);
+    await kernel.stop(id);
+    await reload.catch(() => {});
+    await kernel.start(id);
+  },
+}));
 
 const nothing = async (): Promise<void> => {};
 
@@ -162,15 +172,12 @@ export const brokenReloads: Readonly<Record<string, Breaking>> = {
       await kernel.start(id);
     },
   })),
-  // ends the old version in the midst of its calls
-  "reload.inner-calls": breakKernel((kernel) => ({
-    async reload(id, version) {
-      const reload = kernel.reload(id, version);
-      await kernel.stop(id);
-      await reload.catch(() => {});
-      await kernel.start(id);
-    },
+  // nobody waits for a version that is not there yet
+  "reload.requests-wait": breakKernel((kernel) => ({
+    bus: overlay(kernel.bus, { request: (topic, data) => answeredAtOnce(kernel, topic, data) }),
   })),
+  "reload.inner-hooks": endsInTheMidst,
+  "reload.inner-calls": endsInTheMidst,
   "reload.never-two-alive": breakModules(
     (module) => module,
     (definition) => ({ ...definition, overlap: true }),
@@ -182,6 +189,18 @@ export const brokenReloads: Readonly<Record<string, Breaking>> = {
       kernel.reload(id, isDefinition(version) ? listeningAtOnce(kernel, version) : version),
   })),
 };
+
+/** A request that is lost where its answer does not come in the same turn. */
+async function answeredAtOnce({ bus }: Kernel, topic: string, data: Value): Promise<Value> {
+  const answer = bus.request(topic, data);
+  const lost = new KeelsonError("NO_RESPONDER", `Nobody answers requests on "${topic}"`);
+  let turns = 0;
+  const soon = async (): Promise<never> => {
+    while (turns++ < 20) await Promise.resolve();
+    throw lost;
+  };
+  return Promise.race([answer, soon()]);
+}
 
 function listeningAtOnce(kernel: Kernel, definition: ModuleDefinition): ModuleDefinition {
   return {

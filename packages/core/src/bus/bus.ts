@@ -13,6 +13,11 @@ export interface KernelBus extends Bus, Disposable {
   /** What the log keeps, in the order (timestamp, id, source), behind `from` if given. @throws KeelsonError `CURSOR_EXPIRED` */
   events(from?: Cursor): readonly Envelope[];
   /**
+   * `source` is about to be replaced: requests on the topics that it answers wait, where nobody answers meanwhile, each for its own time and at most `max`
+   * of them, until the handle is disposed. One hold of a source at a time.
+   */
+  hold(source: string, max: number): Disposable;
+  /**
    * Ends the bus: subscriptions end after what they hold; waiting sends and requests are rejected, and every later use, with
    * `KERNEL_CLOSED`. Twice is fine.
    */
@@ -45,6 +50,10 @@ class ExchangeBus extends ExchangeDoor implements KernelBus {
 
   events(from?: Cursor): readonly Envelope[] {
     return this.exchange.history.after(from);
+  }
+
+  hold(source: string, max: number): Disposable {
+    return this.requests.hold(source, max);
   }
 
   override close(): void {

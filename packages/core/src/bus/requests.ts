@@ -6,7 +6,7 @@ import { isPromise } from "../primitives/deferred.ts";
 import type { Exchange } from "./exchange.ts";
 import { serial } from "./message.ts";
 import { parseTopic } from "./topics.ts";
-import { aborted, busError, timeoutOf, Waiting, type WaitingSet } from "./waiting.ts";
+import { aborted, busError, timeoutOf, Waiting, type WaitingOptions, type WaitingSet } from "./waiting.ts";
 
 /** One who answers requests on a topic. */
 export interface Responder {
@@ -23,11 +23,19 @@ export interface Asker {
   readonly waiting: WaitingSet;
 }
 
+/** Topics of a module that is being replaced: requests wait for its new version. */
+interface Gap {
+  readonly source: string;
+  readonly max: number;
+  readonly waiting: Set<Waiting<void>>;
+}
+
 /** Requests and those who answer them. A reply goes to the one who asked and to nobody else. */
 export class Requests {
   readonly #exchange: Exchange;
   /** The first answers; the others stand by until it leaves. */
   readonly #responders: Map<string, Responder[]> = new Map();
+  readonly #gaps: Map<string, Gap> = new Map();
   #count = 0;
 
   constructor(exchange: Exchange) {
@@ -61,10 +69,27 @@ export class Requests {
     else this.#responders.set(responder.topic, rest);
   }
 
+  /** Lets at most `max` requests wait that nobody answers on the topics of `source` now, until the handle is disposed; each for its own time. */
+  hold(source: string, max: number): Disposable {
+    const gap: Gap = { source, max, waiting: new Set() };
+    const topics = [...this.#responders.keys()].filter((topic) => this.responder(topic)?.source === source);
+    for (const topic of topics) this.#gaps.set(topic, gap);
+    return {
+      [Symbol.dispose]: () => {
+        for (const topic of topics) this.#gaps.delete(topic);
+        for (const waiting of gap.waiting) waiting.succeed();
+      },
+    };
+  }
+
   /** Asks; see {@link Bus.request}. Throws what is wrong at once, before a promise is made. */
   request(asker: Asker, topic: string, data: Value, options: CallOptions | undefined): MaybePromise<Value> {
+    this.#exchange.counts.requests++;
+    return this.#ask(asker, topic, data, options);
+  }
+
+  #ask(asker: Asker, topic: string, data: Value, options: CallOptions | undefined): MaybePromise<Value> {
     const { counts } = this.#exchange;
-    counts.requests++;
     const failed = (error: KeelsonError): KeelsonError => {
       counts.requestFailures++;
       return error;
@@ -73,12 +98,25 @@ export class Requests {
     if (typeof topic !== "string") parseTopic(topic);
     const timeoutMs = timeoutOf(options, this.#exchange.timeoutMs);
     const signal = options?.signal;
-    const what = `The request on "${topic}"`;
-    if (signal?.aborted) throw failed(aborted(what, topic, signal));
+    if (signal?.aborted) throw failed(aborted(whatOf(topic), topic, signal));
     const responder = this.responder(topic);
     if (responder === undefined) {
       if (this.#exchange.closed) throw this.#exchange.refusal();
       parseTopic(topic);
+      const gap = this.#gaps.get(topic);
+      // The module itself would wait for itself.
+      if (gap !== undefined && gap.source !== asker.source && gap.waiting.size < gap.max) {
+        const { clock } = this.#exchange;
+        const until = clock.now() + timeoutMs;
+        const waiting = this.#wait<void>(asker, topic, timeoutMs, signal, (error) => {
+          gap.waiting.delete(waiting);
+          if (error !== undefined) failed(error);
+        });
+        gap.waiting.add(waiting);
+        return waiting.promise.then(() =>
+          this.#ask(asker, topic, data, { ...options, timeoutMs: Math.max(0, until - clock.now()) }),
+        );
+      }
       throw failed(
         busError(
           "NO_RESPONDER",
@@ -96,20 +134,11 @@ export class Requests {
     } catch (error) {
       throw failed(failure(responder, error));
     }
-    const waiting = new Waiting<Value>({
-      clock: this.#exchange.clock,
-      deadlines: this.#exchange.deadlines,
-      among: asker.waiting,
-      what,
-      topic,
-      timeoutMs,
-      signal,
-      onEnd: (error, ended) => {
-        responder.open.delete(ended);
-        if (error === undefined) return;
-        failed(error);
-        if (!request.failed) request.abandon(error);
-      },
+    const waiting = this.#wait<Value>(asker, topic, timeoutMs, signal, (error, ended) => {
+      responder.open.delete(ended);
+      if (error === undefined) return;
+      failed(error);
+      if (!request.failed) request.abandon(error);
     });
     if (!waiting.ended) responder.open.add(waiting as unknown as Waiting<never>);
     void Promise.resolve(answer).then(
@@ -122,10 +151,27 @@ export class Requests {
     return waiting.promise;
   }
 
+  #wait<T>(
+    asker: Asker,
+    topic: string,
+    timeoutMs: number,
+    signal: AbortSignal | undefined,
+    onEnd: WaitingOptions["onEnd"],
+  ): Waiting<T> {
+    const { clock, deadlines } = this.#exchange;
+    const among = asker.waiting;
+    return new Waiting<T>({ clock, deadlines, among, what: whatOf(topic), topic, timeoutMs, signal, onEnd });
+  }
+
   /** Gives up what a responder has not answered: its door closed. */
   abandon(responder: Responder, cause: KeelsonError): void {
     for (const waiting of responder.open) waiting.fail(failure(responder, cause));
   }
+}
+
+/** A request in messages; written only for one that waits or fails. */
+function whatOf(topic: string): string {
+  return `The request on "${topic}"`;
 }
 
 function failure(responder: Responder, cause: unknown): KeelsonError {

@@ -21,7 +21,7 @@ export interface KernelOptions {
   readonly callTimeoutMs?: number;
   /** Envelopes that the bus keeps for replay, in memory. Default 10,000. */
   readonly logCapacity?: number;
-  /** Calls that may park while a module without overlap is replaced. Default 1,000. */
+  /** Calls that may park while a module without overlap is replaced; requests and runs of hooks that may wait for it likewise. Default 1,000. */
   readonly maxParked?: number;
   /** How long a reload lets the calls of the old generation drain, ms. Default 30,000. */
   readonly drainMs?: number;

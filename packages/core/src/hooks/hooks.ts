@@ -45,10 +45,10 @@ export interface KernelHooks extends Hooks {
     order?: number,
   ): PreparedHandler;
   /**
-   * The module is about to be replaced, and nothing of it lives for a while: runs of the hooks that it handles wait until the handle is disposed. One
-   * hold of a module at a time.
+   * The module is about to be replaced, and nothing of it lives for a while: runs of the hooks that it handles wait until the handle is disposed, at most
+   * `max` of them; what is more goes on without it, which is logged once. One hold of a module at a time.
    */
-  hold(module: string): Disposable;
+  hold(module: string, max: number): Disposable;
   /**
    * Gives up the places kept for a module, which it has in order that a new generation comes where the old one was. To be called
    * when a module is unloaded.
@@ -65,13 +65,23 @@ export function createHooks(options: HooksOptions): KernelHooks {
   return new HookTable(options);
 }
 
+/** Runs wait for a module's new version. */
+interface Hold {
+  readonly module: string;
+  /** Where it has handlers. */
+  readonly points: Set<HookPoint>;
+  readonly over: Promise<void>;
+  /** How many more runs may wait; below 0 once it was told that they may not. */
+  room: number;
+}
+
 class HookTable implements KernelHooks {
   readonly #filters = new Map<string, HookPoint>();
   readonly #actions = new Map<string, HookPoint>();
   readonly #world: HandlerWorld;
   readonly #timeoutMs: number;
-  /** Modules that are being replaced, each with the points it has handlers at. */
-  readonly #holds = new Map<string, { readonly points: Set<HookPoint>; readonly over: Promise<void> }>();
+  /** Modules that are being replaced. */
+  readonly #holds = new Map<string, Hold>();
 
   constructor({ clock, log, metrics, breaker = {}, timeoutMs = 30_000 }: HooksOptions) {
     this.#world = { clock, log, metrics, breaker, deadlines: new DeadlineQueue(clock) };
@@ -136,13 +146,13 @@ class HookTable implements KernelHooks {
     }
   }
 
-  hold(module: string): Disposable {
+  hold(module: string, max: number): Disposable {
     const points = new Set<HookPoint>();
     for (const table of [this.#filters, this.#actions])
       for (const point of table.values())
         if (point.handlers.some((handler) => handler.module === module)) points.add(point);
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.#holds.set(module, { points, over: promise });
+    this.#holds.set(module, { module, points, over: promise, room: max });
     return {
       [Symbol.dispose]: () => {
         this.#holds.delete(module);
@@ -156,16 +166,27 @@ class HookTable implements KernelHooks {
     if (this.#holds.size === 0) return undefined;
     const point = points.get(name);
     for (const hold of this.#holds.values())
-      if (point !== undefined && hold.points.has(point))
+      if (point !== undefined && hold.points.has(point) && this.#mayWait(hold))
         return hold.over.then(() => this.#held(points, name));
     return undefined;
+  }
+
+  #mayWait(hold: Hold): boolean {
+    if (hold.room > 0) return hold.room-- > 0;
+    const { module } = hold;
+    if (hold.room-- === 0)
+      this.#world.log.write("warn", `Too many runs of hooks wait for "${module}": more go on without it`, {
+        module,
+      });
+    return false;
   }
 
   /** A run comes to `handler`, which may have left since the run began. */
   #call(points: Map<string, HookPoint>, name: string, handler: HookHandler, args: Value[]): unknown {
     const { module, priority, order } = handler;
     const hold = module === undefined ? undefined : this.#holds.get(module);
-    if (hold !== undefined) return hold.over.then(() => this.#call(points, name, handler, args));
+    if (hold !== undefined)
+      return this.#mayWait(hold) ? hold.over.then(() => this.#call(points, name, handler, args)) : SKIPPED;
     if (handler.active || module === undefined) return handler.call(args);
     const next = points
       .get(name)

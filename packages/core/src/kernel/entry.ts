@@ -185,8 +185,10 @@ export class Entry implements CallMeter {
   /**
    * Resolves when no call is in flight, its doors are shut and what others had asked of it by bus or hook is answered, after `drainMs`, or by
    * {@link endDrains}.
+   *
+   * @param onShut called before its doors shut, unless the time is over first
    */
-  drain(lifecycle: Lifecycle, drainMs: number): Promise<void> {
+  drain(lifecycle: Lifecycle, drainMs: number, onShut?: () => void): Promise<void> {
     const life = lifecycle.live;
     if (life === undefined) return Promise.resolve();
     const { context } = life;
@@ -202,6 +204,7 @@ export class Entry implements CallMeter {
       (this.#drains ??= new Set()).add(end);
       // One that lives in turn was asked more meanwhile.
       answered(() => {
+        if (this.#drains?.has(end) === true) onShut?.();
         context.deactivate();
         answered(end);
       });

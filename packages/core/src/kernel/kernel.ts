@@ -164,14 +164,16 @@ class KeelsonKernel implements Kernel {
       publish,
       onFailure,
     };
+    const { maxParked = DEFAULTS.maxParked } = options;
     this.#reloadHost = {
       clock,
       deadlines: this.#deadlines,
       drainMs: options.drainMs ?? DEFAULTS.drainMs,
-      maxParked: options.maxParked ?? DEFAULTS.maxParked,
+      maxParked,
       publish,
       onFailure,
-      hold: (id) => this.#hooks.hold(id),
+      holdHooks: (id) => this.#hooks.hold(id, maxParked),
+      holdRequests: (id) => this.#bus.hold(id, maxParked),
       onSwap: (entry) => this.#supervise(entry),
     };
     exposeModules(this.#entries, this.metrics);

@@ -40,7 +40,7 @@ export class LifecycleLink implements LifecycleHost, ContextSource {
     const { manifest } = this.#lifecycle().definition;
     if (manifest !== undefined && manifest.hooks.length > 0) {
       addManifestHooks(manifest.hooks, context.hooks, (method, payload) =>
-        this.host.router.invoke(id, method, payload, undefined, undefined),
+        this.host.router.invoke(id, method, payload, undefined, undefined, context),
       );
     }
     return context;

@@ -24,7 +24,9 @@ export interface ReloadHost {
   publish(topic: string, data: Value): void;
   onFailure(id: string, error: KeelsonError): void;
   /** Lets runs of the hooks that a module handles wait, until the handle is disposed. */
-  hold(id: string): Disposable;
+  holdHooks(id: string): Disposable;
+  /** Lets requests on the topics that a module answers wait, until the handle is disposed. */
+  holdRequests(id: string): Disposable;
   /** Told after the swap, with the definition that serves now. */
   onSwap(entry: Entry): void;
 }
@@ -87,12 +89,16 @@ async function inTurn(entry: Entry, candidate: Lifecycle, host: ReloadHost): Pro
   const old = entry.active;
   const wasRunning = old.state === "running";
   const parked = (entry.parked = new ParkedCalls(entry.id, host.maxParked, host.deadlines));
-  // What hooks ask of the old version already is drained; runs that begin now wait for the new one.
-  const held = host.hold(entry.id);
+  // What comes while its calls drain is for the old version still: they may wait for that. Later it is for the new one.
+  let held: readonly Disposable[] = [];
+  const hold = (): void => {
+    if (held.length === 0) held = [host.holdHooks(entry.id), host.holdRequests(entry.id)];
+  };
   let gap: PendingDeadline | undefined;
   try {
-    await entry.drain(old, host.drainMs);
-    gap = host.deadlines.add(host.clock.now() + GAP_MS, () => held[Symbol.dispose]());
+    await entry.drain(old, host.drainMs, hold);
+    hold();
+    gap = host.deadlines.add(host.clock.now() + GAP_MS, () => held[0]?.[Symbol.dispose]());
     // If the old one may still be alive, the new one must not begin: never two.
     await old.stop();
     if (entry.reloading?.stopped === true) throw stoppedEarly(entry.id);
@@ -112,7 +118,7 @@ async function inTurn(entry: Entry, candidate: Lifecycle, host: ReloadHost): Pro
     entry.parked = undefined;
     parked.release();
     if (gap !== undefined) host.deadlines.cancel(gap);
-    held[Symbol.dispose]();
+    for (const one of held) one[Symbol.dispose]();
   }
 }
 

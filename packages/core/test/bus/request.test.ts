@@ -242,6 +242,74 @@ describe("request and respond", () => {
     expect(await asked).toBe("done");
   });
 
+  test("requests of a source that is held wait for who answers next, in order, each for its own time", async () => {
+    const { bus, host, door, platform } = createTestBus();
+    const { clock } = platform;
+    const old = door("m");
+    for (const topic of ["a", "b"]) old.respond(topic, () => "old");
+    const hold = bus.hold("m", 10);
+    expect(await host.request("a", 0)).toBe("old");
+    old.close();
+    const controller = new AbortController();
+    const listeners = countListeners(controller.signal);
+    const late = rejection(host.request("a", 1, { timeoutMs: 10 }));
+    const aborted = rejection(host.request("a", 2, { signal: controller.signal }));
+    const answered = [3, 4].map((data) => host.request("a", data, { timeoutMs: 30 }));
+    expect((await rejection(host.request("c", 0))).code).toBe("NO_RESPONDER");
+    // It would wait for itself.
+    expect((await rejection(door("m").request("a", 0))).code).toBe("NO_RESPONDER");
+    controller.abort();
+    expect((await aborted).code).toBe("ABORTED");
+    await clock.advance(10);
+    expect((await late).code).toBe("DEADLINE_EXCEEDED");
+    const seen: Value[] = [];
+    door("m").respond("a", (data) => {
+      seen.push(data);
+      return data === 3 ? "new" : new Promise<Value>(() => {});
+    });
+    hold[Symbol.dispose]();
+    expect(await answered[0]).toBe("new");
+    const slow = rejection(answered[1] as Promise<Value>);
+    await clock.advance(19);
+    expect(await isPending(slow)).toBe(true);
+    await clock.advance(1);
+    expect((await slow).code).toBe("DEADLINE_EXCEEDED");
+    expect([seen, listeners(), clock.pending]).toEqual([[3, 4], 0, 0]);
+  });
+
+  test("what waits for a source that is held and answers no more is NO_RESPONDER, and so is what waits past the bound", async () => {
+    const metrics = createMetrics();
+    const { bus, host, door } = createTestBus({ metrics });
+    const old = door("m");
+    old.respond("a", () => "old");
+    const hold = bus.hold("m", 1);
+    old.close();
+    const first = rejection(host.request("a", 1));
+    expect((await rejection(host.request("a", 2))).code).toBe("NO_RESPONDER");
+    hold[Symbol.dispose]();
+    expect((await first).code).toBe("NO_RESPONDER");
+    expect((await rejection(host.request("a", 3))).code).toBe("NO_RESPONDER");
+    expect(metrics.text()).toContain("keelson_bus_requests_total 3\n");
+    expect(metrics.text()).toContain("keelson_bus_request_failures_total 3\n");
+  });
+
+  test("what waits for a source that is held ends with its asker's door, and with the bus", async () => {
+    const { bus, host, door, platform } = createTestBus();
+    const old = door("m");
+    old.respond("a", () => "old");
+    const hold = bus.hold("m", 10);
+    old.close();
+    const asker = door("asker");
+    const first = rejection(asker.request("a", 1));
+    const second = rejection(host.request("a", 2));
+    asker.close();
+    expect((await first).code).toBe("DOOR_CLOSED");
+    bus.close();
+    expect((await second).code).toBe("KERNEL_CLOSED");
+    hold[Symbol.dispose]();
+    expect(platform.clock.pending).toBe(0);
+  });
+
   test("closing the bus rejects what is asked, and every later request", async () => {
     const { bus, host, platform } = createTestBus();
     host.respond("a", () => new Promise(() => {}));

@@ -1,16 +1,17 @@
 import { expect, test } from "vitest";
 import { createHooks, createHooksDoor, type KernelHooks } from "../../src/hooks/index.ts";
 import { createMetrics, type MetricsRegistry } from "../../src/metrics/index.ts";
-import { createTestPlatform, type FakeClock } from "../../src/testing/index.ts";
+import { createTestPlatform, type FakeClock, type MemoryLog } from "../../src/testing/index.ts";
 
 function bench(): {
   readonly hooks: KernelHooks;
   readonly metrics: MetricsRegistry;
   readonly clock: FakeClock;
+  readonly log: MemoryLog;
 } {
   const { clock, log } = createTestPlatform();
   const metrics = createMetrics();
-  return { clock, metrics, hooks: createHooks({ clock, log, metrics }) };
+  return { clock, log, metrics, hooks: createHooks({ clock, log, metrics }) };
 }
 
 test("what a door registers is live only once it is active", async () => {
@@ -133,7 +134,7 @@ test("a hold lets runs of the module's hooks wait until it ends, and no others",
   old.filter("h", () => "old");
   old.activate();
   hooks.filter("other", () => "other");
-  const hold = hooks.hold("m");
+  const hold = hooks.hold("m", 10);
   old.close();
   let done = false;
   const run = hooks.applyFilters("h", "").finally(() => (done = true));
@@ -145,6 +146,23 @@ test("a hold lets runs of the module's hooks wait until it ends, and no others",
   expect(done).toBe(false);
   hold[Symbol.dispose]();
   expect(await run).toBe("new");
+});
+
+test("no more runs wait for a module than may; what comes then goes on without it, and that is logged once", async () => {
+  const { hooks, log } = bench();
+  const old = createHooksDoor(hooks, { module: "m" });
+  old.filter("h", () => "old");
+  old.activate();
+  hooks.filter("h", (value) => `${value as string}!`, { priority: -1 });
+  const hold = hooks.hold("m", 2);
+  const runs = [hooks.applyFilters("h", "1"), hooks.applyFilters("h", "2")];
+  // Its handler is there still, and must not be called any more.
+  expect(await hooks.applyFilters("h", "3")).toBe("3!");
+  old.close();
+  expect(await hooks.applyFilters("h", "4")).toBe("4!");
+  hold[Symbol.dispose]();
+  expect(await Promise.all(runs)).toEqual(["1!", "2!"]);
+  expect(log.records.map(({ level, fields }) => [level, fields])).toEqual([["warn", { module: "m" }]]);
 });
 
 test("failures are counted under the module and vanish with its door", async () => {

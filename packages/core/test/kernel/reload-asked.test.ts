@@ -2,8 +2,9 @@ import { describe, expect, test } from "vitest";
 import { parseManifest } from "../../src/manifest/index.ts";
 import { nativeModule } from "../../src/kernel/index.ts";
 import type { ModuleDefinition } from "../../src/contract/module.ts";
+import type { Kernel, KernelOptions } from "../../src/contract/kernel.ts";
 import type { Value } from "../../src/contract/value.ts";
-import { settle } from "../../src/testing/index.ts";
+import { type FakeClock, settle } from "../../src/testing/index.ts";
 import { testKernel } from "./harness.ts";
 
 /** A module that is asked by hook and by bus, and answers after 10 ms with its version. */
@@ -21,15 +22,25 @@ function asked(version: string, overlap: boolean, fails = false): ModuleDefiniti
   });
 }
 
+/** A kernel on which version 1.0.0 of `make` runs. */
+async function running(
+  make: (version: string) => ModuleDefinition,
+  options: Partial<KernelOptions> = {},
+): Promise<{ readonly kernel: Kernel; readonly clock: FakeClock }> {
+  const { kernel, platform } = testKernel(options);
+  await kernel.register(make("1.0.0"));
+  await kernel.start("m");
+  return { kernel, clock: platform.clock };
+}
+
+const codeFrom = ({ code }: { readonly code: string }): string => code;
+
 describe.each([
   ["with overlap", true],
   ["without overlap", false],
 ])("a reload %s", (_, overlap) => {
   test("lets filters and requests under way be answered by the version that they reached", async () => {
-    const { kernel, platform } = testKernel();
-    const { clock } = platform;
-    await kernel.register(asked("1.0.0", overlap));
-    await kernel.start("m");
+    const { kernel, clock } = await running((version) => asked(version, overlap));
     const filtered = kernel.hooks.applyFilters("page", "by");
     const answered = kernel.bus.request("who", null);
     const reload = kernel.reload("m", asked("2.0.0", overlap));
@@ -41,10 +52,7 @@ describe.each([
   });
 
   test("skips the filter in no run that begins meanwhile, whichever version comes up", async () => {
-    const { kernel, platform } = testKernel();
-    const { clock } = platform;
-    await kernel.register(asked("1.0.0", overlap));
-    await kernel.start("m");
+    const { kernel, clock } = await running((version) => asked(version, overlap));
     for (const [version, fails, serves] of [
       ["2.0.0", false, "2.0.0"],
       ["3.0.0", true, "2.0.0"],
@@ -69,8 +77,6 @@ describe.each([
   });
 
   test("is not held up for longer than drainMs by what is never answered", async () => {
-    const { kernel, platform } = testKernel({ drainMs: 1000 });
-    const { clock } = platform;
     const deaf = (version: string): ModuleDefinition =>
       nativeModule({
         id: "m",
@@ -81,9 +87,8 @@ describe.each([
           hooks.action("told", () => new Promise(() => {}));
         },
       });
-    await kernel.register(deaf("1.0.0"));
-    await kernel.start("m");
-    const answered = kernel.bus.request("who", null).catch(({ code }: { code: string }) => code);
+    const { kernel, clock } = await running(deaf, { drainMs: 1000 });
+    const answered = kernel.bus.request("who", null).catch(codeFrom);
     const told = kernel.hooks.runActions("told");
     const reload = kernel.reload("m", deaf("2.0.0"));
     await clock.advance(1000);
@@ -93,11 +98,8 @@ describe.each([
   });
 
   test("a stop does not wait for what was asked of the version that is being replaced", async () => {
-    const { kernel, platform } = testKernel();
-    const { clock } = platform;
-    await kernel.register(asked("1.0.0", overlap));
-    await kernel.start("m");
-    const answered = kernel.bus.request("who", null).catch(({ code }: { code: string }) => code);
+    const { kernel, clock } = await running((version) => asked(version, overlap));
+    const answered = kernel.bus.request("who", null).catch(codeFrom);
     const reload = kernel.reload("m", asked("2.0.0", overlap)).catch(() => {});
     await settle();
     await kernel.stop("m");
@@ -108,53 +110,110 @@ describe.each([
   });
 });
 
-test("what is asked of a version that lives in turn while it drains is answered before it stops", async () => {
-  const { kernel, platform } = testKernel();
-  const { clock } = platform;
-  await kernel.register(asked("1.0.0", false));
-  await kernel.start("m");
+test("what is asked of a version that lives in turn while it drains is answered before it stops, and later by the next", async () => {
+  const { kernel, clock } = await running((version) => asked(version, false));
   const first = kernel.bus.request("who", null);
   const reload = kernel.reload("m", asked("2.0.0", false));
   await clock.advance(5);
   const second = kernel.bus.request("who", null);
   await clock.advance(5);
-  // Nobody answers what comes now: it would have to wait for a version that is not there yet.
-  const third = kernel.bus.request("who", null).catch(({ code }: { code: string }) => code);
+  // Nobody answers what comes now: it waits for the version that is not there yet.
+  const third = kernel.bus.request("who", null);
   await clock.advance(5);
   await reload;
-  expect(await Promise.all([first, second, third])).toEqual(["1.0.0", "1.0.0", "NO_RESPONDER"]);
-  const fourth = kernel.bus.request("who", null);
   await clock.advance(10);
-  expect(await fourth).toBe("2.0.0");
+  expect(await Promise.all([first, second, third])).toEqual(["1.0.0", "1.0.0", "2.0.0"]);
 });
 
-test("runs of hooks that wait for a drain reach the new version, also when the drain takes all its time", async () => {
-  const { kernel, platform } = testKernel({ drainMs: 1000 });
+test("requests that wait are answered by the old version where the new one fails, and are NO_RESPONDER where that fails too", async () => {
+  let broken = false;
+  const made = (version: string): ModuleDefinition =>
+    nativeModule({
+      id: "m",
+      version,
+      overlap: false,
+      start({ bus, clock }) {
+        if (broken || version !== "1.0.0") throw new Error("on purpose");
+        bus.respond("who", () => version);
+        return new Promise((resolve) => void clock.after(10, resolve));
+      },
+    });
+  const { kernel, platform } = testKernel({ maxParked: 3 });
   const { clock } = platform;
+  await kernel.register(made("1.0.0"));
+  const start = kernel.start("m");
+  await clock.advance(10);
+  await start;
+  for (const serving of [true, false]) {
+    broken = !serving;
+    const reload = kernel.reload("m", made("2.0.0")).catch(codeFrom);
+    await settle();
+    const asked = [1, 2, 3, 4].map((n) => kernel.bus.request("who", n).catch(codeFrom));
+    await clock.advance(10);
+    expect(await reload).toBe("RELOAD_FAILED");
+    const outcome = serving ? "1.0.0" : "NO_RESPONDER";
+    // The fourth found no room.
+    expect(await Promise.all(asked)).toEqual([outcome, outcome, outcome, "NO_RESPONDER"]);
+  }
+});
+
+test("a method that waits for a hook of its own module does not wait for the reload which waits for it", async () => {
+  const { kernel, platform } = testKernel();
+  const { clock } = platform;
+  const made = (version: string): ModuleDefinition =>
+    nativeModule({
+      id: "m",
+      version,
+      overlap: false,
+      methods: {
+        async page() {
+          await new Promise<void>((resolve) => void clock.after(10, resolve));
+          return [version, await kernel.hooks.applyFilters("page", "by")];
+        },
+      },
+      start: ({ hooks }) => void hooks.filter("page", async (value) => `${value as string} ${version}`),
+    });
+  await kernel.register(made("1.0.0"));
+  await kernel.start("m");
+  const page = kernel.invoke("m", "page");
+  const reload = kernel.reload("m", made("2.0.0"));
+  await clock.advance(10);
+  await reload;
+  expect(await page).toEqual(["1.0.0", "by 1.0.0"]);
+  expect(await kernel.hooks.applyFilters("page", "by")).toBe("by 2.0.0");
+});
+
+test("runs of hooks are for the version that drains, and for the new one when its time is over", async () => {
   const version = (number: string): ModuleDefinition =>
     nativeModule({
       id: "m",
       version: number,
       overlap: false,
       methods: { hang: () => new Promise<string>(() => {}) },
-      start: ({ hooks }) => void hooks.filter("page", async (value) => `${value as string} ${number}`),
+      start: ({ hooks, clock }) =>
+        void hooks.filter("page", async (value) => {
+          if (value === "slowly by") await new Promise<void>((resolve) => void clock.after(2, resolve));
+          return `${value as string} ${number}`;
+        }),
     });
-  await kernel.register(version("1.0.0"));
-  await kernel.start("m");
-  const hanging = kernel.invoke("m", "hang").catch(({ code }: { code: string }) => code);
+  const { kernel, clock } = await running(version, { drainMs: 1000 });
+  kernel.hooks.filter("page", async (value) => `slowly ${value as string}`, { priority: 1 });
+  const hanging = kernel.invoke("m", "hang").catch(codeFrom);
   const reload = kernel.reload("m", version("2.0.0"));
   const run = kernel.hooks.applyFilters("page", "by");
-  await clock.advance(1001);
+  await clock.advance(999);
+  expect(await run).toBe("slowly by 1.0.0");
+  await clock.advance(1);
+  const late = kernel.hooks.applyFilters("page", "by");
   await reload;
+  await clock.advance(2);
   expect(await hanging).toBe("ABORTED");
-  expect(await run).toBe("by 2.0.0");
+  expect(await late).toBe("slowly by 2.0.0");
 });
 
 test.each(["who", "page"])(
   "what a version that lives in turn calls of itself to answer %s does not wait for the reload",
   async (what) => {
-    const { kernel, platform } = testKernel();
-    const { clock } = platform;
     const version = (number: string): ModuleDefinition =>
       nativeModule({
         id: "m",
@@ -163,13 +222,12 @@ test.each(["who", "page"])(
         methods: { version: () => number },
         start(context) {
           const later = (): Promise<Value> =>
-            new Promise((resolve) => clock.after(10, () => resolve(context.invoke("m", "version"))));
+            new Promise((resolve) => context.clock.after(10, () => resolve(context.invoke("m", "version"))));
           context.bus.respond("who", later);
           context.hooks.filter("page", later);
         },
       });
-    await kernel.register(version("1.0.0"));
-    await kernel.start("m");
+    const { kernel, clock } = await running(version);
     const answer = what === "who" ? kernel.bus.request(what, null) : kernel.hooks.applyFilters(what, "by");
     const reload = kernel.reload("m", version("2.0.0"));
     await clock.advance(10);
@@ -178,7 +236,7 @@ test.each(["who", "page"])(
   },
 );
 
-test("a manifest's filters are held as well: without overlap they reach the new version", async () => {
+test("a manifest's filters are for the version that drains, and then held for the new one", async () => {
   const { kernel } = testKernel();
   const manifest = parseManifest({
     apiVersion: "keelson/v1",
@@ -201,9 +259,17 @@ test("a manifest's filters are held as well: without overlap they reach the new 
   await kernel.register(version("old"));
   await kernel.start("m");
   const reload = kernel.reload("m", version("new"));
-  const runs = Array.from({ length: 5 }, () => kernel.hooks.applyFilters("page", "by"));
-  await reload;
-  expect(await Promise.all(runs)).toEqual(Array.from({ length: 5 }, () => "by new"));
+  const during = kernel.hooks.applyFilters("page", "by");
+  let over = false;
+  void reload.finally(() => (over = true));
+  const runs: Promise<Value>[] = [];
+  while (!over) {
+    runs.push(kernel.hooks.applyFilters("page", "by"));
+    await Promise.resolve();
+  }
+  expect(await during).toBe("by old");
+  const seen = await Promise.all(runs);
+  expect(new Set(seen)).toEqual(new Set(["by old", "by new"]));
 });
 
 test("a start that waits for a hook of the module itself goes on after five seconds, without that handler", async () => {
