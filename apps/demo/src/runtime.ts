@@ -48,24 +48,34 @@ export function runScript(path: string): Promise<void> {
   });
 }
 
+/** How long the other program has for a Ctrl-C that reached it too, before this one hands it on, ms. */
+const OWN_SIGNAL_MS = 500;
+
 /**
- * Runs this program on another runtime, the pinned one of the repository, with the terminal as it is; answers its exit code. A
- * signal of the terminal reaches both, so this process waits; what comes to it alone is handed on.
+ * Runs this program on another runtime, the pinned one of the repository, with the terminal as it is; answers its exit code. Signals are
+ * handed on, since who manages processes sends them to this one alone. A terminal's Ctrl-C reaches both: so the first is handed on late, and as
+ * SIGTERM, which asks for nothing that it has not asked for already; it must not overtake the other, which would be a second interrupt then.
  */
 export function runOn(runtime: RuntimeName, script: string, args: readonly string[]): Promise<number> {
   const binary = binaryOf(runtime);
   return new Promise((resolve, reject) => {
     const child = spawn(binary, [...commands[runtime], script, ...args], { stdio: "inherit" });
-    const wait = (): void => {};
     // Not child.kill, after which Deno tells of a signal however the child ended.
-    const handOn = (): void => {
-      if (child.pid !== undefined) process.kill(child.pid, "SIGTERM");
+    const send = (signal: NodeJS.Signals): void => {
+      if (child.pid !== undefined) process.kill(child.pid, signal);
     };
-    process.on("SIGINT", wait);
-    process.on("SIGTERM", handOn);
+    let later: NodeJS.Timeout | undefined;
+    const onInterrupt = (): void => {
+      if (later === undefined) later = setTimeout(send, OWN_SIGNAL_MS, "SIGTERM");
+      else send("SIGINT");
+    };
+    const onTerminate = (): void => send("SIGTERM");
+    process.on("SIGINT", onInterrupt);
+    process.on("SIGTERM", onTerminate);
     const done = (): void => {
-      process.off("SIGINT", wait);
-      process.off("SIGTERM", handOn);
+      clearTimeout(later);
+      process.off("SIGINT", onInterrupt);
+      process.off("SIGTERM", onTerminate);
     };
     child.on("error", (error) => {
       done();

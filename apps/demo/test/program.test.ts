@@ -13,14 +13,19 @@ const main = fileURLToPath(new URL("../src/main.ts", import.meta.url));
 const before = { node: [], deno: ["run", "-A"], bun: ["--bun"] }[currentRuntime()];
 
 interface Run {
-  signal(name: NodeJS.Signals): void;
+  /** Sends a signal to the process alone, or to all of its group, as a terminal does. */
+  signal(name: NodeJS.Signals, whom?: "alone" | "group"): void;
   readonly ended: Promise<{ readonly code: number | null; readonly output: string }>;
   /** Resolves with the match when the output has one. */
   until(pattern: RegExp): Promise<RegExpExecArray>;
 }
 
 function run(...args: readonly string[]): Run {
-  const child = spawn(process.execPath, [...before, main, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, [...before, main, ...args], {
+    stdio: ["ignore", "pipe", "pipe"],
+    // It leads a group of its own then, whose id is its own.
+    detached: true,
+  });
   let output = "";
   const waiting = new Set<() => void>();
   for (const stream of [child.stdout, child.stderr]) {
@@ -42,9 +47,9 @@ function run(...args: readonly string[]): Run {
       void ended.then(() => reject(new Error(`it ended without ${pattern}:\n${output}`)));
       look();
     });
-  const signal = (name: NodeJS.Signals): void => {
+  const signal = (name: NodeJS.Signals, whom: "alone" | "group" = "alone"): void => {
     // Not child.kill, after which Deno tells of a signal however the child ended.
-    if (child.pid !== undefined) process.kill(child.pid, name);
+    if (child.pid !== undefined) process.kill(whom === "group" ? -child.pid : child.pid, name);
   };
   return { signal, ended, until };
 }
@@ -118,13 +123,22 @@ describe("the command line", () => {
     },
   );
 
-  test.each(runtimeNames.filter((name) => name !== currentRuntime()))(
-    "--runtime %s runs it there",
-    async (other) => {
+  const [one, two] = runtimeNames.filter((name) => name !== currentRuntime());
+
+  test.each([
+    [one, "SIGTERM", "alone"],
+    [two, "SIGINT", "alone"],
+    [one, "SIGINT", "group"],
+    [two, "SIGINT", "group"],
+  ] as const)(
+    "--runtime %s runs it there, and a %s (%s) ends it once",
+    async (other = "node", name, whom) => {
       const { signal, ended, until } = run("--runtime", other);
       expect((await until(/on http:\S+ \((\w+) /))[1]).toBe(other);
-      signal("SIGTERM");
-      expect((await ended).code).toBe(0);
+      signal(name, whom);
+      const { code, output } = await ended;
+      expect(output.match(/stopped 10 modules/g)).toHaveLength(1);
+      expect(code).toBe(0);
     },
     60_000,
   );
