@@ -71,6 +71,12 @@ export {
   type ManifestIssue,
   type ParseManifestOptions,
 } from "./manifest/index.ts";
+export {
+  createLineReader,
+  type LineFault,
+  type LineReader,
+  type LineReaderOptions,
+} from "./primitives/json-lines.ts";
 export { createMetrics, openMetricsContentType, type MetricsRegistry } from "./metrics/index.ts";
 export { createPool, pooled, type PoolDeps } from "./pool/index.ts";
 export { createSupervisor, type SupervisorOptions } from "./supervisor/index.ts";

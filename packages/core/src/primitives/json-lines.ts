@@ -1,3 +1,6 @@
+import { requireRange } from "./backoff.ts";
+import { requireFunction } from "./invalid-options.ts";
+
 /** Why a line could not be given out. */
 export type LineFault = "LINE_TOO_LONG" | "INVALID_UTF8";
 
@@ -30,7 +33,11 @@ const LF = 10;
 const CR = 13;
 const START_BYTES = 200;
 
-/** A {@link LineReader}; what `onLine` and `onFault` throw passes through `push`, with the reader left in an unusable state. */
+/**
+ * Makes a {@link LineReader}, as process modules have one, for loaders of kinds that speak in lines as well. It reads lines of any text; what they
+ * mean is up to `onLine`. What `onLine` and `onFault` throw passes through `push` and `end`, and the reader must not be used after that.
+ * @throws KeelsonError `INVALID_OPTIONS`
+ */
 export function createLineReader(options: LineReaderOptions): LineReader {
   const {
     maxLineBytes = 1_048_576,
@@ -38,7 +45,10 @@ export function createLineReader(options: LineReaderOptions): LineReader {
     brokenUtf8 = "fault",
     onLine,
     onFault = () => {},
-  } = options;
+  } = options ?? {};
+  requireRange("maxLineBytes", maxLineBytes, 1);
+  requireFunction("onLine", onLine);
+  requireFunction("onFault", onFault);
   // ignoreBOM keeps U+FEFF: each decode call would strip one, and lines would depend on how the chunks fall.
   const strict = new TextDecoder("utf-8", { fatal: brokenUtf8 === "fault", ignoreBOM: true });
   const lenient = new TextDecoder("utf-8", { fatal: false, ignoreBOM: true });

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { thrownCode } from "../support/errors.ts";
 import { createLineReader, type LineReaderOptions } from "../../src/primitives/json-lines.ts";
 
 const encoder = new TextEncoder();
@@ -23,6 +24,18 @@ function cut(bytes: Uint8Array, places: readonly number[]): Uint8Array[] {
 }
 
 describe("line reader", () => {
+  test("options that make no sense are INVALID_OPTIONS", () => {
+    const onLine = (): void => {};
+    for (const wrong of [
+      undefined,
+      {},
+      { onLine: 5 },
+      { onLine, onFault: "x" },
+      ...[0, -1, NaN, Infinity, "9"].map((maxLineBytes) => ({ onLine, maxLineBytes })),
+    ] as never[])
+      expect(thrownCode(() => createLineReader(wrong))).toBe("INVALID_OPTIONS");
+  });
+
   test("gives lines out with LF or CRLF ends, leaves empty ones out and gives the last one without an end", () => {
     expect(read([utf8('{"a":1}\r\n\n\r\n{"b":"é"}\nlast')])).toEqual(['{"a":1}', '{"b":"é"}', "last"]);
   });
