@@ -262,7 +262,7 @@ export const wasmChecks: readonly Check[] = [
   {
     id: "wasm.start-limited",
     title:
-      "a start function that never ends is stopped at the module's cpuMs: the start fails, the kernel does not",
+      "a start function that never ends is stopped at the module's cpuMs, or its fuel: the start fails, the kernel does not",
     requires,
     async run(subject, context) {
       const kernel = await openWasm(subject, context, { source: unready, limits: { cpuMs: 50 } });
@@ -274,6 +274,8 @@ export const wasmChecks: readonly Check[] = [
         `the start held the thread for ${Math.round(clock.now() - started)} ms`,
       );
       ensureEqual(kernel.state("guest"), "failed", "the module's state");
+      const fuelled = await openWasm(subject, context, { source: unready, limits: { fuel: 10_000 } });
+      await ensureCode(fuelled.start("guest"), "FUEL_EXHAUSTED", "an endless start function with fuel");
     },
   },
   {

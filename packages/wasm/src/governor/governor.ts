@@ -178,7 +178,13 @@ export class Governor {
   #stoppedAtReturn: number | undefined;
   #refused = { memory: 0, table: 0 };
 
+  /** @throws KeelsonError `INVALID_OPTIONS` without a clock */
   constructor(options: GovernorOptions) {
+    if (typeof options?.clock?.now !== "function") {
+      throw new KeelsonError("INVALID_OPTIONS", "A governor needs a clock", {
+        hint: "give one with a function now(), such as a platform's clock or performance",
+      });
+    }
     this.#clock = options.clock;
     this.#thread = options.thread ?? { current: undefined };
     this.#interrupt = options.interrupt;

@@ -87,7 +87,8 @@ export class GuestInstance implements Instance {
     try {
       if (governor === undefined) this.#binding = bind();
       else {
-        const limits: RunLimits = { cpuMs: this.#limits.cpuMs, deadline: now + START_MS };
+        const { fuel, cpuMs } = this.#limits;
+        const limits: RunLimits = { fuel, cpuMs, deadline: now + START_MS };
         this.#host.entered = true;
         governor.start(limits);
         this.#host.entered = false;

@@ -24,7 +24,7 @@ export interface WasmLimits {
   readonly memory?: number;
   /** Number of live instances in the whole kernel from which on no more of this module are made. Default 1000. */
   readonly instances?: number;
-  /** Units of fuel for one call. Default: no limit. Needs `metering` "exact". */
+  /** Units of fuel for one call, and for each part of a start: the start function, `_initialize`. Default: no limit. Needs `metering` "exact". */
   readonly fuel?: number;
   /** Time that one call may spend in the guest and its host functions, ms. Default: 50 for a plugin with a manifest, else the call's own deadline alone. */
   readonly cpuMs?: number;

@@ -1,4 +1,4 @@
-import { wat } from "../support/wat.ts";
+import { RUNAWAYS, wat } from "../support/wat.ts";
 
 /** Numbers of all kinds, traps, loops without end, and guests that take too much. */
 export const GUEST: Uint8Array<ArrayBuffer> = wat(`(module
@@ -17,13 +17,7 @@ export const GUEST: Uint8Array<ArrayBuffer> = wat(`(module
   (func (export "peek") (param i32) (result i32) (i32.load (local.get 0)))
   (func (export "call-nothing") (call_indirect (i32.const 0)))
   (func (export "throw") (throw $e))
-  (func (export "spin") (loop br 0))
-  (func (export "spin-br-table") (loop (br_table 0 0 0 (i32.const 1))))
-  (func (export "spin-memory") (loop (memory.fill (i32.const 0) (i32.const 1) (i32.const 65536)) br 0))
-  (func $a (export "spin-calls") (loop (call $b) br 0))
-  (func $b)
-  (func (export "spin-catch") (loop (try (do (throw $e)) (catch_all)) br 0))
-  (func $recurse (export "recurse") (call $recurse))
+  ${RUNAWAYS}
   (func (export "bomb") (result i32) (local $grown i32)
     (loop $more (if (i32.ne (memory.grow (i32.const 1)) (i32.const -1)) (then (local.set $grown (i32.add (local.get $grown) (i32.const 1))) (br $more))))
     (local.get $grown))

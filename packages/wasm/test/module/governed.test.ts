@@ -5,7 +5,7 @@ import { createWasmLoader } from "../../src/module/loader.ts";
 import { suspending, wasmModule, type WasmModuleOptions } from "../../src/index.ts";
 import { rejection } from "../support/errors.ts";
 import { openKernel, startGuest } from "../support/kernels.ts";
-import { wat } from "../support/wat.ts";
+import { RUNAWAYS, wat } from "../support/wat.ts";
 
 /** Guests that would hold the thread for ever, or take all there is. */
 const HOSTILE = wat(`(module
@@ -14,13 +14,7 @@ const HOSTILE = wat(`(module
   (type $v (func))
   (tag $e)
   (func (export "fine") (result i32) (i32.const 42))
-  (func (export "spin") (loop br 0))
-  (func (export "spin-br-table") (loop (br_table 0 0 0 (i32.const 1))))
-  (func (export "spin-memory") (loop (memory.fill (i32.const 0) (i32.const 1) (i32.const 65536)) br 0))
-  (func $a (export "spin-calls") (loop (call $b) br 0))
-  (func $b)
-  (func (export "spin-catch") (loop (try (do (throw $e)) (catch_all)) br 0))
-  (func $recurse (export "recurse") (call $recurse))
+  ${RUNAWAYS}
   (func $wide (export "recurse-wide") (param i64 i64 i64 i64 i64 i64 i64 i64) (call $wide (local.get 0) (local.get 1) (local.get 2) (local.get 3) (local.get 4) (local.get 5) (local.get 6) (local.get 7)))
   (func (export "bomb") (result i32) (local $grown i32)
     (loop $more (if (i32.ne (memory.grow (i32.const 1)) (i32.const -1)) (then (local.set $grown (i32.add (local.get $grown) (i32.const 1))) (br $more))))
@@ -63,6 +57,29 @@ describe("a guest that loops for ever is stopped in the host's own thread", () =
       used.push((error.details as { usage: { fuel: number } }).usage.fuel);
     }
     expect(new Set(used).size).toBe(1);
+  });
+
+  test("in its start function and in _initialize at its fuel, of which each and every call has its own", async () => {
+    const loop = (times: number): string =>
+      `(local $n i32) (loop (br_if 0 (i32.lt_u (local.tee $n (i32.add (local.get $n) (i32.const 1))) (i32.const ${times}))))`;
+    const guest = (start: number, initialize: number): Uint8Array =>
+      wat(`(module (func $s ${loop(start)}) (start $s) (func (export "_initialize") ${loop(initialize)})
+        (func (export "work") ${loop(10_000)}))`);
+    const limits = { fuel: 100_000 };
+    for (const source of [guest(100_000, 1), guest(1, 100_000)]) {
+      const used: unknown[] = [];
+      for (let run = 0; run < 2; run++) {
+        const kernel = openKernel();
+        await kernel.register(wasmModule({ id: "guest", source, limits }));
+        const error = await rejection(kernel.start("guest"));
+        expect(error.code).toBe("FUEL_EXHAUSTED");
+        used.push((error.details as { usage: { fuel: number } }).usage.fuel);
+      }
+      expect(used[0]).toBe(used[1]);
+    }
+    const kernel = await open({ source: guest(10_000, 10_000), limits });
+    const { fuel = 0 } = (await kernel.measure("guest", "work")).usage ?? {};
+    expect(3 * fuel).toBeGreaterThan(limits.fuel);
   });
 
   test("in its start function, and in _initialize", async () => {

@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import {
   createCompileCache,
   createWasmLoader,
+  Governor,
   inspectWasm,
   readWasmModule,
   wasmModule,
@@ -31,6 +32,13 @@ test("options of other types are INVALID_OPTIONS at once, with a hint", async ()
     }
     await failure("INVALID_OPTIONS", () => createCompileCache({ maxModules: other as never }));
   }
+});
+
+test("a governor without a clock is INVALID_OPTIONS", async () => {
+  for (const clock of [undefined, null, 5, {}])
+    await failure("INVALID_OPTIONS", () => new Governor({ clock } as never));
+  for (const none of [undefined, null, 5])
+    await failure("INVALID_OPTIONS", () => new Governor(none as never));
 });
 
 test("an option that wasmModule does not have is INVALID_OPTIONS, and its hint knows the one that was meant", async () => {
