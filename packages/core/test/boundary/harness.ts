@@ -136,6 +136,21 @@ export function scene(options: Partial<ProcessModuleOptions> = {}, script?: Fake
   return self;
 }
 
+/** A running child that has called a method, which answers by `answer`, by default never; and the signal of that call. */
+export async function calling(
+  self: Scene,
+  answer: Promise<Value> = new Promise(() => {}),
+): Promise<{ readonly child: FakeProcess; readonly signal: AbortSignal }> {
+  const given = Promise.withResolvers<AbortSignal>();
+  self.invoke = (_id, _method, _payload, options) => {
+    given.resolve(options?.signal as AbortSignal);
+    return answer;
+  };
+  const child = await self.running();
+  child.say({ request_id: "a", module: "m", method: "x" });
+  return { child, signal: await given.promise };
+}
+
 /** A child that answers each request by what `answer` returns; it prints {@link ready} first. */
 export function answering(answer: (method: string, payload: unknown) => unknown): FakeScript {
   return (child) => {

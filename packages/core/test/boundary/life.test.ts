@@ -3,7 +3,7 @@ import { boundaryTopic } from "../../src/boundary/index.ts";
 import { KeelsonError } from "../../src/contract/errors.ts";
 import { settle } from "../../src/testing/index.ts";
 import { rejection } from "../support/errors.ts";
-import { answering, ready, scene } from "./harness.ts";
+import { calling, answering, ready, scene } from "./harness.ts";
 
 describe("events", () => {
   test("each event is published, its type made into one word, marked bytes decoded", async () => {
@@ -231,17 +231,10 @@ describe("end", () => {
 
   test("the end of the generation without a stop is no exit, and ends what runs for a child that survives", async () => {
     const self = scene();
-    let signal: AbortSignal | undefined;
-    self.invoke = (_id, _method, _payload, options) => {
-      signal = options?.signal;
-      return new Promise(() => {});
-    };
-    const child = await self.running();
-    child.say({ request_id: "a", module: "m", method: "x" });
-    await settle();
+    const { child, signal } = await calling(self);
     child.orphans = [{ pid: child.pid, command: "deaf" }];
     await self.scope.end();
-    expect(signal?.aborted).toBe(true);
+    expect(signal.aborted).toBe(true);
     child.orphans = [];
     child.exit({ code: 1 });
     await settle();

@@ -4,7 +4,7 @@ import { KeelsonError } from "../../src/contract/errors.ts";
 import { settle } from "../../src/testing/index.ts";
 import { countListeners } from "../bus/harness.ts";
 import { rejection } from "../support/errors.ts";
-import { answering, scene, TestCall } from "./harness.ts";
+import { calling, answering, scene, TestCall } from "./harness.ts";
 
 const parsed = (lines: readonly string[]): unknown[] => lines.map((line) => JSON.parse(line) as unknown);
 
@@ -399,38 +399,22 @@ describe("child → host", () => {
   });
 
   test("a cancel line aborts the call made for the child, and no reply is sent", async () => {
-    const self = scene();
-    let signal: AbortSignal | undefined;
     const gate = Promise.withResolvers<Value>();
-    self.invoke = (_id, _method, _payload, options) => {
-      signal = options?.signal;
-      return gate.promise;
-    };
-    const child = await self.running();
-    child.say({ request_id: "a", module: "m", method: "x" });
-    await settle();
-    expect(signal?.aborted).toBe(false);
+    const { child, signal } = await calling(scene(), gate.promise);
+    expect(signal.aborted).toBe(false);
     child.say({ cancel_id: "a" });
     await settle();
-    expect(signal?.aborted).toBe(true);
+    expect(signal.aborted).toBe(true);
     gate.resolve(1);
     await settle();
     expect(child.received).toEqual([]);
   });
 
   test("the end of the child aborts what runs for it", async () => {
-    const self = scene();
-    let signal: AbortSignal | undefined;
-    self.invoke = (_id, _method, _payload, options) => {
-      signal = options?.signal;
-      return new Promise(() => {});
-    };
-    const child = await self.running();
-    child.say({ request_id: "a", module: "m", method: "x" });
-    await settle();
+    const { child, signal } = await calling(scene());
     child.exit({ code: 1 });
     await settle();
-    expect(signal?.aborted).toBe(true);
+    expect(signal.aborted).toBe(true);
   });
 
   test.each([

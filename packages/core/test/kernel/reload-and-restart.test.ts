@@ -35,13 +35,21 @@ function living(): {
   };
 }
 
+/** A kernel on which the first of {@link living} runs. */
+async function running(
+  options: Partial<ModuleDefinition> = {},
+): Promise<ReturnType<typeof testKernel> & ReturnType<typeof living>> {
+  const versions = living();
+  const test = testKernel();
+  await test.kernel.register(versions.make("1.0.0", options));
+  await test.kernel.start("a");
+  return { ...test, ...versions };
+}
+
 describe("while a module without overlap is replaced", () => {
   test("a start by hand waits for the outcome, and never are two alive", async () => {
-    const { kernel } = testKernel();
-    const { make, alive, most } = living();
     const gate = new Deferred();
-    await kernel.register(make("1.0.0"));
-    await kernel.start("a");
+    const { kernel, make, alive, most } = await running();
     const reloaded = kernel.reload("a", make("2.0.0", { gate: gate.promise }));
     await settle();
     expect(alive()).toEqual(["2.0.0"]);
@@ -56,12 +64,9 @@ describe("while a module without overlap is replaced", () => {
   });
 
   test("a restart that its supervisor had in mind waits, too", async () => {
-    const { kernel, platform } = testKernel();
-    const { make, alive, most, context } = living();
     const restart = { policy: "always", backoff: { initialMs: 50, jitter: 0 } } as const;
     const gate = new Deferred();
-    await kernel.register(make("1.0.0", { restart }));
-    await kernel.start("a");
+    const { kernel, platform, make, alive, most, context } = await running({ restart });
     context().exited({ reason: "crash" });
     await settle();
     const reloaded = kernel.reload("a", make("2.0.0", { restart, gate: gate.promise }));
@@ -79,16 +84,13 @@ describe("while a module without overlap is replaced", () => {
   });
 
   test("it is not asked for its health, and not restarted for want of it", async () => {
-    const { kernel, platform } = testKernel();
-    const { make, alive, most } = living();
     const restart = {
       policy: "always",
       health: { everyMs: 10, failures: 1 },
       backoff: { initialMs: 1, jitter: 0 },
     } as const;
     const gate = new Deferred();
-    await kernel.register(make("1.0.0", { restart }));
-    await kernel.start("a");
+    const { kernel, platform, make, alive, most } = await running({ restart });
     const reloaded = kernel.reload("a", make("2.0.0", { restart, gate: gate.promise }));
     await settle();
     for (let step = 0; step < 10; step++) await platform.clock.advance(10);
@@ -100,10 +102,7 @@ describe("while a module without overlap is replaced", () => {
   });
 
   test("a start that waits is ABORTED when the module is stopped", async () => {
-    const { kernel } = testKernel();
-    const { make, alive } = living();
-    await kernel.register(make("1.0.0"));
-    await kernel.start("a");
+    const { kernel, make, alive } = await running();
     const reloaded = rejection(kernel.reload("a", make("2.0.0", { gate: new Promise(() => {}) })));
     await settle();
     const started = rejection(kernel.start("a"));
@@ -118,10 +117,7 @@ describe("while a module without overlap is replaced", () => {
   });
 
   test("another reload waits, and never are two alive", async () => {
-    const { kernel } = testKernel();
-    const { make, alive, most } = living();
-    await kernel.register(make("1.0.0"));
-    await kernel.start("a");
+    const { kernel, make, alive, most } = await running();
     await Promise.all(
       ["2.0.0", "3.0.0", "4.0.0"].map((version) => kernel.reload("a", make(version, { gate: settle() }))),
     );
@@ -133,11 +129,8 @@ describe("while a module without overlap is replaced", () => {
 });
 
 test("a reload waits for a start that is queued behind a stop", async () => {
-  const { kernel } = testKernel();
-  const { make, alive, most } = living();
   const gate = new Deferred();
-  await kernel.register(make("1.0.0", { deadlines: { stopMs: 1000 } }));
-  await kernel.start("a");
+  const { kernel, make, alive, most } = await running({ deadlines: { stopMs: 1000 } });
   const slow = kernel.phase("pre-stop", () => gate.promise);
   const stopped = kernel.stop("a");
   const started = kernel.start("a");
@@ -154,11 +147,8 @@ test("a reload waits for a start that is queued behind a stop", async () => {
 });
 
 test("a reload of a module that is about to be restarted brings the new version up", async () => {
-  const { kernel, platform } = testKernel();
-  const { make, alive, context } = living();
   const restart = { policy: "always", backoff: { initialMs: 1000, jitter: 0 } } as const;
-  await kernel.register(make("1.0.0", { restart }));
-  await kernel.start("a");
+  const { kernel, platform, make, alive, context } = await running({ restart });
   context().exited({ reason: "normal" });
   await settle();
   expect(kernel.state("a")).toBe("stopped");
@@ -245,10 +235,7 @@ test.each([true, false])(
 );
 
 test("a supervised module whose reload is given up by a stop is stopped for its supervisor, too", async () => {
-  const { kernel, platform } = testKernel();
-  const { make } = living();
-  await kernel.register(make("1.0.0", { restart }));
-  await kernel.start("a");
+  const { kernel, platform, make } = await running({ restart });
   const reloaded = rejection(kernel.reload("a", make("2.0.0", { restart, gate: new Promise(() => {}) })));
   await settle();
   await kernel.stop("a");

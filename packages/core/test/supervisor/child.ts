@@ -95,8 +95,11 @@ export interface Scene {
   readonly seen: SupervisorTransition[];
 }
 
-/** A {@link Scene}; backoff without jitter unless told otherwise. */
-export function scene(options: RestartOptions = {}): Scene {
+/** A {@link Scene}; backoff without jitter unless told otherwise. @param onTransition told of each, after it is kept */
+export function scene(
+  options: RestartOptions = {},
+  onTransition: (transition: SupervisorTransition, child: ScriptedChild) => void = () => {},
+): Scene {
   const clock = createFakeClock();
   const log = createMemoryLog();
   const child = new ScriptedChild();
@@ -105,7 +108,10 @@ export function scene(options: RestartOptions = {}): Scene {
     clock,
     log,
     random: createSeededRandom(),
-    onTransition: (transition) => seen.push(transition),
+    onTransition: (transition) => {
+      seen.push(transition);
+      onTransition(transition, child);
+    },
   });
   const handle = supervisor.adopt(child, { backoff: { jitter: 0 }, ...options });
   const path = (): string[] => supervisor.transitions().map(({ to, attempt }) => `${to} ${attempt}`);

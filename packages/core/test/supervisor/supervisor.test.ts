@@ -345,16 +345,11 @@ describe("the hand from outside", () => {
   });
 
   test("a child that a listener stops when its health has failed is not stopped once more", async () => {
-    const clock = createFakeClock();
-    const child = new ScriptedChild();
-    child.answers = async () => ({ healthy: false });
-    const supervisor = createSupervisor({
-      clock,
-      log: createMemoryLog(),
-      random: createSeededRandom(),
-      onTransition: ({ to }) => to === "failed" && child.tell({ type: "stopped", by: "other" }),
+    const options = { policy: "always", health: { everyMs: 10, failures: 1 } } as const;
+    const { clock, child, supervisor } = scene(options, ({ to }, own) => {
+      if (to === "failed") own.tell({ type: "stopped", by: "other" });
     });
-    supervisor.adopt(child, { policy: "always", health: { everyMs: 10, failures: 1 } });
+    child.answers = async () => ({ healthy: false });
     await child.start();
     await clock.advance(60_000);
     expect(child.stops).toBe(0);
@@ -362,15 +357,9 @@ describe("the hand from outside", () => {
   });
 
   test("a listener that stops the child at its failure is not overruled", async () => {
-    const clock = createFakeClock();
-    const child = new ScriptedChild();
-    const supervisor = createSupervisor({
-      clock,
-      log: createMemoryLog(),
-      random: createSeededRandom(),
-      onTransition: ({ to }) => to === "failed" && child.tell({ type: "stopped" }),
+    const { clock, child, supervisor } = scene({ policy: "always" }, ({ to }, own) => {
+      if (to === "failed") own.tell({ type: "stopped" });
     });
-    supervisor.adopt(child, { policy: "always" });
     await child.start();
     child.exit("crash");
     await clock.advance(60_000);

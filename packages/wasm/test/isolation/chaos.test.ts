@@ -1,10 +1,9 @@
 import fc from "fast-check";
 import process from "node:process";
 import { expect, test } from "vitest";
-import { wasmModule } from "../../src/index.ts";
 import { liveInstances } from "../../src/instance/live-instances.ts";
 import { GUEST } from "./guests.ts";
-import { children, codeOf, expectHoldings, expectIdle, holdings, openKernel } from "./harness.ts";
+import { children, codeOf, expectHoldings, expectIdle, holdings, openKernel, startEach } from "./harness.ts";
 
 /** What may become of a call in the storm; anything else is a fault. */
 const EXPECTED = new Set([
@@ -23,19 +22,10 @@ test("guests at all levels in one storm of traps, aborts, time-outs and kills: e
   const before = holdings();
   const { kernel } = await openKernel();
   const ids = ["inline", "worker", "process"] as const;
-  for (const isolation of ids) {
-    await kernel.register(
-      wasmModule({
-        id: isolation,
-        source: GUEST,
-        abi: "raw",
-        isolation,
-        quarantine: false,
-        pool: { min: 1, max: isolation === "inline" ? 4 : 2 },
-      }),
-    );
-    await kernel.start(isolation);
-  }
+  await startEach(kernel, ids, (isolation) => ({
+    source: GUEST,
+    pool: { min: 1, max: isolation === "inline" ? 4 : 2 },
+  }));
   const seen = new Map<string, number>();
   const actions = fc.sample(
     fc.record({

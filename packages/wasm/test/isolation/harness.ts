@@ -50,6 +50,20 @@ export async function open(
   return opened;
 }
 
+/** Registers a guest for each of `isolations`, under its name, and starts it. */
+export async function startEach(
+  kernel: Kernel,
+  isolations: readonly Isolation[],
+  options: (isolation: Isolation) => WasmModuleOptions,
+): Promise<void> {
+  for (const isolation of isolations) {
+    await kernel.register(
+      wasmModule({ id: isolation, abi: "raw", isolation, quarantine: false, ...options(isolation) }),
+    );
+    await kernel.start(isolation);
+  }
+}
+
 /** What came of a call: its value, or of its error what a program may rely on. */
 export async function outcome(work: Promise<Value>): Promise<unknown> {
   try {

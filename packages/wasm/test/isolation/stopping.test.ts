@@ -13,6 +13,7 @@ import {
   onlyChild,
   open,
   openKernel,
+  startEach,
 } from "./harness.ts";
 import { wasmModule } from "../../src/index.ts";
 
@@ -94,19 +95,7 @@ describe.each(away)("a guest at isolation %s", (isolation) => {
 test("guests are stopped by the stop of their modules, and nothing of them is left", async () => {
   const before = holdings();
   const { kernel } = await openKernel();
-  for (const isolation of away) {
-    await kernel.register(
-      wasmModule({
-        id: isolation,
-        source: GUEST,
-        abi: "raw",
-        isolation,
-        quarantine: false,
-        pool: { max: 2 },
-      }),
-    );
-    await kernel.start(isolation);
-  }
+  await startEach(kernel, away, () => ({ source: GUEST, pool: { max: 2 } }));
   const calls = [...away, ...away].map((id) => codeOf(kernel.invoke(id, "spin")));
   await underWay();
   expect(await kernel.shutdown()).toMatchObject({ orphans: [], errors: [] });
