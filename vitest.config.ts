@@ -1,5 +1,7 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 import { currentRuntime } from "./tools/vitest/runtime.ts";
+import { LongestFirst } from "./tools/vitest/sequencer.ts";
 
 // The same files run on Node, Deno and Bun: `pnpm test:node`, `pnpm test:deno`, `pnpm test:bun`.
 export default defineConfig({
@@ -7,6 +9,9 @@ export default defineConfig({
   ssr: { resolve: { conditions: [currentRuntime(), "module", "node", "development|production"] } },
   test: {
     pool: "forks",
+    // Vitest leaves a core to itself: on two it would run one file at a time, though many only wait for children.
+    maxWorkers: Math.max(2, availableParallelism()),
+    sequence: { sequencer: LongestFirst },
     include: [
       "packages/*/test/**/*.test.ts",
       "apps/*/test/**/*.test.ts",
@@ -14,7 +19,8 @@ export default defineConfig({
       "tools/test/**/*.test.ts",
     ],
     setupFiles: ["tools/vitest/setup.ts"],
-    testTimeout: 20_000,
-    hookTimeout: 20_000,
+    // The longest take some seconds; a machine may be slow, or busy with other things.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
   },
 });

@@ -46,7 +46,7 @@ const testsCheck: Check = {
   name: "tests",
   title: "the tests and the conformance suite pass on Node, Deno and Bun",
   async run() {
-    const { code } = await run("node", ["tools/test.ts"], { output: "show", limitMs: 22 * 60_000 });
+    const { code } = await run("node", ["tools/test.ts"], { output: "show", limitMs: 28 * 60_000 });
     if (code !== 0) throw new Error("see above");
     return "see above";
   },

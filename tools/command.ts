@@ -15,6 +15,8 @@ export interface RunOptions {
   readonly output?: "show" | "capture";
   /** Ends the command with all its children after so long. Default: ten minutes. */
   readonly limitMs?: number;
+  /** Ends the command with all its children when it fires. */
+  readonly signal?: AbortSignal;
 }
 
 /** How a command ended. */
@@ -77,11 +79,14 @@ export async function run(
     },
     options.limitMs ?? 10 * 60_000,
   );
+  const giveUp = (): void => endGroup("SIGKILL");
+  options.signal?.addEventListener("abort", giveUp, { once: true });
   try {
     const [code] = (await once(child, "close")) as [number | null];
     return { code, stdout, stderr, timedOut };
   } finally {
     clearTimeout(limit);
+    options.signal?.removeEventListener("abort", giveUp);
     process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
   }
 }

@@ -19,6 +19,14 @@ test("a command that passes its limit is ended together with its children", asyn
   await expect.poll(() => isAlive(grandchild)).toBe(false);
 });
 
+test("a command is ended together with its children when its signal fires", async () => {
+  const controller = new AbortController();
+  const { signal } = controller;
+  const running = run("sh", ["-c", "sleep 60 & wait"], { signal });
+  controller.abort();
+  expect(await running).toMatchObject({ code: null, timedOut: false });
+});
+
 test("a failing command is a result, or an error that carries all it printed", async () => {
   expect(await run("sh", ["-c", "echo out; exit 3"])).toMatchObject({
     code: 3,

@@ -14,7 +14,7 @@ if (expected !== undefined && expected !== currentRuntime()) {
 const { setTimeout } = globalThis;
 const wait = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms));
 
-const settleMs = Number(process.env["KEELSON_LEAK_SETTLE_MS"] ?? 2000);
+const settleMs = Number(process.env["KEELSON_LEAK_SETTLE_MS"] ?? 10_000);
 const timers = recordTimers();
 let beforeFile: Snapshot = new Map();
 let beforeTest: Snapshot = new Map();

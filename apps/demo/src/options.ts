@@ -24,7 +24,8 @@ Usage: npm start -- [options]
                         an expectation, and what the system shows afterwards. Ends with 0 only if every expectation held.
   --runtime <name>      Run on node, deno or bun, as installed in this repository; default: the runtime that runs this.
   --sabotage <what>     With --once only, to see it fail: "orphan" leaves a process behind that the kernel knows nothing of,
-                        "request" mixes a request that must fail into the others. May be given twice. Ends with 1.
+                        "request" mixes a request that must fail into the others. May be given twice. Leaves out the
+                        runaways, which take long. Ends with 1.
   --help                Print this.
 `;
 

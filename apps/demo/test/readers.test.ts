@@ -14,7 +14,11 @@ beforeAll(ensureBuilt, 120_000);
 describe("readers with a pace of their own", () => {
   test("read on beside what is done, and tell how long it took them and what was not whole", async () => {
     await using s = await scene();
-    await using readers = await PacedReaders.open(s.url, s.press.mark);
+    const { readers, alone } = await PacedReaders.open(s.url, s.press.mark, 200);
+    await using _readers = readers;
+    expect(alone.pages).toBeGreaterThan(0);
+    expect(alone.damaged).toBe(0);
+    expect([100, 50, 25, 10]).toContain(readers.pagesPerSecond);
     const served = async (more: number): Promise<void> => {
       const enough = s.press.counts.served + more;
       while (s.press.counts.served < enough) await get(s.url, "/heartbeat");

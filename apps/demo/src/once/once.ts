@@ -60,7 +60,8 @@ export async function runOnce(options: OnceOptions = {}): Promise<boolean> {
       readers = new RequestStream(press.url, await streamPaths(press, sabotage), READERS);
       await showTrials(press, expect, readers);
       await showStorm(press, expect);
-      await showRunaways(press, expect, readers);
+      // Damage is seen without them, and they take long.
+      if (sabotage.length === 0) await showRunaways(press, expect, readers);
       await showNumbers(press, expect);
     } finally {
       stream = await readers?.stop();

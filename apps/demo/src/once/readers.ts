@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import process from "node:process";
 import { createInterface, type Interface } from "node:readline";
+import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { get } from "./client.ts";
 import { RUN_MARK } from "../plugins.ts";
@@ -25,8 +26,13 @@ export interface ReadMeanwhile<T> {
 /** The page that is read. */
 const PAGE = "/pages/README.md";
 
-/** Pages that {@link PacedReaders} ask for in a second: 8.6 million a day. */
-export const PAGES_PER_SECOND = 100;
+/**
+ * Pages that {@link PacedReaders} ask for in a second: 8.6 million a day, or the most of these that the machine keeps up with. Asked for more, it would
+ * be ever later, and what is seen would be the queue.
+ */
+const PACES = [100, 50, 25, 10] as const;
+/** A machine keeps up when half of the pages take no longer, ms. */
+const KEEPS_UP_MS = 50;
 
 /** How long they read before anything counts, ms: engines compile what they run often. */
 const WARM_MS = 1000;
@@ -36,13 +42,16 @@ const WARM_MS = 1000;
  * before has its answer or not. Who waited for answers would ask for less the slower they are.
  */
 export class PacedReaders implements AsyncDisposable {
+  /** Pages that they ask for in a second. */
+  readonly pagesPerSecond: number;
   readonly #child: ChildProcess;
   readonly #lines: Interface;
   readonly #ended: Promise<void>;
 
-  private constructor(url: string, mark: string) {
+  private constructor(url: string, mark: string, pagesPerSecond: number) {
+    this.pagesPerSecond = pagesPerSecond;
     const script = fileURLToPath(new URL("readers-child.ts", import.meta.url));
-    this.#child = spawn(process.execPath, [...scriptArguments(script), url, PAGE, String(PAGES_PER_SECOND)], {
+    this.#child = spawn(process.execPath, [...scriptArguments(script), url, PAGE, String(pagesPerSecond)], {
       stdio: ["pipe", "pipe", "inherit"],
       env: { ...process.env, [RUN_MARK]: mark },
     });
@@ -50,12 +59,21 @@ export class PacedReaders implements AsyncDisposable {
     this.#lines = createInterface({ input: this.#child.stdout as NodeJS.ReadableStream });
   }
 
-  /** Lets them begin; resolves when they have read for a second. */
-  static async open(url: string, mark: string): Promise<PacedReaders> {
-    const readers = new PacedReaders(url, mark);
-    await readers.#look();
-    await new Promise((resolve) => setTimeout(resolve, WARM_MS));
-    return readers;
+  /** Lets them begin, at a pace that the machine keeps up with; with what they saw in `aloneMs` in which nothing else was done. */
+  static async open(
+    url: string,
+    mark: string,
+    aloneMs: number,
+  ): Promise<{ readonly readers: PacedReaders; readonly alone: Reading }> {
+    for (const pagesPerSecond of PACES) {
+      const readers = new PacedReaders(url, mark, pagesPerSecond);
+      await readers.#look();
+      await wait(WARM_MS);
+      const { reading: alone } = await readers.during(() => wait(aloneMs));
+      if (alone.medianMs <= KEEPS_UP_MS || pagesPerSecond === PACES.at(-1)) return { readers, alone };
+      await readers[Symbol.asyncDispose]();
+    }
+    throw new RangeError("there is no pace to read at");
   }
 
   /** Does `work`, and answers what was seen from its beginning until all is answered that was asked for by its end. */
