@@ -1,5 +1,5 @@
 import type { Bytes, Process, Processes } from "@keelson/core";
-import { ensureEqual, type CheckContext } from "../check.ts";
+import { ensure, ensureEqual, type CheckContext } from "../check.ts";
 import { childCommand } from "../program.ts";
 import type { Subject } from "../subject.ts";
 
@@ -65,4 +65,23 @@ export async function ensureGone(
     pids.map(() => false),
     `${what}: which of ${pids.join(", ")} live`,
   );
+}
+
+/** Fails unless the end of a child that says in its first line what it has started ends that as well, and reports it. @param what it is, for messages */
+export async function ensureEndedToo(
+  subject: Subject,
+  context: CheckContext,
+  scenario: string,
+  what: string,
+): Promise<void> {
+  const child = await startChild(subject, context, scenario);
+  const started = Number(await firstLine(child.stdout));
+  ensureEqual(await lives(subject, context, started), [true], `whether the ${what} lives before`);
+  const { ended, orphans } = await child.terminate({ graceMs: 20 });
+  ensureEqual(orphans, [], "orphans");
+  ensure(
+    ended.some(({ pid }) => pid === started),
+    `the report does not name the ${what}`,
+  );
+  await ensureGone(subject, context, "after the end", child.pid, started);
 }

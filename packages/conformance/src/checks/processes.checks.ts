@@ -1,7 +1,15 @@
 import { isKeelsonError } from "@keelson/core";
 import { ensure, ensureCode, ensureEqual, type Check } from "../check.ts";
 import { childCommand } from "../program.ts";
-import { ensureGone, firstLine, lives, processesOf, readAll, startChild } from "./child-setup.ts";
+import {
+  ensureEndedToo,
+  ensureGone,
+  firstLine,
+  lives,
+  processesOf,
+  readAll,
+  startChild,
+} from "./child-setup.ts";
 
 const requires = ["processes", "child"] as const;
 const bytesOf = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(text);
@@ -157,35 +165,13 @@ export const processesChecks: readonly Check[] = [
     id: "processes.tree-ended",
     title: "terminate() ends the whole tree, also a deaf grandchild in a session of its own",
     requires: [...requires, "processTree"],
-    async run(subject, context) {
-      const child = await startChild(subject, context, "tree");
-      const grandchild = Number(await firstLine(child.stdout));
-      ensureEqual(await lives(subject, context, grandchild), [true], "whether the grandchild lives before");
-      const { ended, orphans } = await child.terminate({ graceMs: 20 });
-      ensureEqual(orphans, [], "orphans");
-      ensure(
-        ended.some(({ pid }) => pid === grandchild),
-        "the report does not name the grandchild",
-      );
-      await ensureGone(subject, context, "after the end", child.pid, grandchild);
-    },
+    run: (subject, context) => ensureEndedToo(subject, context, "tree", "grandchild"),
   },
   {
     id: "processes.daemon-ended",
     title: "a daemon that left its parent, its group and its session is found and ended",
     requires: [...requires, "processTree", "strayScan"],
-    async run(subject, context) {
-      const child = await startChild(subject, context, "daemon");
-      const daemon = Number(await firstLine(child.stdout));
-      ensureEqual(await lives(subject, context, daemon), [true], "whether the daemon lives before");
-      const { ended, orphans } = await child.terminate({ graceMs: 20 });
-      ensureEqual(orphans, [], "orphans");
-      ensure(
-        ended.some(({ pid }) => pid === daemon),
-        "the report does not name the daemon",
-      );
-      await ensureGone(subject, context, "after the end", child.pid, daemon);
-    },
+    run: (subject, context) => ensureEndedToo(subject, context, "daemon", "daemon"),
   },
   {
     id: "processes.reclaim-spares-the-living",
