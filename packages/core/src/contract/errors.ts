@@ -15,7 +15,7 @@ export const errorCodes = {
   START_TIMEOUT: "The module's start did not settle within its deadline.",
   STOP_TIMEOUT: "The module's stop did not settle within its deadline.",
   UNHEALTHY: "The module's health check answered that it is not healthy, or failed.",
-  RELOAD_FAILED: "The new version did not come up healthy; the old one serves on.",
+  RELOAD_FAILED: "The new version did not come up; details.serving tells if the old one serves on.",
   DEPENDENCY_CYCLE: "Modules depend on each other in a circle; the circle is named.",
   DEPENDENCY_MISSING: "A module that this one depends on is not registered, or not in the wanted version.",
   DEPENDENCY_FAILED: "A module that this one depends on could not be started.",
