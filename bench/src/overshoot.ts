@@ -3,8 +3,9 @@ import { createKernel, isKeelsonError, platform, wasmModule } from "keelson";
 import { Governor } from "../../packages/wasm/src/governor/index.ts";
 import { meter, type MeterOptions } from "../../packages/wasm/src/meter/index.ts";
 import { assembleShape, shapes } from "../../packages/wasm/test/meter/shapes.ts";
-import { OURS, progress, type Task } from "./measure.ts";
-import { waitedMs } from "./thread-time.ts";
+import { Collections } from "./collections.ts";
+import { OURS, progress, type Task, type Timing } from "./measure.ts";
+import { ranMs, waitedMs } from "./thread-time.ts";
 
 const CPU_MS = 50;
 const LIMIT = `cpuMs ${CPU_MS}`;
@@ -16,13 +17,21 @@ const OPTIONS: MeterOptions = {
 };
 
 /** One guest that was stopped: ms beyond its time. */
-interface Stopped {
+interface Stopped extends Spent {
   /** From the governor's entry to its last look at the clock, after which the guest executed nothing. */
   readonly guest: number;
   /** From before the entry until the caller had the error. */
   readonly caller: number;
-  /** How long the thread waited for a core meanwhile. */
+}
+
+/** What became of the time of a run, ms. */
+interface Spent {
+  /** How long the thread waited for a core. */
   readonly waited: number;
+  /** How long it did not run: it waited for a core, or slept. */
+  readonly away: number;
+  /** How long the engine collected garbage; undefined where it does not tell. */
+  readonly collected: () => number | undefined;
 }
 
 /** A run in which the thread waited longer than this for a core tells of the machine. */
@@ -33,6 +42,7 @@ const UNDISTURBED_MS = 0.05;
  * call it is.
  */
 export async function benchOvershoot(rounds: number): Promise<readonly Task[]> {
+  using collections = new Collections();
   const endless = shapes.filter(({ stack, memory }) => !stack && !memory);
   const all: Stopped[] = [];
   for (const shape of endless) {
@@ -40,13 +50,13 @@ export async function benchOvershoot(rounds: number): Promise<readonly Task[]> {
     const module = new WebAssembly.Module(bytes);
     for (let round = 0; round < rounds; round++) {
       progress(`overshoot, ${shape.name}: round ${round + 1} of ${rounds}`);
-      all.push(stopOnce(module, meta));
+      all.push(stopOnce(module, meta, collections));
       // The memories of stopped guests are let go between turns of the event loop.
       await new Promise((done) => setTimeout(done));
     }
   }
   const invoked: Stopped[] = [];
-  for (const name of INVOKED) invoked.push(...(await invokeOften(name, rounds)));
+  for (const name of INVOKED) invoked.push(...(await invokeOften(name, rounds, collections)));
   const quiet = all.filter(({ waited }) => waited <= UNDISTURBED_MS);
   const share = `${quiet.length} of ${all.length} runs`;
   return [
@@ -81,7 +91,11 @@ const INVOKED = [
  * The same by `kernel.invoke`, with the limits that a plugin has by default: what lies between is all that a caller waits for. How long its instance takes
  * to be made is told elsewhere.
  */
-async function invokeOften(name: string, rounds: number): Promise<readonly Stopped[]> {
+async function invokeOften(
+  name: string,
+  rounds: number,
+  collections: Collections,
+): Promise<readonly Stopped[]> {
   const shape = shapes.find((one) => one.name === name);
   if (shape === undefined) throw new RangeError(`no shape "${name}"`);
   await using kernel = await createKernel();
@@ -100,34 +114,52 @@ async function invokeOften(name: string, rounds: number): Promise<readonly Stopp
   const all: Stopped[] = [];
   for (let round = 0; round < rounds; round++) {
     progress(`overshoot by the kernel, ${name}: round ${round + 1} of ${rounds}`);
-    const waited = waitedMs();
+    const spent = watch(collections);
     const begin = performance.now();
     const error = await kernel.invoke("guest", "f").catch((thrown: unknown) => thrown);
-    const caller = performance.now() - begin - CPU_MS;
+    const end = performance.now();
+    const caller = end - begin - CPU_MS;
     if (!isKeelsonError(error, "DEADLINE_EXCEEDED")) throw error;
     const cpuMs = (error.details as { usage: { cpuMs: number } }).usage.cpuMs;
-    all.push({ guest: cpuMs - CPU_MS, caller, waited: waitedMs() - waited });
+    all.push({ guest: cpuMs - CPU_MS, caller, ...spent(begin, end) });
     await new Promise((done) => setTimeout(done));
   }
   return all;
 }
 
-const { ran } = platform().clock;
+/** Begins to watch the thread; what is answered tells how it spent the time from `begin` to `end`. */
+function watch(collections: Collections): (begin: number, end: number) => Spent {
+  const waited = waitedMs();
+  const ran = ranMs();
+  return (begin, end) => ({
+    away: Math.max(0, end - begin - (ranMs() - ran)),
+    waited: waitedMs() - waited,
+    collected: () => collections.between(begin, end),
+  });
+}
 
-function stopOnce(module: WebAssembly.Module, meta: ReturnType<typeof meter>["meta"]): Stopped {
-  const looks = { first: 0, last: 0, before: 0 };
-  /** When the stop was rehearsed, and the look that follows. */
-  const rehearsal = { begun: 0, over: false, next: 0 };
-  const clock = {
-    now() {
-      looks.before = looks.last;
-      looks.last = performance.now();
-      looks.first ||= looks.last;
-      if (rehearsal.over && rehearsal.next === 0) rehearsal.next = looks.last;
-      return looks.last;
-    },
-  };
-  const governor = new Governor({ clock: { ...clock, ...(ran && { ran }) } });
+const { ran } = platform().clock;
+/** Where the looks at the clock are kept. As numbers in an object each would be garbage, and the engine's collections a part of what is measured. */
+const looks = new Float64Array(5);
+const [FIRST, LAST, BEFORE, REHEARSED, NEXT] = [0, 1, 2, 3, 4];
+
+function look(): number {
+  const now = performance.now();
+  looks[BEFORE] = looks[LAST]!;
+  looks[LAST] = now;
+  if (looks[FIRST] === 0) looks[FIRST] = now;
+  if (looks[NEXT] === 0) looks[NEXT] = now;
+  return now;
+}
+
+function stopOnce(
+  module: WebAssembly.Module,
+  meta: ReturnType<typeof meter>["meta"],
+  collections: Collections,
+): Stopped {
+  looks.fill(0);
+  looks[NEXT] = -1;
+  const governor = new Governor({ clock: { now: look, ...(ran && { ran }) } });
   const imports = {
     h: {
       nothing: () => {},
@@ -139,12 +171,13 @@ function stopOnce(module: WebAssembly.Module, meta: ReturnType<typeof meter>["me
   const instance = new WebAssembly.Instance(module, imports);
   governor.adopt(instance, meta);
   governor.rehearsal = (stop, thrown) => {
-    rehearsal.begun = looks.last;
+    looks[REHEARSED] = looks[LAST]!;
     governor.stopError(stop, thrown);
-    rehearsal.over = true;
+    // the look that follows is kept
+    looks[NEXT] = 0;
   };
   const body = instance.exports["f"] as unknown as (() => void) | undefined;
-  const waited = waitedMs();
+  const spent = watch(collections);
   const begin = performance.now();
   try {
     if (body === undefined) governor.start({ cpuMs: CPU_MS });
@@ -152,10 +185,9 @@ function stopOnce(module: WebAssembly.Module, meta: ReturnType<typeof meter>["me
   } catch {
     const end = performance.now();
     if (governor.stopped?.limit !== "cpuMs") throw new Error(`stopped for ${governor.stopped?.limit}`);
-    // The governor's last look is after the guest was left; and if its time was over after the rehearsal, it executed nothing since that began.
-    const last = looks.before === rehearsal.next ? rehearsal.begun : looks.before;
-    const guest = last - looks.first - CPU_MS;
-    return { guest, caller: end - begin - CPU_MS, waited: waitedMs() - waited };
+    // The governor's last look is after the guest was left; and if its time was over after a rehearsal, it executed nothing since that began.
+    const last = looks[BEFORE] === looks[NEXT] ? looks[REHEARSED]! : looks[BEFORE]!;
+    return { guest: last - looks[FIRST]! - CPU_MS, caller: end - begin - CPU_MS, ...spent(begin, end) };
   }
   throw new Error("the guest returned");
 }
@@ -166,21 +198,33 @@ function rows(
   figure: "guest" | "caller",
   most: readonly number[],
 ): readonly Task[] {
-  const sorted = runs.map((run) => run[figure]).sort((one, other) => one - other);
-  if (sorted.length === 0) return [];
-  const at = (share: number): number =>
-    sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] as number;
+  const sorted = runs.toSorted((one, other) => one[figure] - other[figure]);
+  const [least] = sorted;
+  if (least === undefined) return [];
+  const at = (share: number): Stopped =>
+    sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] as Stopped;
   const quantiles = { median: at(0.5), "99th percentile": at(0.99), worst: at(1) };
-  return Object.entries(quantiles).map(([quantile, over], index): Task => {
+  return Object.entries(quantiles).map(([quantile, run], index): Task => {
     const target = most[index];
-    const time = { median: (CPU_MS + over) * 1e6, least: (CPU_MS + at(0)) * 1e6 };
+    const time = { median: (CPU_MS + run[figure]) * 1e6, least: (CPU_MS + least[figure]) * 1e6 };
     return {
       task: `${what}: ${quantile}`,
       timings: [
         { name: OURS, ...time },
         { name: LIMIT, median: CPU_MS * 1e6, least: CPU_MS * 1e6 },
+        ...(quantile === "worst" ? partsOf(run) : []),
       ],
       claims: [{ against: [LIMIT], kind: "adds at most", ...(target && { target: target * 1e6 }) }],
     };
   });
+}
+
+/** What the time of a run went to that was not the guest's, nor ours. */
+function partsOf({ away, collected }: Stopped): readonly Timing[] {
+  const part = (name: string, ms: number | undefined): Timing[] =>
+    ms === undefined ? [] : [{ name, median: ms * 1e6, least: ms * 1e6, note: `${ms.toFixed(2)} ms` }];
+  return [
+    ...part("of it, the thread did not run", away),
+    ...part("of it, garbage was collected", collected()),
+  ];
 }

@@ -67,8 +67,13 @@ const COLD_UNITS_PER_MS = 4_000;
 const LATE_MS = 5;
 /** When a run begins to be compared with what its thread ran, ms: shorter ones need not pay for a reading. */
 const WATCH_AFTER_MS = 1;
-/** How long before a run's end its stop is rehearsed, and after how long a run what a stop needs may have left the processor's caches, ms. */
+/**
+ * How long before a run's end its stop is rehearsed, ms: early for the collector of garbage, which may have waited for the guest to let it and then takes
+ * some milliseconds; and late for the processor's caches.
+ */
+const EARLY_REHEARSAL_MS = 5;
 const REHEARSAL_MS = 0.5;
+/** After how long a run what a stop needs may have left these caches, ms. */
 const COLD_AFTER_MS = 5;
 /** Stack bytes reckoned for the host's frames between two guests. */
 const CROSSING_BYTES = 4096;
@@ -120,7 +125,7 @@ export class Governor {
   /** Stops a guest that comes back from the host, or from growing, as often as this in a run: so a stop of a recorded call is found again. */
   stopAtReturn: number = Number.POSITIVE_INFINITY;
   /**
-   * What is done with a stop and what the engine threw for it, once for nothing when a long run is about to end; what it throws is ignored. Default:
+   * What is done with a stop and what the engine threw for it, twice for nothing when a long run is about to end; what it throws is ignored. Default:
    * the error is made. See {@link trapForNothing}.
    */
   rehearsal: ((stop: Stop, thrown: unknown) => void) | undefined;
@@ -597,13 +602,13 @@ export class Governor {
   /** What is rare in a run: that its thread begins to be watched, and that its stop is rehearsed. Answers what time it is then. */
   #attend(now: number): number {
     if (!this.#watches) this.#watch(now);
-    const left = Math.min(this.#cpuEnd, this.#deadline) - now;
-    if (left > REHEARSAL_MS) {
-      this.#attendAt = now + left - REHEARSAL_MS;
-      return now;
-    }
-    this.#attendAt = Number.POSITIVE_INFINITY;
-    return left <= 0 || now - this.#start < COLD_AFTER_MS ? now : this.#rehearse(now);
+    const end = Math.min(this.#cpuEnd, this.#deadline);
+    const left = end - now;
+    if (left > EARLY_REHEARSAL_MS) this.#attendAt = end - EARLY_REHEARSAL_MS;
+    else if (left > REHEARSAL_MS) this.#attendAt = end - REHEARSAL_MS;
+    else this.#attendAt = Number.POSITIVE_INFINITY;
+    if (left > EARLY_REHEARSAL_MS || left <= 0 || now - this.#start < COLD_AFTER_MS) return now;
+    return this.#rehearse(now);
   }
 
   #watch(now: number): void {

@@ -13,7 +13,7 @@ export function prepareToTrap(): void {
 /**
  * Makes the engine throw what it throws for a stopped guest, and answers that. While a guest runs for tens of milliseconds, what it takes to unwind it and
  * to make an error of that leaves the processor's caches: a stop then takes four times as long as one right after another. So it is
- * rehearsed while the guest still has time.
+ * rehearsed while the guest still has time; and before, for a collection of garbage that waits for the thread to allocate.
  */
 export function trapForNothing(): unknown {
   try {
