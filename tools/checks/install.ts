@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { run, runOrThrow } from "../command.ts";
+import { root, run, runOrThrow } from "../command.ts";
 import { packAll } from "../packages.ts";
 import { runtimes } from "../runtimes.ts";
 import { type Check, settle } from "./check.ts";
@@ -29,6 +29,18 @@ for (const isolation of ["worker", "process"] as const) {
 }
 `;
 
+// What a host gives keeps its types in a program for Node, which has no DOM library and so no namespace WebAssembly.
+const TYPED = `
+import { wasmModule } from "keelson";
+
+wasmModule({
+  source: new Uint8Array(),
+  imports: (host) => ({ env: { log: (level: number) => host.log.write("info", String(level)) } }),
+});
+// @ts-expect-error -- a number is no source
+wasmModule({ source: 42 });
+`;
+
 const PLUGIN = Buffer.from("0061736d010000000105016000017f030201000707010372756e00000a06010400412a0b", "hex");
 
 /** The packed packages install into an empty project, and a first program compiles and runs there on every runtime. */
@@ -48,6 +60,7 @@ export const installCheck: Check = {
       );
       writeFileSync(join(project, "first.ts"), PROGRAM);
       writeFileSync(join(project, "isolated.ts"), ISOLATED);
+      writeFileSync(join(project, "typed.ts"), TYPED);
       writeFileSync(join(project, "x.wasm"), PLUGIN);
       writeFileSync(join(project, "keelson.config.json"), JSON.stringify({ plugins: ["./x.wasm"] }));
       await runOrThrow(
@@ -57,10 +70,14 @@ export const installCheck: Check = {
           cwd: project,
         },
       );
-      const options = ["--module", "nodenext", "--target", "esnext", "--lib", "esnext,dom", "--strict"];
-      await runOrThrow("tsc", ["--noEmit", ...options, "--types", "", "first.ts", "isolated.ts"], {
-        cwd: project,
-      });
+      const options = ["--noEmit", "--module", "nodenext", "--target", "esnext", "--strict"];
+      const programs = ["first.ts", "isolated.ts", "typed.ts"];
+      const onNode = ["--typeRoots", join(root, "node_modules", "@types"), "--types", "node"];
+      for (const library of [
+        ["--lib", "esnext,dom", "--types", ""],
+        ["--lib", "esnext", ...onNode],
+      ])
+        await runOrThrow("tsc", [...options, ...library, ...programs], { cwd: project });
       const problems: string[] = [];
       for (const runtime of runtimes) {
         for (const [program, output] of [

@@ -51,17 +51,19 @@ export function formatStatus(modules: readonly ModuleStatus[], options: FormatSt
     const text = cut(padded.join("  ").trimEnd(), columns);
     if (line === 0) return paint("bold", text);
     const from = widths.slice(0, STATE_COLUMN).reduce((sum, width) => sum + width + 2, 0);
-    const state = modules[line - 1]?.state ?? "loaded";
+    const { state = "loaded", quarantine } = modules[line - 1] ?? {};
     const word = text.slice(from, from + state.length);
     return word === ""
       ? text
-      : text.slice(0, from) + paint(STATE_COLORS[state], word) + text.slice(from + state.length);
+      : text.slice(0, from) +
+          paint(quarantine === undefined ? STATE_COLORS[state] : "yellow", word) +
+          text.slice(from + state.length);
   });
   return lines.join("\n");
 }
 
-function cells({ metadata, state, generation, inFlight, supervisor, error }: ModuleStatus): string[] {
-  const failure = error === undefined ? "" : `${error.code}: ${firstLine(error.message)}`;
+function cells(module: ModuleStatus): string[] {
+  const { metadata, state, generation, inFlight, supervisor } = module;
   const restarts =
     supervisor === undefined ? "" : `${supervisor.restarts}${supervisor.gaveUp ? " (gave up)" : ""}`;
   return [
@@ -72,8 +74,17 @@ function cells({ metadata, state, generation, inFlight, supervisor, error }: Mod
     String(generation),
     String(inFlight),
     restarts,
-    failure,
+    failureOf(module),
   ];
+}
+
+function failureOf({ error, quarantine }: ModuleStatus): string {
+  if (quarantine !== undefined) {
+    const { refused, onTrial, trialInMs } = quarantine;
+    const next = onTrial ? "on trial" : `trial in ${Math.ceil(trialInMs / 1000)} s`;
+    return `MODULE_QUARANTINED: ${refused} calls refused, ${next}`;
+  }
+  return error === undefined ? "" : `${error.code}: ${firstLine(error.message)}`;
 }
 
 function firstLine(text: string): string {
@@ -90,7 +101,7 @@ export function formatEvent(
   if (source !== "kernel" || !NOTABLE.test(topic)) return undefined;
   const paint = painter(color);
   const time = new Date(timestamp).toISOString().slice(11, 23);
-  const bad = /failed|warning/.test(topic);
+  const bad = /failed|warning|quarantined/.test(topic);
   const good = topic === "module.started" || topic === "module.reloaded";
   const name = bad ? paint("red", topic) : good ? paint("green", topic) : topic;
   return `${paint("dim", time)} ${name}${fields(data, topic)}`;

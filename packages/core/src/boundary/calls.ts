@@ -143,7 +143,12 @@ export class PendingCalls {
     const given = payload === undefined ? "" : `,"payload":${payload}`;
     if (call.deadline === Infinity) return `{"request_id":"${id}${this.#named}${given}}\n`;
     const left = Math.ceil(call.deadline - this.#clock.now());
-    if (left <= 0) throw this.#late(call);
+    if (left <= 0) {
+      throw new KeelsonError(
+        "DEADLINE_EXCEEDED",
+        `${this.#name} was asked for "${call.method}" when its time was over`,
+      );
+    }
     return `{"request_id":"${id}${this.#named}${given},"timeout_ms":${left}}\n`;
   }
 
@@ -153,15 +158,12 @@ export class PendingCalls {
    */
   #listen(): void {
     this.#timer = undefined;
-    const now = this.#clock.now();
     for (const pending of this.#slots) {
       if (pending === undefined || pending.abort !== undefined) continue;
       const { call } = pending;
-      if (now >= call.deadline) this.#cancel(pending, this.#late(call));
-      else if (call.signal.aborted) this.#cancel(pending, this.#aborted(call));
+      if (call.signal.aborted) this.#cancel(pending, this.#aborted(call));
       else {
-        pending.abort = () =>
-          this.#cancel(pending, this.#clock.now() >= call.deadline ? this.#late(call) : this.#aborted(call));
+        pending.abort = () => this.#cancel(pending, this.#aborted(call));
         call.signal.addEventListener("abort", pending.abort, { once: true });
       }
     }
@@ -178,13 +180,6 @@ export class PendingCalls {
     this.#slots[this.#slotOf(pending.count)] = undefined;
     this.#size--;
     if (pending.abort !== undefined) pending.call.signal.removeEventListener("abort", pending.abort);
-  }
-
-  #late(call: Call): KeelsonError {
-    return new KeelsonError(
-      "DEADLINE_EXCEEDED",
-      `${this.#name} did not answer "${call.method}" within its time`,
-    );
   }
 
   #aborted(call: Call): KeelsonError {

@@ -59,7 +59,7 @@ export interface ProcessModuleOptions extends ChildProcessOptions {
   readonly overlap?: boolean;
   /** Whether the child answers the method "health", with a boolean or `{ healthy, message? }`. Default false: healthy while it lives. */
   readonly health?: boolean;
-  /** Answers the child's requests that name no module. Default: `UNKNOWN_METHOD`. */
+  /** Answers all requests of the child, or lets them pass. Default: those that name a module go there, whichever it is; others are `UNKNOWN_METHOD`. */
   readonly onRequest?: RequestHandler;
   /** Requests in flight in each direction at most; one more is refused with `QUEUE_FULL`. Default 10,000. */
   readonly maxPending?: number;

@@ -15,7 +15,7 @@ import {
   DEFAULT_LINE_BYTES,
   type ProcessModuleOptions,
 } from "./options.ts";
-import { ChildRequests, type RequestHandler } from "./requests.ts";
+import { ChildRequests, type RequestAnswer, type RequestHandler } from "./requests.ts";
 import { spawnChild } from "./spawn.ts";
 import { LineWriter } from "./writer.ts";
 import { given } from "../primitives/given.ts";
@@ -196,12 +196,14 @@ class ProcessModule implements Module {
 }
 
 /** Requests that name a module go to that module on this module's behalf, the others to the host's own handler. */
-function requestHandler(context: ModuleContext, own: RequestHandler | undefined): RequestHandler {
+function requestHandler(context: ModuleContext, own: RequestHandler | undefined): RequestAnswer {
   return (module, method, payload, options) => {
-    if (module !== undefined) return context.invoke(module, method, payload, options);
-    if (own !== undefined) return own(module, method, payload, options);
-    throw new KeelsonError("UNKNOWN_METHOD", `The host does not answer "${method}"`, {
-      hint: "name a module in the request, or give processModule an onRequest function",
-    });
+    const next = (): Promise<Value> => {
+      if (module !== undefined) return context.invoke(module, method, payload, options);
+      throw new KeelsonError("UNKNOWN_METHOD", `The host does not answer "${method}"`, {
+        hint: "name a module in the request, or give processModule an onRequest function",
+      });
+    };
+    return own === undefined ? next() : own(module, method, payload, { ...options, next });
   };
 }

@@ -3,22 +3,36 @@ import type { MaybePromise, Value } from "../contract/value.ts";
 import { decodeValue, encodeValue } from "./wire-value.ts";
 import type { LineWriter } from "./writer.ts";
 
-/** Answers a child's request. `module` is undefined when the child asks the host itself. */
-export type RequestHandler = (
+/** What comes with a child's request: what is left of its time, and what fires when the child no longer waits. */
+interface RequestOptions {
+  readonly timeoutMs?: number;
+  readonly signal: AbortSignal;
+}
+
+type Answer<Options> = (
   module: string | undefined,
   method: string,
   payload: Value,
-  options: { readonly timeoutMs?: number; readonly signal: AbortSignal },
+  options: Options,
 ) => MaybePromise<Value>;
+
+/** Answers a child's request from its parts. */
+export type RequestAnswer = Answer<RequestOptions>;
+
+/**
+ * Answers a child's requests in the host's name, or refuses them by throwing, such as a `DENIED`. `module` is undefined when the child asks the host itself; `next` does what
+ * is done without a handler: it calls the module that the child names, or throws `UNKNOWN_METHOD` when it names none.
+ */
+export type RequestHandler = Answer<RequestOptions & { next(): MaybePromise<Value> }>;
 
 /** The requests of one child to the host that are being answered. */
 export class ChildRequests {
   readonly #writer: LineWriter;
-  readonly #handler: RequestHandler;
+  readonly #handler: RequestAnswer;
   readonly #maxPending: number;
   readonly #running = new Map<string, AbortController>();
 
-  constructor(writer: LineWriter, handler: RequestHandler, maxPending: number) {
+  constructor(writer: LineWriter, handler: RequestAnswer, maxPending: number) {
     this.#writer = writer;
     this.#handler = handler;
     this.#maxPending = maxPending;
@@ -78,7 +92,7 @@ export class ChildRequests {
   }
 
   /** Never rejects. */
-  async #answer(...request: Parameters<RequestHandler>): Promise<string> {
+  async #answer(...request: Parameters<RequestAnswer>): Promise<string> {
     try {
       const result = encodeValue(await this.#handler(...request));
       return `"result":${result ?? "null"}`;

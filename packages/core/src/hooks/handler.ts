@@ -1,4 +1,4 @@
-import { describeThrown, KeelsonError } from "../contract/errors.ts";
+import { describeThrown, isKeelsonError, KeelsonError } from "../contract/errors.ts";
 import type { Metrics } from "../contract/metrics.ts";
 import type { Clock, Log } from "../contract/platform.ts";
 import type { MaybePromise, Value } from "../contract/value.ts";
@@ -123,9 +123,12 @@ export class HookHandler {
   #failed(error: unknown, pass: BreakerPass): void {
     const { hook, type } = this.#record;
     const module = this.module ?? "host";
-    const opened = this.#breaker.failed(pass);
+    // Nothing was run, and the quarantine ends by itself, long before a handler that was cut off is back. It has told of itself, too.
+    const refused = isKeelsonError(error, "MODULE_QUARANTINED");
+    if (refused) this.#breaker.abandoned(pass);
+    const opened = !refused && this.#breaker.failed(pass);
     this.#world.log.write(
-      "warn",
+      refused ? "debug" : "warn",
       `A handler of the ${type} "${hook}" failed and was skipped: ${describeThrown(error)}`,
       {
         hook,

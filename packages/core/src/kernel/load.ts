@@ -45,7 +45,7 @@ async function requireFile(url: URL, files: Files): Promise<void> {
     missing ? "NOT_FOUND" : "IO",
     missing ? `There is no ${path}` : `${path} is no file`,
     {
-      hint: "give the path of a manifest.json, its folder, or a plugin file",
+      hint: "give a manifest.json, its folder, or a plugin file; an entry is relative to its manifest",
       details: { path },
     },
   );
@@ -88,8 +88,9 @@ async function fromManifest(
 /** An entry may be a symbolic link, but not one that leads out of the plugin's folder. */
 async function stayInside(manifest: Manifest, url: URL, files: Files): Promise<void> {
   const entry = new URL(manifest.entry ?? "", url);
+  await requireFile(entry, files);
   const [folder, real] = await Promise.all([files.real(new URL(".", url)), files.real(entry)]);
-  if (real.href.startsWith(withSlash(folder).href)) return requireFile(real, files);
+  if (real.href.startsWith(withSlash(folder).href)) return;
   throw new KeelsonError(
     "INVALID_MANIFEST",
     `The entry of "${manifest.id}" leads out of the plugin's folder`,

@@ -332,7 +332,9 @@ function notRunning(entry: Entry): KeelsonError {
   const { id, state } = entry;
   return new KeelsonError("MODULE_NOT_RUNNING", `Module "${id}" is ${state} and takes no calls`, {
     hint:
-      state === "failed" ? `see the cause, then start("${id}") again` : `call start("${id}") and wait for it`,
+      state === "failed"
+        ? `see the cause; unless its supervisor does so, start("${id}") again`
+        : `call start("${id}") and wait for it`,
     details: { id, state },
     ...(entry.active.error === undefined ? {} : { cause: entry.active.error }),
   });

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { FilterHandler } from "../../src/contract/hooks.ts";
 import type { Value } from "../../src/contract/value.ts";
+import { KeelsonError } from "../../src/contract/errors.ts";
 import { createHooks, type HooksOptions, type KernelHooks } from "../../src/hooks/index.ts";
 import { createMetrics, type MetricsRegistry } from "../../src/metrics/index.ts";
 import { createTestPlatform, settle, type TestPlatform } from "../../src/testing/index.ts";
@@ -219,6 +220,28 @@ describe("a failing handler", () => {
     expect(await hooks.applyFilters("h", "y")).toBe("y");
     finish?.("done");
     expect(await first).toBe("done");
+  });
+
+  test("is not cut off for what its quarantine refused, and a refused trial decides nothing", async () => {
+    const { hooks, metrics, platform } = bench();
+    const refused = new KeelsonError("MODULE_QUARANTINED", "for 1 s");
+    let outcome: "fine" | "refused" | "broken" = "refused";
+    hooks.filter("h", (value) => {
+      if (outcome === "fine") return `${value as string}!`;
+      throw outcome === "refused" ? refused : new Error("broken");
+    });
+    hooks.filter("h", () => Promise.reject(refused));
+    for (let time = 0; time < 20; time++) expect(await hooks.applyFilters("h", "x")).toBe("x");
+    expect(failures(metrics)).toBe(40);
+    expect(metrics.text()).not.toContain("cutoffs_total{");
+    expect(platform.log.records.map(({ level }) => level)).not.toContain("warn");
+    outcome = "broken";
+    for (let time = 0; time < 5; time++) await hooks.applyFilters("h", "x");
+    await platform.clock.advance(600_000);
+    outcome = "refused";
+    await hooks.applyFilters("h", "x");
+    outcome = "fine";
+    expect(await hooks.applyFilters("h", "x")).toBe("x!");
   });
 
   test("does not cut off its neighbours", async () => {

@@ -253,6 +253,15 @@ test("an entry that is a link may lead to a file of the plugin's folder, and now
   }
 });
 
+test("an entry that is not there is NOT_FOUND, and the hint says what it is relative to", async () => {
+  const platform = createTestPlatform();
+  platform.files.put("/p/manifest.json", JSON.stringify(manifest));
+  const { kernel } = testKernel({ platform, loaders: [shout] });
+  const error = await rejection(kernel.load("/p"));
+  expect([error.code, error.details?.["path"]]).toEqual(["NOT_FOUND", "/p/a.shout"]);
+  expect(error.hint).toContain("entry");
+});
+
 test("a plugin may be loaded without being started; a bare file's memory is limited", async () => {
   let manifestOf: Manifest | undefined;
   const seeing: ModuleLoader = {

@@ -1,12 +1,19 @@
 import type { Value } from "@keelson/core";
 import { KeelsonError } from "@keelson/core/plain";
 import { printType, type FunctionType, type Outline } from "../binary/outline.ts";
+import type {
+  EngineModule,
+  ExportValue,
+  ExternKind,
+  ImportValues,
+  WantedImport,
+} from "../instance/engine.ts";
 import type { GuestHost } from "../instance/guest-host.ts";
 
 /** What a module offers, before anything of it runs. */
 export interface ModuleShape {
-  readonly exports: ReadonlyMap<string, WebAssembly.ImportExportKind>;
-  readonly imports: readonly WebAssembly.ModuleImportDescriptor[];
+  readonly exports: ReadonlyMap<string, ExternKind>;
+  readonly imports: readonly WantedImport[];
   /** Types of functions, where they could be read. */
   readonly outline: Outline | undefined;
 }
@@ -20,7 +27,7 @@ export interface RequiredExport {
 
 /** A running instance as a profile sees it. */
 export interface Guest {
-  readonly exports: WebAssembly.Exports;
+  readonly exports: Record<string, ExportValue>;
   readonly host: GuestHost;
   readonly shape: ModuleShape;
 }
@@ -51,7 +58,7 @@ export interface AbiProfile {
   matches(shape: ModuleShape): boolean;
   readonly requires: readonly RequiredExport[];
   /** Imports that the profile provides, module → name → value; only those that a module asks for are linked. */
-  imports(host: GuestHost): WebAssembly.Imports;
+  imports(host: GuestHost): ImportValues;
   /** Called once an instance, after its start function. */
   bind(guest: Guest): Binding;
   /**
@@ -63,11 +70,11 @@ export interface AbiProfile {
 
 /** The shape of a compiled module, without the exports in `hidden`. */
 export function shapeOf(
-  module: WebAssembly.Module,
+  module: EngineModule,
   outline: Outline | undefined,
   hidden: ReadonlySet<string> = new Set(),
 ): ModuleShape {
-  const exports = new Map<string, WebAssembly.ImportExportKind>();
+  const exports = new Map<string, ExternKind>();
   for (const { name, kind } of WebAssembly.Module.exports(module))
     if (!hidden.has(name)) exports.set(name, kind);
   return { exports, imports: WebAssembly.Module.imports(module), outline };

@@ -6,6 +6,7 @@ import {
   type MaybePromise,
   type Platform,
 } from "@keelson/core";
+import type { EngineModule } from "../instance/engine.ts";
 import { isObject, shown } from "../module/shown.ts";
 import { readOutline, type Outline } from "../binary/outline.ts";
 import { MalformedBinary, readSections } from "../binary/reader.ts";
@@ -15,7 +16,7 @@ import { ModuleStore, type StoreCounts, type StorePlatform } from "./module-stor
 
 /** A module that the engine has accepted. */
 export interface CompiledModule {
-  readonly module: WebAssembly.Module;
+  readonly module: EngineModule;
   /** Types of imports and exports; undefined when only the compiled module was given, or its types could not be read. */
   readonly outline: Outline | undefined;
   /** SHA-256 of the bytes as they came, hexadecimal; undefined when only the compiled module was given. */

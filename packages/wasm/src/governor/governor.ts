@@ -1,3 +1,4 @@
+import type { EngineInstance } from "../instance/engine.ts";
 import type { Clock, Usage } from "@keelson/core";
 import { isKeelsonError, KeelsonError } from "@keelson/core/plain";
 
@@ -202,7 +203,7 @@ export class Governor {
    * @param wary the host may have put functions of its own into the instance's tables: when they call the guest back, it is not known that they were
    * called, so slices are short, and all the time that they last is the guest's own
    */
-  adopt(instance: WebAssembly.Instance, meta: MeterMeta, wary = false): void {
+  adopt(instance: EngineInstance, meta: MeterMeta, wary = false): void {
     if (wary) this.#slice = this.#maxSlice = WARY_SLICE_UNITS;
     prepareToTrap();
     const charge: Charge = {

@@ -2,13 +2,14 @@ import type { Bytes } from "@keelson/core";
 import { PAGE_BYTES } from "../binary/cap-memory.ts";
 import { readLimits, skipConstant } from "../binary/declarations.ts";
 import { MalformedBinary, Reader, readSections } from "../binary/reader.ts";
+import type { ExternKind } from "../instance/engine.ts";
 import { readTypeTexts, readValueText, type TypeText } from "./type-text.ts";
 
 /** Something that a module imports. */
 export interface ImportFacts {
   readonly module: string;
   readonly name: string;
-  readonly kind: WebAssembly.ImportExportKind;
+  readonly kind: ExternKind;
   /** Its type in words, such as `(i32, i32) → i64`. */
   readonly type: string;
 }
@@ -16,7 +17,7 @@ export interface ImportFacts {
 /** Something that a module exports. */
 export interface ExportFacts {
   readonly name: string;
-  readonly kind: WebAssembly.ImportExportKind;
+  readonly kind: ExternKind;
   /** Its type in words. */
   readonly type: string;
 }
@@ -140,7 +141,7 @@ class SurfaceReader {
     const module = reader.name();
     const name = reader.name();
     const at = reader.offset;
-    const add = (kind: WebAssembly.ImportExportKind, type: string): void =>
+    const add = (kind: ExternKind, type: string): void =>
       void this.#imports.push({ module, name, kind, type });
     switch (reader.byte()) {
       case 0: {
@@ -175,7 +176,7 @@ class SurfaceReader {
     const at = reader.offset;
     const kind = reader.byte();
     const index = reader.unsigned();
-    const add = (what: WebAssembly.ImportExportKind, type: string | undefined): void =>
+    const add = (what: ExternKind, type: string | undefined): void =>
       void this.#exports.push({ name, kind: what, type: type ?? "" });
     switch (kind) {
       case 0:

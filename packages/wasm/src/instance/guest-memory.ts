@@ -1,5 +1,6 @@
 import type { Bytes } from "@keelson/core";
 import { KeelsonError } from "@keelson/core/plain";
+import type { EngineMemory } from "./engine.ts";
 
 const encoder = new TextEncoder();
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -14,12 +15,12 @@ const SHORT_BYTES = 32;
  * Pointers and lengths are taken as the i32 that they are and read as unsigned.
  */
 export class GuestMemory {
-  readonly #memory: WebAssembly.Memory;
+  readonly #memory: EngineMemory;
   #bytes: Uint8Array<ArrayBuffer>;
   /** Of the same buffer as the bytes, always. */
   #words: DataView<ArrayBuffer>;
 
-  constructor(memory: WebAssembly.Memory) {
+  constructor(memory: EngineMemory) {
     this.#memory = memory;
     this.#bytes = new Uint8Array(memory.buffer);
     this.#words = new DataView(memory.buffer);

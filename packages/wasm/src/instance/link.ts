@@ -2,12 +2,13 @@ import { asKeelsonError, KeelsonError } from "@keelson/core/plain";
 import type { AbiProfile, ModuleShape } from "../abi/profile.ts";
 import { type HostFunction, watchAnswers } from "../suspension/host-functions.ts";
 import { isSuspending } from "../suspension/suspending.ts";
+import type { EngineInstance, EngineModule, ImportValue, ImportValues, WantedImport } from "./engine.ts";
 import type { GuestHost } from "./guest-host.ts";
 import { isStackOverflow } from "../governor/overflow.ts";
 import { trapError } from "./trap.ts";
 
 /** What a host gives a guest besides what its profile provides: module → name → value, or a function that makes it for each instance. */
-export type HostImports = WebAssembly.Imports | ((host: GuestHost) => WebAssembly.Imports);
+export type HostImports = ImportValues | ((host: GuestHost) => ImportValues);
 
 /** The imports for one instance; holds only what the module asks for. The host's own go before the profile's. */
 export function resolveImports(
@@ -15,18 +16,17 @@ export function resolveImports(
   profile: AbiProfile,
   host: GuestHost,
   imports: HostImports | undefined,
-): WebAssembly.Imports {
+): ImportValues {
   if (shape.imports.length === 0) return {};
   const own = typeof imports === "function" ? imports(host) : (imports ?? {});
   const provided = profile.imports(host);
-  const out: WebAssembly.Imports = {};
-  const missing: WebAssembly.ModuleImportDescriptor[] = [];
+  const out: ImportValues = {};
+  const missing: WantedImport[] = [];
   for (const wanted of shape.imports) {
     const value = hostImport(own, wanted, shape, host.id) ?? profileImport(provided, wanted, host.id);
     if (value === undefined) missing.push(wanted);
     else {
-      (out[wanted.module] ??= Object.create(null) as Record<string, WebAssembly.ImportValue>)[wanted.name] =
-        value;
+      (out[wanted.module] ??= Object.create(null) as Record<string, ImportValue>)[wanted.name] = value;
     }
   }
   if (missing.length > 0) throw missingImports(missing, profile, host.id);
@@ -38,11 +38,11 @@ export function resolveImports(
  * @throws KeelsonError `WASM_LINK` for another kind than is wanted
  */
 export function hostImport(
-  own: WebAssembly.Imports,
-  wanted: WebAssembly.ModuleImportDescriptor,
+  own: ImportValues,
+  wanted: WantedImport,
   shape: ModuleShape,
   id: string,
-): WebAssembly.ImportValue | undefined {
+): ImportValue | undefined {
   const value = watch(lookUp(own, wanted), wanted, shape, id);
   if (value !== undefined) requireKind(wanted, value, id);
   return value;
@@ -50,39 +50,28 @@ export function hostImport(
 
 /** The host's own function, which must answer at once unless it was marked for it. */
 function watch(
-  value: WebAssembly.ImportValue | undefined,
-  { module, name, kind }: WebAssembly.ModuleImportDescriptor,
+  value: ImportValue | undefined,
+  { module, name, kind }: WantedImport,
   shape: ModuleShape,
   id: string,
-): WebAssembly.ImportValue | undefined {
+): ImportValue | undefined {
   if (typeof value !== "function" || kind !== "function" || isSuspending(value)) return value;
   const place = `${module}.${name}`;
   return watchAnswers(value as HostFunction, shape.outline?.imports.get(place), { id, name: place });
 }
 
-function profileImport(
-  provided: WebAssembly.Imports,
-  wanted: WebAssembly.ModuleImportDescriptor,
-  id: string,
-): WebAssembly.ImportValue | undefined {
+function profileImport(provided: ImportValues, wanted: WantedImport, id: string): ImportValue | undefined {
   const value = lookUp(provided, wanted);
   if (value !== undefined) requireKind(wanted, value, id);
   return value;
 }
 
-function lookUp(
-  imports: WebAssembly.Imports,
-  { module, name }: WebAssembly.ModuleImportDescriptor,
-): WebAssembly.ImportValue | undefined {
+function lookUp(imports: ImportValues, { module, name }: WantedImport): ImportValue | undefined {
   const names = Object.hasOwn(imports, module) ? imports[module] : undefined;
   return names !== undefined && Object.hasOwn(names, name) ? names[name] : undefined;
 }
 
-function requireKind(
-  wanted: WebAssembly.ModuleImportDescriptor,
-  value: WebAssembly.ImportValue,
-  module: string,
-): void {
+function requireKind(wanted: WantedImport, value: ImportValue, module: string): void {
   const found = kindOf(value);
   // A global may be given as a plain number.
   if (found === wanted.kind || (wanted.kind === "global" && found === "number")) return;
@@ -106,11 +95,7 @@ function kindOf(value: unknown): string {
   return value === null ? "null" : typeof value;
 }
 
-function missingImports(
-  missing: readonly WebAssembly.ModuleImportDescriptor[],
-  profile: AbiProfile,
-  module: string,
-): KeelsonError {
+function missingImports(missing: readonly WantedImport[], profile: AbiProfile, module: string): KeelsonError {
   const names = missing.map(({ module, name, kind }) => `${module}.${name} (${kind})`);
   const shown =
     names.length > 10 ? `${names.slice(0, 10).join(", ")} and ${names.length - 10} more` : names.join(", ");
@@ -147,7 +132,7 @@ const ORIGINS: readonly (readonly [RegExp, string])[] = [
   ],
 ];
 
-function hintFor(missing: readonly WebAssembly.ModuleImportDescriptor[], profile: AbiProfile): string {
+function hintFor(missing: readonly WantedImport[], profile: AbiProfile): string {
   for (const [pattern, hint] of ORIGINS) {
     if (missing.some(({ module, name }) => pattern.test(`${module}.${name}`))) return hint;
   }
@@ -159,11 +144,7 @@ function hintFor(missing: readonly WebAssembly.ModuleImportDescriptor[], profile
 }
 
 /** Makes an instance; what goes wrong in linking, in allocation or in the start function is a KeelsonError. */
-export function instantiate(
-  module: WebAssembly.Module,
-  imports: WebAssembly.Imports,
-  id: string,
-): WebAssembly.Instance {
+export function instantiate(module: EngineModule, imports: ImportValues, id: string): EngineInstance {
   try {
     return new WebAssembly.Instance(module, imports);
   } catch (error) {

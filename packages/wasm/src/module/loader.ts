@@ -5,12 +5,21 @@ import { isObject, shown } from "./shown.ts";
 import { wasmModule } from "./wasm-module.ts";
 
 /**
- * Options of {@link createWasmLoader}: what all modules that it loads get. They share one `cache`, when that or its options are given:
+ * Options of {@link createWasmLoader}: what all modules that it loads get, whatever their manifests say. They share one `cache`, when that or its options are given:
  * `createWasmLoader({ cache: { folder: "./cache" } })`; else each has its own.
  */
 export type WasmLoaderOptions = Pick<
   WasmModuleOptions,
-  "pool" | "imports" | "cache" | "deadlines" | "isolation"
+  | "pool"
+  | "limits"
+  | "state"
+  | "scheduling"
+  | "metering"
+  | "isolation"
+  | "imports"
+  | "quarantine"
+  | "cache"
+  | "deadlines"
 >;
 
 /**

@@ -8,6 +8,7 @@ import type {
 } from "@keelson/core";
 import type { AbiProfile } from "../abi/profile.ts";
 import type { CompileCache, CompileCacheOptions } from "../cache/compile-cache.ts";
+import type { EngineModule } from "../instance/engine.ts";
 import type { HostImports } from "../instance/link.ts";
 import type { Isolation } from "../isolation/isolation.ts";
 import type { MeterLimits } from "../meter/options.ts";
@@ -16,7 +17,7 @@ import type { MeterLimits } from "../meter/options.ts";
 export type BinarySource = string | URL | Bytes;
 
 /** Where the code of a module comes from: its bytes, or what was compiled elsewhere. */
-export type WasmSource = BinarySource | WebAssembly.Module;
+export type WasmSource = BinarySource | EngineModule;
 
 /** Limits of a WebAssembly module. */
 export interface WasmLimits {

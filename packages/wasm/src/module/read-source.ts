@@ -41,17 +41,23 @@ export async function readFile(
   maxBytes: number = Infinity,
 ): Promise<FileBytes> {
   const files = requireFiles(platform);
-  if (typeof source !== "string" && !(source instanceof URL)) {
-    throw new KeelsonError("INVALID_OPTIONS", `The file to read is ${shown(source)}`, {
-      hint: "give a path or a file: URL",
-    });
-  }
-  const url = source instanceof URL ? source : urlOf(source, files);
-  if (url.protocol !== "file:") {
-    throw new KeelsonError("UNSUPPORTED", `${url.href} cannot be read: modules are read from files`, {
-      hint: "fetch it yourself, check its integrity and give the bytes as `source`",
-    });
-  }
+  return readUrl(urlOf(source, files), files, within, maxBytes);
+}
+
+/** Reads a manifest: a file, or the `manifest.json` of a folder, as `kernel.load` takes them. */
+export async function readManifestFile(source: string | URL, platform: Platform): Promise<FileBytes> {
+  const files = requireFiles(platform);
+  const url = urlOf(source, files);
+  const isFolder = (await files.stat(url))?.kind === "folder";
+  return readUrl(isFolder ? new URL("manifest.json", `${url.href.replace(/\/$/, "")}/`) : url, files);
+}
+
+async function readUrl(
+  url: URL,
+  files: Files,
+  within?: URL,
+  maxBytes: number = Infinity,
+): Promise<FileBytes> {
   if (within !== undefined) await requireInside(url, within, files);
   const origin = decodeURIComponent(url.pathname);
   await requireReadable(url, origin, files, maxBytes);
@@ -61,15 +67,30 @@ export async function readFile(
 /** A pipe may never end, and a file of any size costs its writer nothing: neither is read to find that out. */
 async function requireReadable(url: URL, origin: string, files: Files, maxBytes: number): Promise<void> {
   const found = await files.stat(url);
-  if (found?.kind === "other") {
-    throw new KeelsonError("IO", `${origin} is a pipe, a device or a socket`, {
-      hint: "name a file, or read it yourself and give the bytes as `source`",
+  if (found !== undefined && found.kind !== "file") {
+    const folder = found.kind === "folder";
+    throw new KeelsonError("IO", `${origin} is ${folder ? "a folder" : "a pipe, a device or a socket"}`, {
+      hint: `name ${folder ? "the file in it" : "a file, or read it yourself and give the bytes as `source`"}`,
     });
   }
   if (found !== undefined && found.bytes > maxBytes) throw tooLarge("maxBytes", found.bytes, maxBytes);
 }
 
-function urlOf(path: string, files: Files): URL {
+/** The URL of a file, from what a host gave for it. */
+function urlOf(source: string | URL, files: Files): URL {
+  if (typeof source !== "string" && !(source instanceof URL)) {
+    throw new KeelsonError("INVALID_OPTIONS", `The file to read is ${shown(source)}`, {
+      hint: "give a path or a file: URL",
+    });
+  }
+  const url = source instanceof URL ? source : resolve(source, files);
+  if (url.protocol === "file:") return url;
+  throw new KeelsonError("UNSUPPORTED", `${url.href} cannot be read: modules are read from files`, {
+    hint: "fetch it yourself, check its integrity and give the bytes as `source`",
+  });
+}
+
+function resolve(path: string, files: Files): URL {
   // A drive letter is no scheme.
   return /^[a-z][a-z0-9+.-]+:/i.test(path) && URL.canParse(path) ? new URL(path) : files.resolve(path);
 }

@@ -7,7 +7,7 @@ import {
 } from "@keelson/core";
 import { compileCacheOf } from "../cache/compile-cache.ts";
 import { CoreModule } from "./core-module.ts";
-import { readFile } from "./read-source.ts";
+import { readManifestFile } from "./read-source.ts";
 import type { WasmModuleOptions } from "./options.ts";
 import { settle } from "./settings.ts";
 
@@ -56,9 +56,9 @@ export function wasmModule(options: WasmModuleOptions): ModuleDefinition {
 
 /**
  * A {@link wasmModule} of the plugin whose manifest lies at `manifest`, with options of the host's own:
- * `kernel.register(await readWasmModule("./plugin/manifest.json", kernel.platform, { pool: { min: 1 } }))`.
+ * `kernel.register(await readWasmModule("./plugin", kernel.platform, { pool: { min: 1 } }))`.
  *
- * @param manifest path or `file:` URL
+ * @param manifest path or `file:` URL of the manifest or of its folder
  * @throws KeelsonError `NOT_FOUND`, `PERMISSION_DENIED`, `IO`, `UNSUPPORTED`, `INVALID_MANIFEST`, `INVALID_OPTIONS`
  */
 export async function readWasmModule(
@@ -66,6 +66,6 @@ export async function readWasmModule(
   platform: Platform,
   options: Omit<WasmModuleOptions, "source" | "manifest" | "base"> = {},
 ): Promise<ModuleDefinition> {
-  const { bytes, origin, url } = await readFile(manifest, platform);
+  const { bytes, origin, url } = await readManifestFile(manifest, platform);
   return wasmModule({ ...options, manifest: parseManifest(bytes, { source: origin }), base: url });
 }

@@ -63,6 +63,26 @@ describe("a WebAssembly module in a kernel", () => {
     await failure("INVALID_WASM", () => kernel.load("/p/manifest.json"));
   });
 
+  test("loads from a manifest under the limits and with the state that the host's loader gives", async () => {
+    const loader = createWasmLoader({ limits: { fuel: 1000 }, state: "fresh", quarantine: false });
+    const { platform, kernel } = start([loader]);
+    const source = wat(`(module (global $n (mut i32) (i32.const 0))
+      (func (export "next") (result i32) (global.set $n (i32.add (global.get $n) (i32.const 1))) (global.get $n))
+      (func (export "spin") (loop (br 0))))`);
+    platform.files.put("/p/guest.wasm", source);
+    const manifest = { apiVersion: "keelson/v1", id: "guest", version: "1.0.0", kind: "wasm" };
+    platform.files.put(
+      "/p/manifest.json",
+      JSON.stringify({ ...manifest, entry: "guest.wasm", limits: { fuel: 2_000_000 } }),
+    );
+    const plugin = await kernel.load("/p");
+    expect([await plugin.call("next"), await plugin.call("next")]).toEqual([1, 1]);
+    for (let time = 0; time < 4; time++) {
+      const { details } = await failure("FUEL_EXHAUSTED", () => plugin.call("spin"));
+      expect(details).toMatchObject({ limit: "fuel", value: 1000 });
+    }
+  });
+
   test("registers from a manifest's path with options of the host's own", async () => {
     const { platform, kernel } = start();
     platform.files.put("/p/math.wasm", MATH);
@@ -80,8 +100,12 @@ describe("a WebAssembly module in a kernel", () => {
     expect(kernel.list()[0]?.metadata).toMatchObject({ id: "math", version: "1.4.0" });
     expect(await kernel.invoke("math", "add", [1, 2])).toBe(3);
     expect(liveInstances(platform).count).toBe(3);
+    for (const folder of ["/p", "/p/", new URL("file:///p")])
+      expect((await readWasmModule(folder, platform)).metadata.id).toBe("math");
     platform.files.put("/p/manifest.json", "{");
     await failure("INVALID_MANIFEST", () => readWasmModule("/p/manifest.json", platform));
+    await failure("INVALID_MANIFEST", () => readWasmModule("/p", platform));
+    await failure("NOT_FOUND", () => readWasmModule("/q", platform));
     await failure("NOT_FOUND", () => readWasmModule("/q/manifest.json", platform));
   });
 

@@ -48,11 +48,11 @@ describe("a source", () => {
     await failure("UNSUPPORTED", () => open({ source: "/x.wasm" }, bare as never));
   });
 
-  test("is not read when it is larger than `limits.code` allows, or a pipe or a device that may never end", async () => {
+  test("is not read when it is larger than `limits.code` allows, a folder, or a pipe or a device that may never end", async () => {
     const platform = createTestPlatform();
     platform.files.put("/one.wasm", ONE);
     const { files } = platform;
-    let kind: "file" | "other" = "file";
+    let kind: "file" | "folder" | "other" = "file";
     const stat = { bytes: 2 ** 40, modified: 0 };
     const guarded = {
       resolve: files.resolve.bind(files),
@@ -66,6 +66,8 @@ describe("a source", () => {
     kind = "other";
     await failure("IO", () => open({ source: "/one.wasm" }, on));
     await failure("IO", () => open({ source: "/one.wasm", metering: "off" }, on));
+    kind = "folder";
+    expect((await failure("IO", () => open({ source: "/one.wasm" }, on))).hint).toContain("file in it");
   });
 
   test("with an integrity must be the file that it names", async () => {
