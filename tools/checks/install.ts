@@ -37,8 +37,8 @@ wasmModule({
   source: new Uint8Array(),
   imports: (host) => ({ env: { log: (level: number) => host.log.write("info", String(level)) } }),
 });
-// @ts-expect-error -- a number is no source
-wasmModule({ source: 42 });
+// @ts-expect-error -- the host of a guest has no such thing
+wasmModule({ source: "x.wasm", imports: (host) => ({ env: { log: () => host.nothing } }) });
 `;
 
 const PLUGIN = Buffer.from("0061736d010000000105016000017f030201000707010372756e00000a06010400412a0b", "hex");
