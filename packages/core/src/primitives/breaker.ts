@@ -76,6 +76,11 @@ export class Breaker {
     return this.#failures.length >= this.#limit && this.#open(now);
   }
 
+  /** It was not tried: a trial decides nothing, and the next one may try. */
+  abandoned(pass: BreakerPass): void {
+    if (pass === "trial" && this.#state === "half-open") this.#state = "open";
+  }
+
   #open(now: number): true {
     this.#state = "open";
     this.#openedAt = now;
