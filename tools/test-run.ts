@@ -2,7 +2,7 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { root, run } from "./command.ts";
 import type { Runtime } from "./runtimes.ts";
-import type { TestRecord } from "./vitest/record.ts";
+import { NO_REASON, type TestRecord } from "./vitest/record.ts";
 
 /** Which tests to run. */
 export interface Selection {
@@ -44,7 +44,8 @@ export async function runTests(runtime: Runtime, options: TestRunOptions): Promi
   const started = Date.now();
   const whyToEnd = (): string | undefined => {
     const now = Date.now();
-    if (now - started > limitMs) return `the run was ended after ${minutes(limitMs)}, which is all it had`;
+    if (now - started > limitMs)
+      return `the run was ended after ${minutes(limitMs)}, which is all it had (--minutes gives more)`;
     const lastSign = existsSync(recordFile) ? statSync(recordFile).mtimeMs : started;
     if (now - lastSign > SILENT_MS)
       return `the run was ended: no test had come to its end for ${minutes(SILENT_MS)}`;
@@ -57,7 +58,10 @@ export async function runTests(runtime: Runtime, options: TestRunOptions): Promi
       signal: controller.signal,
       env: { KEELSON_EXPECT_RUNTIME: runtime.name, KEELSON_TEST_RECORD: recordFile },
     });
-    return completed(recordFile, code, controller.signal.reason as string | undefined);
+    const record = completed(recordFile, code, controller.signal.reason as string | undefined);
+    if (options.name === undefined) return record;
+    // Those of other names are not what was asked for.
+    return { ...record, skipped: record.skipped.filter(({ reason }) => reason !== NO_REASON) };
   } finally {
     clearInterval(watch);
   }

@@ -120,8 +120,8 @@ function printWayBack(outcomes: readonly Outcome[]): void {
     if (known.length > 0)
       console.log(`again, just these files: npm run test:${runtime.name} -- ${known.join(" ")}`);
   }
-  if (outcomes.some(({ record }) => record.failed.length > 0))
-    console.log('a single test: add --name "part of its name". What failed, and why, stands further up.');
+  if (outcomes.some(({ record }) => record.failed.some((test) => fileOf(test) !== undefined)))
+    console.log('a single test: add --name "part of its name". Why it failed stands further up.');
 }
 
 const { chosen, limitMs, selection } = readArguments(
@@ -149,16 +149,14 @@ console.log(
 const folder = mkdtempSync(join(tmpdir(), "keelson-test-"));
 const by = performance.now() + limitMs;
 const outcomes: Outcome[] = [];
-try {
-  for (const [index, runtime] of chosen.entries()) {
-    const left = by - performance.now();
-    const others = chosen.length - 1 - index;
-    // With little time in all, the rest is shared evenly.
-    const mine = Math.max(left - others * KEPT_MS, left / (others + 1));
-    outcomes.push(await testOn(runtime, selection, folder, mine));
-  }
-} finally {
-  rmSync(folder, { recursive: true });
+// Also when a signal ends it.
+process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+for (const [index, runtime] of chosen.entries()) {
+  const left = by - performance.now();
+  const others = chosen.length - 1 - index;
+  // With little time in all, the rest is shared evenly.
+  const mine = Math.max(left - others * KEPT_MS, left / (others + 1));
+  outcomes.push(await testOn(runtime, selection, folder, mine));
 }
 printTable(outcomes);
 printDetails(outcomes);

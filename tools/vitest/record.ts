@@ -14,6 +14,9 @@ export interface TestRecord {
   readonly running: readonly string[];
 }
 
+/** The reason of a test that was skipped without one: of all that a pattern of names leaves out, too. */
+export const NO_REASON = "no reason given";
+
 /** Where the suite is bound to vitest, on the adapter of the runtime at hand. */
 const CONFORMANCE = "packages/conformance/test/conformance.test.ts";
 /** How often the record is written at most, and a line of progress printed, ms. */
@@ -121,5 +124,5 @@ function recordOf(
 
 function reasonOf(test: TestCase): string {
   const result = test.result();
-  return (result.state === "skipped" ? result.note : undefined) ?? "no reason given";
+  return (result.state === "skipped" ? result.note : undefined) ?? NO_REASON;
 }

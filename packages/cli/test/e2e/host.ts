@@ -53,9 +53,9 @@ export function holdings(): Holdings {
   };
 }
 
-/** What this process holds once it holds no more than `before`, give or take two descriptors; what it holds after two seconds if it does not come to that. */
+/** What this process holds once it holds no more than `before`, give or take two descriptors; what it holds after ten seconds if it does not come to that. */
 export async function settledHoldings(before: Holdings): Promise<Holdings> {
-  const until = performance.now() + 2000;
+  const until = performance.now() + 10_000;
   for (;;) {
     const now = holdings();
     const settled =
@@ -67,9 +67,9 @@ export async function settledHoldings(before: Holdings): Promise<Holdings> {
   }
 }
 
-/** Looks until `condition` holds, for what no event tells; fails after ten seconds. */
+/** Looks until `condition` holds, for what no event tells; fails after thirty seconds. */
 export async function eventually(condition: () => boolean, what = "it never came to be"): Promise<void> {
-  const until = performance.now() + 10_000;
+  const until = performance.now() + 30_000;
   while (!condition()) {
     if (performance.now() > until) throw new Error(what);
     await new Promise((resolve) => setTimeout(resolve, 5));

@@ -39,5 +39,6 @@ test("a host that was given everything bad holds no process, thread or descripto
   expect(other?.threads, JSON.stringify(report.found)).toBeLessThanOrEqual(one?.threads ?? 0);
   expect(other?.descriptors).toBeLessThanOrEqual((first?.descriptors ?? 0) + 2);
   expect(code).toBe(0);
-  expect(lingeredMs).toBeLessThan(2000);
+  // Half of the time that its shortest timer would hold it.
+  expect(lingeredMs).toBeLessThan(5_000);
 }, 180_000);

@@ -104,10 +104,11 @@ describe("a child", () => {
     }, 5);
     await new Promise((resolve) => kernel.platform.clock.after(500, () => resolve(undefined)));
     clearInterval(timer);
-    expect(longest).toBeLessThan(1000);
+    // A host that is kept from its turn has none at all for as long as it is flooded.
+    expect(longest).toBeLessThan(3_000);
     const begun = performance.now();
     expect((await kernel.shutdown()).orphans).toEqual([]);
-    expect(performance.now() - begun).toBeLessThan(4000);
+    expect(performance.now() - begun).toBeLessThan(10_000);
   });
 
   test("that leaves its output to a grandchild of its own session is told as ended, and the grandchild ended", async () => {

@@ -157,7 +157,7 @@ export function holdings(): { children: number; threads: number; descriptors: nu
 /** Waits until no more is held than at `before`; descriptors within eight, since Deno keeps four of its own once it had threads and children, however many. */
 export async function expectHoldings(before: ReturnType<typeof holdings>): Promise<void> {
   const { children, threads, descriptors } = before;
-  const until = performance.now() + 10_000;
+  const until = performance.now() + 30_000;
   let now = holdings();
   while (now.children > children || now.threads > threads || now.descriptors > descriptors + 8) {
     if (performance.now() > until) expect(now).toEqual(before);
