@@ -122,7 +122,9 @@ export class Requests {
           "NO_RESPONDER",
           `Nobody answers requests on "${topic}"`,
           topic,
-          "start the module that responds on it",
+          gap === undefined
+            ? "start the module that responds on it"
+            : "its module is being replaced: ask again later",
         ),
       );
     }

@@ -285,7 +285,10 @@ describe("request and respond", () => {
     const hold = bus.hold("m", 1);
     old.close();
     const first = rejection(host.request("a", 1));
-    expect((await rejection(host.request("a", 2))).code).toBe("NO_RESPONDER");
+    expect(await rejection(host.request("a", 2))).toMatchObject({
+      code: "NO_RESPONDER",
+      hint: expect.stringContaining("being replaced") as unknown,
+    });
     hold[Symbol.dispose]();
     expect((await first).code).toBe("NO_RESPONDER");
     expect((await rejection(host.request("a", 3))).code).toBe("NO_RESPONDER");
