@@ -17,7 +17,7 @@ export function bunPlatform(options: PlatformOptions = {}): Platform {
     version: bun().version,
     missing: { files: undefined, ...processFeatures() },
     clock: createClock(),
-    log: createLog(options.log),
+    log: createLog(options?.log),
     processes: createProcesses,
     workers: createWebWorkers(true),
   });

@@ -3,7 +3,9 @@ import { createWasmLoader, wasmLoader, type Isolation } from "@keelson/wasm";
 
 /** The options with the loaders of this package before the host's own, which go first where they take the same kind. */
 export function withLoaders<T extends { readonly loaders?: readonly ModuleLoader[] }>(options: T): T {
-  return { ...options, loaders: [wasmLoader, ...(options.loaders ?? [])] };
+  const { loaders = [] } = options ?? {};
+  // What is no list is the kernel's to refuse.
+  return { ...options, loaders: Array.isArray(loaders) ? [wasmLoader, ...loaders] : loaders };
 }
 
 /** The loader of wasm plugins that are loaded one after the other, each with an isolation of its own. */

@@ -11,6 +11,17 @@ test("export conditions pick the adapter of the runtime at hand, for the package
   expect(kernel.platform.name).toBe(runtime);
 });
 
+test("nothing is as good as no options, and loaders that are no list are INVALID_OPTIONS", async () => {
+  for (const none of [null, {}, { loaders: undefined }] as never[]) {
+    await using kernel = await keelson.createKernel(none);
+    expect(kernel.list()).toEqual([]);
+  }
+  for (const loaders of [null, 5, "x", {}] as never[])
+    await expect(async () => keelson.createKernel({ loaders })).rejects.toMatchObject({
+      code: "INVALID_OPTIONS",
+    });
+});
+
 test("without permissions Deno's user is told how to give them", async (context) => {
   if (runtime !== "deno") context.skip("this runtime asks for no permissions");
   // By a shell, and by a name it does not see: a Deno that Deno starts itself is given its permissions.

@@ -18,7 +18,7 @@ export function denoPlatform(options: PlatformOptions = {}): Platform {
     version: deno().version.deno,
     missing: grantedFeatures(),
     clock: createClock(),
-    log: createLog(options.log),
+    log: createLog(options?.log),
     processes: createProcesses,
     workers: createWebWorkers(false),
   });

@@ -19,6 +19,13 @@ describe("createKernel()", () => {
     await kernel.shutdown();
   });
 
+  it("takes nothing for no options", async () => {
+    for (const none of [undefined, null, {}, { platform: null }] as never[]) {
+      await using kernel = await createKernel(none);
+      expect(kernel.platform.name).toBe(runtime);
+    }
+  });
+
   it("refuses options out of range with INVALID_OPTIONS", async () => {
     await expect(createKernel({ callTimeoutMs: -1 })).rejects.toMatchObject({ code: "INVALID_OPTIONS" });
   });

@@ -18,7 +18,7 @@ export function nodePlatform(options: PlatformOptions = {}): Platform {
     version: process.versions.node,
     missing: permittedFeatures(),
     clock: createClock(),
-    log: createLog(options.log),
+    log: createLog(options?.log),
     processes: createProcesses,
     workers: createWorkers(),
   });
