@@ -114,11 +114,7 @@ export const measureChecks: readonly Check[] = [
     requires,
     async run(subject, context) {
       const kernel = await openRestless(subject, context);
-      const { clock } = subject.platform();
-      const over = (): Promise<void> =>
-        new Promise(
-          (resolve) => void clock.after((kernel.list()[0]?.quarantine?.trialInMs ?? 0) + 2, resolve),
-        );
+      const over = (): Promise<void> => quarantineEnds(subject, kernel);
       for (let time = 0; time < 3; time++) await codeOf(kernel.invoke("guest", "spin", []));
       ensureEqual(kernel.list()[0]?.quarantine?.lastsMs, 50, "the first quarantine, ms");
       await over();
@@ -130,4 +126,25 @@ export const measureChecks: readonly Check[] = [
       ensureEqual(await kernel.invoke("guest", "fine", []), 42, "a call after that");
     },
   },
+  {
+    id: "quarantine.hooks",
+    title: "a filter that a quarantine refuses is skipped, not cut off: it is back when its module is",
+    requires,
+    async run(subject, context) {
+      const kernel = await openRestless(subject, context);
+      kernel.hooks.filter("page", () => kernel.invoke("guest", "fine", []));
+      for (let time = 0; time < 3; time++) await codeOf(kernel.invoke("guest", "spin", []));
+      for (let time = 0; time < 10; time++)
+        ensureEqual(await kernel.hooks.applyFilters("page", "as it was"), "as it was", "a page meanwhile");
+      await quarantineEnds(subject, kernel);
+      ensureEqual(await kernel.hooks.applyFilters("page", "as it was"), 42, "a page afterwards");
+    },
+  },
 ];
+
+/** Waits until the first module's quarantine lets a call in on trial. */
+function quarantineEnds(subject: Subject, kernel: Kernel): Promise<void> {
+  const { clock } = subject.platform();
+  const { trialInMs = 0 } = kernel.list()[0]?.quarantine ?? {};
+  return new Promise((resolve) => void clock.after(trialInMs + 2, resolve));
+}

@@ -34,4 +34,11 @@ export const brokenMeasures: Readonly<Record<string, Breaking>> = {
     ...options,
     quarantine: { initialMs: 50, maxMs: 50 },
   })),
+  // a refusal is a failure like any other
+  "quarantine.hooks": breakKernel((kernel) => ({
+    invoke: (id, method, payload, options) =>
+      kernel.invoke(id, method, payload, options).catch((error: KeelsonError) => {
+        throw error.code === "MODULE_QUARANTINED" ? new Error(error.message) : error;
+      }),
+  })),
 };
