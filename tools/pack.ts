@@ -63,4 +63,4 @@ function after(): void {
 const [when] = process.argv.slice(2);
 if (when === "before") before();
 else if (when === "after") after();
-else throw new RangeError("say before or after");
+else throw new RangeError("say before or after; `pnpm pack` in the folder of a package says both");
