@@ -84,12 +84,8 @@ export class Requests {
 
   /** Asks; see {@link Bus.request}. Throws what is wrong at once, before a promise is made. */
   request(asker: Asker, topic: string, data: Value, options: CallOptions | undefined): MaybePromise<Value> {
-    this.#exchange.counts.requests++;
-    return this.#ask(asker, topic, data, options);
-  }
-
-  #ask(asker: Asker, topic: string, data: Value, options: CallOptions | undefined): MaybePromise<Value> {
     const { counts } = this.#exchange;
+    counts.requests++;
     const failed = (error: KeelsonError): KeelsonError => {
       counts.requestFailures++;
       return error;
@@ -100,34 +96,7 @@ export class Requests {
     const signal = options?.signal;
     if (signal?.aborted) throw failed(aborted(whatOf(topic), topic, signal));
     const responder = this.responder(topic);
-    if (responder === undefined) {
-      if (this.#exchange.closed) throw this.#exchange.refusal();
-      parseTopic(topic);
-      const gap = this.#gaps.get(topic);
-      // The module itself would wait for itself.
-      if (gap !== undefined && gap.source !== asker.source && gap.waiting.size < gap.max) {
-        const { clock } = this.#exchange;
-        const until = clock.now() + timeoutMs;
-        const waiting = this.#wait<void>(asker, topic, timeoutMs, signal, (error) => {
-          gap.waiting.delete(waiting);
-          if (error !== undefined) failed(error);
-        });
-        gap.waiting.add(waiting);
-        return waiting.promise.then(() =>
-          this.#ask(asker, topic, data, { ...options, timeoutMs: Math.max(0, until - clock.now()) }),
-        );
-      }
-      throw failed(
-        busError(
-          "NO_RESPONDER",
-          `Nobody answers requests on "${topic}"`,
-          topic,
-          gap === undefined
-            ? "start the module that responds on it"
-            : "its module is being replaced: ask again later",
-        ),
-      );
-    }
+    if (responder === undefined) return this.#unanswered(asker, topic, data, options, timeoutMs);
     const request = new Asked(asker.source, this.#exchange.id, ++this.#count);
     let answer: MaybePromise<Value>;
     try {
@@ -151,6 +120,43 @@ export class Requests {
       },
     );
     return waiting.promise;
+  }
+
+  /** A request that finds nobody: it waits for who is being replaced, or is told. */
+  #unanswered(
+    asker: Asker,
+    topic: string,
+    data: Value,
+    options: CallOptions | undefined,
+    timeoutMs: number,
+  ): Promise<Value> {
+    const { counts, clock } = this.#exchange;
+    if (this.#exchange.closed) throw this.#exchange.refusal();
+    parseTopic(topic);
+    const gap = this.#gaps.get(topic);
+    // The module itself would wait for itself.
+    if (gap === undefined || gap.source === asker.source || gap.waiting.size >= gap.max) {
+      counts.requestFailures++;
+      throw busError(
+        "NO_RESPONDER",
+        `Nobody answers requests on "${topic}"`,
+        topic,
+        gap === undefined
+          ? "start the module that responds on it"
+          : "its module is being replaced: ask again later",
+      );
+    }
+    const until = clock.now() + timeoutMs;
+    const waiting = this.#wait<void>(asker, topic, timeoutMs, options?.signal, (error) => {
+      gap.waiting.delete(waiting);
+      if (error !== undefined) counts.requestFailures++;
+    });
+    gap.waiting.add(waiting);
+    return waiting.promise.then(() => {
+      // It is the same request.
+      counts.requests--;
+      return this.request(asker, topic, data, { ...options, timeoutMs: Math.max(0, until - clock.now()) });
+    });
   }
 
   #wait<T>(

@@ -83,6 +83,21 @@ describe("Breaker", () => {
     expect(breaker.state).toBe("half-open");
   });
 
+  test("an abandoned trial leaves the place to the next, and only a trial can be abandoned", async () => {
+    const clock = createFakeClock();
+    const breaker = new Breaker(clock, options);
+    for (let n = 0; n < 3; n++) breaker.failed("normal");
+    await clock.advance(50);
+    expect(breaker.enter()).toBe("trial");
+    breaker.abandoned("normal");
+    expect(breaker.state).toBe("half-open");
+    breaker.abandoned("trial");
+    expect(breaker.enter()).toBe("trial");
+    breaker.succeeded("trial");
+    breaker.abandoned("trial");
+    expect(breaker.state).toBe("closed");
+  });
+
   test("a trial is judged once", async () => {
     const clock = createFakeClock();
     const breaker = new Breaker(clock, options);
