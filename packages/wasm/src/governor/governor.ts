@@ -332,10 +332,13 @@ export class Governor {
     // Of a guest that was ended while it waited nothing is left to be put back; instances that were adopted since are as they are.
     const count = this.#counters.pop() ?? 0;
     for (let index = count - 1; index >= 0; index--) {
-      const charge = this.#charges[index]!;
-      const { attached } = charge;
-      attached.depth = this.#counters.pop()!;
+      const charge = this.#charges[index];
+      const depth = this.#counters.pop()!;
       const before = this.#counters.pop()!;
+      // let go while it waited
+      if (charge === undefined) continue;
+      const { attached } = charge;
+      attached.depth = depth;
       const now = attached.counter;
       if (now === before) continue;
       charge.unseen += counterGiven(before) - counterGiven(now);
@@ -352,6 +355,12 @@ export class Governor {
   /** Stops the guest while it is in a host function: when it comes back nothing of it runs, whatever it catches. */
   end(code: "DEADLINE_EXCEEDED" | "ABORTED", limit: "deadline" | "signal"): void {
     if (this.#stop === undefined) this.#stopFor(code, limit, undefined);
+  }
+
+  /** Lets the instances go, of which nothing will run any more: who keeps an error keeps what was on its stack, this among it. */
+  release(): void {
+    this.dead = true;
+    this.#charges.length = 0;
   }
 
   /** Time of the run in progress was not the guest's own, ms. */

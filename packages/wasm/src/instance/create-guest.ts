@@ -99,7 +99,7 @@ export function createGuestInstance(
   if (suspension === undefined) return instance;
   const later = { exports, host, shape, later: suspension.later.bind(suspension) } satisfies LaterGuest;
   const bindLater = (): LaterBinding => profile.bindLater?.(later) as LaterBinding;
-  return new SuspendableInstance(instance, bindLater, suspension, governor, limits, () => clock.now());
+  return new SuspendableInstance(instance, bindLater, suspension, governor, limits, clock);
 }
 
 function createHost({ id, log, clock }: GuestContext): GuestHost {

@@ -4,6 +4,7 @@ import type { Binding } from "../abi/profile.ts";
 import type { Abortable, Governor, RunLimits } from "../governor/index.ts";
 import { type Stop, stopError } from "../governor/stop.ts";
 import type { Snapshot } from "../state/snapshot.ts";
+import { stackOf, withoutGuest } from "./engine-error.ts";
 import type { Footprint } from "./footprint.ts";
 import type { GuestHost } from "./guest-host.ts";
 import type { GuestMemory } from "./guest-memory.ts";
@@ -97,7 +98,9 @@ export class GuestInstance implements Instance {
       }
       this.look("start");
     } catch (error) {
-      throw this.fail(error, "start");
+      const failure = this.fail(error, "start");
+      this.#letGo();
+      throw failure;
     }
   }
 
@@ -209,16 +212,24 @@ export class GuestInstance implements Instance {
   }
 
   [Symbol.dispose](): void {
+    this.#letGo();
+    const release = this.#release;
+    this.#release = undefined;
+    release?.();
+  }
+
+  /**
+   * What holds the memory is let go, so that the collector can take it although somebody keeps this object: V8 has an error keep the receivers of
+   * the functions on its stack until that is read.
+   */
+  #letGo(): void {
     this.dead = true;
     this.renewal = undefined;
-    // What holds the memory is let go, so that the collector can take it although somebody keeps this object.
     this.#binding = undefined;
     this.#host.memory = undefined;
     this.#others = [];
     this.#footprint = undefined;
-    const release = this.#release;
-    this.#release = undefined;
-    release?.();
+    this.#governor?.release();
   }
 
   #judge(method: string): void {
@@ -263,6 +274,8 @@ export class GuestInstance implements Instance {
    */
   fail(error: unknown, method: string, stop?: Stop): KeelsonError {
     const host = this.#host;
+    // Frames of the guest may be on its stack, which keep the memory until it is read; that of a stop is read anyway.
+    if (stop === undefined) stackOf(error);
     if (!host.entered && !host.broken && !isKeelsonError(error, "OUT_OF_BOUNDS")) {
       // Nothing has run yet but what reads the payload, which may be anything that its owner made.
       return asKeelsonError(error, "INVALID_PAYLOAD", `${host.id}: the payload of ${method} cannot be read`, {
@@ -274,7 +287,7 @@ export class GuestInstance implements Instance {
     this.#binding = undefined;
     const governor = this.#governor;
     if (!host.entered) {
-      const stopped = stop && governor?.stopError(stop, error);
+      const stopped = stop && governor?.stopError(stop, withoutGuest(error));
       const failure = stopped ?? asKeelsonError(error, "INTERNAL", `${host.id}: ${method}`);
       return saysWhose(failure, host.id, method);
     }
@@ -283,7 +296,7 @@ export class GuestInstance implements Instance {
     const stopped = governor?.stopped;
     if (stopped !== undefined && isKeelsonError(error, stopped.code)) return placed(place, error);
     if (host.panic === undefined) return trapError(error, place);
-    return place.usage === undefined ? host.panic : withDetails(host.panic, { usage: place.usage });
+    return withDetails(host.panic, place.usage === undefined ? {} : { usage: place.usage });
   }
 
   #place(error: unknown, method: string, starting = false): TrapPlace {
@@ -327,7 +340,7 @@ function withPeak(usage: Usage, footprint: Footprint | undefined): Usage {
 function stoppedIn(place: TrapPlace, stop: Stop, cause: unknown): KeelsonError {
   const facts: Record<string, unknown> = { limit: stop.limit };
   if (stop.value !== undefined) facts["value"] = stop.value;
-  return stopError(stop, noteStop(facts, place, stop.code), cause, whose(place));
+  return stopError(stop, noteStop(facts, place, stop.code), withoutGuest(cause), whose(place));
 }
 
 /** A stop that says nothing of its place yet, with it. */

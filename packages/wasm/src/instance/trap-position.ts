@@ -1,4 +1,5 @@
 import { originalOffset, type OffsetMap } from "../meter/offset-map.ts";
+import { stackOf } from "./engine-error.ts";
 
 /** Where a guest was when it trapped or was stopped, in the module as it came. */
 export interface TrapPosition {
@@ -20,8 +21,8 @@ const FRAME = "wasm-function[";
 
 /** The innermost of the guest's functions in the stack of what was thrown, or undefined when there is none. */
 export function trapPosition(thrown: unknown, { functions, offsets }: Positions): TrapPosition | undefined {
-  if (!(thrown instanceof Error) || typeof thrown.stack !== "string") return undefined;
-  const { stack } = thrown;
+  const stack = stackOf(thrown);
+  if (stack === undefined) return undefined;
   // No regular expression: made for each stop, its iterator takes as long as all else here.
   for (let at = stack.indexOf(FRAME); at >= 0; at = stack.indexOf(FRAME, at)) {
     at += FRAME.length;

@@ -1,4 +1,4 @@
-import type { Call, Instance, Value } from "@keelson/core";
+import type { Call, Clock, Instance, Value } from "@keelson/core";
 import { KeelsonError } from "@keelson/core/plain";
 import type { LaterBinding } from "../abi/profile.ts";
 import type { Governor, RunLimits } from "../governor/index.ts";
@@ -8,12 +8,13 @@ import type { Suspension } from "./suspension.ts";
 /** An instance whose guest may be suspended in the midst of a call: it answers by promise, always, one call at a time. */
 export class SuspendableInstance implements Instance {
   readonly #guest: GuestInstance;
-  readonly #bind: () => LaterBinding;
-  #binding: LaterBinding;
+  /** With the binding gone once the instance is disposed: both hold the guest's exports. */
+  #bind: (() => LaterBinding) | undefined;
+  #binding: LaterBinding | undefined;
   readonly #suspension: Suspension;
   readonly #governor: Governor | undefined;
   readonly #limits: RunLimits;
-  readonly #now: () => number;
+  readonly #clock: Clock;
 
   constructor(
     guest: GuestInstance,
@@ -21,9 +22,9 @@ export class SuspendableInstance implements Instance {
     suspension: Suspension,
     governor: Governor | undefined,
     limits: RunLimits,
-    now: () => number,
+    clock: Clock,
   ) {
-    this.#now = now;
+    this.#clock = clock;
     this.#guest = guest;
     this.#bind = bind;
     this.#binding = bind();
@@ -44,10 +45,10 @@ export class SuspendableInstance implements Instance {
     const guest = this.#guest;
     const suspension = this.#suspension;
     const governor = this.#governor;
-    if (suspension.busy) return Promise.reject(busy(call));
+    if (this.#binding === undefined || suspension.busy) return Promise.reject(busy(call));
     return new Promise((resolve, reject) => {
       governor?.enterDetached({ ...this.#limits, deadline: call.deadline, signal: undefined });
-      const started = governor === undefined ? this.#now() : 0;
+      const started = governor === undefined ? this.#clock.now() : 0;
       const finish = (): void => {
         guest.calledBy = undefined;
         if (call.measurement !== undefined) call.measurement.usage = guest.usageSince(started);
@@ -57,7 +58,8 @@ export class SuspendableInstance implements Instance {
         finish();
         reject(guest.abandon(error, call.method));
       });
-      this.#binding.call(call.method, call.payload).then(
+      // Not kept in a variable: whoever keeps one of the errors below keeps those.
+      (this.#binding as LaterBinding).call(call.method, call.payload).then(
         (value) => {
           if (suspension.ended) return;
           suspension.finish();
@@ -89,13 +91,14 @@ export class SuspendableInstance implements Instance {
   /** Puts the guest back to where it was before its first call, if that can be done. */
   renew(): boolean {
     if (this.dead || this.#suspension.busy || !this.#guest.renew()) return false;
-    this.#binding = this.#bind();
+    this.#binding = this.#bind?.();
     return true;
   }
 
   [Symbol.dispose](): void {
     this.#suspension.dispose();
     this.#guest[Symbol.dispose]();
+    this.#bind = this.#binding = undefined;
   }
 }
 
