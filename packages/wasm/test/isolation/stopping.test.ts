@@ -28,9 +28,13 @@ describe.each(away)("a guest at isolation %s", (isolation) => {
     for (const method of ENDLESS) {
       let turns = 0;
       const timer = setInterval(() => turns++, 5);
-      const code = await codeOf(kernel.invoke("guest", method, undefined, { timeoutMs: 100 }));
+      // On a busy machine the host has little of the core meanwhile, whoever has it.
+      for (let timeoutMs = 100; turns <= 1 && timeoutMs < 2_000; timeoutMs *= 4) {
+        turns = 0;
+        const code = await codeOf(kernel.invoke("guest", method, undefined, { timeoutMs }));
+        expect([method, code]).toEqual([method, "DEADLINE_EXCEEDED"]);
+      }
       clearInterval(timer);
-      expect([method, code]).toEqual([method, "DEADLINE_EXCEEDED"]);
       // Of a thread that was held up, none or one.
       expect(turns).toBeGreaterThan(1);
       expect(await kernel.invoke("guest", "add", [1, 1])).toBe(2);
