@@ -13,17 +13,23 @@ export function stackOf(thrown: unknown): string | undefined {
 
 /**
  * What the engine threw for a guest, as one that can be kept: on V8 its own error holds the guest on its stack, memory and all, until the stack is read, and on
- * Deno for ever. Anything else as it is.
+ * Deno for ever. Anything else as it is, what a host function threw among it, whatever its class.
  */
 export function withoutGuest(thrown: unknown): unknown {
-  const copy =
-    thrown instanceof WebAssembly.RuntimeError
-      ? new WebAssembly.RuntimeError(thrown.message)
-      : isStackOverflow(thrown)
-        ? new RangeError((thrown as RangeError).message)
-        : undefined;
-  const stack = copy && stackOf(thrown);
-  if (copy === undefined || stack === undefined) return thrown;
+  const trap = thrown instanceof WebAssembly.RuntimeError;
+  if (!trap && !isStackOverflow(thrown)) return thrown;
+  const stack = stackOf(thrown);
+  if (stack === undefined || !beganInGuest(stack)) return thrown;
+  const { message } = thrown as Error;
+  const copy = trap ? new WebAssembly.RuntimeError(message) : new RangeError(message);
   copy.stack = stack;
   return copy;
+}
+
+/** Whether the innermost frame is a guest's, as V8 writes it; other engines' errors hold nothing. */
+function beganInGuest(stack: string): boolean {
+  const first = stack.indexOf("\n    at ");
+  if (first < 0) return false;
+  const end = stack.indexOf("\n", first + 1);
+  return stack.slice(first, end < 0 ? undefined : end).includes("wasm-function[");
 }
