@@ -42,7 +42,7 @@ export async function benchMetering(rounds: number): Promise<readonly Task[]> {
     ...(await kernelTasks(Math.ceil(rounds / 2))),
     await programTask("sql.js", sqlite, rounds),
     await programTask("quickjs", quickjs, rounds),
-    ...(await rewritingTasks(Math.ceil(rounds / 4))),
+    ...(await rewritingTasks(rounds)),
   ];
 }
 
@@ -166,6 +166,8 @@ function byTurns(runs: readonly Run[]): Run {
 // Rewriting.
 
 const LEAST_MB_S = 60;
+/** V8 compiles the rewriter's largest loops until about then. */
+const WARM_REWRITINGS = 20;
 const require = createRequire(import.meta.url);
 
 async function rewritingTasks(rounds: number): Promise<readonly Task[]> {
@@ -186,7 +188,8 @@ async function rewritingTasks(rounds: number): Promise<readonly Task[]> {
       { name: OURS, run: () => void meter(bytes, FULL) },
       { name: "WebAssembly.validate alone", run: () => void WebAssembly.validate(bytes) },
     ];
-    const task = await alternate(`rewriting a MB of ${text}`, contenders, { rounds, times: 1 });
+    const turns = { rounds, times: 1, warm: WARM_REWRITINGS };
+    const task = await alternate(`rewriting a MB of ${text}`, contenders, turns);
     const timings = task.timings.map(({ name: who, median, least }) => ({
       name: who,
       median: median / mb,

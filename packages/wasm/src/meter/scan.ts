@@ -1,30 +1,14 @@
 import { Action, Bulk } from "./actions.ts";
+import { BodyReader } from "./body-reader.ts";
+import { END } from "./bytecode.ts";
 import { granulesOf } from "./constants.ts";
 import { DepthBy } from "./depth.ts";
 import { PREPAID } from "./layout.ts";
 import { LongestWay } from "./longest-way.ts";
 import type { ModuleInfo } from "./module.ts";
-import {
-  costIn,
-  deltaIn,
-  deltaOf,
-  describeOpcode,
-  factsOf,
-  Immediate,
-  immediateIn,
-  immediateOf,
-  prefixBase,
-  prefixRoom,
-  relaxedSimd,
-  Role,
-  roleIn,
-  simdEnd,
-  roleOf,
-} from "./opcodes.ts";
+import { deltaOf, describeOpcode, Immediate, immediateOf, Role } from "./opcodes.ts";
 import { tooLarge, truncated, unsupported } from "./reader.ts";
 
-/** The most fuel that may pass between two tests in code without loops and calls. */
-const TEST_EVERY = 100_000;
 /**
  * The same within one block that calls, where what it calls is counted exactly. These calls may be the first of as many functions, which engines compile
  * then: some five thousand units' worth in a millisecond.
@@ -70,8 +54,24 @@ const Frame = { function: 0, block: 1, loop: 2, if: 3, else: 4, try: 5, catch: 6
 
 const NO_LOOP = -1;
 const BR_IF = 0x0d;
-/** Of the prefix bytes 0xfb to 0xfe, the one of instructions on vectors. */
-const VECTOR_PREFIX = 2;
+
+// Of each open block so many numbers are kept, one block after another: what it is, the height below its parameters, their count and the results',
+// the segment that it begins in, the outermost block that code inside leaves for, the innermost loop; whether branches lead to its label, exception
+// handlers do, and the end of an arm before `else` or `catch` is reached; where a test has to stand; and from which place for `commit` on branches
+// to its label pass by all.
+const FRAME = 12;
+const KIND = 0;
+const BASE = 1;
+const PARAMS = 2;
+const RESULTS = 3;
+const SEGMENT = 4;
+const ESCAPE = 5;
+const LOOP = 6;
+const TARGETED = 7;
+const LANDING = 8;
+const ARM_ALIVE = 9;
+const TEST_PAST = 10;
+const PASSES = 11;
 
 /**
  * Reads the bodies of a module's functions one after another and notes for each what has to be inserted where.
@@ -166,132 +166,109 @@ export class Scan {
 
   readonly #module: ModuleInfo;
   readonly #options: ScanOptions;
-  readonly #bytes: Uint8Array;
-  #at = 0;
-  #end = 0;
+  readonly #body: BodyReader;
 
   // the stack of open blocks
-  #kind: Uint8Array = new Uint8Array(64);
-  #base: Int32Array = new Int32Array(64);
-  #params: Int32Array = new Int32Array(64);
-  #results: Int32Array = new Int32Array(64);
-  #segment: Int32Array = new Int32Array(64);
-  #escape: Int32Array = new Int32Array(64);
-  #loop: Int32Array = new Int32Array(64);
-  #targeted: Uint8Array = new Uint8Array(64);
-  #landing: Uint8Array = new Uint8Array(64);
-  #armAlive: Uint8Array = new Uint8Array(64);
-  #lastTest: Float64Array = new Float64Array(64);
-  /** Branches to the block's label pass by all places for {@link commit} from this one on. */
-  #passes: Int32Array = new Int32Array(64);
+  #frames: Int32Array = new Int32Array(64 * FRAME);
 
   /** In deadline mode. */
   readonly #ways: LongestWay | undefined;
 
-  // the block type read last
-  #typeParams = 0;
-  #typeResults = 0;
-
   constructor(module: ModuleInfo, options: ScanOptions) {
     this.#module = module;
     this.#options = options;
-    this.#bytes = module.bytes;
+    this.#body = new BodyReader(module, options.refuseRelaxedSimd);
     this.#ways = options.exact ? undefined : new LongestWay();
   }
 
   /** Reads one body, from the first instruction to its end. */
   run(from: number, to: number, functionType: number): void {
-    const {
-      exact,
-      capped,
-      tableCapped,
-      refuseRelaxedSimd,
-      maxNesting,
-      leafCosts,
-      depthBy,
-      foreignTailCalls,
-    } = this.#options;
+    const { exact, capped, tableCapped, maxNesting, leafCosts, depthBy, foreignTailCalls } = this.#options;
     const { types, functions, importedFunctions, memories, tables, tags, keepsExceptions } = this.#module;
-    const bytes = this.#bytes;
+    const body = this.#body;
     const ways = this.#ways;
-    this.#reset(from, to);
+    this.#reset();
+    body.begin(from, to);
     ways?.reset();
 
     let depth = 0;
-    let height = 0;
-    let maxHeight = 0;
     let current = this.#newSegment(-1);
-    let total = 0;
     let segmentStart = 0;
-    let lastTest = 0;
     let loop = NO_LOOP;
-    let literalAt = -1;
-    let literal = 0;
     let alive = true;
 
     this.#open(0, Frame.function, 0, 0, types[functionType]!.results, current, loop, 0);
 
     for (;;) {
-      // straight code, which is most of it, is read with the cursor in a local
-      let at = this.#at;
-      let start: number;
-      let slot: number;
-      let role: number;
-      for (;;) {
-        start = at;
-        if (start >= to) throw truncated(start);
-        slot = bytes[at++]!;
-        if (slot >= 0xfb && slot <= 0xfe) {
-          const prefix = slot - 0xfb;
-          this.#at = at;
-          const code = this.#u32();
-          at = this.#at;
-          if (code >= prefixRoom[prefix]!)
-            throw unsupported(`opcode 0x${slot.toString(16)} 0x${code.toString(16)}`, start);
-          slot = prefixBase[prefix]! + code;
-          if (prefix === VECTOR_PREFIX) this.usesVectors = true;
-        }
-        const facts = factsOf[slot]!;
-        role = roleIn(facts);
-        total += costIn(facts);
-        if (role === Role.plain) {
-          const immediate = immediateIn(facts);
-          if (immediate === Immediate.leb) while (bytes[at++]! >= 0x80);
-          else if (immediate === Immediate.memory && bytes[at]! < 0x40) {
-            at++;
-            while (bytes[at++]! >= 0x80);
-          } else if (immediate !== Immediate.none) {
-            this.#at = at;
-            this.#skipImmediate(immediate);
-            at = this.#at;
-          }
-          if (refuseRelaxedSimd && slot >= relaxedSimd && slot < simdEnd) {
-            throw unsupported(`${describeOpcode(slot)} (relaxed SIMD differs between machines)`, start);
-          }
-        } else if (role === Role.constant) {
-          this.#at = at;
-          literal = this.#s32();
-          literalAt = at = this.#at;
-        } else break;
-        height += deltaIn(facts);
-        if (height > maxHeight) maxHeight = height;
-        if (total - lastTest > TEST_EVERY) {
-          this.segmentCost[current]! += total - segmentStart;
-          segmentStart = lastTest = total;
-          current = this.#charge(at, -1);
-          this.segmentTested[current] = 1;
-        }
-      }
-      this.#at = at;
+      const role = body.straight();
+      const { start, slot } = body;
       let conditional = false;
       switch (role) {
+        // the frequent ones first
+        case Role.end:
+        case Role.delegate: {
+          this.#joined = this.actionCount;
+          if (role === Role.delegate) body.skipLeb();
+          this.segmentCost[current]! += body.total - segmentStart;
+          segmentStart = body.total;
+          const kind = this.#frames[depth * FRAME + KIND]!;
+          if (depth === 0) {
+            this.#act(start, Action.dead, body.at, 0);
+            if (body.at !== to) throw truncated(body.at);
+            if (ways) this.#lower(0, ways.finish(body.total));
+            else this.#chargeSmallBlocks();
+            this.#decideCommit(body.total);
+            this.cost = body.total;
+            this.maxHeight = body.maxHeight;
+            this.usesVectors = body.usesVectors;
+            this.functionLanding = this.#frames[LANDING] === 1;
+            return;
+          }
+          const escape = this.#frames[depth * FRAME + ESCAPE]!;
+          const escapes = escape < depth;
+          const targeted = this.#frames[depth * FRAME + TARGETED] === 1 && kind !== Frame.loop;
+          const reachable =
+            alive || targeted || kind === Frame.if || this.#frames[depth * FRAME + ARM_ALIVE] === 1;
+          const outer = this.#frames[depth * FRAME + SEGMENT]!;
+          if (kind === Frame.loop) {
+            this.loopLast[loop] = this.actionCount;
+            this.#act(start, Action.loopEnd, loop, alive ? 1 : 0);
+            const parent = this.loopParent[loop]!;
+            if (parent !== NO_LOOP) {
+              this.loopStays[parent] = 1;
+              if (this.loopCalls[loop] === 1) this.loopCalls[parent] = 1;
+            }
+            if (ways) this.#lower(this.loopSegment[loop]!, ways.closeLoop(depth, body.total));
+            loop = parent;
+          }
+          ways?.close(depth, body.total, alive, kind === Frame.if);
+          body.height = this.#frames[depth * FRAME + BASE]! + this.#frames[depth * FRAME + RESULTS]!;
+          body.push(0);
+          if (this.#frames[depth * FRAME + LANDING] === 1) this.#act(body.at, Action.landing, 0, 0);
+          body.testPast = this.#frames[depth * FRAME + TEST_PAST]!;
+          const fallsThrough = alive && !targeted && (kind === Frame.block || kind === Frame.loop);
+          this.#passBy(this.#frames[depth * FRAME + PASSES]!, body.total);
+          depth--;
+          if (escape < this.#frames[depth * FRAME + ESCAPE]!) this.#frames[depth * FRAME + ESCAPE] = escape;
+          if (!reachable) {
+            alive = false;
+            break;
+          }
+          alive = true;
+          if (escapes && kind !== Frame.loop) this.#markCommit(body.total);
+          if (escapes && depth === 0 && body.height === 0 && this.#markBoundary(body.total)) {
+            if (exact) current = this.#charge(body.at, -1);
+          } else if (!exact || !escapes) current = outer;
+          else if (!fallsThrough) current = this.#charge(body.at, outer);
+          break;
+        }
         case Role.block:
-        case Role.tryTable:
         case Role.if:
+        case Role.tryTable:
         case Role.try: {
-          this.#blockType();
-          if (role === Role.if) height--;
-          const base = height - this.#typeParams;
+          body.blockType();
+          if (role === Role.if) body.height--;
+          const base = body.height - body.typeParams;
           if (++depth > maxNesting) throw tooLarge("maxNesting", depth, maxNesting);
           const kind =
             role === Role.block
@@ -301,12 +278,12 @@ export class Scan {
                 : role === Role.try
                   ? Frame.try
                   : Frame.tryTable;
-          this.#open(depth, kind, base, this.#typeParams, this.#typeResults, current, loop, lastTest);
+          this.#open(depth, kind, base, body.typeParams, body.typeResults, current, loop, body.testPast);
           if (loop !== NO_LOOP) this.loopStays[loop] = 1;
-          ways?.open(depth, total, false);
+          ways?.open(depth, body.total, false);
           if (role === Role.if) {
             conditional = true;
-            this.#passes[depth] = this.#passing();
+            this.#frames[depth * FRAME + PASSES] = this.#passing();
           } else if (role !== Role.block) {
             this.#commitNow();
             if (ways) ways.unknown = true;
@@ -315,158 +292,18 @@ export class Scan {
           }
           break;
         }
-        case Role.loop: {
-          this.#blockType();
-          this.#commitNow();
-          if (++depth > maxNesting) throw tooLarge("maxNesting", depth, maxNesting);
-          this.segmentCost[current]! += total - segmentStart;
-          segmentStart = total;
-          const outer = current;
-          current = this.#newSegment(-1);
-          loop = this.#newLoop(loop, current, this.#typeParams > 0);
-          this.#open(
-            depth,
-            Frame.loop,
-            height - this.#typeParams,
-            this.#typeParams,
-            this.#typeResults,
-            outer,
-            loop,
-            lastTest,
-          );
-          // the header tests what is inside; what follows the loop is charged with what stands before it
-          lastTest = total;
-          ways?.open(depth, total, true);
-          this.loopFirst[loop] = this.actionCount;
-          this.#act(start, Action.loop, loop, this.#at);
-          break;
-        }
-        case Role.else:
-        case Role.catch:
-        case Role.catchAll: {
-          this.#joined = this.actionCount;
-          if (alive) this.#armAlive[depth] = 1;
-          if (alive) ways?.join(depth, total);
-          ways?.restart(depth, total);
-          this.segmentCost[current]! += total - segmentStart;
-          segmentStart = total;
-          height = this.#base[depth]!;
-          alive = true;
-          if (role === Role.else) {
-            this.#kind[depth] = Frame.else;
-            this.#passBy(this.#passes[depth]!, total);
-            // at the block's end both arms meet
-            if (!this.#armAlive[depth])
-              this.#passes[depth] = this.#targeted[depth] ? this.#passes[depth]! : NONE;
-            this.#markCommit(total);
-            height += this.#params[depth]!;
-          } else {
-            this.#kind[depth] = Frame.catch;
-            if (role === Role.catch) height += types[tags[this.#u32()]!]!.params;
-            this.hasLanding = true;
-            this.#act(this.#at, Action.landing, 0, 0);
-          }
-          if (height > maxHeight) maxHeight = height;
-          current =
-            role !== Role.else
-              ? this.#charge(this.#at, -1)
-              : exact
-                ? this.#charge(this.#at, this.#segment[depth]!)
-                : this.#segment[depth]!;
-          lastTest = this.#lastTest[depth]!;
-          break;
-        }
-        case Role.delegate:
-        case Role.end: {
-          this.#joined = this.actionCount;
-          if (role === Role.delegate) this.#skipLeb();
-          this.segmentCost[current]! += total - segmentStart;
-          segmentStart = total;
-          const kind = this.#kind[depth]!;
-          if (depth === 0) {
-            this.#act(start, Action.dead, this.#at, 0);
-            if (this.#at !== to) throw truncated(this.#at);
-            if (ways) this.#lower(0, ways.finish(total));
-            else this.#chargeSmallBlocks();
-            this.#decideCommit(total);
-            this.cost = total;
-            this.maxHeight = maxHeight;
-            this.functionLanding = this.#landing[0] === 1;
-            return;
-          }
-          const escape = this.#escape[depth]!;
-          const escapes = escape < depth;
-          const targeted = this.#targeted[depth] === 1 && kind !== Frame.loop;
-          const reachable = alive || targeted || kind === Frame.if || this.#armAlive[depth] === 1;
-          const outer = this.#segment[depth]!;
-          if (kind === Frame.loop) {
-            this.loopLast[loop] = this.actionCount;
-            this.#act(start, Action.loopEnd, loop, alive ? 1 : 0);
-            const parent = this.loopParent[loop]!;
-            if (parent !== NO_LOOP) {
-              this.loopStays[parent] = 1;
-              if (this.loopCalls[loop] === 1) this.loopCalls[parent] = 1;
-            }
-            if (ways) this.#lower(this.loopSegment[loop]!, ways.closeLoop(depth, total));
-            loop = parent;
-          }
-          ways?.close(depth, total, alive, kind === Frame.if);
-          height = this.#base[depth]! + this.#results[depth]!;
-          if (height > maxHeight) maxHeight = height;
-          if (this.#landing[depth] === 1) this.#act(this.#at, Action.landing, 0, 0);
-          lastTest = this.#lastTest[depth]!;
-          const fallsThrough = alive && !targeted && (kind === Frame.block || kind === Frame.loop);
-          this.#passBy(this.#passes[depth]!, total);
-          depth--;
-          if (escape < this.#escape[depth]!) this.#escape[depth] = escape;
-          if (!reachable) {
-            alive = false;
-            break;
-          }
-          alive = true;
-          if (escapes && kind !== Frame.loop) this.#markCommit(total);
-          if (escapes && depth === 0 && height === 0 && this.#markBoundary(total)) {
-            if (exact) current = this.#charge(this.#at, -1);
-          } else if (!exact || !escapes) current = outer;
-          else if (!fallsThrough) current = this.#charge(this.#at, outer);
-          break;
-        }
-        case Role.branch:
-          this.#branch(depth, loop, total, false);
-          alive = false;
-          break;
-        case Role.branchIf:
-          if (immediateOf[slot] === Immediate.castBranch) this.#at++;
-          this.#branch(depth, loop, total, true);
-          if (immediateOf[slot] === Immediate.castBranch) {
-            this.#heapType();
-            this.#heapType();
-          }
-          height += deltaOf[slot]!;
-          conditional = true;
-          break;
-        case Role.branchTable:
-          this.#branchTable(depth, loop, total);
-          alive = false;
-          break;
-        case Role.return:
-          this.#act(start, Action.return, depth, loop);
-          this.#leaveFunction(depth);
-          alive = false;
-          break;
         case Role.call: {
-          const target = this.#u32();
+          const target = body.u32();
           const type = types[functions[target]!]!;
-          height += type.results - type.params;
-          if (height > maxHeight) maxHeight = height;
+          body.push(type.results - type.params);
           if (target < importedFunctions) {
-            total += IMPORT_COST;
+            body.total += IMPORT_COST;
             this.depthLosers++;
             this.#call(start, Action.callImport, target);
             this.#noteCall(loop);
-          } else if (leafCosts[target]! >= 0) total += leafCosts[target]!;
+          } else if (leafCosts[target]! >= 0) body.total += leafCosts[target]!;
           else {
-            total += PREPAID;
+            body.total += PREPAID;
             if (depthBy[target] === DepthBy.global && !foreignTailCalls) this.depthReaders++;
             else if (depthBy[target] !== DepthBy.none) this.depthLosers++;
             this.#call(start, Action.call, target);
@@ -474,28 +311,113 @@ export class Scan {
           }
           break;
         }
+        case Role.branchIf:
+          if (immediateOf[slot] === Immediate.castBranch) body.at++;
+          this.#branch(depth, loop, body.total, true);
+          if (immediateOf[slot] === Immediate.castBranch) {
+            body.heapType();
+            body.heapType();
+          }
+          body.height += deltaOf[slot]!;
+          conditional = true;
+          break;
+        case Role.branch:
+          this.#branch(depth, loop, body.total, false);
+          alive = false;
+          break;
+        case Role.return:
+          this.#act(start, Action.return, depth, loop);
+          this.#leaveFunction(depth);
+          alive = false;
+          break;
+        case Role.else:
+        case Role.catch:
+        case Role.catchAll: {
+          this.#joined = this.actionCount;
+          if (alive) this.#frames[depth * FRAME + ARM_ALIVE] = 1;
+          if (alive) ways?.join(depth, body.total);
+          ways?.restart(depth, body.total);
+          this.segmentCost[current]! += body.total - segmentStart;
+          segmentStart = body.total;
+          body.height = this.#frames[depth * FRAME + BASE]!;
+          alive = true;
+          if (role === Role.else) {
+            this.#frames[depth * FRAME + KIND] = Frame.else;
+            this.#passBy(this.#frames[depth * FRAME + PASSES]!, body.total);
+            // at the block's end both arms meet
+            if (!this.#frames[depth * FRAME + ARM_ALIVE])
+              this.#frames[depth * FRAME + PASSES] = this.#frames[depth * FRAME + TARGETED]
+                ? this.#frames[depth * FRAME + PASSES]!
+                : NONE;
+            this.#markCommit(body.total);
+            body.height += this.#frames[depth * FRAME + PARAMS]!;
+          } else {
+            this.#frames[depth * FRAME + KIND] = Frame.catch;
+            if (role === Role.catch) body.height += types[tags[body.u32()]!]!.params;
+            this.hasLanding = true;
+            this.#act(body.at, Action.landing, 0, 0);
+          }
+          body.push(0);
+          current =
+            role !== Role.else
+              ? this.#charge(body.at, -1)
+              : exact
+                ? this.#charge(body.at, this.#frames[depth * FRAME + SEGMENT]!)
+                : this.#frames[depth * FRAME + SEGMENT]!;
+          body.testPast = this.#frames[depth * FRAME + TEST_PAST]!;
+          break;
+        }
+        case Role.loop: {
+          body.blockType();
+          this.#commitNow();
+          if (++depth > maxNesting) throw tooLarge("maxNesting", depth, maxNesting);
+          this.segmentCost[current]! += body.total - segmentStart;
+          segmentStart = body.total;
+          const outer = current;
+          current = this.#newSegment(-1);
+          loop = this.#newLoop(loop, current, body.typeParams > 0);
+          this.#open(
+            depth,
+            Frame.loop,
+            body.height - body.typeParams,
+            body.typeParams,
+            body.typeResults,
+            outer,
+            loop,
+            body.testPast,
+          );
+          // the header tests what is inside; what follows the loop is charged with what stands before it
+          body.testFromHere();
+          ways?.open(depth, body.total, true);
+          this.loopFirst[loop] = this.actionCount;
+          this.#act(start, Action.loop, loop, body.at);
+          break;
+        }
         case Role.callIndirect:
         case Role.callRef: {
-          const type = types[this.#u32()]!;
-          if (role === Role.callIndirect) this.#skipLeb();
-          height += type.results - type.params - 1;
-          if (height > maxHeight) maxHeight = height;
-          total += PREPAID;
+          const type = types[body.u32()]!;
+          if (role === Role.callIndirect) body.skipLeb();
+          body.push(type.results - type.params - 1);
+          body.total += PREPAID;
           // what is not this module's may call it and catch what it throws
           this.depthLosers++;
           this.#call(start, Action.callUnknown, 0);
           this.#noteCall(loop);
           break;
         }
+        case Role.branchTable:
+          this.#branchTable(depth, loop, body.total);
+          alive = false;
+          break;
         case Role.tailCall: {
-          const target = this.#u32();
+          const target = body.u32();
           if (target < importedFunctions) {
-            total += IMPORT_COST;
+            body.total += IMPORT_COST;
             this.depthLosers++;
-            this.#act(start, Action.tailCallImport, target, this.#at);
+            this.#act(start, Action.tailCallImport, target, body.at);
           } else {
-            total += leafCosts[target]! >= 0 ? leafCosts[target]! : PREPAID;
-            this.#act(start, Action.tailCall, target, this.#at);
+            body.total += leafCosts[target]! >= 0 ? leafCosts[target]! : PREPAID;
+            this.#act(start, Action.tailCall, target, body.at);
           }
           this.#noteCall(loop);
           this.#leaveFunction(depth);
@@ -504,10 +426,10 @@ export class Scan {
         }
         case Role.tailCallIndirect:
         case Role.tailCallRef:
-          this.#skipLeb();
-          if (role === Role.tailCallIndirect) this.#skipLeb();
-          total += PREPAID;
-          this.#act(start, Action.tailCallUnknown, 0, this.#at);
+          body.skipLeb();
+          if (role === Role.tailCallIndirect) body.skipLeb();
+          body.total += PREPAID;
+          this.#act(start, Action.tailCallUnknown, 0, body.at);
           this.#noteCall(loop);
           this.hasUnknownTailCall = true;
           this.#leaveFunction(depth);
@@ -515,7 +437,7 @@ export class Scan {
           break;
         case Role.throw: {
           this.#commitNow();
-          const type = types[tags[this.#u32()]!]!;
+          const type = types[tags[body.u32()]!]!;
           if (capped && (keepsExceptions || type.hasReferences || type.params > SMALL_EXCEPTION))
             this.#act(start, Action.allocate, granulesOf(type.paramStack * EXCEPTION_SHARE + 64), 0);
           if (loop !== NO_LOOP) this.loopStays[loop] = 1;
@@ -524,7 +446,7 @@ export class Scan {
           break;
         }
         case Role.rethrow:
-          this.#skipLeb();
+          body.skipLeb();
           if (loop !== NO_LOOP) this.loopCalls[loop] = 1;
           this.#commitNow();
           this.#act(start, Action.throw, 0, 0);
@@ -540,69 +462,70 @@ export class Scan {
           alive = false;
           break;
         case Role.memoryGrow: {
-          const memory = this.#u32();
+          const memory = body.u32();
           this.#commitNow();
           if (capped) {
-            this.#act(start, Action.memoryGrow, memory, this.#at);
+            this.#act(start, Action.memoryGrow, memory, body.at);
             this.#noteHelper(loop);
           }
           break;
         }
         case Role.tableGrow: {
-          const table = this.#u32();
+          const table = body.u32();
           this.#commitNow();
           if (tableCapped) {
-            this.#act(start, Action.tableGrow, table, this.#at);
+            this.#act(start, Action.tableGrow, table, body.at);
             this.#noteHelper(loop);
           }
-          height--;
+          body.height--;
           break;
         }
         case Role.bulkMemory:
         case Role.bulkTable: {
           const unit = role === Role.bulkMemory ? Bulk.bytes : Bulk.entries;
-          const known = literalAt === start && literal >= 0 && literal <= LITERAL_BULK;
+          const literal = body.literal();
+          const known = literal >= 0 && literal <= LITERAL_BULK;
           const wide = this.#bulkIsWide(slot, role === Role.bulkMemory ? memories : tables);
-          if (known && !wide) total += unit === Bulk.bytes ? literal >>> 4 : literal * 8;
+          if (known && !wide) body.total += unit === Bulk.bytes ? literal >>> 4 : literal * 8;
           else this.#bulk(start, unit, wide, loop);
-          height -= 3;
+          body.height -= 3;
           break;
         }
         case Role.bulkArray:
-          this.#skipImmediate(immediateOf[slot]!);
+          body.skipImmediate(immediateOf[slot]!);
           this.#bulk(start, Bulk.elements, false, loop);
-          height += deltaOf[slot]!;
+          body.height += deltaOf[slot]!;
           break;
         case Role.structNew:
         case Role.structNewDefault: {
-          const type = types[this.#u32()]!;
+          const type = types[body.u32()]!;
           if (capped) this.#allocate(start, granulesOf(type.size), loop);
-          height += 1 - (role === Role.structNew ? type.params : 0);
-          if (height > maxHeight) maxHeight = height;
+          body.push(1 - (role === Role.structNew ? type.params : 0));
           break;
         }
         case Role.arrayNew: {
-          const type = types[this.#u32()]!;
-          if (immediateOf[slot] === Immediate.leb2) this.#skipLeb();
+          const type = types[body.u32()]!;
+          if (immediateOf[slot] === Immediate.leb2) body.skipLeb();
           this.#bulk(start, Bulk.elements, false, loop);
           if (capped) this.#act(start, Action.allocateArray, type.size, 0);
-          height += deltaOf[slot]!;
+          body.height += deltaOf[slot]!;
           break;
         }
         case Role.arrayNewFixed: {
-          const type = types[this.#u32()]!;
-          const count = this.#u32();
-          total += count;
+          const type = types[body.u32()]!;
+          const count = body.u32();
+          body.total += count;
           if (capped) this.#allocate(start, granulesOf(type.size * count), loop);
-          height += 1 - count;
-          if (height > maxHeight) maxHeight = height;
+          body.push(1 - count);
           break;
         }
         case Role.wait:
-          this.#skipMemory();
-          this.#act(start, Action.wait, slot & 1 ? 32 : 64, this.#at);
+          body.skipMemory();
+          this.#act(start, Action.wait, slot & 1 ? 32 : 64, body.at);
           this.#noteHelper(loop);
-          height -= 2;
+          body.height -= 2;
+          break;
+        case Role.plain:
           break;
         default:
           throw unsupported(describeOpcode(slot), start);
@@ -610,40 +533,38 @@ export class Scan {
       if (!alive) {
         // What follows, up to the end of the block, is left out: nothing there can be executed. Behind a block that never
         // ends, an `unreachable` says so, since the operands left on the stack are not what the next `end` expects.
-        const from = this.#at;
-        const resume = this.#skipDead();
-        ways?.note(total);
+        const from = body.at;
+        const resume = body.bytes[from] === END ? from : body.skipDead();
+        ways?.note(body.total);
         if (resume > from)
           this.#act(from, Action.dead, resume, role === Role.end || role === Role.delegate ? 1 : 0);
-        this.#at = resume;
-        this.segmentCost[current]! += total - segmentStart;
-        segmentStart = total;
+        body.at = resume;
+        this.segmentCost[current]! += body.total - segmentStart;
+        segmentStart = body.total;
         continue;
       }
       if (conditional) {
-        this.#markCommit(total);
+        this.#markCommit(body.total);
         if (exact) {
-          this.segmentCost[current]! += total - segmentStart;
-          segmentStart = total;
-          current = this.#charge(this.#at, current);
+          this.segmentCost[current]! += body.total - segmentStart;
+          segmentStart = body.total;
+          current = this.#charge(body.at, current);
         }
       }
-      if (total - lastTest > TEST_EVERY || (exact && total - segmentStart > TEST_CALLS_EVERY)) {
-        this.segmentCost[current]! += total - segmentStart;
-        segmentStart = lastTest = total;
-        current = this.#charge(this.#at, -1);
+      if (body.total > body.testPast || (exact && body.total - segmentStart > TEST_CALLS_EVERY)) {
+        this.segmentCost[current]! += body.total - segmentStart;
+        segmentStart = body.total;
+        body.testFromHere();
+        current = this.#charge(body.at, -1);
         this.segmentTested[current] = 1;
       }
     }
   }
-  #reset(from: number, to: number): void {
-    this.#at = from;
-    this.#end = to;
+  #reset(): void {
     this.#joined = 0;
     this.actionCount = this.segments = this.loops = 0;
-    this.tableLoops.length = 0;
+    if (this.tableLoops.length > 0) this.tableLoops.length = 0;
     this.hasCalls = this.hasLanding = this.hasTryTable = this.functionLanding = false;
-    this.usesVectors = false;
     this.depthReaders = this.depthLosers = 0;
     this.hasDynamicLength = this.hasUnknownTailCall = false;
     this.boundary = this.boundaryAction = this.boundaryCost = 0;
@@ -660,34 +581,23 @@ export class Scan {
     results: number,
     segment: number,
     loop: number,
-    lastTest: number,
+    testPast: number,
   ): void {
-    if (depth === this.#kind.length) this.#growFrames();
-    this.#kind[depth] = kind;
-    this.#base[depth] = base;
-    this.#params[depth] = params;
-    this.#results[depth] = results;
-    this.#segment[depth] = segment;
-    this.#escape[depth] = depth;
-    this.#loop[depth] = loop;
-    this.#targeted[depth] = this.#landing[depth] = this.#armAlive[depth] = 0;
-    this.#lastTest[depth] = lastTest;
-    this.#passes[depth] = NONE;
-  }
-
-  #growFrames(): void {
-    this.#kind = grown(this.#kind);
-    this.#base = grown(this.#base);
-    this.#params = grown(this.#params);
-    this.#results = grown(this.#results);
-    this.#segment = grown(this.#segment);
-    this.#escape = grown(this.#escape);
-    this.#loop = grown(this.#loop);
-    this.#targeted = grown(this.#targeted);
-    this.#landing = grown(this.#landing);
-    this.#armAlive = grown(this.#armAlive);
-    this.#lastTest = grown(this.#lastTest);
-    this.#passes = grown(this.#passes);
+    const at = depth * FRAME;
+    if (at === this.#frames.length) this.#frames = grown(this.#frames);
+    const frames = this.#frames;
+    frames[at + KIND] = kind;
+    frames[at + BASE] = base;
+    frames[at + PARAMS] = params;
+    frames[at + RESULTS] = results;
+    frames[at + SEGMENT] = segment;
+    frames[at + ESCAPE] = depth;
+    frames[at + LOOP] = loop;
+    frames[at + TARGETED] = 0;
+    frames[at + LANDING] = 0;
+    frames[at + ARM_ALIVE] = 0;
+    frames[at + TEST_PAST] = testPast;
+    frames[at + PASSES] = NONE;
   }
 
   #act(at: number, action: number, a: number, b: number): void {
@@ -709,7 +619,7 @@ export class Scan {
       if (kind === Action.call || kind === Action.callUnknown || kind === Action.callImport)
         this.actions[before * 4 + 2]! |= 1;
     }
-    this.#act(start, action, target * 2, this.#at);
+    this.#act(start, action, target * 2, this.#body.at);
   }
 
   #newSegment(parent: number): number {
@@ -747,8 +657,8 @@ export class Scan {
   /** Notes that the function may begin in earnest at the cursor, if it has done next to nothing so far. */
   #markBoundary(total: number): boolean {
     if (this.hasCalls || this.loops > 0 || this.hasDynamicLength || this.hasLanding) return false;
-    if (total > PRELUDE_COST || this.#targeted[0] === 0 || this.#branchesOut) return false;
-    this.boundary = this.#at;
+    if (total > PRELUDE_COST || this.#frames[TARGETED] === 0 || this.#branchesOut) return false;
+    this.boundary = this.#body.at;
     this.boundaryAction = this.actionCount;
     this.boundaryCost = Math.max(1, total);
     return true;
@@ -757,7 +667,7 @@ export class Scan {
   /** Notes that the code at the cursor, which costly things may follow, is not reached on every way. */
   #markCommit(total: number): void {
     if (this.#committed || total > PRELUDE_COST || this.#commits === MAX_COMMITS) return;
-    this.#commitAt[this.#commits] = this.#at;
+    this.#commitAt[this.#commits] = this.#body.at;
     this.#commitActions[this.#commits] = this.actionCount;
     this.#commitSerials[this.#commits++] = this.#serial++;
   }
@@ -793,7 +703,7 @@ export class Scan {
   }
 
   #decideCommit(total: number): void {
-    const joins = Math.min(this.#passed, this.#passes[0]!);
+    const joins = Math.min(this.#passed, this.#frames[PASSES]!);
     if (this.#passed !== NONE && total - this.#passedFrom > PRELUDE_COST) this.#commitNow();
     if (this.#commits === 0 || this.boundary > 0 || this.hasLanding) return;
     if (!this.hasCalls && this.loops === 0) return;
@@ -851,40 +761,43 @@ export class Scan {
 
   /** Reads a bulk instruction's indices and tells whether its length has 64 bits. */
   #bulkIsWide(slot: number, entries: readonly { readonly limits: { readonly wide: boolean } }[]): boolean {
-    const first = this.#u32();
+    const first = this.#body.u32();
     if (immediateOf[slot] === Immediate.leb) return entries[first]?.limits.wide === true;
-    const second = this.#u32();
+    const second = this.#body.u32();
     if (isInit(slot)) return false;
     return entries[first]?.limits.wide === true && entries[second]?.limits.wide === true;
   }
 
   /** Notes that control leaves the block at `depth` for the label that stands at the cursor. */
   #branch(depth: number, loop: number, total: number, conditional: boolean): void {
-    const at = this.#at;
-    const target = depth - this.#u32();
-    this.#targeted[target] = 1;
+    const at = this.#body.at;
+    const target = depth - this.#body.u32();
+    this.#frames[target * FRAME + TARGETED] = 1;
     if (target === 0) this.#branchesOut = true;
     this.#passTo(target, total);
-    if (target < this.#escape[depth]!) this.#escape[depth] = target;
-    const targetLoop = this.#loop[target]!;
+    if (target < this.#frames[depth * FRAME + ESCAPE]!) this.#frames[depth * FRAME + ESCAPE] = target;
+    const targetLoop = this.#frames[target * FRAME + LOOP]!;
     if (targetLoop === loop) return;
     this.#act(at, Action.branch, loop, targetLoop);
     // values that a conditional branch takes along, or leaves if it is not taken, are in the way
-    const values = this.#kind[target] === Frame.loop ? this.#params[target]! : this.#results[target]!;
-    if (conditional && (values > 0 || this.#bytes[at - 1] !== BR_IF)) this.loopStays[loop] = 1;
+    const values =
+      this.#frames[target * FRAME + KIND] === Frame.loop
+        ? this.#frames[target * FRAME + PARAMS]!
+        : this.#frames[target * FRAME + RESULTS]!;
+    if (conditional && (values > 0 || this.#body.bytes[at - 1] !== BR_IF)) this.loopStays[loop] = 1;
   }
 
   #branchTable(depth: number, loop: number, total: number): void {
-    const at = this.#at;
+    const at = this.#body.at;
     const list = this.tableLoops.length;
     let leavesLoop = false;
-    for (let labels = this.#u32() + 1; labels > 0; labels--) {
-      const target = depth - this.#u32();
-      this.#targeted[target] = 1;
+    for (let labels = this.#body.u32() + 1; labels > 0; labels--) {
+      const target = depth - this.#body.u32();
+      this.#frames[target * FRAME + TARGETED] = 1;
       if (target === 0) this.#branchesOut = true;
       this.#passTo(target, total);
-      if (target < this.#escape[depth]!) this.#escape[depth] = target;
-      const targetLoop = this.#loop[target]!;
+      if (target < this.#frames[depth * FRAME + ESCAPE]!) this.#frames[depth * FRAME + ESCAPE] = target;
+      const targetLoop = this.#frames[target * FRAME + LOOP]!;
       if (loop !== NO_LOOP) this.tableLoops.push(targetLoop);
       if (targetLoop !== loop) leavesLoop = true;
     }
@@ -894,202 +807,30 @@ export class Scan {
   }
 
   #passTo(target: number, total: number): void {
-    if (this.#kind[target] !== Frame.loop) this.#ways?.join(target, total);
+    if (this.#frames[target * FRAME + KIND] !== Frame.loop) this.#ways?.join(target, total);
     const passing = this.#passing();
-    if (passing < this.#passes[target]!) this.#passes[target] = passing;
+    if (passing < this.#frames[target * FRAME + PASSES]!) this.#frames[target * FRAME + PASSES] = passing;
   }
 
   #leaveFunction(depth: number): void {
-    this.#targeted[0] = 1;
-    this.#escape[depth] = 0;
+    this.#frames[TARGETED] = 1;
+    this.#frames[depth * FRAME + ESCAPE] = 0;
   }
 
   /** Reads the handlers of the try_table that was just opened; their labels count from outside of it. */
   #catchClauses(depth: number): void {
     this.hasTryTable = this.hasLanding = true;
-    for (let clauses = this.#u32(); clauses > 0; clauses--) {
-      const at = this.#at;
-      const kind = this.#byte();
+    for (let clauses = this.#body.u32(); clauses > 0; clauses--) {
+      const at = this.#body.at;
+      const kind = this.#body.byte();
       if (kind > 3) throw unsupported(`a handler of kind ${kind}`, at);
-      if (kind < 2) this.#u32();
-      const target = depth - 1 - this.#u32();
-      this.#targeted[target] = this.#landing[target] = 1;
-      if (target < this.#escape[depth]!) this.#escape[depth] = target;
-      if (this.#kind[target] === Frame.loop) this.loopLanding[this.#loop[target]!] = 1;
+      if (kind < 2) this.#body.u32();
+      const target = depth - 1 - this.#body.u32();
+      this.#frames[target * FRAME + TARGETED] = this.#frames[target * FRAME + LANDING] = 1;
+      if (target < this.#frames[depth * FRAME + ESCAPE]!) this.#frames[depth * FRAME + ESCAPE] = target;
+      if (this.#frames[target * FRAME + KIND] === Frame.loop)
+        this.loopLanding[this.#frames[target * FRAME + LOOP]!] = 1;
     }
-  }
-
-  #blockType(): void {
-    const at = this.#at;
-    const first = this.#bytes[at]!;
-    this.#typeParams = this.#typeResults = 0;
-    if (first === 0x40) {
-      this.#at++;
-      return;
-    }
-    if (first > 0x40 && first < 0x80) {
-      this.#typeResults = 1;
-      this.#valueType();
-      return;
-    }
-    const type = this.#module.types[this.#u32()]!;
-    this.#typeParams = type.params;
-    this.#typeResults = type.results;
-  }
-
-  #valueType(): void {
-    const at = this.#at;
-    const byte = this.#byte();
-    if (byte === 0x63 || byte === 0x64) this.#heapType();
-    else if (!(byte >= 0x7b && byte <= 0x7f) && !(byte >= 0x69 && byte <= 0x74)) {
-      throw unsupported(`value type 0x${byte.toString(16)}`, at);
-    }
-  }
-
-  #heapType(): void {
-    const byte = this.#bytes[this.#at]!;
-    if (byte >= 0x40 && byte < 0x80 && !(byte >= 0x69 && byte <= 0x74)) {
-      throw unsupported(`heap type 0x${byte.toString(16)}`, this.#at);
-    }
-    this.#skipLeb();
-  }
-
-  /** The position of the instruction that ends the block whose rest cannot be reached. */
-  #skipDead(): number {
-    let nested = 0;
-    for (;;) {
-      const start = this.#at;
-      if (start >= this.#end) throw truncated(start);
-      let slot = this.#bytes[this.#at++]!;
-      if (slot >= 0xfb && slot <= 0xfe) {
-        const code = this.#u32();
-        if (code >= prefixRoom[slot - 0xfb]!)
-          throw unsupported(`opcode 0x${slot.toString(16)} 0x${code.toString(16)}`, start);
-        slot = prefixBase[slot - 0xfb]! + code;
-      }
-      switch (roleOf[slot]) {
-        case Role.unknown:
-          throw unsupported(describeOpcode(slot), start);
-        case Role.block:
-        case Role.loop:
-        case Role.if:
-        case Role.try:
-        case Role.tryTable:
-          nested++;
-          break;
-        case Role.else:
-        case Role.catch:
-        case Role.catchAll:
-          if (nested === 0) return start;
-          break;
-        case Role.end:
-        case Role.delegate:
-          if (nested-- === 0) return start;
-          break;
-      }
-      this.#skipImmediate(immediateOf[slot]!);
-    }
-  }
-
-  #skipImmediate(kind: number): void {
-    switch (kind) {
-      case Immediate.none:
-        return;
-      case Immediate.leb2:
-        this.#skipLeb();
-        this.#skipLeb();
-        return;
-      case Immediate.leb:
-        this.#skipLeb();
-        return;
-      case Immediate.memory:
-        this.#skipMemory();
-        return;
-      case Immediate.bytes4:
-        this.#at += 4;
-        return;
-      case Immediate.bytes8:
-        this.#at += 8;
-        return;
-      case Immediate.bytes16:
-        this.#at += 16;
-        return;
-      case Immediate.byte:
-        this.#at++;
-        return;
-      case Immediate.memoryLane:
-        this.#skipMemory();
-        this.#at++;
-        return;
-      case Immediate.blockType:
-        this.#blockType();
-        return;
-      case Immediate.branchTable:
-        for (let labels = this.#u32() + 1; labels > 0; labels--) this.#skipLeb();
-        return;
-      case Immediate.tryTable:
-        this.#blockType();
-        for (let clauses = this.#u32(); clauses > 0; clauses--) {
-          if (this.#byte() < 2) this.#skipLeb();
-          this.#skipLeb();
-        }
-        return;
-      case Immediate.types:
-        for (let count = this.#u32(); count > 0; count--) this.#valueType();
-        return;
-      case Immediate.heapType:
-        this.#heapType();
-        return;
-      case Immediate.castBranch:
-        this.#at++;
-        this.#skipLeb();
-        this.#heapType();
-        this.#heapType();
-        return;
-    }
-  }
-
-  /** A memory immediate: alignment, in which bit 6 says that a memory's index follows, and offset. */
-  #skipMemory(): void {
-    const align = this.#u32();
-    if (align & 0x40) this.#skipLeb();
-    this.#skipLeb();
-  }
-
-  #byte(): number {
-    if (this.#at >= this.#end) throw truncated(this.#at);
-    return this.#bytes[this.#at++]!;
-  }
-
-  #skipLeb(): void {
-    const bytes = this.#bytes;
-    let at = this.#at;
-    while (bytes[at++]! >= 0x80);
-    this.#at = at;
-  }
-
-  #u32(): number {
-    const bytes = this.#bytes;
-    let byte = bytes[this.#at++]!;
-    if (byte < 0x80) return byte;
-    let value = byte & 0x7f;
-    for (let shift = 7; shift < 35; shift += 7) {
-      byte = bytes[this.#at++]!;
-      value |= (byte & 0x7f) << shift;
-      if (byte < 0x80) return value >>> 0;
-    }
-    throw truncated(this.#at);
-  }
-
-  #s32(): number {
-    const bytes = this.#bytes;
-    let value = 0;
-    for (let shift = 0; shift < 35; shift += 7) {
-      const byte = bytes[this.#at++]!;
-      value |= (byte & 0x7f) << shift;
-      if (byte < 0x80) return shift < 28 && byte & 0x40 ? value | (-1 << (shift + 7)) : value;
-    }
-    throw truncated(this.#at);
   }
 }
 
