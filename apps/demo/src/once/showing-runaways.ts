@@ -1,3 +1,4 @@
+import process from "node:process";
 import { setTimeout as wait } from "node:timers/promises";
 import type { Kernel } from "keelson";
 import { milliseconds, type Fact } from "../trials/account.ts";
@@ -28,6 +29,8 @@ const ALONE_MS = 2000;
 const PATIENCE_MS = 10_000;
 /** Runaways that share it. One after the other they would hold it for 1600 ms. */
 const SHARED: Bound = { wanted: 20, failure: 500 };
+/** Own time that it takes to see how crowded the machine is, ms. */
+const CROWDING_MS = 30;
 
 interface Told {
   readonly title: string;
@@ -45,7 +48,7 @@ export async function showRunaways(press: Press, expect: Expectations, stream: R
   } finally {
     await heart.stop();
   }
-  within(expect, "the heartbeat's largest gap in all that time", heart.largestGapMs, EXCLUSIVE);
+  within(expect, "the heartbeat's largest gap in all that time", heart.largestGapMs, crowded(EXCLUSIVE));
   await showInFlight(press, expect, stream);
   await showInFlightHurried(press, expect);
   await showTerminate(url, expect);
@@ -98,13 +101,13 @@ async function showInFlight(press: Press, expect: Expectations, stream: RequestS
     const exclusive = await besideHeart(() => readers.during(() => manyAtOnce(url, "stubborn")));
     expectAllEnded(expect, exclusive);
     within(expect, slowest, exclusive.reading.slowestMs, beside(alone, EXCLUSIVE));
-    within(expect, "… the heartbeat's largest gap meanwhile", exclusive.largestGapMs, EXCLUSIVE);
+    within(expect, "… the heartbeat's largest gap meanwhile", exclusive.largestGapMs, crowded(EXCLUSIVE));
     if (!canShare(kernel)) return;
     const shared = await besideHeart(() => readers.during(() => letLoose(url, "turns")));
     expectTurnsTaken(expect, shared);
     const half = `half of them within ${milliseconds(shared.reading.medianMs)}, without runaways ${milliseconds(alone.medianMs)}`;
     within(expect, `${slowest}, ${half}`, shared.reading.slowestMs, beside(alone, SHARED));
-    within(expect, "… the heartbeat's largest gap meanwhile", shared.largestGapMs, SHARED);
+    within(expect, "… the heartbeat's largest gap meanwhile", shared.largestGapMs, crowded(SHARED));
   });
 }
 
@@ -186,6 +189,19 @@ async function showTerminate(url: string, expect: Expectations): Promise<void> {
   const fact = factsOf(facts);
   const detail = ["terminate()", "before", "after", "SIGKILL"].map((name) => `${name}: ${fact(name)}`);
   expect.that(`worker.terminate(), measured in a child that is killed: ${title}`, kept, detail.join("; "));
+}
+
+/** How much longer than its own time this thread takes at this moment, since others have the core as well: 1 when nobody has, 5 at most. */
+function crowding(): number {
+  const [begun, before] = [performance.now(), process.cpuUsage()];
+  const ownMs = ({ user, system } = process.cpuUsage(before)): number => (user + system) / 1000;
+  while (ownMs() < CROWDING_MS);
+  return Math.min(5, Math.max(1, (performance.now() - begun) / ownMs()));
+}
+
+/** Where the heart's gaps end in a failure: later where its thread has only a part of a core. */
+function crowded({ wanted, failure }: Bound): Bound {
+  return { wanted, failure: Math.round(failure * crowding()) };
 }
 
 /** Fails only far beyond what is wanted, since the machine may do other things as well; prints all three figures. */
