@@ -21,7 +21,7 @@ export {
   type CompileCacheOptions,
   type CompiledModule,
 } from "./cache/compile-cache.ts";
-export { Governor, type GovernorOptions, type GuestThread, type RunLimits } from "./governor/governor.ts";
+export { Governor, type GovernorOptions, type GuestThread, type RunLimits } from "./governor/index.ts";
 export type { StoreCounts } from "./cache/module-store.ts";
 export {
   inspectWasm,

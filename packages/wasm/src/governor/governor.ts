@@ -3,107 +3,22 @@ import type { Clock, Usage } from "@keelson/core";
 import { isKeelsonError, KeelsonError } from "@keelson/core/plain";
 
 // Not by the meter's door: where guests run, nobody meters.
-import { HOST_FRAME_BYTES, PARKED_BELOW, RefillKind, STOP } from "../meter/layout.ts";
+import { PARKED_BELOW, RefillKind, STOP } from "../meter/layout.ts";
 import type { MeterMeta } from "../meter/options.ts";
-import { attach, type Attached, counterGiven } from "../meter/runtime.ts";
-import { type Refusals, type Stop, stopError, stopFacts } from "./stop.ts";
+import { attach, counterGiven } from "../meter/runtime.ts";
+import { type Charge, Charges } from "./charges.ts";
+import { crossDepths, depthLeft, fillDepths, restoreDepths } from "./depths.ts";
+import { HostCalls } from "./host-calls.ts";
+import type { Abortable, GovernorOptions, GuestThread, RunLimits } from "./options.ts";
 import { isStackOverflow } from "./overflow.ts";
 import { prepareToTrap, trapForNothing } from "./rehearsal.ts";
+import { RunTime } from "./run-time.ts";
+import { Slices } from "./slices.ts";
+import { type Refusals, type Stop, stopError, stopFacts } from "./stop.ts";
 import { type Tally, TALLY_CPU_MS, TALLY_FUEL } from "./tally.ts";
 
-/** Options of {@link Governor}. */
-export interface GovernorOptions {
-  /** The platform's monotonic clock, ms; and, where it can tell, how long the thread has had a core. */
-  readonly clock: Pick<Clock, "now" | "ran">;
-  /** The thread's guests, for those that call one another through the host; see {@link GuestThread}. */
-  readonly thread?: GuestThread;
-  /** A flag that another thread may raise: a value other than 0 at index 0 aborts the guest. */
-  readonly interrupt?: Int32Array;
-  /** Counts what runs use, those of other governors too. */
-  readonly tally?: Tally;
-}
-
-/** What is asked of a signal: an AbortSignal, or something that knows of one. */
-export interface Abortable {
-  readonly aborted: boolean;
-}
-
-/** What one run may take. Absent limits do not hold. */
-export interface RunLimits {
-  /** Units of fuel. */
-  readonly fuel?: number | undefined;
-  /** Time in the guest and the host functions it calls, ms. */
-  readonly cpuMs?: number | undefined;
-  /** When the run must have ended, on the governor's clock, ms. */
-  readonly deadline?: number | undefined;
-  readonly signal?: Abortable | undefined;
-  /** Read the clock at the end too, so that {@link Usage} knows the time. */
-  readonly measure?: boolean;
-}
-
-/** Guests that run on one thread, inside one another: what they take of the stack is taken from one budget. */
-export interface GuestThread {
-  /** The governor whose guest runs now; set by governors. */
-  current: Governor | undefined;
-}
-
-/** The most units handed out at once: some 30 µs of quick code, and still under 5 ms of the slowest. */
-const MAX_SLICE_UNITS = 100_000;
-const MIN_SLICE_UNITS = 1_000;
-/** The most for a guest with functions of the host's in its tables: such a call costs it some thirty units, and may last as long as it likes. */
-const WARY_SLICE_UNITS = 5_000;
-/** What a slice may last, ms: what lasts longer makes the next one shorter. */
-const SLICE_MS = 0.25;
-/**
- * What a slice can last at most on any machine, ms. One that lasted longer did not run all that time: the system gave the
- * core to somebody else, or the engine collected garbage, which is told apart where the clock knows what the thread ran. What the
- * thread did not run is not the guest's own time and is not taken from its `cpuMs`; wall time goes on.
- */
-const LONGEST_SLICE_MS = 5;
-/**
- * What slices are reckoned to take at worst when the end is near, and how much later than it one may end, ms: engines compile a function when it is
- * first called, which takes 5 µs for the smallest, of some 20 units.
- */
-const COLD_UNITS_PER_MS = 4_000;
-const LATE_MS = 5;
-/** When a run begins to be compared with what its thread ran, ms: shorter ones need not pay for a reading. */
-const WATCH_AFTER_MS = 1;
-/**
- * How long before a run's end its stop is rehearsed, ms: early for the collector of garbage, which may have waited for the guest to let it and then takes
- * some milliseconds; and late for the processor's caches.
- */
-const EARLY_REHEARSAL_MS = 5;
-const REHEARSAL_MS = 0.5;
-/** After how long a run what a stop needs may have left these caches, ms. */
-const COLD_AFTER_MS = 5;
-/** Stack bytes reckoned for the host's frames between two guests. */
-const CROSSING_BYTES = 4096;
-
-interface Charge {
-  readonly attached: Attached;
-  readonly meta: MeterMeta;
-  /** Units handed out in this run. */
-  granted: number;
-  /** Units used while the host had called the guest back, that the counter does not show yet: see {@link Governor.hostEnds}. */
-  unseen: number;
-  /** Units used when the guest last wrote its counter, as of the last slice; kept once the counter may come to wrap around. */
-  written: number;
-  started: boolean;
-}
-
-/** Beyond so many units the counter may wrap around: a hot loop keeps its own, and moves the one that it wrote last by all that it is given. */
-const WRAPS_FROM = 2 ** 30;
-
-/** Units used when the guest last wrote its counter, however long it has been in one loop since. */
-function usedWhenWritten({ attached, granted, written }: Charge): number {
-  return (granted - written) % 2 ** 32 === (attached.counter + 2 ** 32) % 2 ** 32
-    ? written
-    : granted - attached.fuel;
-}
-
+/** What a run has that another began inside. */
 interface OuterRun {
-  cpuEnd: number;
-  readonly deadline: number;
   readonly signal: Abortable | undefined;
   readonly depths: readonly number[];
 }
@@ -114,6 +29,9 @@ interface OuterRun {
  *
  * A run is what happens between an entry from outside and its exit. Runs nest when a host function calls the guest
  * again: the inner one spends from the outer one's fuel, and cannot last longer.
+ *
+ * To read it: a run begins in {@link enter}, the guest asks in `#refill`, and the run ends in {@link leave} or {@link leaveBy}. How large
+ * a slice is stands in {@link Slices}, what was handed out in {@link Charges}, whose time went by in {@link RunTime}.
  */
 export class Governor {
   /** True after a stop or a trap: the guest was left half-way. */
@@ -135,14 +53,15 @@ export class Governor {
    * the engine compiles what it is about to execute.
    */
   watchesNext = true;
-  readonly #clock: Pick<Clock, "now" | "ran">;
+  readonly #clock: Pick<Clock, "now">;
   readonly #thread: GuestThread;
   readonly #interrupt: Int32Array | undefined;
   readonly #tally: Tally | undefined;
-  readonly #charges: Charge[] = [];
+  readonly #charges: Charges = new Charges();
+  readonly #slices: Slices = new Slices();
+  readonly #time: RunTime;
+  readonly #hostCalls: HostCalls = new HostCalls();
   readonly #outer: OuterRun[] = [];
-  /** What counter and depth of each instance were when host functions began, and how many instances there were; innermost last. */
-  readonly #counters: number[] = [];
   #parent: Governor | undefined;
   #running = false;
   /** The run in progress may be suspended: it is never the thread's current one but while it is in a host function. */
@@ -153,28 +72,6 @@ export class Governor {
   #depthIsFull = false;
 
   // of the run in progress, or the last one
-  #fuelLimit = Number.POSITIVE_INFINITY;
-  #granted = 0;
-  #slice = MAX_SLICE_UNITS / 4;
-  #maxSlice = MAX_SLICE_UNITS;
-  #sliceStart = 0;
-  /** By how much the counter was overdrawn when the slice was handed out: what one operation on a whole range costs, which then runs. */
-  #sliceDebt = 0;
-  #start = 0;
-  #end = 0;
-  #cpuMs = Number.POSITIVE_INFINITY;
-  #cpuEnd = Number.POSITIVE_INFINITY;
-  /** Time of this run that was not the guest's own, ms. */
-  #stolen = 0;
-  /** When the run is to be attended to next: see {@link Governor.#attend}. */
-  #attendAt = 0;
-  /** The thread's own time is watched. */
-  #watches = false;
-  /** The thread's own time when it was first read, ms; undefined where it cannot be. */
-  #ranBefore: number | undefined;
-  /** When that was, and later by what has been given back since. */
-  #watchedFrom = 0;
-  #deadline = Number.POSITIVE_INFINITY;
   #signal: Abortable | undefined;
   #measure = false;
   #stop: Stop | undefined;
@@ -192,6 +89,7 @@ export class Governor {
       });
     }
     this.#clock = options.clock;
+    this.#time = new RunTime(options.clock);
     this.#thread = options.thread ?? { current: undefined };
     this.#interrupt = options.interrupt;
     this.#tally = options.tally;
@@ -204,7 +102,7 @@ export class Governor {
    * called, so slices are short, and all the time that they last is the guest's own
    */
   adopt(instance: EngineInstance, meta: MeterMeta, wary = false): void {
-    if (wary) this.#slice = this.#maxSlice = WARY_SLICE_UNITS;
+    if (wary) this.#slices.beWary();
     prepareToTrap();
     const charge: Charge = {
       attached: attach(
@@ -220,14 +118,14 @@ export class Governor {
       started: false,
     };
     if (this.#running) charge.attached.depth = meta.stackBytes;
-    this.#charges.push(charge);
+    this.#charges.all.push(charge);
     this.#depthIsFull = false;
   }
 
   /** Runs the start functions of the instances adopted so far that have not run, under `limits`. */
   start(limits: RunLimits): void {
     this.run(limits, () => {
-      for (const charge of this.#charges) {
+      for (const charge of this.#charges.all) {
         if (charge.started) continue;
         charge.started = true;
         charge.attached.start();
@@ -266,154 +164,74 @@ export class Governor {
     const parent = this.#begin(limits);
     if (this.watchesNext) {
       this.watchesNext = false;
-      this.#watch(this.#start);
+      this.#time.watch(this.#time.start);
     }
     this.#parent = parent;
     this.#thread.current = this;
   }
 
-  /**
-   * Begins a run whose guest may be suspended, and is entered by exports made `promising`. Each entry is put between
-   * {@link wake} and {@link pause}, each host function between {@link holdThread} and its undoing. It ends as any other run, or
-   * by {@link abandon}.
-   */
-  enterDetached(limits: RunLimits): void {
-    if (this.dead) throw this.#deadError();
-    this.#begin(limits);
-    this.#detached = true;
-    this.#idleSince = this.#start;
-    for (const { attached } of this.#charges) attached.suspends = true;
-  }
-
-  /** The guest of a detached run does not run any more: its own time stands still. */
-  pause(now: number = this.#clock.now()): void {
-    this.#idleSince ??= now;
-  }
-
-  /** The guest of a detached run goes on now. */
-  wake(now: number = this.#clock.now()): void {
-    if (this.#idleSince === undefined) return;
-    this.#giveBack(now - this.#idleSince);
-    this.#idleSince = undefined;
-    this.#sliceStart = now;
-    // others ran meanwhile
-    this.#watches = false;
-    this.#attendAt = now + WATCH_AFTER_MS;
-  }
-
-  /** The guest of a detached run calls the host: what runs inside that shares its stack. Answers what to give {@link releaseThread}. */
-  holdThread(): Governor | undefined {
-    const before = this.#thread.current;
-    this.#thread.current = this;
-    return before;
-  }
-
-  /** The host function ended. */
-  releaseThread(before: Governor | undefined): void {
-    this.#thread.current = before;
-  }
-
-  /** The guest calls a host function from which it may come back unseen: see {@link MeterMeta.watchedImports}. */
-  hostBegins(): void {
-    for (const { attached, meta } of this.#charges) {
-      const { counter, depth } = attached;
-      this.#counters.push(counter, depth);
-      // a guest that calls it by its name has left room for its frames
-      if (counter >= PARKED_BELOW && meta.stackBytes > 0) attached.depth = depth - HOST_FRAME_BYTES;
-    }
-    this.#counters.push(this.#charges.length);
-  }
-
-  /**
-   * That host function ended. The guest finds its counter as it was, by which it knows that it came back from the host, and asks at once: also
-   * when the host has called it back in between. What it used then is taken from it when it asks.
-   */
-  hostEnds(): void {
-    // Of a guest that was ended while it waited nothing is left to be put back; instances that were adopted since are as they are.
-    const count = this.#counters.pop() ?? 0;
-    for (let index = count - 1; index >= 0; index--) {
-      const charge = this.#charges[index];
-      const depth = this.#counters.pop()!;
-      const before = this.#counters.pop()!;
-      // let go while it waited
-      if (charge === undefined) continue;
-      const { attached } = charge;
-      attached.depth = depth;
-      const now = attached.counter;
-      if (now === before) continue;
-      charge.unseen += counterGiven(before) - counterGiven(now);
-      attached.counter = before;
-    }
-  }
-
-  /** Ends a detached run from outside, whatever its guest does or waits for: when it comes back it is stopped. Returns what to throw. */
-  abandon(code: "DEADLINE_EXCEEDED" | "ABORTED", limit: "deadline" | "signal"): unknown {
-    this.end(code, limit);
-    return this.fail(undefined);
-  }
-
-  /** Stops the guest while it is in a host function: when it comes back nothing of it runs, whatever it catches. */
-  end(code: "DEADLINE_EXCEEDED" | "ABORTED", limit: "deadline" | "signal"): void {
-    if (this.#stop === undefined) this.#stopFor(code, limit, undefined);
-  }
-
-  /** Lets the instances go, of which nothing will run any more: who keeps an error keeps what was on its stack, this among it. */
-  release(): void {
-    this.dead = true;
-    this.#charges.length = 0;
-  }
-
-  /** Time of the run in progress was not the guest's own, ms. */
-  excuse(ms: number): void {
-    if (ms > 0) this.#giveBack(ms);
-  }
-
   /** What all runs begin with; answers the governor inside whose guest this one begins. */
   #begin(limits: RunLimits): Governor | undefined {
     const signal = limits.signal;
+    const charges = this.#charges;
+    const slices = this.#slices;
+    const time = this.#time;
     this.#returns = 0;
     this.#stoppedAtReturn = undefined;
     this.#signal = signal;
     this.#measure = limits.measure === true;
-    this.#fuelLimit = limits.fuel ?? Number.POSITIVE_INFINITY;
-    this.#cpuMs = limits.cpuMs ?? Number.POSITIVE_INFINITY;
-    this.#deadline = limits.deadline ?? Number.POSITIVE_INFINITY;
-    this.#start = this.#end = this.#sliceStart = this.#clock.now();
-    this.#cpuEnd = this.#start + this.#cpuMs;
-    this.#watches = false;
-    this.#attendAt = this.#start + WATCH_AFTER_MS;
-    this.#granted = 0;
-    // To set the length of an array costs 25 ns on V8, also where it is that already.
-    if (this.#counters.length > 0) this.#counters.length = 0;
-    this.#sliceDebt = 0;
-    this.#stolen = 0;
+    charges.begin(limits.fuel);
+    const now = this.#clock.now();
+    time.begin(now, limits.cpuMs, limits.deadline);
+    slices.begun = now;
+    slices.debt = 0;
+    this.#hostCalls.forget();
     this.#refused.memory = this.#refused.table = 0;
-    if (this.#start >= this.#deadline) throw this.#refuse("DEADLINE_EXCEEDED", "deadline");
+    if (now >= time.deadline) throw this.#refuse("DEADLINE_EXCEEDED", "deadline");
     if (signal?.aborted === true || this.#interrupted()) throw this.#refuse("ABORTED", "signal");
 
     const parent = this.#thread.current;
-    const charges = this.#charges;
-    for (let index = 0; index < charges.length; index++) {
-      const charge = charges[index]!;
-      // the first slice is short: a guest that never asks for another costs nothing more
-      const grant = Math.min(this.#slice, this.#fuelLimit - this.#granted);
-      charge.granted = grant;
-      charge.unseen = charge.written = 0;
-      charge.attached.fuel = grant;
-      this.#granted += grant;
-      if (parent !== undefined) {
-        charge.attached.depth = Math.min(charge.meta.stackBytes, parent.#depthLeft() - CROSSING_BYTES);
-      } else if (!this.#depthIsFull) charge.attached.depth = charge.meta.stackBytes;
-    }
+    charges.open(slices.units);
+    if (parent !== undefined) fillDepths(charges.all, depthLeft(parent.#charges.all));
+    else if (!this.#depthIsFull) fillDepths(charges.all);
     this.#depthIsFull = parent === undefined;
     this.#running = true;
     return parent;
+  }
+
+  #enterAgain(limits: RunLimits): void {
+    const { cpuMs } = limits;
+    this.#time.narrow(cpuMs === undefined ? undefined : this.#clock.now() + cpuMs, limits.deadline);
+    this.#outer.push({ signal: this.#signal, depths: crossDepths(this.#charges.all) });
+    this.#signal = limits.signal ?? this.#signal;
   }
 
   /** Ends a run whose guest returned. */
   leave(): void {
     if (this.#outer.length > 0) this.#leaveInner();
     else this.#leaveOutermost();
+  }
+
+  #leaveInner(): void {
+    const outer = this.#outer.pop()!;
+    this.#time.widen();
+    this.#signal = outer.signal;
+    restoreDepths(this.#charges.all, outer.depths);
+  }
+
+  #leaveOutermost(): void {
+    this.#running = false;
+    if (this.#detached) {
+      this.#detached = false;
+      for (const { attached } of this.#charges.all) attached.suspends = false;
+      const now = this.#clock.now();
+      this.#time.end = now;
+      this.wake(now);
+    } else this.#thread.current = this.#parent;
+    this.#parent = undefined;
+    this.#signal = undefined;
+    if (this.#measure || this.dead) this.#time.end = this.#clock.now();
+    if (this.#tally !== undefined) this.#count(this.#tally);
   }
 
   /** Ends a run out of which `thrown` came; returns what to throw instead. */
@@ -432,10 +250,80 @@ export class Governor {
     const stop = this.#stop;
     if (stop !== undefined || thrown instanceof WebAssembly.RuntimeError) this.dead = true;
     this.#depthIsFull = false;
-    if (this.#outer.length > 0) this.#leaveInner();
-    else this.#leaveOutermost();
+    this.leave();
     // on its way out through a host function an inner run's error may come by: it says the same
     return stop === undefined || isKeelsonError(thrown, stop.code) ? undefined : stop;
+  }
+
+  /**
+   * Begins a run whose guest may be suspended, and is entered by exports made `promising`. Each entry is put between
+   * {@link wake} and {@link pause}, each host function between {@link holdThread} and its undoing. It ends as any other run, or
+   * by {@link abandon}.
+   */
+  enterDetached(limits: RunLimits): void {
+    if (this.dead) throw this.#deadError();
+    this.#begin(limits);
+    this.#detached = true;
+    this.#idleSince = this.#time.start;
+    for (const { attached } of this.#charges.all) attached.suspends = true;
+  }
+
+  /** The guest of a detached run does not run any more: its own time stands still. */
+  pause(now: number = this.#clock.now()): void {
+    this.#idleSince ??= now;
+  }
+
+  /** The guest of a detached run goes on now. */
+  wake(now: number = this.#clock.now()): void {
+    if (this.#idleSince === undefined) return;
+    this.#time.giveBack(now - this.#idleSince);
+    this.#idleSince = undefined;
+    this.#slices.begun = now;
+    this.#time.resume(now);
+  }
+
+  /** The guest of a detached run calls the host: what runs inside that shares its stack. Answers what to give {@link releaseThread}. */
+  holdThread(): Governor | undefined {
+    const before = this.#thread.current;
+    this.#thread.current = this;
+    return before;
+  }
+
+  /** The host function ended. */
+  releaseThread(before: Governor | undefined): void {
+    this.#thread.current = before;
+  }
+
+  /** The guest calls a host function from which it may come back unseen: see {@link HostCalls}. */
+  hostBegins(): void {
+    this.#hostCalls.begin(this.#charges.all);
+  }
+
+  /** That host function ended. */
+  hostEnds(): void {
+    this.#hostCalls.end(this.#charges.all);
+  }
+
+  /** Ends a detached run from outside, whatever its guest does or waits for: when it comes back it is stopped. Returns what to throw. */
+  abandon(code: "DEADLINE_EXCEEDED" | "ABORTED", limit: "deadline" | "signal"): unknown {
+    this.end(code, limit);
+    return this.fail(undefined);
+  }
+
+  /** Stops the guest while it is in a host function: when it comes back nothing of it runs, whatever it catches. */
+  end(code: "DEADLINE_EXCEEDED" | "ABORTED", limit: "deadline" | "signal"): void {
+    if (this.#stop === undefined) this.#stopFor(code, limit, undefined);
+  }
+
+  /** Lets the instances go, of which nothing will run any more: who keeps an error keeps what was on its stack, this among it. */
+  release(): void {
+    this.dead = true;
+    this.#charges.all.length = 0;
+  }
+
+  /** Time of the run in progress was not the guest's own, ms. */
+  excuse(ms: number): void {
+    if (ms > 0) this.#time.giveBack(ms);
   }
 
   /** The error for a stop of this guest. */
@@ -455,24 +343,19 @@ export class Governor {
 
   /** What the run in progress, or the last one, used so far. */
   get usage(): Usage {
-    let memoryPeakBytes = 0;
-    const charges = this.#charges;
-    for (let index = 0; index < charges.length; index++) {
-      const { attached, meta } = charges[index]!;
-      // the room is counted in granules, of which a cap may leave a part over
-      if (meta.memoryBytes !== undefined)
-        memoryPeakBytes += Math.floor(meta.memoryBytes / 16) * 16 - attached.roomBytes;
-    }
-    const end = this.#running ? (this.#idleSince ?? this.#clock.now()) : this.#end;
-    const used = this.#stop ? this.#fuelAtStop : this.#used();
-    const cpuMs = end - this.#start - this.#stolen;
+    const { memoryPeakBytes } = this.#charges;
+    const { start, stolen } = this.#time;
+    const end = this.#running ? (this.#idleSince ?? this.#clock.now()) : this.#time.end;
+    const used = this.#stop ? this.#fuelAtStop : this.#charges.used();
+    const cpuMs = end - start - stolen;
     if (!this.dead || this.#stop !== undefined) return { fuel: used, cpuMs, memoryPeakBytes };
-    return { fuel: used, fuelAtMost: Math.max(used, this.#granted), cpuMs, memoryPeakBytes };
+    return { fuel: used, fuelAtMost: Math.max(used, this.#charges.granted), cpuMs, memoryPeakBytes };
   }
 
   /** Units of fuel that the run in progress has left; Infinity when fuel is not limited. */
   get fuelLeft(): number {
-    return this.#fuelLimit === Number.POSITIVE_INFINITY ? this.#fuelLimit : this.#fuelLimit - this.#used();
+    const { limit } = this.#charges;
+    return limit === Number.POSITIVE_INFINITY ? limit : limit - this.#charges.used();
   }
 
   /** How often growth was refused in this run, for messages. */
@@ -480,55 +363,19 @@ export class Governor {
     return this.#refused;
   }
 
-  #enterAgain(limits: RunLimits): void {
-    this.#outer.push({
-      cpuEnd: this.#cpuEnd,
-      deadline: this.#deadline,
-      signal: this.#signal,
-      depths: this.#charges.map(({ attached }) => attached.depth),
-    });
-    this.#deadline = Math.min(this.#deadline, limits.deadline ?? Number.POSITIVE_INFINITY);
-    if (limits.cpuMs !== undefined) this.#cpuEnd = Math.min(this.#cpuEnd, this.#clock.now() + limits.cpuMs);
-    this.#signal = limits.signal ?? this.#signal;
-    for (const { attached } of this.#charges) attached.depth -= CROSSING_BYTES;
-  }
-
-  #leaveInner(): void {
-    const outer = this.#outer.pop()!;
-    this.#cpuEnd = outer.cpuEnd;
-    this.#deadline = outer.deadline;
-    this.#signal = outer.signal;
-    for (const [index, { attached }] of this.#charges.entries()) {
-      attached.depth = outer.depths[index] ?? attached.depth;
-    }
-  }
-
-  #leaveOutermost(): void {
-    this.#running = false;
-    if (this.#detached) {
-      this.#detached = false;
-      for (const { attached } of this.#charges) attached.suspends = false;
-      this.#end = this.#clock.now();
-      this.wake(this.#end);
-    } else this.#thread.current = this.#parent;
-    this.#parent = undefined;
-    this.#signal = undefined;
-    if (this.#measure || this.dead) this.#end = this.#clock.now();
-    if (this.#tally !== undefined) this.#count(this.#tally);
-  }
-
   /** Reads no clock, which would cost a short call a tenth of its time: what ran after the last look at it is left out. */
   #count(tally: Tally): void {
-    tally[TALLY_FUEL]! += this.#stop === undefined ? this.#used() : this.#fuelAtStop;
-    const seen = this.#end > this.#sliceStart ? this.#end : this.#sliceStart;
-    if (seen !== this.#start) tally[TALLY_CPU_MS]! += seen - this.#start - this.#stolen;
+    const { start, end, stolen } = this.#time;
+    tally[TALLY_FUEL]! += this.#stop === undefined ? this.#charges.used() : this.#fuelAtStop;
+    const seen = end > this.#slices.begun ? end : this.#slices.begun;
+    if (seen !== start) tally[TALLY_CPU_MS]! += seen - start - stolen;
   }
 
   /** The same for a guest that may wait for its turn; neither throws nor rejects. */
   #refillLater(charge: Charge, kind: number, given: number): number | Promise<number> {
     const answer = this.#refill(charge, kind, given);
     if (answer === STOP) return answer;
-    const turn = this.nextTurn?.(this.#sliceStart);
+    const turn = this.nextTurn?.(this.#slices.begun);
     return turn === undefined ? answer : turn.then(() => (this.#running ? answer : STOP));
   }
 
@@ -540,96 +387,66 @@ export class Governor {
     if (kind === RefillKind.allocation) {
       return this.#stopFor("OUT_OF_MEMORY", "memoryBytes", charge.meta.memoryBytes);
     }
+    const charges = this.#charges;
+    const slices = this.#slices;
+    const time = this.#time;
     const counter = counterGiven(given) - charge.unseen;
     charge.unseen = 0;
     let now = this.#clock.now();
     // the first that is heard of a guest which waited for a host function
     if (this.#idleSince !== undefined) this.wake(now);
-    const excess = now - this.#sliceStart - LONGEST_SLICE_MS;
-    if (excess > 0 && kind === RefillKind.slice && this.#maxSlice === MAX_SLICE_UNITS)
-      this.#excuseSlice(excess, now);
-    if (now >= this.#attendAt) now = this.#attend(now);
-    this.#sliceDebt = 0;
-    if (kind !== RefillKind.slice) this.#returns++;
-    else if (charge.granted > WRAPS_FROM) charge.written = usedWhenWritten(charge);
+    if (kind === RefillKind.slice && slices.isTooLong(now)) {
+      const stolen = Math.min(slices.excess(now), time.stoodStill(now));
+      if (stolen > 0) time.giveBack(stolen);
+    }
+    if (now >= time.attendAt && time.attend(now)) now = this.#rehearse(now);
+    slices.debt = 0;
+    if (kind === RefillKind.slice) charges.noteSlice(charge);
+    else this.#returns++;
     const late = this.#lateness(now);
     if (late !== undefined) {
       if (kind !== RefillKind.slice) this.#stoppedAtReturn = this.#returns;
       return this.#stopFor(
         late === "signal" ? "ABORTED" : "DEADLINE_EXCEEDED",
         late,
-        late === "cpuMs" ? this.#cpuMs : undefined,
+        late === "cpuMs" ? time.cpuMs : undefined,
         charge,
         counter,
       );
     }
     // what is so far below would be taken for a stop
     if (kind === RefillKind.host && counter >= PARKED_BELOW) {
-      this.#sliceStart = now;
+      slices.begun = now;
       return counter;
     }
     if (kind === RefillKind.memoryRefused) this.#refused.memory++;
     if (kind === RefillKind.tableRefused) this.#refused.table++;
-    this.#adapt(now - this.#sliceStart);
-    this.#sliceStart = now;
+    slices.adapt(now - slices.begun);
+    slices.begun = now;
     if (counter >= 0) return counter;
 
-    let slice = this.#slice;
-    const left = Math.min(this.#cpuEnd, this.#deadline) - now;
-    if (left < MAX_SLICE_UNITS / COLD_UNITS_PER_MS) {
-      slice = Math.min(slice, Math.floor(COLD_UNITS_PER_MS * (left + LATE_MS)));
-      if (left < SLICE_MS) slice = Math.max(MIN_SLICE_UNITS, Math.floor((slice * left) / SLICE_MS));
-    }
-    let available = this.#fuelLimit - this.#granted;
-    if (slice - counter > available) {
-      this.#reclaim(charge);
-      available = this.#fuelLimit - this.#granted;
-    }
-    const grant = Math.min(slice - counter, available);
-    if (counter + grant < 0) return this.#stopFor("FUEL_EXHAUSTED", "fuel", this.#fuelLimit, charge, counter);
-    charge.granted += grant;
-    this.#granted += grant;
-    this.#sliceDebt = -counter;
-    return counter + grant;
+    const next = charges.grant(charge, counter, slices.next(time.left(now)));
+    if (next < 0) return this.#stopFor("FUEL_EXHAUSTED", "fuel", charges.limit, charge, counter);
+    slices.debt = -counter;
+    return next;
   }
 
   /** Which limit of time has come, or whether the caller gave up. */
   #lateness(now: number): "cpuMs" | "deadline" | "signal" | undefined {
-    if (now >= this.#cpuEnd) return "cpuMs";
-    if (now >= this.#deadline) return "deadline";
+    if (now >= this.#time.cpuEnd) return "cpuMs";
+    if (now >= this.#time.deadline) return "deadline";
     if (this.#signal?.aborted === true || this.#interrupted() || this.#returns >= this.stopAtReturn)
       return "signal";
     return undefined;
   }
 
-  /** @param excess by which the slice lasted longer than one can, ms; one whose operation alone costs many slices can last as long as they */
-  #excuseSlice(excess: number, now: number): void {
-    const own = (LONGEST_SLICE_MS * this.#sliceDebt) / MAX_SLICE_UNITS;
-    const stolen = Math.min(excess - own, this.#stoodStill(now));
-    if (stolen > 0) this.#giveBack(stolen);
-  }
-
-  /** What is rare in a run: that its thread begins to be watched, and that its stop is rehearsed. Answers what time it is then. */
-  #attend(now: number): number {
-    if (!this.#watches) this.#watch(now);
-    const end = Math.min(this.#cpuEnd, this.#deadline);
-    const left = end - now;
-    if (left > EARLY_REHEARSAL_MS) this.#attendAt = end - EARLY_REHEARSAL_MS;
-    else if (left > REHEARSAL_MS) this.#attendAt = end - REHEARSAL_MS;
-    else this.#attendAt = Number.POSITIVE_INFINITY;
-    if (left > EARLY_REHEARSAL_MS || left <= 0 || now - this.#start < COLD_AFTER_MS) return now;
-    return this.#rehearse(now);
-  }
-
-  #watch(now: number): void {
-    this.#watches = true;
-    this.#watchedFrom = now;
-    this.#ranBefore = this.#clock.ran?.();
+  #interrupted(): boolean {
+    return this.#interrupt !== undefined && Atomics.load(this.#interrupt, 0) !== 0;
   }
 
   /** Does what a stop takes, on the guest's own time, and answers what time it is then. The guest's slice has not lasted longer for it. */
   #rehearse(now: number): number {
-    const stop: Stop = { code: "DEADLINE_EXCEEDED", limit: "cpuMs", value: this.#cpuMs };
+    const stop: Stop = { code: "DEADLINE_EXCEEDED", limit: "cpuMs", value: this.#time.cpuMs };
     const thrown = trapForNothing();
     try {
       if (this.rehearsal === undefined) this.stopError(stop, thrown);
@@ -638,42 +455,8 @@ export class Governor {
       // What reads a stack trace may be the program's own code. A guest could catch what comes out of here.
     }
     const then = this.#clock.now();
-    this.#sliceStart += then - now;
+    this.#slices.begun += then - now;
     return then;
-  }
-
-  /** How long the thread had no core since it is watched, as far as it was not given back, ms; Infinity where nobody can tell. */
-  #stoodStill(now: number): number {
-    const before = this.#ranBefore;
-    const ran = this.#watches ? this.#clock.ran?.() : undefined;
-    if (before === undefined || ran === undefined) return Number.POSITIVE_INFINITY;
-    return now - this.#watchedFrom - (ran - before);
-  }
-
-  #giveBack(ms: number): void {
-    this.#stolen += ms;
-    this.#watchedFrom += ms;
-    this.#cpuEnd += ms;
-    for (const outer of this.#outer) outer.cpuEnd += ms;
-  }
-
-  /** Makes slices last about as long as they should. */
-  #adapt(lasted: number): void {
-    if (lasted > SLICE_MS)
-      this.#slice = Math.max(MIN_SLICE_UNITS, Math.floor((this.#slice * SLICE_MS) / lasted));
-    else this.#slice = Math.min(this.#maxSlice, this.#slice * 2);
-  }
-
-  /** Takes back what other instances of the guest hold; they wait for this one, and ask when they go on. */
-  #reclaim(except: Charge): void {
-    for (const charge of this.#charges) {
-      if (charge === except) continue;
-      const unspent = charge.attached.fuel;
-      if (unspent <= 0) continue;
-      charge.attached.fuel = 0;
-      charge.granted -= unspent;
-      this.#granted -= unspent;
-    }
   }
 
   #stopFor(
@@ -683,52 +466,15 @@ export class Governor {
     charge?: Charge,
     counter = 0,
   ): number {
-    this.#fuelAtStop = this.#used(charge, counter);
+    this.#fuelAtStop = this.#charges.used(charge, counter);
     this.#stop = { code, limit, value };
     this.dead = true;
     return STOP;
   }
 
-  /** Units spent in this run, as of the guest's last call or exit. @param asking whose `counter` is at hand */
-  #used(asking?: Charge, counter = 0): number {
-    // Apart, so that this stays small enough to be compiled into its callers.
-    if (this.#granted > WRAPS_FROM) return this.#usedInLongRun(asking, counter);
-    const charges = this.#charges;
-    let used = 0;
-    for (let index = 0; index < charges.length; index++) {
-      const charge = charges[index]!;
-      used += charge.granted - (charge === asking ? counter : charge.attached.fuel);
-    }
-    return used;
-  }
-
-  #usedInLongRun(asking: Charge | undefined, counter: number): number {
-    let used = 0;
-    for (const charge of this.#charges) {
-      if (charge === asking) used += charge.granted - counter;
-      else if (charge.granted > WRAPS_FROM) used += usedWhenWritten(charge);
-      else used += charge.granted - charge.attached.fuel;
-    }
-    return used;
-  }
-
-  #depthLeft(): number {
-    let least = Number.POSITIVE_INFINITY;
-    for (const { attached, meta } of this.#charges)
-      if (meta.stackBytes > 0) least = Math.min(least, attached.depth);
-    return least;
-  }
-
-  #interrupted(): boolean {
-    return this.#interrupt !== undefined && Atomics.load(this.#interrupt, 0) !== 0;
-  }
-
   /** A run that does not begin: the guest was not touched. */
   #refuse(code: Stop["code"], limit: Stop["limit"]): KeelsonError {
-    for (const charge of this.#charges) {
-      charge.granted = charge.attached.fuel;
-      charge.unseen = 0;
-    }
+    this.#charges.refuse();
     const stop = { code, limit, value: undefined };
     return stopError(stop, stopFacts(stop, { fuel: 0, cpuMs: 0, memoryPeakBytes: 0 }, this.#refused));
   }

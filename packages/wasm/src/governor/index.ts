@@ -1,7 +1,2 @@
-export {
-  type Abortable,
-  Governor,
-  type GovernorOptions,
-  type GuestThread,
-  type RunLimits,
-} from "./governor.ts";
+export { Governor } from "./governor.ts";
+export type { Abortable, GovernorOptions, GuestThread, RunLimits } from "./options.ts";

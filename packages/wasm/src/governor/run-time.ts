@@ -1,0 +1,118 @@
+import type { Clock } from "@keelson/core";
+
+/** When a run begins to be compared with what its thread ran, ms: shorter ones need not pay for a reading. */
+const WATCH_AFTER_MS = 1;
+/**
+ * How long before a run's end its stop is rehearsed, ms: early for the collector of garbage, which may have waited for the guest to let it and then takes
+ * some milliseconds; and late for the processor's caches.
+ */
+const EARLY_REHEARSAL_MS = 5;
+const REHEARSAL_MS = 0.5;
+/** After how long a run what a stop needs may have left these caches, ms. */
+const COLD_AFTER_MS = 5;
+
+interface OuterEnd {
+  cpuEnd: number;
+  readonly deadline: number;
+}
+
+/**
+ * The time of one run: when it ends, and how much of what went by was the guest's own. What the thread did not run, because the system gave the core to
+ * another program, is not taken from `cpuMs`; wall time goes on. It is known where the clock tells what the thread ran.
+ */
+export class RunTime {
+  start = 0;
+  /** When it ended, or when it began as long as that was not looked at. */
+  end = 0;
+  /** The limit that is named when it is over. */
+  cpuMs: number = Number.POSITIVE_INFINITY;
+  cpuEnd: number = Number.POSITIVE_INFINITY;
+  deadline: number = Number.POSITIVE_INFINITY;
+  /** What went by and was not the guest's own, ms. */
+  stolen = 0;
+  /** When the run is to be attended to next: see {@link attend}. */
+  attendAt = 0;
+  readonly #clock: Pick<Clock, "ran">;
+  /** The ends of the runs around this one, innermost last. */
+  readonly #outer: OuterEnd[] = [];
+  /** The thread's own time is watched. */
+  #watches = false;
+  /** The thread's own time when it was first read, ms; undefined where it cannot be. */
+  #ranBefore: number | undefined;
+  /** When that was, and later by what has been given back since. */
+  #watchedFrom = 0;
+
+  constructor(clock: Pick<Clock, "ran">) {
+    this.#clock = clock;
+  }
+
+  /** Begins a run from outside. */
+  begin(now: number, cpuMs: number | undefined, deadline: number | undefined): void {
+    this.start = this.end = now;
+    this.cpuMs = cpuMs ?? Number.POSITIVE_INFINITY;
+    this.cpuEnd = now + this.cpuMs;
+    this.deadline = deadline ?? Number.POSITIVE_INFINITY;
+    this.stolen = 0;
+    this.#watches = false;
+    this.attendAt = now + WATCH_AFTER_MS;
+  }
+
+  /** Begins a run inside this one: it cannot last longer. */
+  narrow(cpuEnd: number | undefined, deadline: number | undefined): void {
+    this.#outer.push({ cpuEnd: this.cpuEnd, deadline: this.deadline });
+    if (cpuEnd !== undefined) this.cpuEnd = Math.min(this.cpuEnd, cpuEnd);
+    if (deadline !== undefined) this.deadline = Math.min(this.deadline, deadline);
+  }
+
+  /** Ends it. */
+  widen(): void {
+    const outer = this.#outer.pop()!;
+    this.cpuEnd = outer.cpuEnd;
+    this.deadline = outer.deadline;
+  }
+
+  /** What is left of whichever time ends first, ms. */
+  left(now: number): number {
+    return Math.min(this.cpuEnd, this.deadline) - now;
+  }
+
+  /** Time that went by was not the guest's own, ms. */
+  giveBack(ms: number): void {
+    this.stolen += ms;
+    this.#watchedFrom += ms;
+    this.cpuEnd += ms;
+    for (const outer of this.#outer) outer.cpuEnd += ms;
+  }
+
+  /** The guest goes on after others ran: its thread is watched anew. */
+  resume(now: number): void {
+    this.#watches = false;
+    this.attendAt = now + WATCH_AFTER_MS;
+  }
+
+  /** Begins to compare what goes by with what the thread runs. */
+  watch(now: number): void {
+    this.#watches = true;
+    this.#watchedFrom = now;
+    this.#ranBefore = this.#clock.ran?.();
+  }
+
+  /** How long the thread had no core since it is watched, as far as it was not given back, ms; Infinity where nobody can tell. */
+  stoodStill(now: number): number {
+    const before = this.#ranBefore;
+    const ran = this.#watches ? this.#clock.ran?.() : undefined;
+    if (before === undefined || ran === undefined) return Number.POSITIVE_INFINITY;
+    return now - this.#watchedFrom - (ran - before);
+  }
+
+  /** What is rare in a run: that its thread begins to be watched, and that its stop is to be rehearsed, which is answered. */
+  attend(now: number): boolean {
+    if (!this.#watches) this.watch(now);
+    const end = Math.min(this.cpuEnd, this.deadline);
+    const left = end - now;
+    if (left > EARLY_REHEARSAL_MS) this.attendAt = end - EARLY_REHEARSAL_MS;
+    else if (left > REHEARSAL_MS) this.attendAt = end - REHEARSAL_MS;
+    else this.attendAt = Number.POSITIVE_INFINITY;
+    return left <= EARLY_REHEARSAL_MS && left > 0 && now - this.start >= COLD_AFTER_MS;
+  }
+}
