@@ -1,6 +1,6 @@
 import { Action, Bulk } from "./actions.ts";
 import { chargeBulk, takeArrayRoom, takeRoom, writeInPieces, writeWait } from "./bulk-code.ts";
-import { CALL, END, localGet, RETURN, UNREACHABLE } from "./bytecode.ts";
+import { CALL, END, RETURN, UNREACHABLE } from "./bytecode.ts";
 import { DepthBy, isParameter } from "./depth.ts";
 import { FrameCode } from "./frame.ts";
 import type { FunctionCode } from "./function-code.ts";
@@ -57,13 +57,16 @@ export class Emitter {
     const depthGiven = isParameter(depthBy);
     this.#frame.wide = depthBy === DepthBy.wideParameter;
     const params = type.paramStack + (depthGiven ? 8 : 0);
-    plan.decide(2 * params + locals.bytes + 16 * type.results, !depthGiven);
+    // one that has to leave the depth as it was tests it, too
+    const untested =
+      code.layout.untested[functionIndex]! > 0 && (code.layout.depth < 0 || depthBy !== DepthBy.global);
+    plan.decide(2 * params + locals.bytes + 16 * type.results, !depthGiven, untested);
     // a frame too large to be free
     if (plan.frame > 0 && depthBy === DepthBy.none) this.needGlobal.add(functionIndex);
     this.#declareLocals(locals, type.params, depthGiven);
 
     code.map?.add(out.at, reader.at);
-    this.#frame.enter(functionIndex);
+    this.#frame.enter(functionIndex, reader.at);
     const openWrapper = (): void => this.#frame.openWrapper(type.results, type.resultBytes);
     if (plan.boundary === 0) openWrapper();
     this.#actions(reader.at, 0, scan.actionCount, openWrapper);
@@ -165,8 +168,7 @@ export class Emitter {
           break;
         case Action.call:
           if (inPlace) {
-            if (depthBy[a >> 1] === DepthBy.parameter) out.op(localGet, this.#frame.depthLocal);
-            else this.#frame.tellFunction(a >> 1);
+            this.#frame.tellFunction(a >> 1);
             break;
           }
           code.toGlobal();

@@ -17,10 +17,14 @@ import {
 import { DepthBy, isParameter } from "./depth.ts";
 import type { FunctionCode } from "./function-code.ts";
 import * as helpers from "./helpers.ts";
+import { pastImmediate } from "./immediates.ts";
 import { PREPAID } from "./layout.ts";
+import { factsOf, immediateIn, Role, roleIn } from "./opcodes.ts";
 
 /** `i64.const 0`. */
 const I64_ZERO = [0x42, 0];
+/** Instructions that are looked at for what becomes of the first local. */
+const MAX_LOOK = 16;
 
 /**
  * A function's beginning and end: what it pays for itself and its frame before it does anything that counts, the test of
@@ -40,6 +44,8 @@ export class FrameCode {
   found = -1;
   /** What was handed over is no longer in the parameter. */
   #moved = false;
+  /** What is still to be taken from the depth where it is handed on. */
+  #owed = 0;
   /** What is paid for a return before the boundary. */
   earlyCost = 0;
   /** What is paid at the boundary or the commit for what was executed before. */
@@ -51,19 +57,40 @@ export class FrameCode {
   }
 
   /** What a function does first. */
-  enter(functionIndex: number): void {
+  enter(functionIndex: number, bodyFrom: number): void {
     const { out, plan } = this.#code;
-    const takesLater = plan.commit > 0 || plan.boundary > 0;
+    const takesLater = plan.commit > 0 || plan.boundary > 0 || plan.untested;
     this.#moved = this.displaces && takesLater && plan.frame > 0;
+    this.#owed = plan.untested ? plan.frame : 0;
     if (this.#moved) {
       this.#pushGiven();
       out.op(localSet, this.depthLocal);
     }
     this.#payAtEntry(functionIndex);
-    if (!this.displaces) return;
+    if (!this.displaces || this.#setsFirst(bodyFrom)) return;
     if (this.wide) out.raw(I64_ZERO);
     else out.i32(0);
     out.op(localSet, this.given);
+  }
+
+  /**
+   * Whether the function sets its first local before it reads it, so that it need not be 0: as far as straight code from
+   * `at` on shows.
+   */
+  #setsFirst(at: number): boolean {
+    const { bytes } = this.#code.module;
+    if (this.given >= 0x80) return false;
+    for (let left = MAX_LOOK; left > 0; left--) {
+      const slot = bytes[at++]!;
+      if (slot >= localGet && slot <= localTee && bytes[at] === this.given) return slot !== localGet;
+      const facts = factsOf[slot]!;
+      const role = roleIn(facts);
+      if (slot >= 0xfb || (role !== Role.plain && role !== Role.constant && role !== Role.block))
+        return false;
+      at = pastImmediate(bytes, at, immediateIn(facts));
+      if (at < 0) return false;
+    }
+    return false;
   }
 
   #payAtEntry(functionIndex: number): void {
@@ -82,10 +109,9 @@ export class FrameCode {
     }
     if (plan.boundary === 0) {
       const tested = plan.testsAtEntry(first);
-      // one that the host can call shows that it ran, too: what has run is not to be free
-      const shows = tested || module.exposed.has(functionIndex);
-      const cost = Math.max(shows ? 1 : 0, ownCost(first));
-      if (cost > 0) this.#pay(cost, tested);
+      // one that the host can call shows that it ran: what has run is not to be free
+      const cost = Math.max(module.exposed.has(functionIndex) ? 1 : 0, ownCost(first));
+      if (cost > 0 || tested) this.#pay(cost, tested);
       return;
     }
     const early = exact || least > 0 ? ownCost(scan.boundaryCost) : 0;
@@ -128,7 +154,7 @@ export class FrameCode {
       out.byte(i32Sub);
     }
     if (code.plan.local) out.op(tested ? localTee : localSet, code.counter);
-    else {
+    else if (cost > 0) {
       if (tested || code.mirrors) out.op(localTee, code.scratch);
       out.op(globalSet, layout.fuel);
       if (tested) out.op(localGet, code.scratch);
@@ -201,12 +227,18 @@ export class FrameCode {
   tell(bytes = 0): void {
     const { plan, out, layout } = this.#code;
     if (plan.frame === 0 || plan.tellsOnce) return;
-    out.op(localGet, this.depthLocal);
-    if (bytes > 0) {
-      out.i32(bytes);
-      out.byte(i32Sub);
-    }
+    this.#pushDepth(bytes);
     out.op(globalSet, layout.depth);
+  }
+
+  /** What is left for those that are called, less `bytes`. */
+  #pushDepth(bytes = 0): void {
+    const { out } = this.#code;
+    const less = bytes + this.#owed;
+    out.op(localGet, this.depthLocal);
+    if (less === 0) return;
+    out.i32(less);
+    out.byte(i32Sub);
   }
 
   /** The same for a function of this module, whichever way it comes to know the depth. */
@@ -216,7 +248,7 @@ export class FrameCode {
     const depthBy = layout.depthBy[target]!;
     if (depthBy === DepthBy.global) this.tell();
     else if (isParameter(depthBy)) {
-      out.op(localGet, this.depthLocal);
+      this.#pushDepth();
       if (depthBy === DepthBy.wideParameter) out.byte(i64Extend);
     }
   }

@@ -44,7 +44,7 @@ export const MAX_SLICE: number = 2 ** 27;
  * What a call costs beyond the instruction: it pays for the first of the called function, which itself pays for what
  * goes beyond. So functions that end early pay nothing, and touch no counter. The host's calls are not charged it.
  */
-export const PREPAID: number = 16;
+export const PREPAID: number = 24;
 
 /**
  * Functions that the meter appends. Bulk instructions need one for each pair of tables, memories and segments that they name: a small module can name
@@ -74,6 +74,8 @@ export class Layout {
   readonly #spare: Writer[] = [];
   /** Of each function how it comes to know the depth: see {@link DepthBy}. */
   readonly depthBy: Uint8Array;
+  /** What functions without a test cost: see {@link UntestedFunctions.costs}. */
+  readonly untested: Int32Array;
   readonly #typeNumbers = new Map<string, number>();
   /** The types with the depth behind, by those without: twice their number, and one more where it has 64 bits. */
   readonly #withDepth: (number | undefined)[] = [];
@@ -86,9 +88,11 @@ export class Layout {
     room: number,
     tableRoom: number,
     depthBy: Uint8Array,
+    untested: Int32Array,
   ) {
     this.module = module;
     this.depthBy = depthBy;
+    this.untested = untested;
     const globals = [0, -(2 ** 31)];
     const add = (wanted: unknown, value: number): number =>
       wanted === undefined ? -1 : module.globals + globals.push(value) - 1;

@@ -22,6 +22,7 @@ import { type PrivateNames, privateNames } from "./private-names.ts";
 import { Reader, tooLarge, tooLargeForEngines, truncated } from "./reader.ts";
 import { Scan } from "./scan.ts";
 import { writeSections } from "./sections.ts";
+import { UntestedFunctions } from "./untested.ts";
 import { Writer } from "./writer.ts";
 
 /** Stack beyond this no engine has; the counter is an i32. */
@@ -72,7 +73,8 @@ export function meter(input: Uint8Array, given: MeterOptions): MeteredModule {
       ? new Uint8Array(module.functions.length)
       : findDepthBy(module, bodies, leafCosts);
 
-  const work: Work = { module, bodies, options, limits, budget, caps, leafCosts, depthBy };
+  const untested = new UntestedFunctions(module, bodies, leafCosts).costs;
+  const work: Work = { module, bodies, options, limits, budget, caps, leafCosts, depthBy, untested };
   let code = writeBodies(work, false);
   // All is written once more where a tail call into the unknown makes the calls of its function's callers uncertain too,
   // and where functions turned out to need the depth's global.
@@ -206,6 +208,8 @@ interface Work {
   readonly leafCosts: Int32Array;
   /** See {@link DepthBy}. */
   readonly depthBy: Uint8Array;
+  /** See {@link UntestedFunctions.costs}. */
+  readonly untested: Int32Array;
 }
 
 interface Code {
@@ -225,7 +229,7 @@ interface Code {
 
 function writeBodies(work: Work, foreignTailCalls: boolean): Code {
   const { module, bodies, options, limits, budget, caps, leafCosts } = work;
-  const layout = new Layout(module, options, caps.room, caps.tableRoom, work.depthBy);
+  const layout = new Layout(module, options, caps.room, caps.tableRoom, work.depthBy, work.untested);
   const scan = new Scan(module, {
     exact: options.mode === "exact",
     capped: options.memoryBytes !== undefined,
@@ -234,6 +238,7 @@ function writeBodies(work: Work, foreignTailCalls: boolean): Code {
     maxNesting: limits.maxNesting,
     leafCosts,
     depthBy: work.depthBy,
+    untested: work.untested,
     foreignTailCalls,
   });
   const section = module.sections.find(({ id }) => id === SectionId.code);

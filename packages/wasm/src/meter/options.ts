@@ -121,4 +121,4 @@ export interface MeterReport {
 }
 
 /** Version of the rewriting: fuel totals and the shape of {@link MeterMeta} are stable within one. */
-export const METER_VERSION = 12;
+export const METER_VERSION = 13;

@@ -21,6 +21,8 @@ export class Plan {
   frame = 0;
   /** The function writes the depth to its global where it takes its frame, and not again: it stays there. */
   tellsOnce = false;
+  /** Nothing is tested here but where functions are called that do: see {@link UntestedFunctions}. */
+  untested = false;
   /** A block stands around the body, whose label stands for the function's own. */
   wrapped = false;
   /** Where the function begins in earnest, or 0: see {@link Scan.boundary}. */
@@ -45,10 +47,11 @@ export class Plan {
 
   /**
    * Decides for the function just scanned, whose parameters, locals and results take `valueBytes` of stack; whether it
-   * `keepsDepth`, so that its callers find the depth's global as it was.
+   * `keepsDepth`, so that its callers find the depth's global as it was; and whether it can do without a test.
    */
-  decide(valueBytes: number, keepsDepth: boolean): void {
+  decide(valueBytes: number, keepsDepth: boolean, untested: boolean): void {
     const scan = this.#scan;
+    this.untested = untested;
     this.#findHotLoops();
     // JavaScriptCore runs loops ten times slower around a counter in a global
     this.local = scan.loops > 0;
@@ -60,8 +63,9 @@ export class Plan {
     }
     this.wrapped = this.local || (this.frame > 0 && keepsDepth) || scan.functionLanding;
     // a frame that not every way through the function pays for has to be a small one
-    const late = this.frame <= FREE_FRAME_BYTES;
-    this.tellsOnce = this.frame > 0 && scan.depthReaders > 1 && scan.depthLosers === 0 && !scan.hasLanding;
+    const late = this.frame <= FREE_FRAME_BYTES && !untested;
+    this.tellsOnce =
+      this.frame > 0 && !untested && scan.depthReaders > 1 && scan.depthLosers === 0 && !scan.hasLanding;
     this.boundary = this.local || !late ? 0 : scan.boundary;
     this.commit = late ? scan.commit : 0;
   }
@@ -97,6 +101,7 @@ export class Plan {
   /** Whether a function that pays `first` at its entry tests there. */
   testsAtEntry(first: number): boolean {
     const { hasCalls, loops, cost } = this.#scan;
+    if (this.untested) return false;
     // where each block is charged by itself, the first segment is not all that may be executed
     const most = this.#exact ? cost : first;
     return hasCalls || loops > 0 || most > UNTESTED_COST || this.frame > 0;

@@ -15,9 +15,9 @@ import { tooLarge, truncated, unsupported } from "./reader.ts";
  */
 const TEST_CALLS_EVERY = 5_000;
 /** Blocks up to this cost are charged with the block that leads to them, whether or not they are executed. */
-const SMALL_BLOCK = 8;
+const SMALL_BLOCK = 12;
 /** What a block may be charged for such blocks in all. */
-const SMALL_BLOCKS = 12;
+const SMALL_BLOCKS = 20;
 /** What may be executed before a function's boundary, see {@link Scan.boundary}. */
 const PRELUDE_COST = 48;
 /** More places than this are not remembered, see {@link Scan.commit}. */
@@ -46,6 +46,8 @@ export interface ScanOptions {
   readonly leafCosts: Int32Array;
   /** How each function comes to know the depth: see {@link DepthBy}. */
   readonly depthBy: Uint8Array;
+  /** What a call of a function without a test costs at most, beside what its caller pays; 0 for the others. */
+  readonly untested: Int32Array;
   /** Calls of this module's functions may return from a foreign one, reached by a tail call. */
   readonly foreignTailCalls: boolean;
 }
@@ -183,7 +185,8 @@ export class Scan {
 
   /** Reads one body, from the first instruction to its end. */
   run(from: number, to: number, functionType: number): void {
-    const { exact, capped, tableCapped, maxNesting, leafCosts, depthBy, foreignTailCalls } = this.#options;
+    const { exact, capped, tableCapped, maxNesting, leafCosts, depthBy, untested, foreignTailCalls } =
+      this.#options;
     const { types, functions, importedFunctions, memories, tables, tags, keepsExceptions } = this.#module;
     const body = this.#body;
     const ways = this.#ways;
@@ -194,6 +197,8 @@ export class Scan {
     let depth = 0;
     let current = this.#newSegment(-1);
     let segmentStart = 0;
+    // what functions without a test cost that were called since the last one
+    let beside = 0;
     let loop = NO_LOOP;
     let alive = true;
 
@@ -304,6 +309,7 @@ export class Scan {
           } else if (leafCosts[target]! >= 0) body.total += leafCosts[target]!;
           else {
             body.total += PREPAID;
+            beside += untested[target]!;
             if (depthBy[target] === DepthBy.global && !foreignTailCalls) this.depthReaders++;
             else if (depthBy[target] !== DepthBy.none) this.depthLosers++;
             this.#call(start, Action.call, target);
@@ -551,9 +557,13 @@ export class Scan {
           current = this.#charge(body.at, current);
         }
       }
-      if (body.total > body.testPast || (exact && body.total - segmentStart > TEST_CALLS_EVERY)) {
+      if (
+        body.total + beside > body.testPast ||
+        (exact && body.total - segmentStart + beside > TEST_CALLS_EVERY)
+      ) {
         this.segmentCost[current]! += body.total - segmentStart;
         segmentStart = body.total;
+        beside = 0;
         body.testFromHere();
         current = this.#charge(body.at, -1);
         this.segmentTested[current] = 1;
