@@ -87,7 +87,6 @@ export class BodyReader {
     let before = this.#before;
     for (;;) {
       const start = at;
-      if (start >= end) throw truncated(start);
       let slot = bytes[at++]!;
       const step = stepOf[slot]!;
       let role: number = Role.plain;
@@ -96,8 +95,12 @@ export class BodyReader {
         else at = this.#longImmediate(at, slot);
         total += costOfStep(step);
         height += heightOf(step);
+        if (height > maxHeight) maxHeight = height;
         before = start;
+        if (total <= testPast) continue;
       } else {
+        // code that ran past its end comes here as well: each function ends with an instruction that is no step
+        if (start >= end) throw truncated(start);
         if (slot >= 0xfb && slot <= 0xfe) {
           this.at = at;
           slot = this.#prefixed(slot, start);
@@ -111,10 +114,10 @@ export class BodyReader {
           this.skipImmediate(immediateIn(facts));
           at = this.at;
           height += deltaIn(facts);
+          if (height > maxHeight) maxHeight = height;
+          if (total <= testPast) continue;
         }
       }
-      if (height > maxHeight) maxHeight = height;
-      if (role === Role.plain && total <= testPast) continue;
       this.at = at;
       this.start = start;
       this.slot = slot;

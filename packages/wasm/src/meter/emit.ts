@@ -69,7 +69,7 @@ export class Emitter {
     this.#frame.enter(functionIndex, reader.at);
     const openWrapper = (): void => this.#frame.openWrapper(type.results, type.resultBytes);
     if (plan.boundary === 0) openWrapper();
-    this.#actions(reader.at, 0, scan.actionCount, openWrapper);
+    this.#actions(reader.at, 0, scan.actions.count, openWrapper);
     if (plan.wrapped) {
       out.byte(END);
       if (scan.functionLanding) this.#host.landing();
@@ -106,10 +106,10 @@ export class Emitter {
     const code = this.#code;
     const loops = this.#loops;
     const { layout, out, plan, scan } = code;
-    const { actions } = scan;
+    const { numbers: actions } = scan.actions;
     let cursor = start;
-    const boundary = plan.boundary === 0 || !openWrapper ? -1 : scan.boundaryAction * 4;
-    const commit = plan.commit === 0 ? -1 : scan.commitAction * 4;
+    const boundary = plan.boundary === 0 || !openWrapper ? -1 : scan.late.boundaryAction * 4;
+    const commit = plan.commit === 0 ? -1 : scan.late.commitAction * 4;
     // calls of this module's functions are copied as they stand
     const inPlace = !plan.local && !this.#foreignTailCalls;
     const { depthBy } = layout;
@@ -142,13 +142,13 @@ export class Emitter {
       }
       switch (actions[index + 1]) {
         case Action.charge:
-          if (at >= plan.boundary) code.charge(code.costOf(a), scan.segmentTested[a] === 1);
+          if (at >= plan.boundary) code.charge(code.costOf(a), scan.segments.tested[a] === 1);
           break;
         case Action.loop: {
           const unrolling = loops.unrolling(a);
           if (unrolling) {
             cursor = this.#unrolled(unrolling, a, at, b);
-            index = scan.loopLast[a]! * 4;
+            index = scan.loops.last[a]! * 4;
             break;
           }
           loops.header(a, at, b, () => this.#host.landing());
@@ -253,8 +253,8 @@ export class Emitter {
 
   #unrolled(unrolling: Unrolling, loop: number, at: number, headerEnd: number): number {
     const { scan } = this.#code;
-    const begin = scan.loopFirst[loop]! + 1;
-    const end = scan.loopLast[loop]!;
+    const begin = scan.loops.first[loop]! + 1;
+    const end = scan.loops.last[loop]!;
     return this.#loops.unrolled(unrolling, at, headerEnd, () =>
       this.#code.copy(this.#actions(headerEnd, begin, end), unrolling.end),
     );

@@ -114,9 +114,9 @@ export class FrameCode {
       if (cost > 0 || tested) this.#pay(cost, tested);
       return;
     }
-    const early = exact || least > 0 ? ownCost(scan.boundaryCost) : 0;
+    const early = exact || least > 0 ? ownCost(scan.late.boundaryCost) : 0;
     this.earlyCost = Math.max(least, early);
-    this.#lateCost = Math.max(1, ownCost(exact ? scan.boundaryCost : first));
+    this.#lateCost = Math.max(1, ownCost(exact ? scan.late.boundaryCost : first));
   }
 
   /** At the boundary: pays what was executed before and `cost`, takes the frame and tests both. */
@@ -205,7 +205,7 @@ export class FrameCode {
   /** The function ends normally. */
   leave(): void {
     const { plan, out, scan } = this.#code;
-    if (plan.commit > 0 && this.found >= 0 && (plan.local || scan.commitJoins)) {
+    if (plan.commit > 0 && this.found >= 0 && (plan.local || scan.late.commitJoins)) {
       // some ways to the end have not taken the frame
       out.op(localGet, this.found);
       out.byte(IF);

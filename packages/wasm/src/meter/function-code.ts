@@ -92,7 +92,7 @@ export class FunctionCode {
 
   /** What segment `segment` is charged. */
   costOf(segment: number): number {
-    return Math.min(this.scan.segmentCost[segment]!, MAX_COST);
+    return Math.min(this.scan.segments.cost[segment]!, MAX_COST);
   }
 
   pushCounter(): void {

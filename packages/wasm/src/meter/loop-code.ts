@@ -44,7 +44,7 @@ export class LoopCode {
   }
 
   #iterationCost(loop: number): number {
-    return Math.max(1, this.#code.costOf(this.#code.scan.loopSegment[loop]!));
+    return Math.max(1, this.#code.costOf(this.#code.scan.loops.segment[loop]!));
   }
 
   /**
@@ -58,7 +58,7 @@ export class LoopCode {
     map?.add(out.at, at);
     if (!plan.isHot(loop)) {
       out.copy(source, at, headerEnd);
-      if (scan.loopLanding[loop] === 1) land();
+      if (scan.loops.landing[loop] === 1) land();
       this.#code.charge(cost, true);
       return;
     }

@@ -278,7 +278,7 @@ function writeBodies(work: Work, foreignTailCalls: boolean): Code {
     const metered = out.at + layout.bodies.at;
     if (metered > limits.maxMeteredBytes) throw tooLarge("maxMeteredBytes", metered, limits.maxMeteredBytes);
     budget.rewrote(out.at - start + layout.bodies.at - helpers);
-    loops += scan.loops;
+    loops += scan.loops.count;
     hasUnknownTailCall ||= scan.hasUnknownTailCall;
     hasLanding ||= scan.hasLanding;
   }

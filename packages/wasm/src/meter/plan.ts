@@ -25,9 +25,9 @@ export class Plan {
   untested = false;
   /** A block stands around the body, whose label stands for the function's own. */
   wrapped = false;
-  /** Where the function begins in earnest, or 0: see {@link Scan.boundary}. */
+  /** Where the function begins in earnest, or 0: see {@link LateStart.boundary}. */
   boundary = 0;
-  /** Where the function first calls or loops, if it may end without, or 0: see {@link Scan.commit}. */
+  /** Where the function first calls or loops, if it may end without, or 0: see {@link LateStart.commit}. */
   commit = 0;
   /** Of each loop: the hot loops from the outermost to this one. */
   #hot: Int32Array = new Int32Array(64);
@@ -54,7 +54,7 @@ export class Plan {
     this.untested = untested;
     this.#findHotLoops();
     // JavaScriptCore runs loops ten times slower around a counter in a global
-    this.local = scan.loops > 0;
+    this.local = scan.loops.count > 0;
     this.frame = 0;
     if (this.#countsDepth) {
       const operand = this.#hasVectors || scan.usesVectors ? 16 : 8;
@@ -66,22 +66,22 @@ export class Plan {
     const late = this.frame <= FREE_FRAME_BYTES && !untested;
     this.tellsOnce =
       this.frame > 0 && !untested && scan.depthReaders > 1 && scan.depthLosers === 0 && !scan.hasLanding;
-    this.boundary = this.local || !late ? 0 : scan.boundary;
-    this.commit = late ? scan.commit : 0;
+    this.boundary = this.local || !late ? 0 : scan.late.boundary;
+    this.commit = late ? scan.late.commit : 0;
   }
 
   #findHotLoops(): void {
     const scan = this.#scan;
-    if (this.#hot.length < scan.loops) this.#hot = new Int32Array(scan.loopParent.length);
+    if (this.#hot.length < scan.loops.count) this.#hot = new Int32Array(scan.loops.parent.length);
     const hot = this.#hot;
     // parents come first
-    for (let loop = 0; loop < scan.loops; loop++) {
-      const parent = scan.loopParent[loop]!;
+    for (let loop = 0; loop < scan.loops.count; loop++) {
+      const parent = scan.loops.parent[loop]!;
       const above = parent < 0 ? 0 : hot[parent]!;
       const isHot =
-        scan.loopCalls[loop] === 0 &&
-        scan.loopParams[loop] === 0 &&
-        scan.loopLanding[loop] === 0 &&
+        scan.loops.calls[loop] === 0 &&
+        scan.loops.params[loop] === 0 &&
+        scan.loops.landing[loop] === 0 &&
         above < MAX_HOT_NESTING;
       hot[loop] = isHot ? above + 1 : above;
       if (isHot) this.hotLoops++;
@@ -90,7 +90,7 @@ export class Plan {
 
   /** The loop holds no calls: it is left for a refill, and entered again. */
   isHot(loop: number): boolean {
-    return this.#hot[loop] !== this.hotAround(this.#scan.loopParent[loop]!);
+    return this.#hot[loop] !== this.hotAround(this.#scan.loops.parent[loop]!);
   }
 
   /** How many hot loops stand around code whose innermost loop is `loop`. */
@@ -104,7 +104,7 @@ export class Plan {
     if (this.untested) return false;
     // where each block is charged by itself, the first segment is not all that may be executed
     const most = this.#exact ? cost : first;
-    return hasCalls || loops > 0 || most > UNTESTED_COST || this.frame > 0;
+    return hasCalls || loops.count > 0 || most > UNTESTED_COST || this.frame > 0;
   }
 
   /** What a function pays at least: one that a table holds has to show that it ran. */

@@ -1,29 +1,41 @@
+import { ActionList } from "./action-list.ts";
 import { Action, Bulk } from "./actions.ts";
 import { BodyReader } from "./body-reader.ts";
 import { END } from "./bytecode.ts";
 import { granulesOf } from "./constants.ts";
+import {
+  ARM_ALIVE,
+  BASE,
+  ControlFrames,
+  ESCAPE,
+  FRAME,
+  Frame,
+  KIND,
+  LANDING,
+  LOOP,
+  NONE,
+  PARAMS,
+  PASSES,
+  RESULTS,
+  SEGMENT,
+  TARGETED,
+  TEST_PAST,
+} from "./control-frames.ts";
 import { DepthBy } from "./depth.ts";
 import { PREPAID } from "./layout.ts";
+import { LateStart } from "./late-start.ts";
 import { LongestWay } from "./longest-way.ts";
+import { Loops, NO_LOOP } from "./loops.ts";
 import type { ModuleInfo } from "./module.ts";
 import { deltaOf, describeOpcode, Immediate, immediateOf, Role } from "./opcodes.ts";
 import { tooLarge, truncated, unsupported } from "./reader.ts";
+import { Segments } from "./segments.ts";
 
 /**
  * The same within one block that calls, where what it calls is counted exactly. These calls may be the first of as many functions, which engines compile
  * then: some five thousand units' worth in a millisecond.
  */
 const TEST_CALLS_EVERY = 5_000;
-/** Blocks up to this cost are charged with the block that leads to them, whether or not they are executed. */
-const SMALL_BLOCK = 12;
-/** What a block may be charged for such blocks in all. */
-const SMALL_BLOCKS = 20;
-/** What may be executed before a function's boundary, see {@link Scan.boundary}. */
-const PRELUDE_COST = 48;
-/** More places than this are not remembered, see {@link Scan.commit}. */
-const MAX_COMMITS = 32;
-/** No place is passed by. */
-const NONE = 2 ** 30;
 /** What a call of an import costs beyond a call. */
 const IMPORT_COST = 100;
 /** Values of an exception that is charged only where it can be kept: the stack holds few of them. */
@@ -52,28 +64,7 @@ export interface ScanOptions {
   readonly foreignTailCalls: boolean;
 }
 
-const Frame = { function: 0, block: 1, loop: 2, if: 3, else: 4, try: 5, catch: 6, tryTable: 7 } as const;
-
-const NO_LOOP = -1;
 const BR_IF = 0x0d;
-
-// Of each open block so many numbers are kept, one block after another: what it is, the height below its parameters, their count and the results',
-// the segment that it begins in, the outermost block that code inside leaves for, the innermost loop; whether branches lead to its label, exception
-// handlers do, and the end of an arm before `else` or `catch` is reached; where a test has to stand; and from which place for `commit` on branches
-// to its label pass by all.
-const FRAME = 12;
-const KIND = 0;
-const BASE = 1;
-const PARAMS = 2;
-const RESULTS = 3;
-const SEGMENT = 4;
-const ESCAPE = 5;
-const LOOP = 6;
-const TARGETED = 7;
-const LANDING = 8;
-const ARM_ALIVE = 9;
-const TEST_PAST = 10;
-const PASSES = 11;
 
 /**
  * Reads the bodies of a module's functions one after another and notes for each what has to be inserted where.
@@ -85,28 +76,10 @@ const PASSES = 11;
  * the function, without the loops inside, and costs what the longest way through it does.
  */
 export class Scan {
-  actions: Int32Array = new Int32Array(4096);
-  actionCount = 0;
-  segmentCost: Float64Array = new Float64Array(256);
-  segmentTested: Uint8Array = new Uint8Array(256);
-  /** The segment that is executed whenever this one is; -1 where the two are not to be charged together. */
-  #segmentParent: Int32Array = new Int32Array(256);
-  #segmentExtra: Int32Array = new Int32Array(256);
-  segments = 0;
-  loops = 0;
-  loopParent: Int32Array = new Int32Array(64);
-  loopSegment: Int32Array = new Int32Array(64);
-  /** 1: the loop makes calls, or holds exception handlers. */
-  loopCalls: Uint8Array = new Uint8Array(64);
-  /** 1: the loop takes parameters. */
-  loopParams: Uint8Array = new Uint8Array(64);
-  /** 1: an exception handler branches to the loop's header. */
-  loopLanding: Uint8Array = new Uint8Array(64);
-  /** 1: the loop holds blocks or loops, or is left by something before which nothing can be done. */
-  loopStays: Uint8Array = new Uint8Array(64);
-  /** The actions of the loop's header and end. */
-  loopFirst: Int32Array = new Int32Array(64);
-  loopLast: Int32Array = new Int32Array(64);
+  readonly actions: ActionList = new ActionList();
+  readonly segments: Segments = new Segments();
+  readonly loops: Loops = new Loops();
+  readonly late: LateStart = new LateStart();
   /** The loops that br_table's targets stand in, one list after another. */
   tableLoops: number[] = [];
   /** What all code of the function costs, whether executed or not. */
@@ -125,41 +98,6 @@ export class Scan {
   /** An exception handler branches out of the function's body. */
   functionLanding = false;
   hasDynamicLength = false;
-  /**
-   * A position up to which the function has cost little, called nothing, and may have returned: 0 when there is none.
-   * What comes before is not worth a test, nor a frame, and is paid for at the boundary or where the function returns
-   * before it. The operand stack is empty there, and no block is open.
-   */
-  boundary = 0;
-  /** The first action behind the boundary. */
-  boundaryAction = 0;
-  /** What all code before the boundary costs, whether executed or not. */
-  boundaryCost = 0;
-  /**
-   * Where there is no such boundary: the last position that all calls, loops and operations of unknown length lie behind,
-   * on every way through the function, and that some way to its end passes by; 0 when there is none. Blocks may be open
-   * there, and operands on the stack. What a way past it executes costs little, and calls nothing.
-   */
-  commit = 0;
-  /** The first action behind it. */
-  commitAction = 0;
-  /** Code that ends the function normally is reached past it as well as through it, other than by `return`. */
-  commitJoins = false;
-  /** Leaves the function by something else than `return`. */
-  #branchesOut = false;
-  /** Places that may become {@link commit}: each lies behind those before it. */
-  #commits = 0;
-  readonly #commitAt = new Int32Array(MAX_COMMITS);
-  readonly #commitActions = new Int32Array(MAX_COMMITS);
-  readonly #commitSerials = new Int32Array(MAX_COMMITS);
-  /** How many places there were, forgotten ones too. */
-  #serial = 0;
-  /** Something that counts was met: there are no further places. */
-  #committed = false;
-  /** The code at the cursor is reached past all places from this one on. */
-  #passed = NONE;
-  /** The cost of all code up to where that began. */
-  #passedFrom = 0;
   /** Has a tail call whose target is not known. */
   hasUnknownTailCall = false;
 
@@ -169,9 +107,7 @@ export class Scan {
   readonly #module: ModuleInfo;
   readonly #options: ScanOptions;
   readonly #body: BodyReader;
-
-  // the stack of open blocks
-  #frames: Int32Array = new Int32Array(64 * FRAME);
+  readonly #frames = new ControlFrames();
 
   /** In deadline mode. */
   readonly #ways: LongestWay | undefined;
@@ -188,21 +124,23 @@ export class Scan {
     const { exact, capped, tableCapped, maxNesting, leafCosts, depthBy, untested, foreignTailCalls } =
       this.#options;
     const { types, functions, importedFunctions, memories, tables, tags, keepsExceptions } = this.#module;
+    const { actions, segments, loops, late } = this;
     const body = this.#body;
+    const frames = this.#frames;
     const ways = this.#ways;
     this.#reset();
     body.begin(from, to);
     ways?.reset();
 
     let depth = 0;
-    let current = this.#newSegment(-1);
+    let current = segments.add(-1);
     let segmentStart = 0;
     // what functions without a test cost that were called since the last one
     let beside = 0;
     let loop = NO_LOOP;
     let alive = true;
 
-    this.#open(0, Frame.function, 0, 0, types[functionType]!.results, current, loop, 0);
+    frames.open(0, Frame.function, 0, 0, types[functionType]!.results, current, loop, 0);
 
     for (;;) {
       const role = body.straight();
@@ -212,56 +150,61 @@ export class Scan {
         // the frequent ones first
         case Role.end:
         case Role.delegate: {
-          this.#joined = this.actionCount;
+          this.#joined = actions.count;
           if (role === Role.delegate) body.skipLeb();
-          this.segmentCost[current]! += body.total - segmentStart;
+          segments.cost[current]! += body.total - segmentStart;
           segmentStart = body.total;
-          const kind = this.#frames[depth * FRAME + KIND]!;
+          const kind = frames.numbers[depth * FRAME + KIND]!;
           if (depth === 0) {
-            this.#act(start, Action.dead, body.at, 0);
+            actions.add(start, Action.dead, body.at, 0);
             if (body.at !== to) throw truncated(body.at);
-            if (ways) this.#lower(0, ways.finish(body.total));
-            else this.#chargeSmallBlocks();
-            this.#decideCommit(body.total);
+            if (ways) segments.lower(0, ways.finish(body.total));
+            else segments.chargeSmallBlocks();
+            late.decide(
+              body.total,
+              frames.numbers[PASSES]!,
+              !this.hasLanding && (this.hasCalls || loops.count > 0),
+            );
             this.cost = body.total;
             this.maxHeight = body.maxHeight;
             this.usesVectors = body.usesVectors;
-            this.functionLanding = this.#frames[LANDING] === 1;
+            this.functionLanding = frames.numbers[LANDING] === 1;
             return;
           }
-          const escape = this.#frames[depth * FRAME + ESCAPE]!;
+          const escape = frames.numbers[depth * FRAME + ESCAPE]!;
           const escapes = escape < depth;
-          const targeted = this.#frames[depth * FRAME + TARGETED] === 1 && kind !== Frame.loop;
+          const targeted = frames.numbers[depth * FRAME + TARGETED] === 1 && kind !== Frame.loop;
           const reachable =
-            alive || targeted || kind === Frame.if || this.#frames[depth * FRAME + ARM_ALIVE] === 1;
-          const outer = this.#frames[depth * FRAME + SEGMENT]!;
+            alive || targeted || kind === Frame.if || frames.numbers[depth * FRAME + ARM_ALIVE] === 1;
+          const outer = frames.numbers[depth * FRAME + SEGMENT]!;
           if (kind === Frame.loop) {
-            this.loopLast[loop] = this.actionCount;
-            this.#act(start, Action.loopEnd, loop, alive ? 1 : 0);
-            const parent = this.loopParent[loop]!;
+            loops.last[loop] = actions.count;
+            actions.add(start, Action.loopEnd, loop, alive ? 1 : 0);
+            const parent = loops.parent[loop]!;
             if (parent !== NO_LOOP) {
-              this.loopStays[parent] = 1;
-              if (this.loopCalls[loop] === 1) this.loopCalls[parent] = 1;
+              loops.stays[parent] = 1;
+              if (loops.calls[loop] === 1) loops.calls[parent] = 1;
             }
-            if (ways) this.#lower(this.loopSegment[loop]!, ways.closeLoop(depth, body.total));
+            if (ways) segments.lower(loops.segment[loop]!, ways.closeLoop(depth, body.total));
             loop = parent;
           }
           ways?.close(depth, body.total, alive, kind === Frame.if);
-          body.height = this.#frames[depth * FRAME + BASE]! + this.#frames[depth * FRAME + RESULTS]!;
+          body.height = frames.numbers[depth * FRAME + BASE]! + frames.numbers[depth * FRAME + RESULTS]!;
           body.push(0);
-          if (this.#frames[depth * FRAME + LANDING] === 1) this.#act(body.at, Action.landing, 0, 0);
-          body.testPast = this.#frames[depth * FRAME + TEST_PAST]!;
+          if (frames.numbers[depth * FRAME + LANDING] === 1) actions.add(body.at, Action.landing, 0, 0);
+          body.testPast = frames.numbers[depth * FRAME + TEST_PAST]!;
           const fallsThrough = alive && !targeted && (kind === Frame.block || kind === Frame.loop);
-          this.#passBy(this.#frames[depth * FRAME + PASSES]!, body.total);
+          late.passBy(frames.numbers[depth * FRAME + PASSES]!, body.total);
           depth--;
-          if (escape < this.#frames[depth * FRAME + ESCAPE]!) this.#frames[depth * FRAME + ESCAPE] = escape;
+          if (escape < frames.numbers[depth * FRAME + ESCAPE]!)
+            frames.numbers[depth * FRAME + ESCAPE] = escape;
           if (!reachable) {
             alive = false;
             break;
           }
           alive = true;
-          if (escapes && kind !== Frame.loop) this.#markCommit(body.total);
-          if (escapes && depth === 0 && body.height === 0 && this.#markBoundary(body.total)) {
+          if (escapes && kind !== Frame.loop) late.markCommit(body.at, actions.count, body.total);
+          if (escapes && depth === 0 && body.height === 0 && this.#markBoundary()) {
             if (exact) current = this.#charge(body.at, -1);
           } else if (!exact || !escapes) current = outer;
           else if (!fallsThrough) current = this.#charge(body.at, outer);
@@ -283,16 +226,16 @@ export class Scan {
                 : role === Role.try
                   ? Frame.try
                   : Frame.tryTable;
-          this.#open(depth, kind, base, body.typeParams, body.typeResults, current, loop, body.testPast);
-          if (loop !== NO_LOOP) this.loopStays[loop] = 1;
+          frames.open(depth, kind, base, body.typeParams, body.typeResults, current, loop, body.testPast);
+          if (loop !== NO_LOOP) loops.stays[loop] = 1;
           ways?.open(depth, body.total, false);
           if (role === Role.if) {
             conditional = true;
-            this.#frames[depth * FRAME + PASSES] = this.#passing();
+            frames.numbers[depth * FRAME + PASSES] = late.passing();
           } else if (role !== Role.block) {
-            this.#commitNow();
+            late.commitNow();
             if (ways) ways.unknown = true;
-            if (loop !== NO_LOOP) this.loopCalls[loop] = 1;
+            if (loop !== NO_LOOP) loops.calls[loop] = 1;
             if (role === Role.tryTable) this.#catchClauses(depth);
           }
           break;
@@ -332,57 +275,57 @@ export class Scan {
           alive = false;
           break;
         case Role.return:
-          this.#act(start, Action.return, depth, loop);
+          actions.add(start, Action.return, depth, loop);
           this.#leaveFunction(depth);
           alive = false;
           break;
         case Role.else:
         case Role.catch:
         case Role.catchAll: {
-          this.#joined = this.actionCount;
-          if (alive) this.#frames[depth * FRAME + ARM_ALIVE] = 1;
+          this.#joined = actions.count;
+          if (alive) frames.numbers[depth * FRAME + ARM_ALIVE] = 1;
           if (alive) ways?.join(depth, body.total);
           ways?.restart(depth, body.total);
-          this.segmentCost[current]! += body.total - segmentStart;
+          segments.cost[current]! += body.total - segmentStart;
           segmentStart = body.total;
-          body.height = this.#frames[depth * FRAME + BASE]!;
+          body.height = frames.numbers[depth * FRAME + BASE]!;
           alive = true;
           if (role === Role.else) {
-            this.#frames[depth * FRAME + KIND] = Frame.else;
-            this.#passBy(this.#frames[depth * FRAME + PASSES]!, body.total);
+            frames.numbers[depth * FRAME + KIND] = Frame.else;
+            late.passBy(frames.numbers[depth * FRAME + PASSES]!, body.total);
             // at the block's end both arms meet
-            if (!this.#frames[depth * FRAME + ARM_ALIVE])
-              this.#frames[depth * FRAME + PASSES] = this.#frames[depth * FRAME + TARGETED]
-                ? this.#frames[depth * FRAME + PASSES]!
+            if (!frames.numbers[depth * FRAME + ARM_ALIVE])
+              frames.numbers[depth * FRAME + PASSES] = frames.numbers[depth * FRAME + TARGETED]
+                ? frames.numbers[depth * FRAME + PASSES]!
                 : NONE;
-            this.#markCommit(body.total);
-            body.height += this.#frames[depth * FRAME + PARAMS]!;
+            late.markCommit(body.at, actions.count, body.total);
+            body.height += frames.numbers[depth * FRAME + PARAMS]!;
           } else {
-            this.#frames[depth * FRAME + KIND] = Frame.catch;
+            frames.numbers[depth * FRAME + KIND] = Frame.catch;
             if (role === Role.catch) body.height += types[tags[body.u32()]!]!.params;
             this.hasLanding = true;
-            this.#act(body.at, Action.landing, 0, 0);
+            actions.add(body.at, Action.landing, 0, 0);
           }
           body.push(0);
           current =
             role !== Role.else
               ? this.#charge(body.at, -1)
               : exact
-                ? this.#charge(body.at, this.#frames[depth * FRAME + SEGMENT]!)
-                : this.#frames[depth * FRAME + SEGMENT]!;
-          body.testPast = this.#frames[depth * FRAME + TEST_PAST]!;
+                ? this.#charge(body.at, frames.numbers[depth * FRAME + SEGMENT]!)
+                : frames.numbers[depth * FRAME + SEGMENT]!;
+          body.testPast = frames.numbers[depth * FRAME + TEST_PAST]!;
           break;
         }
         case Role.loop: {
           body.blockType();
-          this.#commitNow();
+          late.commitNow();
           if (++depth > maxNesting) throw tooLarge("maxNesting", depth, maxNesting);
-          this.segmentCost[current]! += body.total - segmentStart;
+          segments.cost[current]! += body.total - segmentStart;
           segmentStart = body.total;
           const outer = current;
-          current = this.#newSegment(-1);
-          loop = this.#newLoop(loop, current, body.typeParams > 0);
-          this.#open(
+          current = segments.add(-1);
+          loop = loops.add(loop, current, body.typeParams > 0);
+          frames.open(
             depth,
             Frame.loop,
             body.height - body.typeParams,
@@ -395,8 +338,8 @@ export class Scan {
           // the header tests what is inside; what follows the loop is charged with what stands before it
           body.testFromHere();
           ways?.open(depth, body.total, true);
-          this.loopFirst[loop] = this.actionCount;
-          this.#act(start, Action.loop, loop, body.at);
+          loops.first[loop] = actions.count;
+          actions.add(start, Action.loop, loop, body.at);
           break;
         }
         case Role.callIndirect:
@@ -420,10 +363,10 @@ export class Scan {
           if (target < importedFunctions) {
             body.total += IMPORT_COST;
             this.depthLosers++;
-            this.#act(start, Action.tailCallImport, target, body.at);
+            actions.add(start, Action.tailCallImport, target, body.at);
           } else {
             body.total += leafCosts[target]! >= 0 ? leafCosts[target]! : PREPAID;
-            this.#act(start, Action.tailCall, target, body.at);
+            actions.add(start, Action.tailCall, target, body.at);
           }
           this.#noteCall(loop);
           this.#leaveFunction(depth);
@@ -435,33 +378,33 @@ export class Scan {
           body.skipLeb();
           if (role === Role.tailCallIndirect) body.skipLeb();
           body.total += PREPAID;
-          this.#act(start, Action.tailCallUnknown, 0, body.at);
+          actions.add(start, Action.tailCallUnknown, 0, body.at);
           this.#noteCall(loop);
           this.hasUnknownTailCall = true;
           this.#leaveFunction(depth);
           alive = false;
           break;
         case Role.throw: {
-          this.#commitNow();
+          late.commitNow();
           const type = types[tags[body.u32()]!]!;
           if (capped && (keepsExceptions || type.hasReferences || type.params > SMALL_EXCEPTION))
-            this.#act(start, Action.allocate, granulesOf(type.paramStack * EXCEPTION_SHARE + 64), 0);
-          if (loop !== NO_LOOP) this.loopStays[loop] = 1;
-          this.#act(start, Action.throw, 0, 0);
+            actions.add(start, Action.allocate, granulesOf(type.paramStack * EXCEPTION_SHARE + 64), 0);
+          if (loop !== NO_LOOP) loops.stays[loop] = 1;
+          actions.add(start, Action.throw, 0, 0);
           alive = false;
           break;
         }
         case Role.rethrow:
           body.skipLeb();
-          if (loop !== NO_LOOP) this.loopCalls[loop] = 1;
-          this.#commitNow();
-          this.#act(start, Action.throw, 0, 0);
+          if (loop !== NO_LOOP) loops.calls[loop] = 1;
+          late.commitNow();
+          actions.add(start, Action.throw, 0, 0);
           alive = false;
           break;
         case Role.throwRef:
-          if (loop !== NO_LOOP) this.loopStays[loop] = 1;
-          this.#commitNow();
-          this.#act(start, Action.throw, 0, 0);
+          if (loop !== NO_LOOP) loops.stays[loop] = 1;
+          late.commitNow();
+          actions.add(start, Action.throw, 0, 0);
           alive = false;
           break;
         case Role.unreachable:
@@ -469,18 +412,18 @@ export class Scan {
           break;
         case Role.memoryGrow: {
           const memory = body.u32();
-          this.#commitNow();
+          late.commitNow();
           if (capped) {
-            this.#act(start, Action.memoryGrow, memory, body.at);
+            actions.add(start, Action.memoryGrow, memory, body.at);
             this.#noteHelper(loop);
           }
           break;
         }
         case Role.tableGrow: {
           const table = body.u32();
-          this.#commitNow();
+          late.commitNow();
           if (tableCapped) {
-            this.#act(start, Action.tableGrow, table, body.at);
+            actions.add(start, Action.tableGrow, table, body.at);
             this.#noteHelper(loop);
           }
           body.height--;
@@ -513,7 +456,7 @@ export class Scan {
           const type = types[body.u32()]!;
           if (immediateOf[slot] === Immediate.leb2) body.skipLeb();
           this.#bulk(start, Bulk.elements, false, loop);
-          if (capped) this.#act(start, Action.allocateArray, type.size, 0);
+          if (capped) actions.add(start, Action.allocateArray, type.size, 0);
           body.height += deltaOf[slot]!;
           break;
         }
@@ -527,7 +470,7 @@ export class Scan {
         }
         case Role.wait:
           body.skipMemory();
-          this.#act(start, Action.wait, slot & 1 ? 32 : 64, body.at);
+          actions.add(start, Action.wait, slot & 1 ? 32 : 64, body.at);
           this.#noteHelper(loop);
           body.height -= 2;
           break;
@@ -543,207 +486,65 @@ export class Scan {
         const resume = body.bytes[from] === END ? from : body.skipDead();
         ways?.note(body.total);
         if (resume > from)
-          this.#act(from, Action.dead, resume, role === Role.end || role === Role.delegate ? 1 : 0);
+          actions.add(from, Action.dead, resume, role === Role.end || role === Role.delegate ? 1 : 0);
         body.at = resume;
-        this.segmentCost[current]! += body.total - segmentStart;
+        segments.cost[current]! += body.total - segmentStart;
         segmentStart = body.total;
         continue;
       }
       if (conditional) {
-        this.#markCommit(body.total);
+        late.markCommit(body.at, actions.count, body.total);
         if (exact) {
-          this.segmentCost[current]! += body.total - segmentStart;
+          segments.cost[current]! += body.total - segmentStart;
           segmentStart = body.total;
           current = this.#charge(body.at, current);
         }
       }
-      if (
-        body.total + beside > body.testPast ||
-        (exact && body.total - segmentStart + beside > TEST_CALLS_EVERY)
-      ) {
-        this.segmentCost[current]! += body.total - segmentStart;
+      if (body.total > body.testPast || (exact && body.total - segmentStart > TEST_CALLS_EVERY)) {
+        segments.cost[current]! += body.total - segmentStart;
         segmentStart = body.total;
         beside = 0;
         body.testFromHere();
         current = this.#charge(body.at, -1);
-        this.segmentTested[current] = 1;
+        segments.tested[current] = 1;
       }
     }
   }
+
   #reset(): void {
     this.#joined = 0;
-    this.actionCount = this.segments = this.loops = 0;
+    this.actions.count = this.segments.count = this.loops.count = 0;
+    this.late.reset();
     if (this.tableLoops.length > 0) this.tableLoops.length = 0;
     this.hasCalls = this.hasLanding = this.hasTryTable = this.functionLanding = false;
     this.depthReaders = this.depthLosers = 0;
     this.hasDynamicLength = this.hasUnknownTailCall = false;
-    this.boundary = this.boundaryAction = this.boundaryCost = 0;
-    this.#branchesOut = this.#committed = this.commitJoins = false;
-    this.commit = this.commitAction = this.#commits = this.#serial = 0;
-    this.#passed = NONE;
-  }
-
-  #open(
-    depth: number,
-    kind: number,
-    base: number,
-    params: number,
-    results: number,
-    segment: number,
-    loop: number,
-    testPast: number,
-  ): void {
-    const at = depth * FRAME;
-    if (at === this.#frames.length) this.#frames = grown(this.#frames);
-    const frames = this.#frames;
-    frames[at + KIND] = kind;
-    frames[at + BASE] = base;
-    frames[at + PARAMS] = params;
-    frames[at + RESULTS] = results;
-    frames[at + SEGMENT] = segment;
-    frames[at + ESCAPE] = depth;
-    frames[at + LOOP] = loop;
-    frames[at + TARGETED] = 0;
-    frames[at + LANDING] = 0;
-    frames[at + ARM_ALIVE] = 0;
-    frames[at + TEST_PAST] = testPast;
-    frames[at + PASSES] = NONE;
-  }
-
-  #act(at: number, action: number, a: number, b: number): void {
-    const index = this.actionCount * 4;
-    if (index === this.actions.length) this.actions = grown(this.actions);
-    const { actions } = this;
-    actions[index] = at;
-    actions[index + 1] = action;
-    actions[index + 2] = a;
-    actions[index + 3] = b;
-    this.actionCount++;
   }
 
   /** Notes a call, and in the action before whether that is one as well, from which alone this one is reached. */
   #call(start: number, action: number, target: number): void {
-    const before = this.actionCount - 1;
+    const before = this.actions.count - 1;
     if (this.#options.exact && before >= this.#joined) {
-      const kind = this.actions[before * 4 + 1]!;
+      const kind = this.actions.numbers[before * 4 + 1]!;
       if (kind === Action.call || kind === Action.callUnknown || kind === Action.callImport)
-        this.actions[before * 4 + 2]! |= 1;
+        this.actions.numbers[before * 4 + 2]! |= 1;
     }
-    this.#act(start, action, target * 2, this.#body.at);
-  }
-
-  #newSegment(parent: number): number {
-    if (this.segments === this.segmentCost.length) {
-      this.segmentCost = grown(this.segmentCost);
-      this.segmentTested = grown(this.segmentTested);
-      this.#segmentParent = grown(this.#segmentParent);
-      this.#segmentExtra = grown(this.#segmentExtra);
-    }
-    const segment = this.segments++;
-    this.segmentCost[segment] = this.segmentTested[segment] = this.#segmentExtra[segment] = 0;
-    this.#segmentParent[segment] = parent;
-    return segment;
+    this.actions.add(start, action, target * 2, this.#body.at);
   }
 
   /** Begins a segment at `at`; segment `parent` leads there. */
   #charge(at: number, parent: number): number {
-    const segment = this.#newSegment(parent);
-    this.#act(at, Action.charge, segment, 0);
+    const segment = this.segments.add(parent);
+    this.actions.add(at, Action.charge, segment, 0);
     return segment;
   }
 
-  /** Moves the cost of small segments to those that lead to them: a charge costs more than they do. */
-  #chargeSmallBlocks(): void {
-    for (let segment = this.segments - 1; segment > 0; segment--) {
-      const parent = this.#segmentParent[segment]!;
-      const cost = this.segmentCost[segment]!;
-      if (parent < 0 || cost > SMALL_BLOCK || this.#segmentExtra[parent]! + cost > SMALL_BLOCKS) continue;
-      this.#segmentExtra[parent]! += cost;
-      this.segmentCost[parent]! += cost;
-      this.segmentCost[segment] = 0;
-    }
-  }
-
   /** Notes that the function may begin in earnest at the cursor, if it has done next to nothing so far. */
-  #markBoundary(total: number): boolean {
-    if (this.hasCalls || this.loops > 0 || this.hasDynamicLength || this.hasLanding) return false;
-    if (total > PRELUDE_COST || this.#frames[TARGETED] === 0 || this.#branchesOut) return false;
-    this.boundary = this.#body.at;
-    this.boundaryAction = this.actionCount;
-    this.boundaryCost = Math.max(1, total);
-    return true;
-  }
-
-  /** Notes that the code at the cursor, which costly things may follow, is not reached on every way. */
-  #markCommit(total: number): void {
-    if (this.#committed || total > PRELUDE_COST || this.#commits === MAX_COMMITS) return;
-    this.#commitAt[this.#commits] = this.#body.at;
-    this.#commitActions[this.#commits] = this.actionCount;
-    this.#commitSerials[this.#commits++] = this.#serial++;
-  }
-
-  /** Something stands at the cursor that no way past the commit may meet. */
-  #commitNow(): void {
-    this.#committed = true;
-    this.#forgetFrom(this.#passed);
-    this.#passed = NONE;
-  }
-
-  #forgetFrom(first: number): void {
-    while (this.#lastCommit() >= first) this.#commits--;
-  }
-
-  #lastCommit(): number {
-    return this.#commits === 0 ? -1 : this.#commitSerials[this.#commits - 1]!;
-  }
-
-  /** The first place that whoever leaves the code at the cursor has not gone through. */
-  #passing(): number {
-    return Math.min(this.#passed, this.#serial);
-  }
-
-  /** The code at the cursor is reached past all places from `first` on. */
-  #passBy(first: number, total: number): void {
-    // before anything counts, the places that were passed by are of no use
-    if (!this.#committed) this.#forgetFrom(first);
-    else if (first <= this.#lastCommit() && first < this.#passed) {
-      if (this.#passed === NONE) this.#passedFrom = total;
-      this.#passed = first;
-    }
-  }
-
-  #decideCommit(total: number): void {
-    const joins = Math.min(this.#passed, this.#frames[PASSES]!);
-    if (this.#passed !== NONE && total - this.#passedFrom > PRELUDE_COST) this.#commitNow();
-    if (this.#commits === 0 || this.boundary > 0 || this.hasLanding) return;
-    if (!this.hasCalls && this.loops === 0) return;
-    this.commit = this.#commitAt[this.#commits - 1]!;
-    this.commitAction = this.#commitActions[this.#commits - 1]!;
-    this.commitJoins = joins <= this.#lastCommit();
-  }
-
-  /** A segment costs no more than the longest way through it. */
-  #lower(segment: number, cost: number): void {
-    this.segmentCost[segment] = Math.min(this.segmentCost[segment]!, cost);
-  }
-
-  #newLoop(parent: number, segment: number, params: boolean): number {
-    if (this.loops === this.loopParent.length) {
-      this.loopParent = grown(this.loopParent);
-      this.loopSegment = grown(this.loopSegment);
-      this.loopCalls = grown(this.loopCalls);
-      this.loopParams = grown(this.loopParams);
-      this.loopLanding = grown(this.loopLanding);
-      this.loopStays = grown(this.loopStays);
-      this.loopFirst = grown(this.loopFirst);
-      this.loopLast = grown(this.loopLast);
-    }
-    const loop = this.loops++;
-    this.loopParent[loop] = parent;
-    this.loopSegment[loop] = segment;
-    this.loopCalls[loop] = this.loopLanding[loop] = this.loopStays[loop] = 0;
-    this.loopParams[loop] = params ? 1 : 0;
-    return loop;
+  #markBoundary(): boolean {
+    const body = this.#body;
+    if (this.hasCalls || this.loops.count > 0 || this.hasDynamicLength || this.hasLanding) return false;
+    if (this.#frames.numbers[TARGETED] === 0) return false;
+    return this.late.markBoundary(body.at, this.actions.count, body.total);
   }
 
   #noteCall(loop: number): void {
@@ -753,104 +554,106 @@ export class Scan {
 
   /** A call that does not nest: it ends in the engine or the host. */
   #noteHelper(loop: number): void {
-    this.#commitNow();
-    if (loop !== NO_LOOP) this.loopCalls[loop] = 1;
+    this.late.commitNow();
+    if (loop !== NO_LOOP) this.loops.calls[loop] = 1;
   }
 
   /** A bulk operation of unknown length: charged where it stands. */
   #bulk(at: number, unit: number, wide: boolean, loop: number): void {
     this.hasDynamicLength = true;
-    this.#act(at, Action.bulk, unit, wide ? 1 : 0);
+    this.actions.add(at, Action.bulk, unit, wide ? 1 : 0);
     this.#noteHelper(loop);
   }
 
   #allocate(at: number, granules: number, loop: number): void {
-    this.#act(at, Action.allocate, granules, 0);
+    this.actions.add(at, Action.allocate, granules, 0);
     this.#noteHelper(loop);
   }
 
   /** Reads a bulk instruction's indices and tells whether its length has 64 bits. */
   #bulkIsWide(slot: number, entries: readonly { readonly limits: { readonly wide: boolean } }[]): boolean {
-    const first = this.#body.u32();
+    const body = this.#body;
+    const first = body.u32();
     if (immediateOf[slot] === Immediate.leb) return entries[first]?.limits.wide === true;
-    const second = this.#body.u32();
+    const second = body.u32();
     if (isInit(slot)) return false;
     return entries[first]?.limits.wide === true && entries[second]?.limits.wide === true;
   }
 
   /** Notes that control leaves the block at `depth` for the label that stands at the cursor. */
   #branch(depth: number, loop: number, total: number, conditional: boolean): void {
-    const at = this.#body.at;
-    const target = depth - this.#body.u32();
-    this.#frames[target * FRAME + TARGETED] = 1;
-    if (target === 0) this.#branchesOut = true;
+    const body = this.#body;
+    const { numbers } = this.#frames;
+    const at = body.at;
+    const target = depth - body.u32();
+    numbers[target * FRAME + TARGETED] = 1;
+    if (target === 0) this.late.branchesOut = true;
     this.#passTo(target, total);
-    if (target < this.#frames[depth * FRAME + ESCAPE]!) this.#frames[depth * FRAME + ESCAPE] = target;
-    const targetLoop = this.#frames[target * FRAME + LOOP]!;
+    if (target < numbers[depth * FRAME + ESCAPE]!) numbers[depth * FRAME + ESCAPE] = target;
+    const targetLoop = numbers[target * FRAME + LOOP]!;
     if (targetLoop === loop) return;
-    this.#act(at, Action.branch, loop, targetLoop);
+    this.actions.add(at, Action.branch, loop, targetLoop);
     // values that a conditional branch takes along, or leaves if it is not taken, are in the way
     const values =
-      this.#frames[target * FRAME + KIND] === Frame.loop
-        ? this.#frames[target * FRAME + PARAMS]!
-        : this.#frames[target * FRAME + RESULTS]!;
-    if (conditional && (values > 0 || this.#body.bytes[at - 1] !== BR_IF)) this.loopStays[loop] = 1;
+      numbers[target * FRAME + KIND] === Frame.loop
+        ? numbers[target * FRAME + PARAMS]!
+        : numbers[target * FRAME + RESULTS]!;
+    if (conditional && (values > 0 || body.bytes[at - 1] !== BR_IF)) this.loops.stays[loop] = 1;
   }
 
   #branchTable(depth: number, loop: number, total: number): void {
-    const at = this.#body.at;
+    const body = this.#body;
+    const { numbers } = this.#frames;
+    const at = body.at;
     const list = this.tableLoops.length;
     let leavesLoop = false;
-    for (let labels = this.#body.u32() + 1; labels > 0; labels--) {
-      const target = depth - this.#body.u32();
-      this.#frames[target * FRAME + TARGETED] = 1;
-      if (target === 0) this.#branchesOut = true;
+    for (let labels = body.u32() + 1; labels > 0; labels--) {
+      const target = depth - body.u32();
+      numbers[target * FRAME + TARGETED] = 1;
+      if (target === 0) this.late.branchesOut = true;
       this.#passTo(target, total);
-      if (target < this.#frames[depth * FRAME + ESCAPE]!) this.#frames[depth * FRAME + ESCAPE] = target;
-      const targetLoop = this.#frames[target * FRAME + LOOP]!;
+      if (target < numbers[depth * FRAME + ESCAPE]!) numbers[depth * FRAME + ESCAPE] = target;
+      const targetLoop = numbers[target * FRAME + LOOP]!;
       if (loop !== NO_LOOP) this.tableLoops.push(targetLoop);
       if (targetLoop !== loop) leavesLoop = true;
     }
     if (!leavesLoop) return;
-    this.#act(at, Action.branchTable, loop, list);
-    this.loopStays[loop] = 1;
+    this.actions.add(at, Action.branchTable, loop, list);
+    this.loops.stays[loop] = 1;
   }
 
   #passTo(target: number, total: number): void {
-    if (this.#frames[target * FRAME + KIND] !== Frame.loop) this.#ways?.join(target, total);
-    const passing = this.#passing();
-    if (passing < this.#frames[target * FRAME + PASSES]!) this.#frames[target * FRAME + PASSES] = passing;
+    const { numbers } = this.#frames;
+    if (numbers[target * FRAME + KIND] !== Frame.loop) this.#ways?.join(target, total);
+    const passing = this.late.passing();
+    if (passing < numbers[target * FRAME + PASSES]!) numbers[target * FRAME + PASSES] = passing;
   }
 
   #leaveFunction(depth: number): void {
-    this.#frames[TARGETED] = 1;
-    this.#frames[depth * FRAME + ESCAPE] = 0;
+    const { numbers } = this.#frames;
+    numbers[TARGETED] = 1;
+    numbers[depth * FRAME + ESCAPE] = 0;
   }
 
   /** Reads the handlers of the try_table that was just opened; their labels count from outside of it. */
   #catchClauses(depth: number): void {
+    const body = this.#body;
+    const { numbers } = this.#frames;
     this.hasTryTable = this.hasLanding = true;
-    for (let clauses = this.#body.u32(); clauses > 0; clauses--) {
-      const at = this.#body.at;
-      const kind = this.#body.byte();
+    for (let clauses = body.u32(); clauses > 0; clauses--) {
+      const at = body.at;
+      const kind = body.byte();
       if (kind > 3) throw unsupported(`a handler of kind ${kind}`, at);
-      if (kind < 2) this.#body.u32();
-      const target = depth - 1 - this.#body.u32();
-      this.#frames[target * FRAME + TARGETED] = this.#frames[target * FRAME + LANDING] = 1;
-      if (target < this.#frames[depth * FRAME + ESCAPE]!) this.#frames[depth * FRAME + ESCAPE] = target;
-      if (this.#frames[target * FRAME + KIND] === Frame.loop)
-        this.loopLanding[this.#frames[target * FRAME + LOOP]!] = 1;
+      if (kind < 2) body.u32();
+      const target = depth - 1 - body.u32();
+      numbers[target * FRAME + TARGETED] = numbers[target * FRAME + LANDING] = 1;
+      if (target < numbers[depth * FRAME + ESCAPE]!) numbers[depth * FRAME + ESCAPE] = target;
+      if (numbers[target * FRAME + KIND] === Frame.loop)
+        this.loops.landing[numbers[target * FRAME + LOOP]!] = 1;
     }
   }
 }
 
 function isInit(slot: number): boolean {
   return slot === 0x148 || slot === 0x14c;
-}
-
-/** A copy of `array`, twice as long. */
-function grown<T extends Uint8Array | Int32Array | Float64Array>(array: T): T {
-  const copy = new (array.constructor as new (length: number) => T)(array.length * 2);
-  copy.set(array);
-  return copy;
 }

@@ -41,15 +41,16 @@ export interface Unrolling {
 
 /** How hot loop `loop` is unrolled, if it is worth it: when it is small and holds no blocks. */
 export function planUnrolling(scan: Scan, loop: number, exact: boolean): Unrolling | undefined {
-  if (scan.loopStays[loop] === 1) return undefined;
-  const { actions, segmentCost } = scan;
-  const first = scan.loopFirst[loop]! * 4;
-  const last = scan.loopLast[loop]! * 4;
+  if (scan.loops.stays[loop] === 1) return undefined;
+  const { numbers: actions } = scan.actions;
+  const { cost: segmentCost } = scan.segments;
+  const first = scan.loops.first[loop]! * 4;
+  const last = scan.loops.last[loop]! * 4;
   const end = actions[last]!;
   const bytes = end - actions[first + 3]!;
   if (bytes > MAX_BODY) return undefined;
   const copies = bytes <= SMALL_BODY ? 3 : 2;
-  const cost = Math.max(1, segmentCost[scan.loopSegment[loop]!]!);
+  const cost = Math.max(1, segmentCost[scan.loops.segment[loop]!]!);
   // what an iteration may be charged beyond that, behind its conditional branches
   let more = 0;
   for (let index = first; index < last; index += 4) {
