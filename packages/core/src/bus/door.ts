@@ -225,12 +225,12 @@ export class ExchangeDoor implements BusDoor, Party {
     if (send.done) return DONE;
     const { clock, deadlines } = exchange;
     send.waiting = new Waiting<void>({
-      clock,
       deadlines,
       among: this.#waiting,
       what: whatOf(topic),
       topic,
       timeoutMs,
+      until: clock.now() + timeoutMs,
       signal,
       onEnd: (error) => error && send.withdraw(),
     });

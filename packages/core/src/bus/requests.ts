@@ -27,7 +27,7 @@ export interface Asker {
 interface Gap {
   readonly source: string;
   readonly max: number;
-  readonly waiting: Set<Waiting<void>>;
+  readonly waiting: Set<Waiting<never>>;
 }
 
 /** Requests and those who answer them. A reply goes to the one who asked and to nobody else. */
@@ -77,15 +77,24 @@ export class Requests {
     return {
       [Symbol.dispose]: () => {
         for (const topic of topics) this.#gaps.delete(topic);
-        for (const waiting of gap.waiting) waiting.succeed();
+        for (const waiting of gap.waiting) waiting.succeed(undefined as never);
       },
     };
   }
 
-  /** Asks; see {@link Bus.request}. Throws what is wrong at once, before a promise is made. */
-  request(asker: Asker, topic: string, data: Value, options: CallOptions | undefined): MaybePromise<Value> {
+  /**
+   * Asks; see {@link Bus.request}. Throws what is wrong at once, before a promise is made.
+   * @param until set for a request that was held, which is no new one: when its time is over, monotonic ms
+   */
+  request(
+    asker: Asker,
+    topic: string,
+    data: Value,
+    options: CallOptions | undefined,
+    until?: number,
+  ): MaybePromise<Value> {
     const { counts } = this.#exchange;
-    counts.requests++;
+    if (until === undefined) counts.requests++;
     const failed = (error: KeelsonError): KeelsonError => {
       counts.requestFailures++;
       return error;
@@ -96,7 +105,7 @@ export class Requests {
     const signal = options?.signal;
     if (signal?.aborted) throw failed(aborted(whatOf(topic), topic, signal));
     const responder = this.responder(topic);
-    if (responder === undefined) return this.#unanswered(asker, topic, data, options, timeoutMs);
+    if (responder === undefined) return this.#unanswered(asker, topic, data, options, timeoutMs, until);
     const request = new Asked(asker.source, this.#exchange.id, ++this.#count);
     let answer: MaybePromise<Value>;
     try {
@@ -105,12 +114,13 @@ export class Requests {
     } catch (error) {
       throw failed(failure(responder, error));
     }
-    const waiting = this.#wait<Value>(asker, topic, timeoutMs, signal, (error, ended) => {
+    const onEnd: WaitingOptions["onEnd"] = (error, ended) => {
       responder.open.delete(ended);
       if (error === undefined) return;
       failed(error);
       if (!request.failed) request.abandon(error);
-    });
+    };
+    const waiting = this.#wait<Value>(asker, topic, timeoutMs, signal, onEnd, until);
     if (!waiting.ended) responder.open.add(waiting as unknown as Waiting<never>);
     void Promise.resolve(answer).then(
       (value) => waiting.succeed(value),
@@ -129,8 +139,9 @@ export class Requests {
     data: Value,
     options: CallOptions | undefined,
     timeoutMs: number,
+    until = this.#exchange.clock.now() + timeoutMs,
   ): Promise<Value> {
-    const { counts, clock } = this.#exchange;
+    const { counts } = this.#exchange;
     if (this.#exchange.closed) throw this.#exchange.refusal();
     parseTopic(topic);
     const gap = this.#gaps.get(topic);
@@ -146,17 +157,16 @@ export class Requests {
           : "its module is being replaced: ask again later",
       );
     }
-    const until = clock.now() + timeoutMs;
-    const waiting = this.#wait<void>(asker, topic, timeoutMs, options?.signal, (error) => {
-      gap.waiting.delete(waiting);
+    const onEnd: WaitingOptions["onEnd"] = (error, ended) => {
+      gap.waiting.delete(ended);
       if (error !== undefined) counts.requestFailures++;
-    });
+    };
+    const waiting = this.#wait<never>(asker, topic, timeoutMs, options?.signal, onEnd, until);
     gap.waiting.add(waiting);
-    return waiting.promise.then(() => {
-      // It is the same request.
-      counts.requests--;
-      return this.request(asker, topic, data, { ...options, timeoutMs: Math.max(0, until - clock.now()) });
-    });
+    const answer = waiting.promise.then(() => this.request(asker, topic, data, options, until));
+    // As of one that waits for its answer: a rejection that nobody looks at must not end the host.
+    answer.catch(() => {});
+    return answer;
   }
 
   #wait<T>(
@@ -165,10 +175,11 @@ export class Requests {
     timeoutMs: number,
     signal: AbortSignal | undefined,
     onEnd: WaitingOptions["onEnd"],
+    until = this.#exchange.clock.now() + timeoutMs,
   ): Waiting<T> {
-    const { clock, deadlines } = this.#exchange;
+    const { deadlines } = this.#exchange;
     const among = asker.waiting;
-    return new Waiting<T>({ clock, deadlines, among, what: whatOf(topic), topic, timeoutMs, signal, onEnd });
+    return new Waiting<T>({ deadlines, among, what: whatOf(topic), topic, timeoutMs, until, signal, onEnd });
   }
 
   /** Gives up what a responder has not answered: its door closed. */

@@ -1,7 +1,6 @@
 import { KeelsonError, type ErrorCode } from "../contract/errors.ts";
 import type { CallOptions } from "../contract/call.ts";
 import type { DeadlineQueue, PendingDeadline } from "../primitives/deadline.ts";
-import type { Clock } from "../contract/platform.ts";
 import { invalidOptions, isSignal, shown } from "../primitives/invalid-options.ts";
 
 /** Everything that waits on behalf of one door, so that closing the door ends it. */
@@ -9,14 +8,16 @@ export type WaitingSet = Set<Waiting<never>>;
 
 /** What a {@link Waiting} needs to know. */
 export interface WaitingOptions {
-  readonly clock: Clock;
   readonly deadlines: DeadlineQueue;
   /** Where it is entered until it ends. */
   readonly among: WaitingSet;
   /** For messages: `The request on "a.b"`. */
   readonly what: string;
   readonly topic: string;
+  /** For messages: what it was given. */
   readonly timeoutMs: number;
+  /** When its time is over, monotonic ms; `Infinity` for never. */
+  readonly until: number;
   readonly signal: AbortSignal | undefined;
   /** Runs once, before the promise settles; `error` is undefined when it ended well. */
   readonly onEnd: (error: KeelsonError | undefined, waiting: Waiting<never>) => void;
@@ -37,7 +38,7 @@ export class Waiting<T> {
 
   constructor(options: WaitingOptions) {
     this.#options = options;
-    const { clock, deadlines, timeoutMs, signal } = options;
+    const { deadlines, until, signal } = options;
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     this.promise = promise;
     this.#resolve = resolve;
@@ -47,9 +48,7 @@ export class Waiting<T> {
       this.fail(aborted(options.what, options.topic, signal));
       return;
     }
-    if (timeoutMs !== Infinity) {
-      this.#deadline = deadlines.add(clock.now() + timeoutMs, () => this.fail(late(options)));
-    }
+    if (until !== Infinity) this.#deadline = deadlines.add(until, () => this.fail(late(options)));
     if (signal != null) {
       this.#onAbort = () => this.fail(aborted(options.what, options.topic, signal));
       signal.addEventListener("abort", this.#onAbort);

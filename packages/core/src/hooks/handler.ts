@@ -1,10 +1,11 @@
-import { describeThrown, isKeelsonError, KeelsonError } from "../contract/errors.ts";
+import { describeThrown, KeelsonError } from "../contract/errors.ts";
 import type { Metrics } from "../contract/metrics.ts";
 import type { Clock, Log } from "../contract/platform.ts";
 import type { MaybePromise, Value } from "../contract/value.ts";
 import { Breaker, type BreakerOptions, type BreakerPass } from "../primitives/breaker.ts";
 import type { DeadlineQueue } from "../primitives/deadline.ts";
 import { isPromise } from "../primitives/deferred.ts";
+import { refusals } from "../primitives/quarantine.ts";
 
 /** What handlers need of the world; one for all handlers of a kernel. */
 export interface HandlerWorld {
@@ -124,7 +125,7 @@ export class HookHandler {
     const { hook, type } = this.#record;
     const module = this.module ?? "host";
     // Nothing was run, and the quarantine ends by itself, long before a handler that was cut off is back. It has told of itself, too.
-    const refused = isKeelsonError(error, "MODULE_QUARANTINED");
+    const refused = refusals.has(error as object);
     if (refused) this.#breaker.abandoned(pass);
     const opened = !refused && this.#breaker.failed(pass);
     this.#world.log.write(

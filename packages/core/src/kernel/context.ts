@@ -120,11 +120,10 @@ export class GenerationContext implements LifeContext {
     this.#hooks?.activate();
   }
 
-  deactivate(): void {
-    if (!this.#active) return;
+  deactivate(door?: "bus" | "hooks"): void {
     this.#active = false;
-    this.#bus?.deactivate();
-    this.#hooks?.deactivate();
+    if (door !== "hooks") this.#bus?.deactivate();
+    if (door !== "bus") this.#hooks?.deactivate();
   }
 
   unanswered(): Promise<unknown>[] {

@@ -183,12 +183,11 @@ export class Entry implements CallMeter {
   }
 
   /**
-   * Resolves when no call is in flight, its doors are shut and what others had asked of it by bus or hook is answered, after `drainMs`, or by
-   * {@link endDrains}.
+   * Resolves when no call is in flight and what others had asked of it by bus or hook is answered, after `drainMs`, or by {@link endDrains}.
    *
-   * @param onShut called before its doors shut, unless the time is over first
+   * @param onShut for a version whose doors are open still, to shut them: called before each, unless the time is over first
    */
-  drain(lifecycle: Lifecycle, drainMs: number, onShut?: () => void): Promise<void> {
+  drain(lifecycle: Lifecycle, drainMs: number, onShut?: (door: "bus" | "hooks") => void): Promise<void> {
     const life = lifecycle.live;
     if (life === undefined) return Promise.resolve();
     const { context } = life;
@@ -202,11 +201,19 @@ export class Entry implements CallMeter {
       };
       const timer = this.#host.deadlines.add(this.#host.clock.now() + drainMs, end);
       (this.#drains ??= new Set()).add(end);
-      // One that lives in turn was asked more meanwhile.
+      if (onShut === undefined) return answered(end);
+      const shut = (door: "bus" | "hooks"): void => {
+        if (this.#drains?.has(end) !== true) return;
+        onShut(door);
+        context.deactivate(door);
+      };
+      // It was asked more meanwhile, and what it answers to that may wait for its own hooks.
       answered(() => {
-        if (this.#drains?.has(end) === true) onShut?.();
-        context.deactivate();
-        answered(end);
+        shut("bus");
+        answered(() => {
+          shut("hooks");
+          answered(end);
+        });
       });
     });
   }

@@ -172,8 +172,7 @@ class KeelsonKernel implements Kernel {
       maxParked,
       publish,
       onFailure,
-      holdHooks: (id) => this.#hooks.hold(id, maxParked),
-      holdRequests: (id) => this.#bus.hold(id, maxParked),
+      hold: (id, door) => (door === "bus" ? this.#bus : this.#hooks).hold(id, maxParked),
       onSwap: (entry) => this.#supervise(entry),
     };
     exposeModules(this.#entries, this.metrics);

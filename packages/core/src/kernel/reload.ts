@@ -23,10 +23,8 @@ export interface ReloadHost {
   readonly maxParked: number;
   publish(topic: string, data: Value): void;
   onFailure(id: string, error: KeelsonError): void;
-  /** Lets runs of the hooks that a module handles wait, until the handle is disposed. */
-  holdHooks(id: string): Disposable;
-  /** Lets requests on the topics that a module answers wait, until the handle is disposed. */
-  holdRequests(id: string): Disposable;
+  /** Lets requests on the topics that a module answers wait, or runs of the hooks that it handles, until the handle is disposed. */
+  hold(id: string, door: "bus" | "hooks"): Disposable;
   /** Told after the swap, with the definition that serves now. */
   onSwap(entry: Entry): void;
 }
@@ -90,15 +88,14 @@ async function inTurn(entry: Entry, candidate: Lifecycle, host: ReloadHost): Pro
   const wasRunning = old.state === "running";
   const parked = (entry.parked = new ParkedCalls(entry.id, host.maxParked, host.deadlines));
   // What comes while its calls drain is for the old version still: they may wait for that. Later it is for the new one.
-  let held: readonly Disposable[] = [];
-  const hold = (): void => {
-    if (held.length === 0) held = [host.holdHooks(entry.id), host.holdRequests(entry.id)];
-  };
+  const held: { bus?: Disposable; hooks?: Disposable } = {};
+  const hold = (door: "bus" | "hooks"): void => void (held[door] ??= host.hold(entry.id, door));
   let gap: PendingDeadline | undefined;
   try {
     await entry.drain(old, host.drainMs, hold);
-    hold();
-    gap = host.deadlines.add(host.clock.now() + GAP_MS, () => held[0]?.[Symbol.dispose]());
+    hold("bus");
+    hold("hooks");
+    gap = host.deadlines.add(host.clock.now() + GAP_MS, () => held.hooks?.[Symbol.dispose]());
     // If the old one may still be alive, the new one must not begin: never two.
     await old.stop();
     if (entry.reloading?.stopped === true) throw stoppedEarly(entry.id);
@@ -118,7 +115,8 @@ async function inTurn(entry: Entry, candidate: Lifecycle, host: ReloadHost): Pro
     entry.parked = undefined;
     parked.release();
     if (gap !== undefined) host.deadlines.cancel(gap);
-    for (const one of held) one[Symbol.dispose]();
+    held.hooks?.[Symbol.dispose]();
+    held.bus?.[Symbol.dispose]();
   }
 }
 

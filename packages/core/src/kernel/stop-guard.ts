@@ -3,7 +3,7 @@ import type { Counter, Metrics } from "../contract/metrics.ts";
 import type { Clock } from "../contract/platform.ts";
 import { stopOf, type StopDetails, type StopReason } from "../contract/usage.ts";
 import type { Value } from "../contract/value.ts";
-import { type ParsedQuarantine, Quarantine } from "../primitives/quarantine.ts";
+import { type ParsedQuarantine, Quarantine, refusals } from "../primitives/quarantine.ts";
 
 /** What a guard needs of its module and its kernel. */
 export interface StopGuardHost {
@@ -132,7 +132,7 @@ export class StopGuard {
     const { id } = this.#host;
     const { trialInMs = 0, onTrial = false, failedTrials = 0 } = quarantine.status ?? {};
     const when = onTrial ? "a call on trial is on its way" : `for ${Math.ceil(trialInMs)} ms more`;
-    return new KeelsonError(
+    const error = new KeelsonError(
       "MODULE_QUARANTINED",
       `Module "${id}" was stopped too often and is refused: ${when}`,
       {
@@ -140,6 +140,8 @@ export class StopGuard {
         details: { id, trialInMs, onTrial, failedTrials },
       },
     );
+    refusals.add(error);
+    return error;
   }
 }
 

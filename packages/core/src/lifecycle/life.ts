@@ -7,8 +7,8 @@ export interface LifeContext extends ModuleContext {
   readonly scope: UndoScope;
   /** Opens the doors: what was subscribed and hooked so far goes live. */
   activate(): void;
-  /** Shuts them again; what was asked before can still be answered. */
-  deactivate(): void;
+  /** Shuts them again, or one of them; what was asked before can still be answered. */
+  deactivate(door?: "bus" | "hooks"): void;
   /** What is owed to those who asked over the doors: answers to requests, and what hooks wait for. */
   unanswered(): Promise<unknown>[];
   /** Fires the signal. */

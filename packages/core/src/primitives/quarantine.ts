@@ -4,6 +4,9 @@ import type { Clock } from "../contract/platform.ts";
 /** Options with their defaults filled in. */
 export type ParsedQuarantine = Required<QuarantineOptions>;
 
+/** The errors by which the kernel refused a call, told from those that a module makes itself to look like one. */
+export const refusals: WeakSet<object> = new WeakSet();
+
 /** Fills in the defaults. */
 export function parseQuarantine(options: QuarantineOptions): ParsedQuarantine {
   const { stops = 3, withinMs = 10_000, initialMs = 1_000, minRunMs = 10 } = options;

@@ -21,7 +21,8 @@ function start(timeoutMs: number, signal?: AbortSignal): Started {
   const among: WaitingSet = new Set();
   const ends: (string | undefined)[] = [];
   const waiting = new Waiting<number>({
-    ...{ clock, deadlines: new DeadlineQueue(clock), among, what: "It", topic: "a", timeoutMs, signal },
+    ...{ deadlines: new DeadlineQueue(clock), among, what: "It", topic: "a", timeoutMs, signal },
+    until: clock.now() + timeoutMs,
     onEnd: (error) => ends.push(error?.code),
   });
   return { waiting, among, platform, ends };

@@ -5,6 +5,7 @@ import type { Value } from "../../src/contract/value.ts";
 import { KeelsonError } from "../../src/contract/errors.ts";
 import { createHooks, type HooksOptions, type KernelHooks } from "../../src/hooks/index.ts";
 import { createMetrics, type MetricsRegistry } from "../../src/metrics/index.ts";
+import { refusals } from "../../src/primitives/quarantine.ts";
 import { createTestPlatform, settle, type TestPlatform } from "../../src/testing/index.ts";
 import { thrownCode } from "../support/errors.ts";
 
@@ -225,6 +226,7 @@ describe("a failing handler", () => {
   test("is not cut off for what its quarantine refused, and a refused trial decides nothing", async () => {
     const { hooks, metrics, platform } = bench();
     const refused = new KeelsonError("MODULE_QUARANTINED", "for 1 s");
+    refusals.add(refused);
     let outcome: "fine" | "refused" | "broken" = "refused";
     hooks.filter("h", (value) => {
       if (outcome === "fine") return `${value as string}!`;
@@ -242,6 +244,13 @@ describe("a failing handler", () => {
     await hooks.applyFilters("h", "x");
     outcome = "fine";
     expect(await hooks.applyFilters("h", "x")).toBe("x!");
+  });
+
+  test("is cut off for what only looks like a quarantine", async () => {
+    const { hooks, metrics } = bench();
+    hooks.filter("h", () => Promise.reject(new KeelsonError("MODULE_QUARANTINED", "says the module itself")));
+    for (let time = 0; time < 6; time++) await hooks.applyFilters("h", "x");
+    expect(failures(metrics)).toBe(5);
   });
 
   test("does not cut off its neighbours", async () => {

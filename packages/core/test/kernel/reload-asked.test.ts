@@ -183,6 +183,40 @@ test("a method that waits for a hook of its own module does not wait for the rel
   expect(await kernel.hooks.applyFilters("page", "by")).toBe("by 2.0.0");
 });
 
+test("what a busy version that lives in turn answers may wait for a hook of its own", async () => {
+  const made = (version: string): ModuleDefinition =>
+    nativeModule({
+      id: "m",
+      version,
+      overlap: false,
+      start({ bus, hooks, clock }) {
+        hooks.filter("page", async (value) => [...(value as string[]), version]);
+        bus.respond("who", async () => {
+          await new Promise<void>((resolve) => void clock.after(10, resolve));
+          return kernel.hooks.applyFilters("page", [version]);
+        });
+      },
+    });
+  const { kernel, clock } = await running(made);
+  const answers: Promise<unknown>[] = [];
+  let over = false;
+  let reload: Promise<void> | undefined;
+  // It is never without a request.
+  for (let time = 0; time < 20 && !over; time++) {
+    answers.push(kernel.bus.request("who", null));
+    await clock.advance(3);
+    if (time === 4) reload = kernel.reload("m", made("2.0.0")).finally(() => (over = true));
+  }
+  expect(over).toBe(true);
+  await reload;
+  await clock.advance(10);
+  for (const answer of await Promise.all(answers))
+    expect([
+      ["1.0.0", "1.0.0"],
+      ["2.0.0", "2.0.0"],
+    ]).toContainEqual(answer);
+});
+
 test("runs of hooks are for the version that drains, and for the new one when its time is over", async () => {
   const version = (number: string): ModuleDefinition =>
     nativeModule({
