@@ -82,7 +82,7 @@ function failureOf({ error, quarantine }: ModuleStatus): string {
   if (quarantine !== undefined) {
     const { refused, onTrial, trialInMs } = quarantine;
     const next = onTrial ? "on trial" : `trial in ${Math.ceil(trialInMs / 1000)} s`;
-    return `MODULE_QUARANTINED: ${refused} calls refused, ${next}`;
+    return `MODULE_QUARANTINED: ${refused} refused, ${next}`;
   }
   return error === undefined ? "" : `${error.code}: ${firstLine(error.message)}`;
 }

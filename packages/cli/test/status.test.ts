@@ -17,7 +17,7 @@ test("the table shows a module that is refused, and until when", () => {
   const modules = [running, { ...running, quarantine }];
   const [, serving, refused] = formatStatus(modules).split("\n");
   expect(serving).toMatch(/running +1 +0$/);
-  expect(refused).toContain("MODULE_QUARANTINED: 2 calls refused, trial in 1 s");
+  expect(refused).toContain("MODULE_QUARANTINED: 2 refused, trial in 1 s");
   expect(formatStatus([{ ...running, quarantine: { ...quarantine, onTrial: true } }])).toContain("on trial");
   const painted = formatStatus(modules, { color: true }).split("\n");
   expect(painted[1]).toContain("\u001B[32mrunning");

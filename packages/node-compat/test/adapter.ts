@@ -91,7 +91,7 @@ export function bytes(text: string): Bytes {
   return new TextEncoder().encode(text);
 }
 
-/** Looks until `condition` holds, for what no event tells; fails after ten seconds. */
+/** Looks until `condition` holds, for what no event tells; fails after half a minute. */
 export async function eventually(condition: () => boolean): Promise<void> {
   // Long enough for a slow and busy machine: what never comes to be is a failure either way.
   const until = performance.now() + 30_000;

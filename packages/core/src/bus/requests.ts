@@ -1,6 +1,6 @@
 import type { RequestContext } from "../contract/bus.ts";
 import type { CallOptions } from "../contract/call.ts";
-import { describeThrown, isKeelsonError, KeelsonError } from "../contract/errors.ts";
+import { describeThrown, isKeelsonError, KeelsonError, plainMessage } from "../contract/errors.ts";
 import type { MaybePromise, Value } from "../contract/value.ts";
 import { isPromise } from "../primitives/deferred.ts";
 import type { Exchange } from "./exchange.ts";
@@ -26,6 +26,7 @@ export interface Asker {
 /** Topics of a module that is being replaced: requests wait for its new version. */
 interface Gap {
   readonly source: string;
+  readonly topics: ReadonlySet<string>;
   readonly max: number;
   readonly waiting: Set<Waiting<never>>;
 }
@@ -35,7 +36,7 @@ export class Requests {
   readonly #exchange: Exchange;
   /** The first answers; the others stand by until it leaves. */
   readonly #responders: Map<string, Responder[]> = new Map();
-  readonly #gaps: Map<string, Gap> = new Map();
+  readonly #gaps: Set<Gap> = new Set();
   #count = 0;
 
   constructor(exchange: Exchange) {
@@ -71,12 +72,12 @@ export class Requests {
 
   /** Lets at most `max` requests wait that nobody answers on the topics of `source` now, until the handle is disposed; each for its own time. */
   hold(source: string, max: number): Disposable {
-    const gap: Gap = { source, max, waiting: new Set() };
-    const topics = [...this.#responders.keys()].filter((topic) => this.responder(topic)?.source === source);
-    for (const topic of topics) this.#gaps.set(topic, gap);
+    const own = [...this.#responders.keys()].filter((topic) => this.responder(topic)?.source === source);
+    const gap: Gap = { source, max, topics: new Set(own), waiting: new Set() };
+    this.#gaps.add(gap);
     return {
       [Symbol.dispose]: () => {
-        for (const topic of topics) this.#gaps.delete(topic);
+        this.#gaps.delete(gap);
         for (const waiting of gap.waiting) waiting.succeed(undefined as never);
       },
     };
@@ -144,7 +145,7 @@ export class Requests {
     const { counts } = this.#exchange;
     if (this.#exchange.closed) throw this.#exchange.refusal();
     parseTopic(topic);
-    const gap = this.#gaps.get(topic);
+    const gap = [...this.#gaps].find(({ topics }) => topics.has(topic));
     // The module itself would wait for itself.
     if (gap === undefined || gap.source === asker.source || gap.waiting.size >= gap.max) {
       counts.requestFailures++;
@@ -195,15 +196,13 @@ function whatOf(topic: string): string {
 
 function failure(responder: Responder, cause: unknown): KeelsonError {
   const { topic, source } = responder;
-  return new KeelsonError(
-    "REQUEST_FAILED",
-    `${source} failed to answer on "${topic}": ${describeThrown(cause)}`,
-    {
-      hint: "the cause says why",
-      details: isKeelsonError(cause) ? { topic, source, code: cause.code } : { topic, source },
-      cause,
-    },
-  );
+  // Its own hint follows, and one is enough.
+  const why = isKeelsonError(cause) ? plainMessage(cause) : describeThrown(cause);
+  return new KeelsonError("REQUEST_FAILED", `${source} failed to answer on "${topic}": ${why}`, {
+    hint: "the cause says why",
+    details: isKeelsonError(cause) ? { topic, source, code: cause.code } : { topic, source },
+    cause,
+  });
 }
 
 /** The responder's view of a request. The id and the signal are made when first read. */

@@ -69,7 +69,7 @@ export function createHooks(options: HooksOptions): KernelHooks {
 interface Hold {
   readonly module: string;
   /** Where it has handlers. */
-  readonly points: Set<HookPoint>;
+  readonly points: ReadonlySet<HookPoint | undefined>;
   readonly over: Promise<void>;
   /** How many more runs may wait; below 0 once it was told that they may not. */
   room: number;
@@ -166,15 +166,15 @@ class HookTable implements KernelHooks {
     if (this.#holds.size === 0) return undefined;
     const point = points.get(name);
     for (const hold of this.#holds.values())
-      if (point !== undefined && hold.points.has(point) && this.#mayWait(hold))
+      if (hold.points.has(point) && this.#mayWait(hold))
         return hold.over.then(() => this.#held(points, name));
     return undefined;
   }
 
   #mayWait(hold: Hold): boolean {
-    if (hold.room > 0) return hold.room-- > 0;
+    if (hold.room-- > 0) return true;
     const { module } = hold;
-    if (hold.room-- === 0)
+    if (hold.room === -1)
       this.#world.log.write("warn", `Too many runs of hooks wait for "${module}": more go on without it`, {
         module,
       });

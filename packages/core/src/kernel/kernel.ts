@@ -27,6 +27,7 @@ import { Phases } from "../lifecycle/phases.ts";
 import { createMetrics, type MetricsRegistry } from "../metrics/index.ts";
 import { requireRange } from "../primitives/backoff.ts";
 import { DeadlineQueue } from "../primitives/deadline.ts";
+import { given } from "../primitives/given.ts";
 import { invalidOptions, isObject, requirePorts } from "../primitives/invalid-options.ts";
 import { parseQuarantine } from "../primitives/quarantine.ts";
 import { createSupervisor } from "../supervisor/index.ts";
@@ -147,7 +148,7 @@ class KeelsonKernel implements Kernel {
           from,
           to,
           attempt,
-          ...(error === undefined ? {} : { error: summaryOf(error) }),
+          ...given({ error: error && summaryOf(error) }),
         });
       },
     });

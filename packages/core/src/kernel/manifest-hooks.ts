@@ -1,6 +1,7 @@
 import type { HookRegistry } from "../contract/hooks.ts";
 import type { HookRequest } from "../contract/manifest.ts";
 import type { Value } from "../contract/value.ts";
+import { given } from "../primitives/given.ts";
 
 /**
  * Adds the filters and actions that a manifest asks for. The module's method gets `{ kind: "filter", value, args }` and answers the new
@@ -12,7 +13,7 @@ export function addManifestHooks(
   call: (method: string, payload: Value) => Promise<Value>,
 ): void {
   for (const { type, name, method = name, priority } of requests) {
-    const options = priority === undefined ? {} : { priority };
+    const options = given({ priority });
     if (type === "filter")
       registry.filter(name, (value, ...args) => call(method, { kind: "filter", value, args }), options);
     else

@@ -1,6 +1,7 @@
 import { KeelsonError, withDetails } from "../contract/errors.ts";
 import type { Measured, Measurement } from "../contract/usage.ts";
 import type { Value } from "../contract/value.ts";
+import { given } from "../primitives/given.ts";
 
 /** An empty {@link Measurement}. */
 export function createMeasurement(record: boolean): Measurement {
@@ -10,7 +11,7 @@ export function createMeasurement(record: boolean): Measurement {
 /** A measured call's answer, with what is known of the call by now. */
 export async function measuredValue(value: Value, measurement: Measurement): Promise<Measured> {
   const record = await measurement.recorded;
-  return { value, usage: measurement.usage, ...(record === undefined ? {} : { record }) };
+  return { value, usage: measurement.usage, ...given({ record }) };
 }
 
 /** A measured call's error, with what is known of the call by now. */
@@ -18,10 +19,7 @@ export async function measuredError(error: KeelsonError, measurement: Measuremen
   const { usage } = measurement;
   const record = await measurement.recorded;
   if (usage === undefined && record === undefined) return error;
-  return withDetails(error, {
-    ...(usage === undefined ? {} : { usage }),
-    ...(record === undefined ? {} : { record }),
-  });
+  return withDetails(error, given({ usage, record }));
 }
 
 /** The error for a record that was asked of a module that cannot make one. */

@@ -6,6 +6,7 @@ import type { Measured, MeasureOptions, Measurement } from "../contract/usage.ts
 import type { MaybePromise, Value } from "../contract/value.ts";
 import type { Life, PendingCall } from "../lifecycle/life.ts";
 import { isPromise } from "../primitives/deferred.ts";
+import { given } from "../primitives/given.ts";
 import { invalidOptions, isSignal, shown } from "../primitives/invalid-options.ts";
 import type { DeadlineQueue } from "../primitives/deadline.ts";
 import { callFailed, CallFrame, nameOf, type CallMeter, type CallRouter } from "./call.ts";
@@ -336,6 +337,6 @@ function notRunning(entry: Entry): KeelsonError {
         ? `see the cause; unless its supervisor does so, start("${id}") again`
         : `call start("${id}") and wait for it`,
     details: { id, state },
-    ...(entry.active.error === undefined ? {} : { cause: entry.active.error }),
+    ...given({ cause: entry.active.error }),
   });
 }

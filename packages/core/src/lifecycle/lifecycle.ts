@@ -100,7 +100,7 @@ export class Lifecycle {
         return done.promise;
       }
       default:
-        return Promise.reject(illegalTransition(this.#id, this.#state, "init"));
+        return this.#illegal("init");
     }
   }
 
@@ -121,7 +121,7 @@ export class Lifecycle {
         return done.promise;
       }
       default:
-        return Promise.reject(illegalTransition(this.#id, this.#state, "start"));
+        return this.#illegal("start");
     }
   }
 
@@ -138,8 +138,12 @@ export class Lifecycle {
         if (reaction.to === "stopped") return this.#stopFailed();
         return this.#takeDown(this.#life as Life);
       default:
-        return Promise.reject(illegalTransition(this.#id, this.#state, "stop"));
+        return this.#illegal("stop");
     }
+  }
+
+  #illegal(trigger: Trigger): Promise<never> {
+    return Promise.reject(illegalTransition(this.#id, this.#state, trigger));
   }
 
   /** Settles with the stop under way; undefined when there is none. */

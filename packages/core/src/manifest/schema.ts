@@ -34,6 +34,9 @@ const size = z
     return z.NEVER;
   });
 
+const object = <Shape extends z.core.$ZodLooseShape>(shape: Shape, what = "must be an object") =>
+  z.strictObject(shape, what);
+
 /** An object with text values, each key and value checked by a function that says what is wrong. */
 const texts = (what: string, fault: (key: string, value: string) => string | undefined) =>
   z.record(z.string(), z.string("must be a text"), `must be ${what}`).superRefine((entries, context) => {
@@ -65,7 +68,7 @@ const distinct = <T extends z.ZodType>(
 
 const capability = z.preprocess(
   (input) => (typeof input === "string" ? { name: input } : input),
-  z.strictObject(
+  object(
     {
       name: name(`the name of a capability, such as "http.fetch"`),
       scope: z
@@ -77,24 +80,21 @@ const capability = z.preprocess(
   ),
 );
 
-const network = z.strictObject(
-  { maxConnections: whole("a whole number").optional(), bytesPerSecond: size.optional() },
-  "must be an object",
-);
+const network = object({
+  maxConnections: whole("a whole number").optional(),
+  bytesPerSecond: size.optional(),
+});
 
-const limits = z.strictObject(
-  {
-    memory: size.refine((bytes) => bytes > 0, "must be more than 0 bytes").optional(),
-    fuel: positive("a whole number").optional(),
-    cpuMs: milliseconds.optional(),
-    timeoutMs: milliseconds.optional(),
-    storage: size.optional(),
-    network: network.optional(),
-  },
-  "must be an object",
-);
+const limits = object({
+  memory: size.refine((bytes) => bytes > 0, "must be more than 0 bytes").optional(),
+  fuel: positive("a whole number").optional(),
+  cpuMs: milliseconds.optional(),
+  timeoutMs: milliseconds.optional(),
+  storage: size.optional(),
+  network: network.optional(),
+});
 
-const hook = z.strictObject(
+const hook = object(
   {
     type: z.enum(["filter", "action"], `must be "filter" or "action"`),
     name: name("the name of a hook"),
@@ -106,7 +106,7 @@ const hook = z.strictObject(
 
 const HTTP_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
 
-const route = z.strictObject(
+const route = object(
   {
     method: z.enum(HTTP_METHODS, `must be one of ${HTTP_METHODS.join(", ")}`),
     path: text(1024)
@@ -120,45 +120,30 @@ const route = z.strictObject(
   "must be an object with method, path and handler",
 );
 
-const restart = z.strictObject(
-  {
-    policy: z.enum(["never", "on-failure", "always"], `must be "never", "on-failure" or "always"`).optional(),
-    intensity: z
-      .strictObject(
-        { max: whole("a whole number"), withinMs: milliseconds },
-        "must be an object with max and withinMs",
-      )
+const restart = object({
+  policy: z.enum(["never", "on-failure", "always"], `must be "never", "on-failure" or "always"`).optional(),
+  intensity: object(
+    { max: whole("a whole number"), withinMs: milliseconds },
+    "must be an object with max and withinMs",
+  ).optional(),
+  backoff: object({
+    initialMs: pause,
+    factor: z.number("must be a number").min(1, "must be at least 1").optional(),
+    maxMs: pause,
+    jitter: z
+      .number("must be a number")
+      .min(0, "must be from 0 to 1")
+      .max(1, "must be from 0 to 1")
       .optional(),
-    backoff: z
-      .strictObject(
-        {
-          initialMs: pause,
-          factor: z.number("must be a number").min(1, "must be at least 1").optional(),
-          maxMs: pause,
-          jitter: z
-            .number("must be a number")
-            .min(0, "must be from 0 to 1")
-            .max(1, "must be from 0 to 1")
-            .optional(),
-        },
-        "must be an object",
-      )
-      .optional(),
-    health: z
-      .strictObject(
-        {
-          everyMs: milliseconds.optional(),
-          timeoutMs: milliseconds.optional(),
-          failures: positive("a whole number").optional(),
-        },
-        "must be an object",
-      )
-      .optional(),
-  },
-  "must be an object",
-);
+  }).optional(),
+  health: object({
+    everyMs: milliseconds.optional(),
+    timeoutMs: milliseconds.optional(),
+    failures: positive("a whole number").optional(),
+  }).optional(),
+});
 
-const manifestSchema = z.strictObject(
+const manifestSchema = object(
   {
     apiVersion: z.literal("keelson/v1", `must be "keelson/v1"`),
     id: z.string("must be a text").refine(isModuleId, {

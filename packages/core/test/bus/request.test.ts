@@ -65,7 +65,7 @@ describe("request and respond", () => {
 
   test("a responder that fails gives REQUEST_FAILED with the cause", async () => {
     const { host } = createTestBus();
-    const cause = new KeelsonError("OUT_OF_MEMORY", "no room");
+    const cause = new KeelsonError("OUT_OF_MEMORY", "no room", { hint: "give it more" });
     host.respond("throws", () => {
       throw cause;
     });
@@ -76,6 +76,8 @@ describe("request and respond", () => {
     });
     expect(await rejection(host.request("throws", 1))).toMatchObject({
       code: "REQUEST_FAILED",
+      // The hint of the cause stays with the cause.
+      message: 'host failed to answer on "throws": no room\n  hint: the cause says why',
       cause,
       details: { code: "OUT_OF_MEMORY" },
     });
