@@ -7,9 +7,9 @@ import { isModuleId, isRange, isVersion, MODULE_ID_RULE } from "./version.ts";
 // Kept inside this folder: what others see is the interface Manifest. Every check has a text of its own, since zod's are for
 // programmers. The text follows the key: "version: must be …".
 
+const string = z.string("must be a text");
 const text = (max: number) =>
-  z
-    .string("must be a text")
+  string
     .min(1, "must not be empty")
     .max(max, `must not be longer than ${max} characters`)
     // eslint-disable-next-line no-control-regex -- finding it is the point
@@ -17,9 +17,9 @@ const text = (max: number) =>
 const time = z.number("must be a number of milliseconds");
 const milliseconds = time.positive("must be more than 0");
 const pause = time.nonnegative("must not be negative").optional();
-const whole = (what: string) =>
-  z.number(`must be ${what}`).int(`must be ${what}`).nonnegative(`must be ${what}`);
-const positive = (what: string) => whole(what).min(1, `must be ${what}, at least 1`);
+const WHOLE = "must be a whole number";
+const whole = z.number(WHOLE).int(WHOLE).nonnegative(WHOLE);
+const positive = whole.min(1, `${WHOLE}, at least 1`);
 const name = (what: string) =>
   z.string(`must be ${what}`).regex(/^[a-zA-Z0-9][a-zA-Z0-9._:/-]{0,127}$/, {
     error: `must be ${what}: up to 128 letters, digits and . _ : / -, beginning with a letter or digit`,
@@ -39,7 +39,7 @@ const object = <Shape extends z.core.$ZodLooseShape>(shape: Shape, what = "must 
 
 /** An object with text values, each key and value checked by a function that says what is wrong. */
 const texts = (what: string, fault: (key: string, value: string) => string | undefined) =>
-  z.record(z.string(), z.string("must be a text"), `must be ${what}`).superRefine((entries, context) => {
+  z.record(z.string(), string, `must be ${what}`).superRefine((entries, context) => {
     for (const [key, value] of Object.entries(entries)) {
       const message = fault(key, value);
       if (message !== undefined) context.addIssue({ code: "custom", path: [key], message });
@@ -47,15 +47,10 @@ const texts = (what: string, fault: (key: string, value: string) => string | und
   });
 
 /** A list in which `key` of each element must be its own. */
-const distinct = <T extends z.ZodType>(
-  element: T,
-  max: number,
-  what: string,
-  key: (one: z.output<T>) => string,
-) =>
+const distinct = <T extends z.ZodType>(element: T, what: string, key: (one: z.output<T>) => string) =>
   z
     .array(element, "must be a list")
-    .max(max, `must not hold more than ${max}`)
+    .max(1000, "must not hold more than 1000")
     .superRefine((list, context) => {
       const seen = new Set<string>();
       for (const [index, one] of list.entries()) {
@@ -81,13 +76,13 @@ const capability = z.preprocess(
 );
 
 const network = object({
-  maxConnections: whole("a whole number").optional(),
+  maxConnections: whole.optional(),
   bytesPerSecond: size.optional(),
 });
 
 const limits = object({
   memory: size.refine((bytes) => bytes > 0, "must be more than 0 bytes").optional(),
-  fuel: positive("a whole number").optional(),
+  fuel: positive.optional(),
   cpuMs: milliseconds.optional(),
   timeoutMs: milliseconds.optional(),
   storage: size.optional(),
@@ -123,7 +118,7 @@ const route = object(
 const restart = object({
   policy: z.enum(["never", "on-failure", "always"], `must be "never", "on-failure" or "always"`).optional(),
   intensity: object(
-    { max: whole("a whole number"), withinMs: milliseconds },
+    { max: whole, withinMs: milliseconds },
     "must be an object with max and withinMs",
   ).optional(),
   backoff: object({
@@ -139,23 +134,22 @@ const restart = object({
   health: object({
     everyMs: milliseconds.optional(),
     timeoutMs: milliseconds.optional(),
-    failures: positive("a whole number").optional(),
+    failures: positive.optional(),
   }).optional(),
 });
 
 const manifestSchema = object(
   {
     apiVersion: z.literal("keelson/v1", `must be "keelson/v1"`),
-    id: z.string("must be a text").refine(isModuleId, {
+    id: string.refine(isModuleId, {
       error: `must be ${MODULE_ID_RULE}`,
     }),
     name: text(200).optional(),
-    version: z
-      .string("must be a text")
-      .refine(isVersion, { error: `must be a semantic version, such as "1.2.3"` }),
-    kind: z
-      .string("must be a text")
-      .regex(/^[a-z][a-z0-9-]{0,31}$/, `must be a kind of module, such as "native", "wasm" or "process"`),
+    version: string.refine(isVersion, { error: `must be a semantic version, such as "1.2.3"` }),
+    kind: string.regex(
+      /^[a-z][a-z0-9-]{0,31}$/,
+      `must be a kind of module, such as "native", "wasm" or "process"`,
+    ),
     description: text(4096).optional(),
     entry: z
       .string("must be a path relative to the manifest")
@@ -170,10 +164,7 @@ const manifestSchema = object(
       .optional(),
     command: z
       .array(
-        z
-          .string("must be a text")
-          .max(32_768)
-          .refine((part) => !part.includes("\0"), "must not hold a NUL character"),
+        string.max(32_768).refine((part) => !part.includes("\0"), "must not hold a NUL character"),
         "must be a list: the program, then its arguments",
       )
       .min(1, "must name a program")
@@ -185,23 +176,19 @@ const manifestSchema = object(
       return value.includes("\0") ? "must not hold a NUL character" : undefined;
     }).optional(),
     abi: name("the name of an ABI profile").optional(),
-    capabilities: distinct(capability, 1000, "the capability", (one) => one.name).default([]),
+    capabilities: distinct(capability, "the capability", (one) => one.name).default([]),
     limits: limits.default({}),
-    hooks: distinct(
-      hook,
-      1000,
-      "the hook",
-      (one) => `${one.type} ${one.name} → ${one.method ?? one.name}`,
-    ).default([]),
-    routes: distinct(route, 1000, "the route", (one) => `${one.method} ${one.path}`).default([]),
+    hooks: distinct(hook, "the hook", (one) => `${one.type} ${one.name} → ${one.method ?? one.name}`).default(
+      [],
+    ),
+    routes: distinct(route, "the route", (one) => `${one.method} ${one.path}`).default([]),
     restart: restart.optional(),
     depends: texts("an object: module id → version range", (id, range) => {
       if (!isModuleId(id)) return `is no module id: ${MODULE_ID_RULE}`;
       return isRange(range) ? undefined : `must be a range of versions, such as "^1.2.0" or "*"`;
     }).default({}),
     overlap: z.boolean("must be true or false").optional(),
-    integrity: z
-      .string("must be a text")
+    integrity: string
       // 32 bytes are 43 characters and one of padding; the last of the 43 carries four bits.
       .regex(/^sha256-[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/, "must be sha256- and the base64 of 32 bytes")
       .optional(),
