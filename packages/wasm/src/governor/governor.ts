@@ -200,8 +200,7 @@ export class Governor {
   }
 
   #enterAgain(limits: RunLimits): void {
-    const { cpuMs } = limits;
-    this.#time.narrow(cpuMs === undefined ? undefined : this.#clock.now() + cpuMs, limits.deadline);
+    this.#time.narrow(this.#clock.now(), limits.cpuMs, limits.deadline);
     this.#outer.push({ signal: this.#signal, depths: crossDepths(this.#charges.all) });
     this.#signal = limits.signal ?? this.#signal;
   }

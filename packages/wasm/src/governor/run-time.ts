@@ -13,7 +13,9 @@ const COLD_AFTER_MS = 5;
 
 interface OuterEnd {
   cpuEnd: number;
+  readonly cpuMs: number;
   readonly deadline: number;
+  readonly attendAt: number;
 }
 
 /**
@@ -58,17 +60,28 @@ export class RunTime {
   }
 
   /** Begins a run inside this one: it cannot last longer. */
-  narrow(cpuEnd: number | undefined, deadline: number | undefined): void {
-    this.#outer.push({ cpuEnd: this.cpuEnd, deadline: this.deadline });
-    if (cpuEnd !== undefined) this.cpuEnd = Math.min(this.cpuEnd, cpuEnd);
+  narrow(now: number, cpuMs: number | undefined, deadline: number | undefined): void {
+    const left = this.left(now);
+    const { cpuEnd, attendAt } = this;
+    this.#outer.push({ cpuEnd, cpuMs: this.cpuMs, deadline: this.deadline, attendAt });
+    if (cpuMs !== undefined && now + cpuMs < cpuEnd) {
+      this.cpuEnd = now + cpuMs;
+      this.cpuMs = cpuMs;
+    }
     if (deadline !== undefined) this.deadline = Math.min(this.deadline, deadline);
+    // a thread that is not watched yet is looked at no later
+    if (this.left(now) < left) this.attendAt = Math.min(attendAt, this.#nextLook(now));
   }
 
   /** Ends it. */
   widen(): void {
+    const end = Math.min(this.cpuEnd, this.deadline);
     const outer = this.#outer.pop()!;
     this.cpuEnd = outer.cpuEnd;
+    this.cpuMs = outer.cpuMs;
     this.deadline = outer.deadline;
+    // what was rehearsed in it for the same end need not be again
+    if (end < Math.min(this.cpuEnd, this.deadline)) this.attendAt = outer.attendAt;
   }
 
   /** What is left of whichever time ends first, ms. */
@@ -108,11 +121,16 @@ export class RunTime {
   /** What is rare in a run: that its thread begins to be watched, and that its stop is to be rehearsed, which is answered. */
   attend(now: number): boolean {
     if (!this.#watches) this.watch(now);
+    this.attendAt = this.#nextLook(now);
+    const left = this.left(now);
+    return left <= EARLY_REHEARSAL_MS && left > 0 && now - this.start >= COLD_AFTER_MS;
+  }
+
+  /** When the stop is to be rehearsed next, or Infinity. */
+  #nextLook(now: number): number {
     const end = Math.min(this.cpuEnd, this.deadline);
     const left = end - now;
-    if (left > EARLY_REHEARSAL_MS) this.attendAt = end - EARLY_REHEARSAL_MS;
-    else if (left > REHEARSAL_MS) this.attendAt = end - REHEARSAL_MS;
-    else this.attendAt = Number.POSITIVE_INFINITY;
-    return left <= EARLY_REHEARSAL_MS && left > 0 && now - this.start >= COLD_AFTER_MS;
+    if (left > EARLY_REHEARSAL_MS) return end - EARLY_REHEARSAL_MS;
+    return left > REHEARSAL_MS ? end - REHEARSAL_MS : Number.POSITIVE_INFINITY;
   }
 }

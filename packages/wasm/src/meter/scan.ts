@@ -135,8 +135,9 @@ export class Scan {
     let depth = 0;
     let current = segments.add(-1);
     let segmentStart = 0;
-    // what functions without a test cost that were called since the last one
+    // what functions without a test cost that were called so far, and were called up to the last test
     let beside = 0;
+    let besideTested = 0;
     let loop = NO_LOOP;
     let alive = true;
 
@@ -192,7 +193,7 @@ export class Scan {
           body.height = frames.numbers[depth * FRAME + BASE]! + frames.numbers[depth * FRAME + RESULTS]!;
           body.push(0);
           if (frames.numbers[depth * FRAME + LANDING] === 1) actions.add(body.at, Action.landing, 0, 0);
-          body.testPast = frames.numbers[depth * FRAME + TEST_PAST]!;
+          body.testPast = frames.numbers[depth * FRAME + TEST_PAST]! - beside;
           const fallsThrough = alive && !targeted && (kind === Frame.block || kind === Frame.loop);
           late.passBy(frames.numbers[depth * FRAME + PASSES]!, body.total);
           depth--;
@@ -226,7 +227,16 @@ export class Scan {
                 : role === Role.try
                   ? Frame.try
                   : Frame.tryTable;
-          frames.open(depth, kind, base, body.typeParams, body.typeResults, current, loop, body.testPast);
+          frames.open(
+            depth,
+            kind,
+            base,
+            body.typeParams,
+            body.typeResults,
+            current,
+            loop,
+            body.testPast + beside,
+          );
           if (loop !== NO_LOOP) loops.stays[loop] = 1;
           ways?.open(depth, body.total, false);
           if (role === Role.if) {
@@ -253,6 +263,7 @@ export class Scan {
           else {
             body.total += PREPAID;
             beside += untested[target]!;
+            body.testPast -= untested[target]!;
             if (depthBy[target] === DepthBy.global && !foreignTailCalls) this.depthReaders++;
             else if (depthBy[target] !== DepthBy.none) this.depthLosers++;
             this.#call(start, Action.call, target);
@@ -313,7 +324,7 @@ export class Scan {
               : exact
                 ? this.#charge(body.at, frames.numbers[depth * FRAME + SEGMENT]!)
                 : frames.numbers[depth * FRAME + SEGMENT]!;
-          body.testPast = frames.numbers[depth * FRAME + TEST_PAST]!;
+          body.testPast = frames.numbers[depth * FRAME + TEST_PAST]! - beside;
           break;
         }
         case Role.loop: {
@@ -333,7 +344,7 @@ export class Scan {
             body.typeResults,
             outer,
             loop,
-            body.testPast,
+            body.testPast + beside,
           );
           // the header tests what is inside; what follows the loop is charged with what stands before it
           body.testFromHere();
@@ -500,10 +511,13 @@ export class Scan {
           current = this.#charge(body.at, current);
         }
       }
-      if (body.total > body.testPast || (exact && body.total - segmentStart > TEST_CALLS_EVERY)) {
+      if (
+        body.total > body.testPast ||
+        (exact && body.total - segmentStart + beside - besideTested > TEST_CALLS_EVERY)
+      ) {
         segments.cost[current]! += body.total - segmentStart;
         segmentStart = body.total;
-        beside = 0;
+        besideTested = beside;
         body.testFromHere();
         current = this.#charge(body.at, -1);
         segments.tested[current] = 1;

@@ -66,6 +66,7 @@ describe("the limits of a run inside another", () => {
       inner.governor.run({ cpuMs: 1_000, deadline: 2_000 }, () => inner.exports["f"]!(1)),
     );
     expect(error).toMatchObject({ code, details: { limit } });
+    if (limit === "cpuMs") expect(error.details?.["value"]).toBe(5);
     expect(time).toBeLessThan(1_030);
   });
 

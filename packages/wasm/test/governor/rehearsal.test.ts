@@ -88,6 +88,21 @@ describe("a stop", () => {
     expect(own.rehearsals.map(({ at }) => Math.round(at * 2) / 2)).toEqual([7.5]);
   });
 
+  it("is rehearsed for a run and for one inside it that ends sooner, each before its own end", () => {
+    const within = `(module (import "h" "tick" (func $tick)) (import "h" "inner" (func $inner))
+      (func (export "g") (param i32) (loop (call $tick) (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1))))))
+      (func (export "f") (call 2 (i32.const 100)) (call $inner) (loop (call $tick) (br 0))))`;
+    const made: Guest = guest(within, {
+      tick: () => void (made.clock.time += 0.1),
+      inner: () => made.governor.run({ cpuMs: 20 }, () => made.exports["g"]!(198)),
+    });
+    const begin = made.clock.time;
+    const at: number[] = [];
+    made.governor.rehearsal = () => void at.push(Math.round((made.clock.time - begin) * 2) / 2);
+    expect(stopped(made, { cpuMs: 50 })).toBe("DEADLINE_EXCEEDED");
+    expect(at).toEqual([25, 29.5, 45, 49.5]);
+  });
+
   it("is rehearsed whatever comes of it: a guest that catches everything sees nothing", () => {
     let ticks = 0;
     const tick = (): void => {

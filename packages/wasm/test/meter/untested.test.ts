@@ -99,6 +99,33 @@ describe("a small function without a test", () => {
   });
 });
 
+describe("thousands of calls of functions without a test, one after the other", () => {
+  const far = `(func $work ${"(drop (i32.load (i32.const 0)))".repeat(8)}) (func $far ${"(call $work)".repeat(3)})`;
+  const calls = (count: number): string => "(call $far)".repeat(count);
+  const shapes: Readonly<Record<string, string>> = {
+    "in straight code": calls(12_000),
+    "around blocks that are skipped, in which a test stands":
+      `${calls(900)} (if (local.get 0) (then ${calls(80)}))`.repeat(8),
+  };
+  it.each(Object.entries(shapes))("cost little before something tests: %s", (shape, code) => {
+    for (const mode of modes.slice(0, 4)) {
+      const bytes = wat(`(module (memory 1) ${far} (func (export "f") (param i32) ${code}))`);
+      const runs = [1, 1000].map((slice) => {
+        const host = new FuelHost(1e12, slice);
+        const own = run(bytes, mode, {}, host);
+        own.exports["f"]!(0);
+        const most = mode.mode === "exact" && shape.startsWith("in straight") ? 6_000 : 101_000;
+        expect(host.lowest).toBeGreaterThan(-most);
+        // the calls themselves do not ask
+        expect(host.asked[0]).toBeLessThan(1_000);
+        return own.used();
+      });
+      expect(runs[0]).toBeGreaterThan(400_000);
+      expect(runs[1]).toBe(runs[0]);
+    }
+  });
+});
+
 describe("the local whose place the depth takes is 0 where it is read before it is set", () => {
   const shapes: Readonly<Record<string, string>> = {
     "read first": "(local.get 1) (local.set 1 (i32.const 5))",
