@@ -303,10 +303,13 @@ export class Governor {
     this.#hostCalls.end(this.#charges.all);
   }
 
-  /** Ends a detached run from outside, whatever its guest does or waits for: when it comes back it is stopped. Returns what to throw. */
+  /**
+   * Ends a detached run from outside, whatever its guest does or waits for: when it comes back it is stopped. Returns what to throw; undefined between
+   * runs, when only the guest ends.
+   */
   abandon(code: "DEADLINE_EXCEEDED" | "ABORTED", limit: "deadline" | "signal"): unknown {
     this.end(code, limit);
-    return this.fail(undefined);
+    return this.#running ? this.fail(undefined) : undefined;
   }
 
   /** Stops the guest while it is in a host function: when it comes back nothing of it runs, whatever it catches. */

@@ -117,7 +117,7 @@ export class GuestInstance implements Instance {
 
   #run(call: Call): Value {
     const binding = this.#binding;
-    if (binding === undefined) throw this.#gone();
+    if (binding === undefined) throw endedBefore(this.#host.id);
     const host = this.#host;
     const governor = this.#governor;
     const value = governor === undefined ? this.#trust(binding, call) : this.#govern(governor, binding, call);
@@ -202,7 +202,8 @@ export class GuestInstance implements Instance {
     const host = this.#host;
     if (renewal === undefined || this.dead || host.broken || !renewal.snapshot.restore()) return false;
     host.entered = false;
-    const limits: RunLimits = { cpuMs: this.#limits.cpuMs, deadline: this.#clock.now() + START_MS };
+    const { fuel, cpuMs } = this.#limits;
+    const limits: RunLimits = { fuel, cpuMs, deadline: this.#clock.now() + START_MS };
     try {
       this.#binding = this.#governor?.run(limits, renewal.bind) ?? renewal.bind();
     } catch {
@@ -311,13 +312,14 @@ export class GuestInstance implements Instance {
       refused: governor?.refused,
     };
   }
+}
 
-  #gone(): KeelsonError {
-    return new KeelsonError("WASM_TRAP", `${this.#host.id}: this instance ended before`, {
-      hint: "a dead instance is never used again; take another lease",
-      details: { kind: "other", module: this.#host.id },
-    });
-  }
+/** The error of a call of an instance that failed, or was disposed, before. */
+export function endedBefore(module: string): KeelsonError {
+  return new KeelsonError("WASM_TRAP", `${module}: this instance ended before`, {
+    hint: "a dead instance is never used again; take another lease",
+    details: { kind: "other", module },
+  });
 }
 
 /** The error of a call whose time was over, or whose caller had given it up, before the guest was entered: it stopped nobody. */

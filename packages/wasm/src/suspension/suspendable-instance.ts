@@ -2,7 +2,7 @@ import type { Call, Clock, Instance, Value } from "@keelson/core";
 import { KeelsonError } from "@keelson/core/plain";
 import type { LaterBinding } from "../abi/profile.ts";
 import type { Governor, RunLimits } from "../governor/index.ts";
-import type { GuestInstance } from "../instance/guest-instance.ts";
+import { endedBefore, type GuestInstance } from "../instance/guest-instance.ts";
 import type { Suspension } from "./suspension.ts";
 
 /** An instance whose guest may be suspended in the midst of a call: it answers by promise, always, one call at a time. */
@@ -45,7 +45,8 @@ export class SuspendableInstance implements Instance {
     const guest = this.#guest;
     const suspension = this.#suspension;
     const governor = this.#governor;
-    if (this.#binding === undefined || suspension.busy) return Promise.reject(busy(call));
+    if (this.#binding === undefined) return Promise.reject(endedBefore(call.module));
+    if (suspension.busy) return Promise.reject(busy(call));
     return new Promise((resolve, reject) => {
       governor?.enterDetached({ ...this.#limits, deadline: call.deadline, signal: undefined });
       const started = governor === undefined ? this.#clock.now() : 0;

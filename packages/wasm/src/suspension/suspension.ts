@@ -88,7 +88,8 @@ export class Suspension {
     this.finish();
     const stop = this.#governor?.abandon(code, code === "ABORTED" ? "signal" : "deadline");
     onEnd?.(error(stop));
-    // Only metered code is sure to stop when its stack comes back; any other stays where it is until the collector takes it.
+    // Only metered code is sure to stop when its stack comes back. Any other stays where it is, stack, memory and all, until the process ends: V8 collects no
+    // stack that waits.
     const release = this.#release;
     this.#release = undefined;
     if (this.#governor !== undefined) release?.();

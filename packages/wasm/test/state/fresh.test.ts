@@ -1,6 +1,6 @@
 import type { Kernel } from "@keelson/core";
 import { describe, expect, test } from "vitest";
-import { suspending, wasmModule, type WasmModuleOptions } from "../../src/index.ts";
+import { type AbiProfile, raw, suspending, wasmModule, type WasmModuleOptions } from "../../src/index.ts";
 import { failure } from "../support/errors.ts";
 import { answer, keelsonGuest, on } from "../support/guests.ts";
 import { startGuest } from "../support/kernels.ts";
@@ -206,6 +206,29 @@ test("a guest that trapped or was stopped is discarded, and the next is fresh", 
   expect(await kernel.invoke("guest", "look")).toBe(0);
   await failure("DEADLINE_EXCEEDED", () => kernel.invoke("guest", "spin"));
   expect(await kernel.invoke("guest", "look")).toBe(0);
+});
+
+test("what a profile does to a guest that is put back is held to its fuel, as at its start", async () => {
+  const text = `(module (global $g (mut i32) (i32.const 0)) (func (export "spin") (loop br 0))
+    (func (export "next") (result i32) (global.set $g (i32.add (global.get $g) (i32.const 1))) (global.get $g)))`;
+  let bound = 0;
+  const abi: AbiProfile = {
+    ...raw,
+    name: "own",
+    bind(guest) {
+      if (++bound === 2) (guest.exports["spin"] as () => void)();
+      return raw.bind(guest);
+    },
+  };
+  const kernel = await start({ source: wat(text), abi, limits: { fuel: 100_000 } });
+  for (let round = 0; round < 2; round++) {
+    expect(await kernel.invoke("guest", "next")).toBe(1);
+    await turn();
+  }
+  expect(bound).toBeGreaterThan(2);
+  const used = Number(/^keelson_guest_fuel_total.* (\d+)$/m.exec(kernel.metrics.text())?.[1]);
+  expect(used).toBeGreaterThan(100_000);
+  expect(used).toBeLessThan(200_000);
 });
 
 test("an instance more at a time is all it takes: the cap on live instances holds", async () => {

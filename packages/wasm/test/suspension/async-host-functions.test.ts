@@ -382,6 +382,8 @@ describe("what cannot be is refused", () => {
     expect(await first).toBe(3);
     expect(await instance.call(callOf("plain"))).toBe(42);
     instance[Symbol.dispose]();
+    const error = await failure("WASM_TRAP", () => instance.call(callOf("plain")));
+    expect(error.message).toMatch(/ended before/);
   });
 
   test("an asynchronous host function in a start function", async () => {

@@ -14,7 +14,8 @@ const TEXT = `(module (import "h" "wait" (func $wait (result i32))) (import "h" 
 function guest() {
   const thread: GuestThread = { current: undefined };
   const clock = { time: 0, now: () => clock.time };
-  const governor = new Governor({ clock, thread });
+  const tally = new Float64Array(2);
+  const governor = new Governor({ clock, thread, tally });
   const suspension = new Suspension("guest", governor, clock.now);
   const metered = meter(wat(TEXT), { mode: "exact", stackBytes: 65_536 });
   const waits: PromiseWithResolvers<number>[] = [];
@@ -33,7 +34,7 @@ function guest() {
   });
   governor.adopt(instance, metered.meta);
   const f = suspension.later(instance.exports["f"] as () => void);
-  return { thread, clock, governor, suspension, waits, seen, f };
+  return { thread, clock, tally, governor, suspension, waits, seen, f };
 }
 
 describe("a guest that waits", () => {
@@ -67,6 +68,28 @@ describe("a guest that waits", () => {
     expect(seen).toEqual(["inside"]);
     expect(ends).toEqual([expect.objectContaining({ code: "MODULE_NOT_RUNNING" })]);
     expect(governor.dead).toBe(true);
+  });
+
+  test("is counted once, also when it is ended long after its last call, inside another guest's", async () => {
+    const { thread, clock, tally, governor, suspension, waits, f } = guest();
+    governor.enterDetached({});
+    suspension.begin(callOf("f"), () => {});
+    const answer = f();
+    waits[0]?.resolve(1);
+    await answer;
+    suspension.finish();
+    governor.leave();
+    const counted = [...tally];
+    expect(counted[0]).toBeGreaterThan(0);
+    clock.time += 60_000;
+    const other = new Governor({ clock, thread });
+    other.run({}, () => {
+      suspension.dispose();
+      expect(thread.current).toBe(other);
+    });
+    expect([...tally]).toEqual(counted);
+    expect(governor.dead).toBe(true);
+    expect(() => governor.enterDetached({})).toThrow("cannot run again");
   });
 
   test("does not hinder another on the same thread, entered and left in any order", async () => {
