@@ -1,4 +1,4 @@
-import type { Kernel, Value } from "@keelson/core";
+import { isKeelsonError, type Kernel, type Value } from "@keelson/core";
 import { describe, expect, test } from "vitest";
 import { wasmModule, type Isolation, type WasmModuleOptions } from "../../src/index.ts";
 import { rejection } from "../support/errors.ts";
@@ -255,9 +255,16 @@ test.each(levels)(
     };
     expect(await spin()).toMatchObject(stopped);
     expect(await spin()).toMatchObject(stopped);
-    await eventually(() => kernel.list()[0]?.quarantine?.trialInMs === 0);
-    expect(await spin()).toMatchObject(stopped);
-    expect(kernel.list()[0]?.quarantine).toMatchObject({ failedTrials: 1, onTrial: false });
+    // A trial may be lost, and the next calls refused, before the guest has told what it used: then the one after it is looked at.
+    let trial: unknown;
+    do {
+      await eventually(() => kernel.list()[0]?.quarantine?.trialInMs === 0);
+      trial = await spin();
+    } while (isKeelsonError(trial, "MODULE_QUARANTINED"));
+    expect(trial).toMatchObject(stopped);
+    const { failedTrials = 0, onTrial } = kernel.list()[0]?.quarantine ?? {};
+    expect(failedTrials).toBeGreaterThan(0);
+    expect(onTrial).toBe(false);
   },
 );
 
