@@ -51,6 +51,32 @@ describe("a small function without a test", () => {
     },
   );
 
+  it.each([
+    ["i32", 0],
+    ["i64", 16],
+    ["v128", 15],
+  ])(
+    "three of them between two that test, with parameters %s × %i, end by the stack and not by the engine's",
+    (type, count) => {
+      const params = `(param ${`${type} `.repeat(count)})`;
+      const handed = Array.from({ length: count }, (_, at) => `(local.get ${at})`).join(" ");
+      const text = `(func $tested ${params} (global.set $g (i32.add (global.get $g) (i32.const 1))) (call $c ${handed}))
+      (func $a ${params} (call $tested ${handed})) (func $b ${params} (call $a ${handed})) (func $c ${params} (call $b ${handed}))
+      (func (export "f") ${params.replace("param", "local")} (call $tested ${handed}))`;
+      for (const mode of ["exact", "deadline"] as const) {
+        const host = new FuelHost(1e12, 100_000);
+        const bytes = wat(`(module (global $g (export "g") (mut i32) (i32.const 0)) ${text})`);
+        const { exports, instance } = run(bytes, { mode, stackBytes: 512 * 1024 }, {}, host);
+        expect(outcome(() => exports["f"]!())).toMatch(/unreachable/i);
+        expect(host.stopped).toBe("stack");
+        const deep = (instance.exports["g"] as WebAssembly.Global).value as number;
+        // each frame was taken, also of those that do not test
+        expect(deep).toBeGreaterThan(100);
+        expect(deep * 4 * (96 + 8 * count)).toBeLessThan(1.2 * 512 * 1024);
+      }
+    },
+  );
+
   it("takes its frame from what those that it calls are handed", () => {
     const depthOf = (through: string): number => {
       const host = new FuelHost(1e12, 1_000_000);
