@@ -16,14 +16,26 @@ export function stackOf(thrown: unknown): string | undefined {
  * Deno for ever. Anything else as it is, what a host function threw among it, whatever its class.
  */
 export function withoutGuest(thrown: unknown): unknown {
-  const trap = thrown instanceof WebAssembly.RuntimeError;
-  if (!trap && !isStackOverflow(thrown)) return thrown;
+  const Kind = kindOf(thrown);
+  if (Kind === undefined) return thrown;
   const stack = stackOf(thrown);
   if (stack === undefined || !beganInGuest(stack)) return thrown;
   const { message } = thrown as Error;
-  const copy = trap ? new WebAssembly.RuntimeError(message) : new RangeError(message);
+  const copy = new Kind(message);
   copy.stack = stack;
   return copy;
+}
+
+/** What makes another of what the engine threw, if it is one that guests make it throw. */
+function kindOf(thrown: unknown): (new (message: string) => Error) | undefined {
+  if (thrown instanceof WebAssembly.RuntimeError) return WebAssembly.RuntimeError;
+  if (isSuspendError(thrown)) return WebAssembly.SuspendError;
+  return isStackOverflow(thrown) ? RangeError : undefined;
+}
+
+/** Whether a guest was to wait where it cannot. */
+export function isSuspendError(thrown: unknown): boolean {
+  return WebAssembly.SuspendError !== undefined && thrown instanceof WebAssembly.SuspendError;
 }
 
 /** Whether the innermost frame is a guest's, as V8 writes it; other engines' errors hold nothing. */

@@ -2,7 +2,7 @@ import type { Usage } from "@keelson/core";
 import { describeThrown, isKeelsonError, KeelsonError, withDetails } from "@keelson/core/plain";
 import { isStackOverflow } from "../governor/overflow.ts";
 import { noteRefusals, type Refusals } from "../governor/stop.ts";
-import { withoutGuest } from "./engine-error.ts";
+import { isSuspendError, withoutGuest } from "./engine-error.ts";
 import type { TrapPosition } from "./trap-position.ts";
 
 /**
@@ -76,11 +76,11 @@ export function trapError(thrown: unknown, place: TrapPlace): KeelsonError {
     return trap(trapKind(thrown.message), where, withoutGuest(thrown), place);
   if (isStackOverflow(thrown)) return trap("stack", where, withoutGuest(thrown), place);
   if (thrown instanceof WebAssembly.Exception) return trap("exception", where, thrown, place);
-  if (WebAssembly.SuspendError !== undefined && thrown instanceof WebAssembly.SuspendError) {
+  if (isSuspendError(thrown)) {
     return new KeelsonError("WASM_LINK", `${where}: it waited for a host function where it cannot wait`, {
       hint: "a guest can be suspended neither in its start function or _initialize, nor inside a host function that calls it back",
       details: details("other", place),
-      cause: thrown,
+      cause: withoutGuest(thrown),
     });
   }
   return new KeelsonError(

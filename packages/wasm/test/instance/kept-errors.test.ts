@@ -24,6 +24,9 @@ const guest = wat(`(module
   (func (export "spin") (loop $l br $l))
   (func (export "host") (call $fail))
   (func $deep (export "deep") (result i32) (i32.add (i32.const 1) (call $deep))))`);
+const waits = wat(
+  `(module (import "host" "memory" (memory 1 1)) (import "host" "fail" (func $wait)) (func (export "_initialize") (call $wait)))`,
+);
 const broken = wat(
   `(module (import "host" "memory" (memory 1 1)) (func (export "_initialize") unreachable))`,
 );
@@ -93,6 +96,7 @@ describe("an error that the host keeps does not keep the memory of its guest", (
   test.skipIf(!jspi)("that may be suspended", async () => {
     const later = suspending(() => Promise.resolve());
     await expectMemoriesGone([await fail(fuel, "trap", later), await fail(fuel, "spin", later)]);
+    await expectMemoriesGone([await fail({ source: waits }, "start", later)]);
   });
 
   test("whose host function threw", async (context) => {
