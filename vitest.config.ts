@@ -1,7 +1,7 @@
-import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 import { currentRuntime } from "./tools/vitest/runtime.ts";
 import { LongestFirst } from "./tools/vitest/sequencer.ts";
+import { WORKERS } from "./tools/vitest/workers.ts";
 
 // The same files run on Node, Deno and Bun: `pnpm test:node`, `pnpm test:deno`, `pnpm test:bun`.
 export default defineConfig({
@@ -9,8 +9,7 @@ export default defineConfig({
   ssr: { resolve: { conditions: [currentRuntime(), "module", "node", "development|production"] } },
   test: {
     pool: "forks",
-    // Vitest leaves a core to itself: on two it would run one file at a time, though many only wait for children.
-    maxWorkers: Math.max(2, availableParallelism()),
+    maxWorkers: WORKERS,
     sequence: { sequencer: LongestFirst },
     include: [
       "packages/*/test/**/*.test.ts",

@@ -4,7 +4,7 @@
  *     node tools/test.ts [--runtime node|deno|bun]... [--name pattern] [--minutes n] [part of a file's name]...
  */
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
-import { availableParallelism, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { readArguments } from "./arguments.ts";
@@ -12,6 +12,7 @@ import { root } from "./command.ts";
 import { chooseRuntimes, type Runtime, versionOf } from "./runtimes.ts";
 import { runTests, type Selection } from "./test-run.ts";
 import type { TestRecord } from "./vitest/record.ts";
+import { WORKERS } from "./vitest/workers.ts";
 
 interface Outcome {
   readonly runtime: Runtime;
@@ -143,9 +144,7 @@ const { chosen, limitMs, selection } = readArguments(
 
 const names = chosen.map(({ name }) => name).join(", then ");
 const files = selection.files.length === 0 ? "every test file" : selection.files.join(", ");
-console.log(
-  `Tests on ${names}: ${files}, ${Math.max(2, availableParallelism())} at a time; at most ${limitMs / 60_000} minutes in all.`,
-);
+console.log(`Tests on ${names}: ${files}, ${WORKERS} at a time; at most ${limitMs / 60_000} minutes in all.`);
 const folder = mkdtempSync(join(tmpdir(), "keelson-test-"));
 const by = performance.now() + limitMs;
 const outcomes: Outcome[] = [];
