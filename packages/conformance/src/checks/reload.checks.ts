@@ -1,4 +1,10 @@
-import { nativeModule, type NativeModuleOptions } from "@keelson/core";
+import {
+  type Clock,
+  type Kernel,
+  type ModuleDefinition,
+  nativeModule,
+  type NativeModuleOptions,
+} from "@keelson/core";
 import { ensure, ensureCode, ensureEqual, handled, type Check } from "../check.ts";
 import { never, openKernel, versioned } from "./kernel-setup.ts";
 
@@ -299,14 +305,8 @@ export const reloadChecks: readonly Check[] = [
             },
             start: ({ hooks }) => void hooks.filter(id, async (value) => [...(value as string[]), version]),
           });
-        await kernel.register(nested("1.0.0"));
-        await kernel.start(id);
-        const outer = kernel.invoke(id, "outer").catch((error: { code?: string }) => error.code);
-        const before = clock.now();
-        await kernel.reload(id, nested("2.0.0"));
-        const ms = clock.now() - before;
-        ensure(ms < 4_000, `the reload took ${ms} ms: it waited for a call that waited for it`);
-        ensureEqual(await outer, [overlap ? "2.0.0" : "1.0.0"], "versions that filtered inside the call");
+        const outer = await reloadDuring("outer", id, kernel, nested, clock);
+        ensureEqual(outer, [overlap ? "2.0.0" : "1.0.0"], "versions that filtered inside the call");
       }
     },
   },
@@ -332,15 +332,9 @@ export const reloadChecks: readonly Check[] = [
               },
             },
           });
-        await kernel.register(nested("1.0.0"));
-        await kernel.start(id);
-        const outer = kernel.invoke(id, "outer").catch((error: { code?: string }) => error.code);
-        const before = clock.now();
-        await kernel.reload(id, nested("2.0.0"));
-        const ms = clock.now() - before;
-        ensure(ms < 4_000, `the reload took ${ms} ms: it waited for a call that waited for it`);
+        const outer = await reloadDuring("outer", id, kernel, nested, clock);
         ensureEqual(
-          await outer,
+          outer,
           overlap ? ["1.0.0", "2.0.0"] : ["1.0.0", "1.0.0"],
           "versions that answered outside and inside",
         );
@@ -427,3 +421,21 @@ export const reloadChecks: readonly Check[] = [
     },
   },
 ];
+
+/** Starts version 1.0.0, reloads it to 2.0.0 in the midst of a call, and answers what that call came to: its value, or its code. */
+async function reloadDuring(
+  method: string,
+  id: string,
+  kernel: Kernel,
+  of: (version: string) => ModuleDefinition,
+  clock: Clock,
+): Promise<unknown> {
+  await kernel.register(of("1.0.0"));
+  await kernel.start(id);
+  const call = kernel.invoke(id, method).catch((error: { code?: string }) => error.code);
+  const before = clock.now();
+  await kernel.reload(id, of("2.0.0"));
+  const ms = clock.now() - before;
+  ensure(ms < 4_000, `the reload took ${ms} ms: it waited for a call that waited for it`);
+  return call;
+}
