@@ -1,4 +1,4 @@
-import { Bulk } from "./actions.ts";
+import { Bulk } from "./scan/actions.ts";
 import {
   CALL,
   ELSE,

@@ -1,5 +1,5 @@
 import { I32, I64 } from "./bytecode.ts";
-import { callsNothing } from "./calls.ts";
+import { callsNothing } from "./calls-nothing.ts";
 import type { ModuleInfo } from "./module.ts";
 
 /** How a function comes to know the stack that is left. */

@@ -1,4 +1,4 @@
-import { Action, Bulk } from "./actions.ts";
+import { Action, Bulk } from "./scan/actions.ts";
 import { chargeBulk, takeArrayRoom, takeRoom, writeInPieces, writeWait } from "./bulk-code.ts";
 import { CALL, END, RETURN, UNREACHABLE } from "./bytecode.ts";
 import { DepthBy, isParameter } from "./depth.ts";
@@ -9,6 +9,7 @@ import { HostCode } from "./host-code.ts";
 import { type Locals, readLocals, withoutFirst, writeLocals } from "./locals.ts";
 import { LoopCode } from "./loop-code.ts";
 import { Reader, tooLarge, tooLargeForEngines } from "./reader.ts";
+import { scanFunction } from "./scan/scan-function.ts";
 import type { Unrolling } from "./unroll.ts";
 
 /** Parameters and locals of a function that engines accept. */
@@ -51,7 +52,7 @@ export class Emitter {
     const locals = readLocals(reader);
     if (locals.count > this.#maxLocals) throw tooLarge("maxLocals", locals.count, this.#maxLocals);
 
-    scan.run(reader.at, to, typeIndex);
+    scanFunction(scan, reader.at, to, typeIndex);
     // parameters stand in the caller's frame and in this one, results go through the stack
     const depthBy = code.layout.depthBy[functionIndex]!;
     const depthGiven = isParameter(depthBy);

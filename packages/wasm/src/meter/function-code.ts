@@ -19,7 +19,7 @@ import type { ModuleInfo } from "./module.ts";
 import type { OffsetMapBuilder } from "./offset-map.ts";
 import type { MeterOptions } from "./options.ts";
 import { Plan } from "./plan.ts";
-import type { Scan } from "./scan.ts";
+import type { Scan } from "./scan/scan.ts";
 import type { Writer } from "./writer.ts";
 
 /** In a counter's local: the global has it. */

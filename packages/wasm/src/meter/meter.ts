@@ -20,7 +20,7 @@ import {
 } from "./options.ts";
 import { type PrivateNames, privateNames } from "./private-names.ts";
 import { Reader, tooLarge, tooLargeForEngines, truncated } from "./reader.ts";
-import { Scan } from "./scan.ts";
+import { Scan } from "./scan/scan.ts";
 import { writeSections } from "./sections.ts";
 import { UntestedFunctions } from "./untested.ts";
 import { Writer } from "./writer.ts";

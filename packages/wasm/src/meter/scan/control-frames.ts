@@ -12,22 +12,30 @@ export const Frame = {
   tryTable: 7,
 } as const;
 
-// Of each open block so many numbers are kept, one block after another: what it is, the height below its parameters, their count and the results',
-// the segment that it begins in, the outermost block that code inside leaves for, the innermost loop; whether branches lead to its label, exception
-// handlers do, and the end of an arm before `else` or `catch` is reached; where a test has to stand; and from which place for `commit` on branches
-// to its label pass by all.
+/** How many numbers are kept of each open block, one block after another; those that follow say at which place what stands. */
 export const FRAME: number = 12;
+/** What it is: see {@link Frame}. */
 export const KIND: number = 0;
+/** The operand stack's height below its parameters. */
 export const BASE: number = 1;
+/** How many parameters it takes, and how many results it leaves. */
 export const PARAMS: number = 2;
 export const RESULTS: number = 3;
+/** The segment that it begins in. */
 export const SEGMENT: number = 4;
+/** The depth of the outermost block that code inside leaves for; its own where none leaves it. */
 export const ESCAPE: number = 5;
+/** The innermost loop around its label. */
 export const LOOP: number = 6;
+/** 1: branches lead to its label. */
 export const TARGETED: number = 7;
+/** 1: exception handlers lead to its label. */
 export const LANDING: number = 8;
+/** 1: the end of an arm before `else` or `catch` is reached. */
 export const ARM_ALIVE: number = 9;
+/** What the cost of all code, functions without a test that were called included, may reach without a test after its end. */
 export const TEST_PAST: number = 10;
+/** From which place for `LateStart.commit` on the branches to its label pass by all; {@link NONE} where they pass by none. */
 export const PASSES: number = 11;
 
 /** No place is passed by: see {@link PASSES}. */

@@ -1,3 +1,5 @@
+import { grown } from "./grown.ts";
+
 /**
  * What the longest way through a function's body, and through each loop in it, can cost: at most that is executed in
  * a turn. Of an interpreter's loop, whose body holds an arm for each instruction, it is the costliest arm. A loop
@@ -76,17 +78,9 @@ export class LongestWay {
   }
 
   #grow(): void {
-    const room = this.#start.length * 2;
-    const longer = (old: Float64Array<ArrayBuffer>): Float64Array<ArrayBuffer> => {
-      const array = new Float64Array(room);
-      array.set(old);
-      return array;
-    };
-    this.#start = longer(this.#start);
-    this.#label = longer(this.#label);
-    this.#peak = longer(this.#peak);
-    const outer = new Int32Array(room);
-    outer.set(this.#outer);
-    this.#outer = outer;
+    this.#start = grown(this.#start);
+    this.#label = grown(this.#label);
+    this.#peak = grown(this.#peak);
+    this.#outer = grown(this.#outer);
   }
 }
