@@ -1,5 +1,5 @@
 import process from "node:process";
-import type { Clock, Envelope, Kernel } from "@keelson/core";
+import { KeelsonError, type Clock, type Envelope, type Kernel } from "@keelson/core";
 import { formatEvent, formatStatus } from "./status.ts";
 import { cut } from "./text.ts";
 
@@ -46,9 +46,16 @@ const TICK_MS = 1000;
 /**
  * Makes a display. Make it before the kernel, and hand its `line` to the platform's log, so that records do not tear the table:
  * `createKernel({ platform: { log: { write: display.line } } })`.
+ *
+ * @throws KeelsonError `INVALID_OPTIONS`
  */
-export function createDisplay(options: DisplayOptions = {}): Display {
+export function createDisplay(given?: DisplayOptions): Display {
+  const options = given ?? {};
   const output: DisplayOutput = options.output ?? process.stdout;
+  if (typeof output.write !== "function")
+    throw new KeelsonError("INVALID_OPTIONS", "A display is drawn on something with write()", {
+      hint: "give `output` a stream such as process.stderr, or leave it out",
+    });
   const color = options.color ?? useColor(output);
   return output.isTTY === true ? new LiveTable(output, { ...options, color }) : new EventLines(output, color);
 }

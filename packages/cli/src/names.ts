@@ -1,5 +1,7 @@
 // What every runtime's entry of this package exports besides createKernel.
 export {
+  boundaryEventOf,
+  boundaryFaultOf,
   errorCodes,
   isKeelsonError,
   KeelsonError,
@@ -7,12 +9,15 @@ export {
   openMetricsContentType,
   processModule,
   runOnce,
+  stopOf,
+  usageOf,
   type Bus,
   type Bytes,
   type Call,
   type CallOptions,
   type Envelope,
   type ErrorCode,
+  type EventEnvelope,
   type Exit,
   type Health,
   type Hooks,
@@ -35,6 +40,7 @@ export {
   type ReconcileReport,
   type RestartOptions,
   type ShutdownReport,
+  type StopDetails,
   type Usage,
   type Value,
 } from "@keelson/core";

@@ -1,5 +1,5 @@
 import process from "node:process";
-import type { Kernel, MaybePromise, ShutdownReport } from "@keelson/core";
+import { KeelsonError, type Kernel, type MaybePromise, type ShutdownReport } from "@keelson/core";
 
 /** The signals that ask a program to end. */
 export type EndingSignal = "SIGINT" | "SIGTERM";
@@ -31,9 +31,16 @@ const INTERRUPTED = 130;
  * installs no handlers by itself.
  *
  * After the second SIGINT nothing is waited for: process modules see the end of their standard input, and what stays is ended by the next host.
+ *
+ * @throws KeelsonError `INVALID_OPTIONS` for what is no kernel
  */
-export function shutdownOnSignals(kernel: Kernel, options: ShutdownOnSignalsOptions = {}): SignalHandling {
-  const { before, onReport, onError = (error) => console.error(error), timeoutMs } = options;
+export function shutdownOnSignals(kernel: Kernel, options?: ShutdownOnSignalsOptions): SignalHandling {
+  const { before, onReport, onError = (error: unknown) => console.error(error), timeoutMs } = options ?? {};
+  // Found out when a signal comes, nothing would end the program.
+  if (typeof kernel?.shutdown !== "function")
+    throw new KeelsonError("INVALID_OPTIONS", "Signals are to shut down a kernel", {
+      hint: "give what createKernel answers, awaited",
+    });
   const done = Promise.withResolvers<ShutdownReport>();
   let first: EndingSignal | undefined;
 

@@ -1,4 +1,4 @@
-import type { Envelope, ModuleState, ModuleStatus } from "@keelson/core";
+import { KeelsonError, type Envelope, type ModuleState, type ModuleStatus } from "@keelson/core";
 import { cut, oneLine, painter, type Color } from "./text.ts";
 
 /** Options of {@link formatStatus}. */
@@ -32,9 +32,15 @@ const HEADINGS = [
 ] as const;
 const STATE_COLUMN = HEADINGS.indexOf("STATE");
 
-/** The table of `kernel.list()` for people: a heading and a line a module. */
-export function formatStatus(modules: readonly ModuleStatus[], options: FormatStatusOptions = {}): string {
-  const { color = false, columns = Infinity } = options;
+/** The table of `kernel.list()` for people: a heading and a line a module. @throws KeelsonError `INVALID_OPTIONS` for what is no such list */
+export function formatStatus(modules: readonly ModuleStatus[], options?: FormatStatusOptions): string {
+  const { color = false, columns = Infinity } = options ?? {};
+  const isList: boolean =
+    Array.isArray(modules) && [...modules].every((module) => typeof module?.metadata?.id === "string");
+  if (!isList)
+    throw new KeelsonError("INVALID_OPTIONS", "The table is made of a list of modules", {
+      hint: "give what kernel.list() answers",
+    });
   const paint = painter(color);
   // A long name must not push the state off a narrow screen.
   const most = columns === Infinity ? [] : [Math.max(12, Math.floor(columns / 3)), 12, 16];
@@ -94,10 +100,9 @@ function firstLine(text: string): string {
 const NOTABLE = /^(kernel\.|supervisor\.(restarting|failed)$|module\.(?!initializ|starting|stopping))/;
 
 /** One line for an event of the kernel's own, such as `12:30:05.120 module.started id=greeter`; undefined for all others. */
-export function formatEvent(
-  { topic, timestamp, source, data }: Envelope,
-  { color = false }: { readonly color?: boolean } = {},
-): string | undefined {
+export function formatEvent(envelope: Envelope, options?: { readonly color?: boolean }): string | undefined {
+  const { topic, timestamp, source, data } = envelope ?? {};
+  const { color = false } = options ?? {};
   if (source !== "kernel" || !NOTABLE.test(topic)) return undefined;
   const paint = painter(color);
   const time = new Date(timestamp).toISOString().slice(11, 23);

@@ -1,3 +1,4 @@
+import { requireGiven } from "./given.ts";
 import type { Subject } from "./subject.ts";
 
 /** One promise, as data. */
@@ -43,6 +44,7 @@ export function ensureEqual(actual: unknown, expected: unknown, what: string): v
  * rejection. Whoever awaits it still sees it fail.
  */
 export function handled<T>(promise: Promise<T>): Promise<T> {
+  requireGiven(typeof promise?.catch === "function", "a promise");
   promise.catch(() => {});
   return promise;
 }

@@ -1,5 +1,6 @@
 import { isKeelsonError, KeelsonError, suggest, type Platform } from "@keelson/core";
 import { allChecks } from "./checks/index.ts";
+import { requireGiven } from "./given.ts";
 import { formatReport, formatResult } from "./report.ts";
 import { matches, runChecks, type Report } from "./run.ts";
 import { createSubject, type AdapterModule } from "./subject.ts";
@@ -26,7 +27,9 @@ export interface ConformanceOptions {
  * @throws KeelsonError `INVALID_OPTIONS` when the adapter cannot be used or a check is unknown
  */
 export async function runConformance(options: ConformanceOptions): Promise<Report> {
-  const { adapter, only, json = false, color = false, timeoutMs, signal, print } = options;
+  const { adapter, only, json = false, color = false, timeoutMs, signal, print } = options ?? {};
+  requireGiven(typeof adapter === "object" && adapter !== null, "an adapter, or its URL");
+  requireGiven(typeof print === "function", "options with print()");
   for (const part of only ?? []) checkKnown(part);
   const exported = "href" in adapter ? await importAdapter(adapter) : adapter;
   checkPlatform(exported);
@@ -83,8 +86,10 @@ export interface CommandHost {
   readonly signal?: AbortSignal;
 }
 
-/** The suite as a command: 0 when all was passed or skipped, 1 when a promise is broken, 2 when it was called in a wrong way. */
+/** The suite as a command: 0 when all was passed or skipped, 1 when a promise is broken, 2 when it was called in a wrong way. @throws KeelsonError `INVALID_OPTIONS` for a host that cannot print */
 export async function conformanceCommand(argv: readonly string[], host: CommandHost): Promise<number> {
+  requireGiven(Array.isArray(argv), "a list of arguments");
+  requireGiven(typeof host?.print === "function", "a host with print()");
   const { print, cwd, color = false, signal } = host;
   try {
     const { adapter = host.adapter, only, json, list } = parseArguments(argv, cwd);

@@ -1,4 +1,5 @@
 import { allChecks } from "./checks/index.ts";
+import { requireGiven } from "./given.ts";
 import { promises } from "./promises.ts";
 import { matches, type CheckResult, type Report } from "./run.ts";
 
@@ -12,10 +13,10 @@ const MARKS = { passed: "ok", failed: "FAILED", skipped: "skipped" } as const;
 const COLORS = { passed: 32, failed: 31, skipped: 33 } as const;
 
 /** One line for one result; the reason of a failure or skip on a line of its own. */
-export function formatResult(
-  { id, title, status, reason, ms }: CheckResult,
-  { color = false }: FormatOptions = {},
-): string {
+export function formatResult(result: CheckResult, options?: FormatOptions): string {
+  const { id, title, status, reason, ms } = result ?? {};
+  const { color = false } = options ?? {};
+  requireGiven(Object.hasOwn(MARKS, status) && typeof id === "string", "a result of a check");
   const mark = MARKS[status].padEnd(8);
   const painted = color ? `\u001b[${COLORS[status]}m${mark}\u001b[0m` : mark;
   const line = `${painted}${id.padEnd(40)} ${title} (${ms} ms)`;
@@ -23,7 +24,8 @@ export function formatResult(
 }
 
 /** The table of a whole report, a line a contract, and the totals. */
-export function formatReport(report: Report, options: FormatOptions = {}): string {
+export function formatReport(report: Report, options?: FormatOptions): string {
+  requireGiven(Array.isArray(report?.results), "a report of checks");
   const groups = new Map<string, { passed: number; failed: number; skipped: number }>();
   for (const { id, status } of report.results) {
     const name = id.slice(0, id.indexOf("."));

@@ -1,5 +1,6 @@
 import { asKeelsonError } from "@keelson/core";
 import type { Check, CheckContext } from "./check.ts";
+import { requireGiven } from "./given.ts";
 import type { Subject } from "./subject.ts";
 
 /** How one check went. */
@@ -61,8 +62,14 @@ export function matches(id: string, part: string): boolean {
   return id === part || (part.endsWith(".") && id.startsWith(part));
 }
 
+function requireSubject(subject: Subject): void {
+  requireGiven(typeof subject?.platform === "function", "a subject, as createSubject makes it");
+}
+
 /** Why `subject` cannot be asked to keep this promise; undefined when it can. Skips come from here alone. */
 export function skipReason(check: Check, subject: Subject): string | undefined {
+  requireGiven(typeof check?.run === "function", "a check");
+  requireSubject(subject);
   const { supports, reasons } = subject.platform();
   for (const feature of check.requires ?? []) {
     const own = brought[feature];
@@ -79,6 +86,8 @@ export function skipReason(check: Check, subject: Subject): string | undefined {
  * @throws what showed that the promise is not kept
  */
 export async function runCheck(check: Check, subject: Subject, timeoutMs = 30_000): Promise<void> {
+  requireGiven(typeof check?.run === "function", "a check");
+  requireSubject(subject);
   const controller = new AbortController();
   const undo: (() => unknown)[] = [];
   const context: CheckContext = { signal: controller.signal, defer: (run) => void undo.push(run) };
@@ -135,9 +144,11 @@ async function outcomeOf(
 export async function runChecks(
   checks: readonly Check[],
   subject: Subject,
-  options: RunOptions = {},
+  options?: RunOptions,
 ): Promise<Report> {
-  const { only, onResult, timeoutMs, signal } = options;
+  const { only, onResult, timeoutMs, signal } = options ?? {};
+  requireGiven(Array.isArray(checks), "a list of checks");
+  requireSubject(subject);
   const { name, version } = subject.platform();
   const wanted = selectChecks(checks, only);
   const results: CheckResult[] = [];

@@ -23,6 +23,7 @@ import {
   type Value,
   type WasmModule,
 } from "@keelson/core";
+import { requireGiven } from "./given.ts";
 
 /** How to run a JavaScript file as a child on the runtime under test. The file is an ES module and imports `node:process` and its siblings. */
 export interface ChildRunner {
@@ -103,10 +104,13 @@ export interface AdapterModule extends Partial<Omit<Subject, "platform">> {
   platform(): Platform;
 }
 
-/** A {@link Subject} from an adapter's exports, with core's own parts for what it does not bring. */
+/** A {@link Subject} from an adapter's exports, with core's own parts for what it does not bring. @throws KeelsonError `INVALID_OPTIONS` for no adapter */
 export function createSubject(adapter: AdapterModule): Subject {
+  requireGiven(typeof adapter?.platform === "function", "an adapter, with a function platform()");
+  const name = adapter.name ?? adapter.platform()?.name;
+  requireGiven(typeof name === "string", "an adapter whose platform() answers a platform");
   return {
-    name: adapter.name ?? adapter.platform().name,
+    name,
     platform: () => adapter.platform(),
     createKernel: adapter.createKernel ?? createKernel,
     createPool: adapter.createPool ?? createPool,

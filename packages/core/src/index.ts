@@ -15,7 +15,7 @@ export {
 export type { Bytes, MaybePromise, Value } from "./contract/value.ts";
 export type * from "./contract/platform.ts";
 export type * from "./contract/call.ts";
-export { stopOf } from "./contract/usage.ts";
+export { stopOf, usageOf } from "./contract/usage.ts";
 export type * from "./contract/usage.ts";
 export type * from "./contract/quarantine.ts";
 export type * from "./contract/module.ts";
@@ -32,6 +32,8 @@ export type * from "./contract/message.ts";
 export type * from "./contract/doors.ts";
 export type * from "./contract/kernel.ts";
 export {
+  boundaryEventOf,
+  boundaryFaultOf,
   boundaryTopic,
   decodeValue,
   encodeValue,

@@ -16,11 +16,11 @@ export interface ClockOptions {
  * The clock of the machine: `performance.now`, `Date.now`, `setTimeout` and the system's account of threads. Delays of any length are kept, `Infinity`
  * never comes, and a negative or missing one counts as 0.
  */
-export function createClock(options: ClockOptions = {}): Clock {
+export function createClock(options?: ClockOptions): Clock {
   // Held here because looking the global up costs a quarter of a reading on Deno; calls read the clock twice.
   const { performance } = globalThis;
-  const ran = threadTime(options.processTime === true);
-  const unref = options.unref ?? ((timer: ReturnType<typeof setTimeout>): void => void timer.unref());
+  const ran = threadTime(options?.processTime === true);
+  const unref = options?.unref ?? ((timer: ReturnType<typeof setTimeout>): void => void timer.unref());
   return {
     now: () => performance.now(),
     wall: () => Date.now(),

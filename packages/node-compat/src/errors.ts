@@ -75,13 +75,13 @@ const nodeFlags: Readonly<Record<string, string>> = {
 /** A failure to start a program as a {@link KeelsonError}: `SPAWN_FAILED` or, when the runtime forbids it, `PERMISSION_DENIED`. */
 export function spawnError(error: unknown, command: string, facts: SpawnFacts): KeelsonError {
   if (isKeelsonError(error)) return error;
-  const details = { command, ...(facts.cwd === undefined ? {} : { cwd: facts.cwd }) };
+  const details = { command, ...(facts?.cwd === undefined ? {} : { cwd: facts.cwd }) };
   if (fact(error, "name") === "NotCapable" || fact(error, "code") === "ERR_ACCESS_DENIED") {
     const hint = permissionHint(error, command);
     return asKeelsonError(error, "PERMISSION_DENIED", `cannot start ${command}`, { hint, details });
   }
   return asKeelsonError(error, "SPAWN_FAILED", `cannot start ${command}`, {
-    hint: spawnHint(error, command, facts),
+    hint: spawnHint(error, command, facts ?? {}),
     details,
   });
 }

@@ -33,7 +33,7 @@ function pathOf(file: URL): string {
     return fileURLToPath(file);
   } catch (cause) {
     const hint = "this platform reads file: URLs only; files.resolve(path) makes one of a path";
-    throw new KeelsonError("IO", `${file.href} is no file URL of this machine`, { hint, cause });
+    throw new KeelsonError("IO", `${file?.href} is no file URL of this machine`, { hint, cause });
   }
 }
 

@@ -12,7 +12,7 @@ export async function createKernelOn(
   platform: Platform,
   options: Omit<KernelOptions, "platform">,
 ): Promise<Kernel> {
-  const found = reclaiming === undefined ? platform.processes?.reclaim() : undefined;
+  const found = reclaiming === undefined ? platform?.processes?.reclaim() : undefined;
   await (reclaiming ??= Promise.resolve(found));
   const reclaimed = await found;
   return createKernel({ ...options, platform, ...(reclaimed === undefined ? {} : { reclaimed }) });

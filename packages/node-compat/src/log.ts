@@ -24,7 +24,8 @@ const colors: Readonly<Record<LogLevel, number>> = { debug: 90, info: 36, warn: 
  * A log for people: one line a record, `12:30:05.120 warn  message key=value`, to standard error. What a guest or a
  * child wrote cannot steer the terminal: control characters are shown, not sent.
  */
-export function createLog(options: LogOptions = {}): Log {
+export function createLog(given?: LogOptions): Log {
+  const options = given ?? {};
   const least = ranks[options.level ?? "info"];
   // console.error is the one writer that all runtimes have and that stays quiet when standard error is closed.
   const write = options.write ?? ((line: string): void => console.error(line));

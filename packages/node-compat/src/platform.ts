@@ -2,6 +2,7 @@ import type { Clock, Log, Platform, Processes, Random, Workers } from "@keelson/
 import process from "node:process";
 import { createFiles } from "./files.ts";
 import { createRandom } from "./random.ts";
+import { requireParts } from "./parts.ts";
 import { engineFeatures, supportsOf, type Missing } from "./supports.ts";
 
 /** What an adapter brings to its platform; files and randomness are the same on all. */
@@ -16,8 +17,14 @@ export interface PlatformParts {
   readonly workers: Workers;
 }
 
-/** Puts a platform together: every port there is, and in `supports` what can be used of them. */
+/** Puts a platform together: every port there is, and in `supports` what can be used of them. @throws KeelsonError `INVALID_OPTIONS` for a part that is missing */
 export function createPlatform(parts: PlatformParts): Platform {
+  requireParts("A platform", parts, {
+    processes: "function",
+    clock: "object",
+    log: "object",
+    workers: "object",
+  });
   const { name, version, missing, clock, log, workers } = parts;
   const random = createRandom();
   return Object.freeze({
@@ -41,7 +48,8 @@ export interface Denied {
 }
 
 /** What the operating system leaves of processes, where `node:process` tells which it is. */
-export function processFeatures({ processes, table }: Denied = {}): Missing {
+export function processFeatures(denied?: Denied): Missing {
+  const { processes, table } = denied ?? {};
   const windows = "Windows has no process groups; only the child itself is ended";
   const hidden =
     process.platform === "linux"

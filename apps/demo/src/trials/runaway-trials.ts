@@ -1,5 +1,4 @@
-import type { Usage } from "@keelson/core";
-import { isKeelsonError, type Kernel, type KeelsonError } from "keelson";
+import { isKeelsonError, type Kernel, type KeelsonError, usageOf } from "keelson";
 import { milliseconds, type Account, type Fact } from "./account.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { render } from "../pipeline.ts";
@@ -16,7 +15,6 @@ const PAGE = `# A page meanwhile
 
 /** What the details of a stop tell. */
 interface StopDetails {
-  readonly usage?: Usage;
   readonly refusedMemoryGrowths?: number;
 }
 
@@ -164,10 +162,6 @@ export class RunawayTrials {
       return isKeelsonError(error) ? `refused: ${error.code}` : "failed";
     }
   }
-}
-
-function usageOf(error: KeelsonError | undefined): Usage | undefined {
-  return (error?.details as StopDetails | undefined)?.usage;
 }
 
 function usageFacts(error: KeelsonError | undefined): Fact[] {

@@ -1,3 +1,4 @@
+export { boundaryEventOf, boundaryFaultOf } from "./heard.ts";
 export { processLoader } from "./loader.ts";
 export { normalizeEventLine } from "./normalize.ts";
 export type { ChildProcessOptions, Environment, PreSpawnContext, ProcessModuleOptions } from "./options.ts";

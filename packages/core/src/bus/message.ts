@@ -1,5 +1,6 @@
 import type { Cursor, Envelope } from "../contract/bus.ts";
 import type { Value } from "../contract/value.ts";
+import { invalidOptions, isObject } from "../primitives/invalid-options.ts";
 
 /**
  * The one object that a publish makes. Its id is put together only when read: the bus's own random id and the sequence number, padded so
@@ -50,9 +51,11 @@ export function serial(count: number): string {
 
 /**
  * The order of logs, merged ones included: by timestamp, then id, then source. Negative when `one` comes first. Takes envelopes and
- * cursors alike.
+ * cursors alike. @throws KeelsonError `INVALID_OPTIONS` for what is neither
  */
 export function compareEnvelopes(one: Cursor, other: Cursor): number {
+  if (!isObject(one) || !isObject(other))
+    throw invalidOptions("What is compared is no envelope", "give two envelopes or cursors");
   if (one.timestamp !== other.timestamp) return one.timestamp - other.timestamp;
   if (one.id !== other.id) return one.id < other.id ? -1 : 1;
   if (one.source !== other.source) return one.source < other.source ? -1 : 1;

@@ -29,6 +29,8 @@ interface Gap {
   readonly topics: ReadonlySet<string>;
   readonly max: number;
   readonly waiting: Set<Waiting<never>>;
+  /** The new version answers, or nobody will. */
+  over: boolean;
 }
 
 /** Requests and those who answer them. A reply goes to the one who asked and to nobody else. */
@@ -73,14 +75,22 @@ export class Requests {
   /** Lets at most `max` requests wait that nobody answers on the topics of `source` now, until the handle is disposed; each for its own time. */
   hold(source: string, max: number): Disposable {
     const own = [...this.#responders.keys()].filter((topic) => this.responder(topic)?.source === source);
-    const gap: Gap = { source, max, topics: new Set(own), waiting: new Set() };
+    const gap: Gap = { source, max, topics: new Set(own), waiting: new Set(), over: false };
     this.#gaps.add(gap);
     return {
       [Symbol.dispose]: () => {
-        this.#gaps.delete(gap);
+        gap.over = true;
+        // Each is asked at once, and who asks meanwhile comes behind them.
         for (const waiting of gap.waiting) waiting.succeed(undefined as never);
+        this.#gaps.delete(gap);
       },
     };
+  }
+
+  /** Where requests on `topic` wait, for one that is new, or that has `waited`. */
+  #gap(topic: string, waited: boolean): Gap | undefined {
+    for (const gap of this.#gaps) if (gap.topics.has(topic) && !(waited && gap.over)) return gap;
+    return undefined;
   }
 
   /**
@@ -106,7 +116,11 @@ export class Requests {
     const signal = options?.signal;
     if (signal?.aborted) throw failed(aborted(whatOf(topic), topic, signal));
     const responder = this.responder(topic);
-    if (responder === undefined) return this.#unanswered(asker, topic, data, options, timeoutMs, until);
+    // First come, first served: also where the new version answers already, and those who waited for it are about to be let go on.
+    const gap = this.#gaps.size > 0 && until === undefined ? this.#gap(topic, false) : undefined;
+    const before = gap !== undefined && gap.waiting.size > 0 && gap.source !== asker.source;
+    if (responder === undefined || before)
+      return this.#unanswered(asker, topic, data, options, timeoutMs, until);
     const request = new Asked(asker.source, this.#exchange.id, ++this.#count);
     let answer: MaybePromise<Value>;
     try {
@@ -140,12 +154,12 @@ export class Requests {
     data: Value,
     options: CallOptions | undefined,
     timeoutMs: number,
-    until = this.#exchange.clock.now() + timeoutMs,
+    until?: number,
   ): Promise<Value> {
     const { counts } = this.#exchange;
     if (this.#exchange.closed) throw this.#exchange.refusal();
     parseTopic(topic);
-    const gap = [...this.#gaps].find(({ topics }) => topics.has(topic));
+    const gap = this.#gap(topic, until !== undefined);
     // The module itself would wait for itself.
     if (gap === undefined || gap.source === asker.source || gap.waiting.size >= gap.max) {
       counts.requestFailures++;
@@ -158,16 +172,25 @@ export class Requests {
           : "its module is being replaced: ask again later",
       );
     }
+    const ends = until ?? this.#exchange.clock.now() + timeoutMs;
+    const { promise, resolve, reject } = Promise.withResolvers<Value>();
+    // As of one that waits for its answer: a rejection that nobody looks at must not end the host.
+    promise.catch(() => {});
     const onEnd: WaitingOptions["onEnd"] = (error, ended) => {
       gap.waiting.delete(ended);
-      if (error !== undefined) counts.requestFailures++;
+      if (error !== undefined) {
+        counts.requestFailures++;
+        return reject(error);
+      }
+      try {
+        resolve(this.request(asker, topic, data, options, ends));
+      } catch (refusal) {
+        reject(refusal);
+      }
     };
-    const waiting = this.#wait<never>(asker, topic, timeoutMs, options?.signal, onEnd, until);
-    gap.waiting.add(waiting);
-    const answer = waiting.promise.then(() => this.request(asker, topic, data, options, until));
-    // As of one that waits for its answer: a rejection that nobody looks at must not end the host.
-    answer.catch(() => {});
-    return answer;
+    const waiting = this.#wait<never>(asker, topic, timeoutMs, options?.signal, onEnd, ends);
+    if (!waiting.ended) gap.waiting.add(waiting);
+    return promise;
   }
 
   #wait<T>(

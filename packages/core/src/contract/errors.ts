@@ -127,7 +127,8 @@ export class KeelsonError extends Error {
   declare readonly hint: string | undefined;
   declare readonly details: ErrorDetails | undefined;
 
-  constructor(code: ErrorCode, message: string, options: KeelsonErrorOptions = {}) {
+  constructor(code: ErrorCode, message: string, given?: KeelsonErrorOptions) {
+    const options = given ?? {};
     // Of the options the engine takes the cause, if there is one.
     super(options.hint === undefined ? message : `${message}\n  hint: ${options.hint}`, options);
     this.name = "KeelsonError";
@@ -176,8 +177,13 @@ export function asKeelsonError(
  * The same error with more facts in its details, those that are there already going first; a new one, since an error may be thrown to several.
  *
  * @param whose put in front of the message, which may not say whom it concerns
+ * @throws KeelsonError `INVALID_OPTIONS` for what is no error of Keelson's
  */
 export function withDetails(error: KeelsonError, details: ErrorDetails, whose?: string): KeelsonError {
+  if (!isKeelsonError(error))
+    throw new KeelsonError("INVALID_OPTIONS", "Details are added to a KeelsonError", {
+      hint: "asKeelsonError makes one of anything thrown",
+    });
   const { code, hint, stack } = error;
   const bare = plainMessage(error);
   const more = new KeelsonError(code, whose === undefined ? bare : `${whose}: ${bare}`, {

@@ -60,6 +60,17 @@ export interface Measured {
   readonly record?: CallRecord;
 }
 
+/**
+ * What the call that failed with `error` had used: of its guest, or of one that it called, as far as that got to be known. Undefined where nobody can
+ * tell, and for whatever is no error of a call.
+ */
+export function usageOf(error: unknown): Usage | undefined {
+  const usage = (isKeelsonError(error) ? error.details?.["usage"] : undefined) as Usage | null | undefined;
+  // A child process may have sent the error, and anything as its details.
+  const isUsage = [usage?.fuel, usage?.cpuMs, usage?.memoryPeakBytes].every((count) => count! >= 0);
+  return isUsage ? (usage as Usage) : undefined;
+}
+
 /** Which limit a guest was stopped at. */
 export type StopReason = "fuel" | "cpuMs" | "deadline" | "signal" | "stackBytes" | "memoryBytes";
 

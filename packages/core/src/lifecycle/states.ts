@@ -1,5 +1,6 @@
 import { KeelsonError } from "../contract/errors.ts";
 import type { ModuleState } from "../contract/module.ts";
+import { invalidOptions, shown } from "../primitives/invalid-options.ts";
 
 /** What can happen to a module: three requests, then how a step ended (`done`, `error`) and how the module ended by itself (`crash`, `end`). */
 export type Trigger = "init" | "start" | "stop" | "done" | "error" | "crash" | "end";
@@ -91,8 +92,10 @@ export const transitions: Readonly<Record<ModuleState, Row>> = {
   },
 };
 
-/** The requests that `state` does not refuse. */
+/** The requests that `state` does not refuse. @throws KeelsonError `INVALID_OPTIONS` for what is no state */
 export function allowedIn(state: ModuleState): readonly Trigger[] {
+  if (typeof state !== "string" || !Object.hasOwn(transitions, state))
+    throw invalidOptions(`${shown(state)} is no state of a module`, "give one that kernel.state() answers");
   return (["init", "start", "stop"] as const).filter(
     (trigger) => transitions[state][trigger].do !== "refuse",
   );

@@ -131,6 +131,7 @@ export function createLineReader(options: LineReaderOptions): LineReader {
 
   return {
     push(chunk) {
+      requireFunction("subarray of a chunk of bytes", chunk?.subarray);
       let from = 0;
       if (skipping || heldBytes > 0) {
         const end = chunk.indexOf(LF);

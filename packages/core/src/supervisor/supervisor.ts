@@ -8,7 +8,7 @@ import type {
   SupervisorView,
 } from "../contract/supervised.ts";
 import { Care } from "./care.ts";
-import { requirePorts } from "../primitives/invalid-options.ts";
+import { requireFunction, requirePorts } from "../primitives/invalid-options.ts";
 
 /** What a supervisor needs from its host. */
 export interface SupervisorOptions {
@@ -47,14 +47,20 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   };
 
   return {
-    adopt(child: Supervised, restart: RestartOptions = {}): Disposable {
+    adopt(child: Supervised, restart?: RestartOptions): Disposable {
+      requireFunction("onEvent of a supervised child", child?.onEvent);
       if (cared.has(child.id)) {
         throw new KeelsonError("DUPLICATE_MODULE", `The supervisor looks after ${child.id} already`, {
           hint: "dispose the handle of its earlier adoption first",
           details: { id: child.id },
         });
       }
-      const care = new Care(child, restart, { clock: options.clock, random: options.random, log, record });
+      const care = new Care(child, restart ?? {}, {
+        clock: options.clock,
+        random: options.random,
+        log,
+        record,
+      });
       cared.set(child.id, care);
       return {
         [Symbol.dispose]() {

@@ -22,7 +22,7 @@ export function createMemoryLog(): MemoryLog {
 
 /** Chance that repeats itself: the same `seed` gives the same numbers (mulberry32) and ids. */
 export function createSeededRandom(seed = 1): Random {
-  let state = seed >>> 0;
+  let state = Number(seed) >>> 0;
   let count = 0;
   return {
     number() {
@@ -49,16 +49,16 @@ export interface TestPlatformOptions {
 }
 
 /** A platform with a fake clock, seeded chance, memory files and a log that keeps its records. */
-export function createTestPlatform(options: TestPlatformOptions = {}): TestPlatform {
+export function createTestPlatform(options?: TestPlatformOptions): TestPlatform {
   const clock = createFakeClock();
-  const { processes } = options;
+  const { processes, seed } = options ?? {};
   return {
     name: "test",
     version: "1.0.0",
     supports: { files: true, processes: processes !== undefined },
     reasons: processes === undefined ? { processes: "The test platform was made without processes." } : {},
     clock,
-    random: createSeededRandom(options.seed),
+    random: createSeededRandom(seed),
     log: createMemoryLog(),
     files: createMemoryFiles(() => clock.wall()),
     ...(processes === undefined ? {} : { processes }),

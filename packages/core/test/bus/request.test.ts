@@ -299,6 +299,32 @@ describe("request and respond", () => {
     expect(metrics.text()).toContain("keelson_bus_request_failures_total 3\n");
   });
 
+  test("what waits for a source that is held is asked before all that comes later, and is there at once", async () => {
+    const { bus, host, door } = createTestBus();
+    const old = door("m");
+    old.respond("a", () => "old");
+    const hold = bus.hold("m", 10);
+    old.close();
+    const order: unknown[] = [];
+    const answers = [host.request("a", 1), host.request("a", 2)];
+    const next = door("m");
+    next.respond("a", (data) => {
+      order.push(data);
+      // Somebody asks while the others are let go on.
+      if (data === 1) answers.push(host.request("a", 4));
+      return data;
+    });
+    // The new version answers already, and a listener to its coming up asks first.
+    answers.push(host.request("a", 3));
+    expect(order).toEqual([]);
+    // The version itself would wait for its own start.
+    expect(await next.request("a", "own")).toBe("own");
+    hold[Symbol.dispose]();
+    answers.push(host.request("a", 5));
+    expect(order).toEqual(["own", 1, 2, 3, 4, 5]);
+    expect(await Promise.all(answers)).toEqual([1, 2, 3, 4, 5]);
+  });
+
   test("what waits for a source that is held, and is looked at by nobody, does not end the host", async () => {
     const { bus, host, door, platform } = createTestBus();
     const old = door("m");

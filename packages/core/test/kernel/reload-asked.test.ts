@@ -183,6 +183,26 @@ test("a method that waits for a hook of its own module does not wait for the rel
   expect(await kernel.hooks.applyFilters("page", "by")).toBe("by 2.0.0");
 });
 
+test("requests that waited for a version are served before those that hear of its coming up", async () => {
+  const made = (version: string, heard: unknown[]): ModuleDefinition =>
+    nativeModule({
+      id: "m",
+      version,
+      overlap: false,
+      start: ({ bus }) => void bus.respond("who", (data) => void heard.push(data)),
+    });
+  const heard: unknown[] = [];
+  const { kernel } = await running((version) => made(version, heard));
+  const asked: Promise<unknown>[] = [];
+  const ask = (who: string): void => void asked.push(kernel.bus.request("who", who));
+  using _stopped = kernel.bus.on("module.stopped", () => ask("in the gap"));
+  using _reloaded = kernel.bus.on("module.reloaded", () => ask("at its end"));
+  const reload = kernel.reload("m", made("2.0.0", heard)).then(() => ask("behind it"));
+  await reload;
+  await Promise.all(asked);
+  expect(heard).toEqual(["in the gap", "at its end", "behind it"]);
+});
+
 test("what a busy version that lives in turn answers may wait for a hook of its own", async () => {
   const made = (version: string): ModuleDefinition =>
     nativeModule({

@@ -36,6 +36,16 @@ describe("line reader", () => {
       expect(thrownCode(() => createLineReader(wrong))).toBe("INVALID_OPTIONS");
   });
 
+  test("a chunk that is no bytes is INVALID_OPTIONS, and takes nothing from the lines around it", () => {
+    const out: string[] = [];
+    const reader = createLineReader({ onLine: (line) => out.push(line) });
+    reader.push(utf8("a"));
+    for (const wrong of [undefined, null, "text\n", 7, [10], {}] as never[])
+      expect(thrownCode(() => reader.push(wrong))).toBe("INVALID_OPTIONS");
+    reader.push(utf8("b\n"));
+    expect(out).toEqual(["ab"]);
+  });
+
   test("gives lines out with LF or CRLF ends, leaves empty ones out and gives the last one without an end", () => {
     expect(read([utf8('{"a":1}\r\n\n\r\n{"b":"é"}\nlast')])).toEqual(['{"a":1}', '{"b":"é"}', "last"]);
   });

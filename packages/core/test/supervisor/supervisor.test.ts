@@ -697,6 +697,13 @@ describe("bookkeeping", () => {
     expect(supervisor.view("other")).toBeUndefined();
   });
 
+  test.each([undefined, null, "child", {}, { id: "a" }])("%j is no child to adopt", (child) => {
+    const { supervisor } = scene();
+    expect(() => supervisor.adopt(child as never)).toThrow(
+      expect.objectContaining({ code: "INVALID_OPTIONS" }),
+    );
+  });
+
   test("events of a child that never started by hand before still count", async () => {
     const { child, path, clock } = scene({ policy: "on-failure" });
     child.exit("crash");

@@ -2,6 +2,7 @@ import type { Clock, Processes, Random, TerminateOptions, TerminationReport } fr
 import { stat } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { spawnError } from "../errors.ts";
+import { requireParts } from "../parts.ts";
 import { ChildProcess } from "./child.ts";
 import { endTree, withinTime, type RootHandle, type SendSignal } from "./ending.ts";
 import type { Launched, Launcher } from "./launcher.ts";
@@ -35,8 +36,10 @@ const nothing: TerminationReport = { ended: [], orphans: [] };
 const INHERITED = ["PATH", "HOME"];
 const INHERITED_ON_WINDOWS = [...INHERITED, "SYSTEMROOT", "USERPROFILE", "TEMP"];
 
-/** Starts, ends and verifies child processes over a runtime's own way to launch them. */
+/** Starts, ends and verifies child processes over a runtime's own way to launch them. @throws KeelsonError `INVALID_OPTIONS` for a part that is missing */
 export function createProcesses(options: ProcessesOptions): Processes {
+  const needed = { launcher: "object", clock: "object", random: "object", environment: "function" } as const;
+  requireParts("The port of processes", options, needed);
   const { launcher, clock, random, table, send, pid: host } = options;
   const self = hostOf(table, host);
   /** Keeps tokens of two platforms in one program apart. */

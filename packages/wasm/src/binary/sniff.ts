@@ -1,4 +1,5 @@
 import { KeelsonError, type Bytes } from "@keelson/core";
+import { shown } from "../module/shown.ts";
 
 /** What the first eight bytes of a file say. */
 type Header = "module" | "component" | "other";
@@ -11,6 +12,15 @@ function headerOf(bytes: Bytes): Header {
   const layer = (bytes[6] as number) | ((bytes[7] as number) << 8);
   if (version === 1 && layer === 0) return "module";
   return layer === 1 ? "component" : "other";
+}
+
+/** @throws KeelsonError `INVALID_OPTIONS` for what is no bytes at all */
+export function requireBytes(bytes: unknown, origin: string): asserts bytes is Bytes {
+  if (bytes instanceof Uint8Array) return;
+  const what = typeof origin === "string" ? origin : "what was given";
+  throw new KeelsonError("INVALID_OPTIONS", `${what} is ${shown(bytes)}, and no bytes`, {
+    hint: "give a Uint8Array; an ArrayBuffer becomes one by new Uint8Array(buffer)",
+  });
 }
 
 /**

@@ -10,7 +10,7 @@ import type { EngineModule } from "../instance/engine.ts";
 import { isObject, shown } from "../module/shown.ts";
 import { readOutline, type Outline } from "../binary/outline.ts";
 import { MalformedBinary, readSections } from "../binary/reader.ts";
-import { requireCoreModule } from "../binary/sniff.ts";
+import { requireBytes, requireCoreModule } from "../binary/sniff.ts";
 import { sha256, toHex } from "./digest.ts";
 import { ModuleStore, type StoreCounts, type StorePlatform } from "./module-store.ts";
 
@@ -102,6 +102,7 @@ export function createCompileCache(options?: CompileCacheOptions): CompileCache 
       return store?.counts;
     },
     async compile(bytes, origin, steps = [], platform) {
+      requireBytes(bytes, origin);
       requireCoreModule(bytes, origin);
       const hash = toHex(await sha256(bytes));
       const key = [hash, ...steps.map((step) => step.key)].join(" ");

@@ -28,7 +28,7 @@ export interface RunLimits {
   /** When the run must have ended, on the governor's clock, ms. */
   readonly deadline?: number | undefined;
   readonly signal?: Abortable | undefined;
-  /** Read the clock at the end too, so that {@link Usage} knows the time. */
+  /** Read the clock at the end too, so that {@link Usage} knows the time. A run inside another has no usage of its own: the outer one decides. */
   readonly measure?: boolean;
 }
 

@@ -1,7 +1,6 @@
 import { KeelsonError, type Bytes } from "@keelson/core";
 import { MalformedBinary } from "../binary/reader.ts";
-import { requireCoreModule } from "../binary/sniff.ts";
-import { shown } from "../module/shown.ts";
+import { requireBytes, requireCoreModule } from "../binary/sniff.ts";
 import { readSurface, type Surface } from "./surface.ts";
 
 /**
@@ -13,11 +12,7 @@ import { readSurface, type Surface } from "./surface.ts";
  * @throws KeelsonError `INVALID_WASM`, `UNSUPPORTED_WASM` for a component, or `INVALID_OPTIONS` for what is no bytes at all
  */
 export function requireWholeModule(bytes: Bytes, origin: string): Surface {
-  if (!(bytes instanceof Uint8Array)) {
-    throw new KeelsonError("INVALID_OPTIONS", `${origin} is ${shown(bytes)}, and no bytes`, {
-      hint: "give a Uint8Array; an ArrayBuffer becomes one by new Uint8Array(buffer)",
-    });
-  }
+  requireBytes(bytes, origin);
   requireCoreModule(bytes, origin);
   try {
     return readSurface(bytes);

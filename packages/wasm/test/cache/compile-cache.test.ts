@@ -88,6 +88,13 @@ describe("integrity", () => {
   });
 });
 
+test("what is no bytes is refused, and keeps no place in a cache", async () => {
+  const cache = createCompileCache();
+  for (const wrong of [undefined, null, "module", 7, [0, 1], new ArrayBuffer(8)] as never[])
+    await failure("INVALID_OPTIONS", () => cache.compile(wrong, "it"));
+  expect(cache.size).toBe(0);
+});
+
 test("a cache of fewer than no modules, or of no number of them, is refused", async () => {
   for (const options of [{ maxModules: -1 }, { maxModules: 1.5 }, { maxModules: NaN }, { maxBytes: -1 }]) {
     await failure("INVALID_OPTIONS", () => createCompileCache(options));

@@ -1,6 +1,6 @@
 import type { Call, Kernel, Usage } from "@keelson/core";
 import { describe, expect, test } from "vitest";
-import type { GuestHost, WasmModuleOptions } from "../../src/index.ts";
+import { wasmModule, type GuestHost, type WasmModuleOptions } from "../../src/index.ts";
 import { rejection } from "../support/errors.ts";
 import { startGuest } from "../support/kernels.ts";
 import { wat } from "../support/wat.ts";
@@ -102,6 +102,42 @@ describe("measuring a guest", () => {
     const { details } = await rejection(kernel.invoke("guest", "trap"));
     expect((details as { usage: Usage }).usage.memoryPeakBytes).toBe(4 * PAGE);
     expect((details as { usage: Usage }).usage.fuel).toBeGreaterThan(0);
+  });
+});
+
+describe("a call measured inside another", () => {
+  const WORK = 300_000;
+
+  test.each([
+    ["of the same module", "guest", true],
+    ["of another", "other", true],
+    ["inside one that is not measured", "other", false],
+  ])("%s has its own fuel and time, and leaves the outer one its own", async (_what, id, outer) => {
+    const inner: (Usage | undefined)[] = [];
+    const measured: Promise<void>[] = [];
+    const look = (): void =>
+      void measured.push(
+        kernel.measure(id, "work", WORK).then(({ usage }) => void inner.push(usage)),
+        kernel.measure(id, "fine").then(({ usage }) => void inner.push(usage)),
+      );
+    const kernel = await open({ imports: { host: { look } } });
+    await kernel.register(
+      wasmModule({ id: "other", source: GUEST, abi: "raw", imports: { host: { look() {} } } }),
+    );
+    await kernel.start("other");
+    const alone = [await usageOf(kernel, "work", WORK), await usageOf(kernel, "fine")];
+    const plain = await usageOf(kernel, "look");
+    await Promise.all(measured.splice(0));
+    inner.length = 0;
+    const around = outer ? await usageOf(kernel, "look") : await kernel.invoke("guest", "look");
+    await Promise.all(measured);
+    expect(inner.map((usage) => usage?.fuel)).toEqual(alone.map(({ fuel }) => fuel));
+    expect(inner[0]?.cpuMs).toBeGreaterThan(0);
+    if (around === undefined) return;
+    const { fuel, cpuMs } = around as Usage;
+    expect(fuel).toBe(plain.fuel);
+    // What it made the host do is its own time.
+    expect(cpuMs).toBeGreaterThanOrEqual((inner[0]?.cpuMs ?? Infinity) + (inner[1]?.cpuMs ?? Infinity));
   });
 });
 
