@@ -122,6 +122,16 @@ export class Governor {
     this.#depthIsFull = false;
   }
 
+  /** Keeps which large functions were called, whose first call costs more, to be restored. */
+  keepCalled(): void {
+    for (const { attached } of this.#charges.all) attached.keepCalled();
+  }
+
+  /** Has that as it was kept: each guest uses as much fuel again as then. */
+  restoreCalled(): void {
+    for (const { attached } of this.#charges.all) attached.restoreCalled();
+  }
+
   /** Runs the start functions of the instances adopted so far that have not run, under `limits`. */
   start(limits: RunLimits): void {
     this.run(limits, () => {

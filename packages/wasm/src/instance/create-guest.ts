@@ -93,6 +93,7 @@ export function createGuestInstance(
   instance.open(clock.now(), () => {
     initialize(host, exports);
     snapshot = exposed && Snapshot.take(exports, exposed);
+    if (snapshot !== undefined) governor?.keepCalled();
     return bind();
   });
   if (snapshot !== undefined) instance.renewal = { snapshot, bind };

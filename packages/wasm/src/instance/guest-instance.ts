@@ -202,6 +202,7 @@ export class GuestInstance implements Instance {
     const host = this.#host;
     if (renewal === undefined || this.dead || host.broken || !renewal.snapshot.restore()) return false;
     host.entered = false;
+    this.#governor?.restoreCalled();
     const { fuel, cpuMs } = this.#limits;
     const limits: RunLimits = { fuel, cpuMs, deadline: this.#clock.now() + START_MS };
     try {

@@ -67,7 +67,7 @@ export class Emitter {
     this.#declareLocals(locals, type.params, depthGiven);
 
     code.map?.add(out.at, reader.at);
-    this.#frame.enter(functionIndex, reader.at);
+    this.#frame.enter(functionIndex, reader.at, to - from);
     const openWrapper = (): void => this.#frame.openWrapper(type.results, type.resultBytes);
     if (plan.boundary === 0) openWrapper();
     this.#actions(reader.at, 0, scan.actions.count, openWrapper);

@@ -1,5 +1,6 @@
 import {
   BLOCK,
+  CALL,
   EMPTY,
   END,
   globalGet,
@@ -56,9 +57,10 @@ export class FrameCode {
     this.#code = code;
   }
 
-  /** What a function does first. */
-  enter(functionIndex: number, bodyFrom: number): void {
+  /** What a function does first, whose body has `bodyBytes`. */
+  enter(functionIndex: number, bodyFrom: number, bodyBytes: number): void {
     const { out, plan } = this.#code;
+    this.#payFirstCall(bodyBytes);
     const takesLater = plan.commit > 0 || plan.boundary > 0 || plan.untested;
     this.#moved = this.displaces && takesLater && plan.frame > 0;
     this.#owed = plan.untested ? plan.frame : 0;
@@ -71,6 +73,20 @@ export class FrameCode {
     if (this.wide) out.raw(I64_ZERO);
     else out.i32(0);
     out.op(localSet, this.given);
+  }
+
+  #payFirstCall(bodyBytes: number): void {
+    const { layout, out } = this.#code;
+    const cold = layout.coldGlobal(bodyBytes);
+    if (cold < 0) return;
+    out.op(globalGet, cold);
+    this.#code.rarely(IF);
+    out.byte(EMPTY);
+    out.op(globalGet, cold);
+    out.op(CALL, layout.numberOf(helpers.payCold));
+    out.i32(0);
+    out.op(globalSet, cold);
+    out.byte(END);
   }
 
   /**

@@ -1,4 +1,18 @@
-import { I32, I64, EMPTY, END, localGet, localSet, localTee, globalGet, globalSet } from "./bytecode.ts";
+import {
+  CALL,
+  EMPTY,
+  END,
+  globalGet,
+  globalSet,
+  I32,
+  I64,
+  i32LessThan,
+  i32Sub,
+  IF,
+  localGet,
+  localSet,
+  localTee,
+} from "./bytecode.ts";
 import { type Layout, PARKED_BELOW, RefillKind } from "./layout.ts";
 import type { Writer } from "./writer.ts";
 
@@ -61,6 +75,44 @@ export function slow(layout: Layout): number {
     [I32],
     (writer) => {
       refillGlobal(layout, writer, RefillKind.slice, 0);
+    },
+  );
+}
+
+/** `(cost) → ()`: pays for what engines compile when a function is first called. */
+export function payCold(layout: Layout): number {
+  const next = slow(layout);
+  return layout.helper(
+    "payCold",
+    () => layout.functionType([I32], []),
+    [],
+    (writer) => {
+      writer.op(globalGet, layout.fuel);
+      writer.op(localGet, 0);
+      writer.byte(i32Sub);
+      writer.op(localTee, 0);
+      writer.op(globalSet, layout.fuel);
+      writer.op(localGet, 0);
+      writer.i32(0);
+      writer.raw([i32LessThan, IF, EMPTY]);
+      writer.op(CALL, next);
+      writer.byte(END);
+    },
+  );
+}
+
+/** `() → ()`: keeps which large functions were called, or with `restores` has it as it was kept. */
+export function keepCalled(layout: Layout, restores: boolean): number {
+  const [from, to] = restores ? [1, 0] : [0, 1];
+  return layout.helper(
+    `keepCalled ${restores}`,
+    () => layout.functionType([], []),
+    [],
+    (writer) => {
+      for (const global of layout.cold) {
+        writer.op(globalGet, global + from);
+        writer.op(globalSet, global + to);
+      }
     },
   );
 }

@@ -47,6 +47,13 @@ export const MAX_SLICE: number = 2 ** 27;
 export const PREPAID: number = 24;
 
 /**
+ * Bodies of more bytes are paid for when an instance first calls them, a unit for each sixteen: engines compile a function then, some 150 bytes of it
+ * in a microsecond. What smaller ones take is in the price of a call.
+ */
+const COLD_BYTES = 1024;
+const COLD_BYTES_A_UNIT = 16;
+
+/**
  * Functions that the meter appends. Bulk instructions need one for each pair of tables, memories and segments that they name: a small module can name
  * a million pairs, an honest one at most as many as engines accept segments.
  */
@@ -62,7 +69,9 @@ export class Layout {
   readonly room: number;
   readonly tableRoom: number;
   /** Globals appended, with their first values. */
-  readonly globals: readonly number[];
+  readonly globals: number[];
+  /** Globals that hold what the first call of a large function costs, and 0 after it; behind each stands a copy of it. */
+  readonly cold: number[] = [];
   readonly refillTable: number;
   readonly refillType: number;
   readonly types: Uint8Array[] = [];
@@ -106,6 +115,15 @@ export class Layout {
     this.refillType = this.functionType([0x7f, 0x7f], [0x7f]);
     // the types are written before the functions that have them
     for (let index = module.importedFunctions; index < depthBy.length; index++) this.typeOf(index);
+  }
+
+  /** A global for what the first call of a function costs whose body has so many bytes, or -1 where that is nothing. */
+  coldGlobal(bytes: number): number {
+    if (bytes <= COLD_BYTES) return -1;
+    const cost = Math.ceil(bytes / COLD_BYTES_A_UNIT);
+    const global = this.module.globals + this.globals.push(cost, cost) - 2;
+    this.cold.push(global);
+    return global;
   }
 
   /** The number of a function type; `params` and `results` are value types, encoded, of `counts` many. */

@@ -94,6 +94,9 @@ export interface MeterMeta {
     readonly setDepth?: string;
     /** Function: what memories and objects may still take, in units of 16 bytes. */
     readonly room?: string;
+    /** Functions: keep which large functions were called, whose first call costs more; and have it as it was kept. */
+    readonly keepCalled?: string;
+    readonly restoreCalled?: string;
     /** The module's start function, which the host has to call before any other export. */
     readonly start?: string;
   };
@@ -121,4 +124,4 @@ export interface MeterReport {
 }
 
 /** Version of the rewriting: fuel totals and the shape of {@link MeterMeta} are stable within one. */
-export const METER_VERSION = 13;
+export const METER_VERSION = 14;

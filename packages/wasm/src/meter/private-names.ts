@@ -32,6 +32,12 @@ export function privateNames(module: ModuleInfo, layout: Layout): PrivateNames {
     refill: add("refill", TABLE, layout.refillTable),
     ...(depth < 0 ? {} : { depth: read("depth", depth), setDepth: write("set-depth", depth) }),
     ...(room < 0 ? {} : { room: read("room", room) }),
+    ...(layout.cold.length === 0
+      ? {}
+      : {
+          keepCalled: add("keep-called", FUNCTION, helpers.keepCalled(layout, false)),
+          restoreCalled: add("restore-called", FUNCTION, helpers.keepCalled(layout, true)),
+        }),
     ...(module.start === undefined ? {} : { start: add("start", FUNCTION, module.start) }),
   };
   return { exports, list };

@@ -24,6 +24,10 @@ export interface Attached {
   depth: number;
   /** Bytes that memories and objects may still take; Infinity when they are not capped. */
   readonly roomBytes: number;
+  /** Keeps which large functions were called, whose first call costs more. */
+  keepCalled(): void;
+  /** Has that as it was kept, or as in a new instance. */
+  restoreCalled(): void;
   /** Runs the module's start function, if it has one: once, before any other export. */
   start(): void;
 }
@@ -67,6 +71,8 @@ export function attach(
   const depth = find(names.depth) as Read | undefined;
   const setDepth = find(names.setDepth) as Write | undefined;
   const room = find(names.room) as Read | undefined;
+  const keepCalled = find(names.keepCalled) as (() => void) | undefined;
+  const restoreCalled = find(names.restoreCalled) as (() => void) | undefined;
   const start = find(names.start) as (() => void) | undefined;
   const table = instance.exports[names.refill] as WebAssembly.Table;
   const plain = tableFunction(refill);
@@ -99,6 +105,12 @@ export function attach(
     },
     get roomBytes() {
       return room ? room() * 16 : Number.POSITIVE_INFINITY;
+    },
+    keepCalled() {
+      keepCalled?.();
+    },
+    restoreCalled() {
+      restoreCalled?.();
     },
     start() {
       start?.();

@@ -125,6 +125,25 @@ describe("a guest is put back, and not made again,", () => {
     return made;
   }
 
+  test("and uses as much fuel at each call, also where a large function's first call is paid for", async () => {
+    const large = `(func $large (export "g") (result i32) ${"(nop)".repeat(4000)} (i32.const 7))`;
+    const used: (number | undefined)[] = [];
+    // the start calls one of two large functions: that one was paid for before the first call
+    for (const called of ["", "(call $large) drop"]) {
+      const text = `(module ${large} (memory 1) (func $start ${called}) (start $start)
+        (func $other (param i32) (br_if 0 (local.get 0)) ${"(nop)".repeat(4000)})
+        (func (export "f") (result i32) (call $other (i32.const 1)) (call $large)))`;
+      const kernel = await start({ source: wat(text) });
+      for (let call = 0; call < 3; call++) {
+        const { usage } = await kernel.measure("guest", "f");
+        used.push(usage?.fuel);
+      }
+    }
+    expect(new Set(used.slice(0, 3)).size).toBe(1);
+    expect(new Set(used.slice(3)).size).toBe(1);
+    expect(used[0]).toBeGreaterThan(used[3] as number);
+  });
+
   test.each([
     ["memory, table and numbers", ""],
     ["data and elements", '(data (i32.const 0) "a") (elem (i32.const 0) $start)'],

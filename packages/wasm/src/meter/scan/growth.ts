@@ -29,6 +29,8 @@ export function newStruct(scan: Scan, role: number): void {
   const { body } = scan;
   const type = scan.module.types[body.u32()]!;
   allocate(scan, type.size);
+  // the fields of one that is made from operands were paid for as these
+  if (role === Role.structNewDefault) body.total += type.params;
   body.push(1 - (role === Role.structNew ? type.params : 0));
 }
 
