@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { meter, type MeterOptions, originalOffset } from "../../src/meter/index.ts";
 import { PREPAID } from "../../src/meter/layout.ts";
 import { Writer } from "../../src/meter/writer.ts";
-import { FuelHost, modes, outcome, run, usual } from "./harness.ts";
+import { FuelHost, modes, run, usual } from "./harness.ts";
 import { wat } from "./wat.ts";
 
 const header = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
@@ -37,11 +37,6 @@ function moduleOf({ sections = [], code }: Parts): Uint8Array<ArrayBuffer> {
     });
   });
   return writer.finish();
-}
-
-function plainly(bytes: Uint8Array<ArrayBuffer>, ...args: unknown[]): string {
-  const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes));
-  return outcome(() => (instance.exports["f"] as unknown as (...args: unknown[]) => unknown)(...args));
 }
 
 describe("extreme but valid modules", () => {
