@@ -91,21 +91,11 @@ export class GenerationContext implements LifeContext {
   }
 
   get bus(): Bus {
-    if (this.#bus === undefined) {
-      this.#bus = createBusDoor(this.#source.host.bus, { source: this.id });
-      if (this.#active) this.#bus.activate();
-      if (this.#closed) this.#bus.close();
-    }
-    return this.#bus;
+    return (this.#bus ??= this.#open(createBusDoor(this.#source.host.bus, { source: this.id })));
   }
 
   get hooks(): HookRegistry {
-    if (this.#hooks === undefined) {
-      this.#hooks = createHooksDoor(this.#source.host.hooks, { module: this.id });
-      if (this.#active) this.#hooks.activate();
-      if (this.#closed) this.#hooks.close();
-    }
-    return this.#hooks;
+    return (this.#hooks ??= this.#open(createHooksDoor(this.#source.host.hooks, { module: this.id })));
   }
 
   invoke(id: string, method: string, payload?: Value, options?: CallOptions): Promise<Value> {
@@ -142,6 +132,13 @@ export class GenerationContext implements LifeContext {
     this.#bus?.close();
     this.#hooks?.close();
     this.#metrics?.[Symbol.dispose]();
+  }
+
+  /** Brings a door that is asked for late to where the generation stands. */
+  #open<Door extends BusDoor | HooksDoor>(door: Door): Door {
+    if (this.#active) door.activate();
+    if (this.#closed) door.close();
+    return door;
   }
 
   #ended(): KeelsonError {

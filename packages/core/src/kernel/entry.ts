@@ -4,7 +4,6 @@ import type { Counter, Histogram, Metrics } from "../contract/metrics.ts";
 import type { Exit, Health, ModuleContext, ModuleDefinition, ModuleState } from "../contract/module.ts";
 import type { ModuleStatus } from "../contract/kernel.ts";
 import type { Clock } from "../contract/platform.ts";
-import type { Supervised, SupervisedEvent, SupervisorView } from "../contract/supervised.ts";
 import { stopOf } from "../contract/usage.ts";
 import type { Value } from "../contract/value.ts";
 import { type ParsedQuarantine, parseQuarantine } from "../primitives/quarantine.ts";
@@ -16,9 +15,11 @@ import type { DeadlineQueue } from "../primitives/deadline.ts";
 import type { CallMeter } from "./call.ts";
 import { StopGuard, type Trial } from "./stop-guard.ts";
 import type { ContextHost } from "./context.ts";
+import { Drains } from "./drains.ts";
 import { checkHealth } from "./health.ts";
 import { LifecycleLink } from "./lifecycle-link.ts";
 import type { ParkedCalls } from "./parked.ts";
+import { SupervisedEntry } from "./supervised-entry.ts";
 import { summaryOf } from "./error-summary.ts";
 
 /** What all entries of a kernel share. */
@@ -44,12 +45,6 @@ export class Entry implements CallMeter {
   /** What a call may take at most, by the manifest of the version that serves, ms. */
   maxCallMs: number;
   #generation = 0;
-  /** Its supervisor; one at a time. */
-  #listener: ((event: SupervisedEvent) => void) | undefined;
-  /** Versions that were replaced and still drain or stop. */
-  #retiring: Set<Promise<void>> | undefined;
-  /** End the waits for the calls of a version that is being replaced. */
-  #drains: Set<() => void> | undefined;
   #duration: Histogram | undefined;
   #metrics: (Metrics & Disposable) | undefined;
   #errors: Map<string, Counter> | undefined;
@@ -69,16 +64,13 @@ export class Entry implements CallMeter {
   /** A stop that waits for those which depend on this module. */
   #laterStop: Promise<void> | undefined;
   #laterStops = 0;
-  supervision: Disposable | undefined;
-  /** What happened to the active version while a reload was under way, told to the supervisor afterwards. */
-  #heldExit: Exit | undefined;
-  /** Who asked for the last stop. */
-  #stopper: "supervisor" | "other" = "other";
-  view: (() => SupervisorView | undefined) | undefined;
+  readonly drains: Drains;
+  readonly child: SupervisedEntry = new SupervisedEntry(this);
 
   constructor(definition: ModuleDefinition, host: EntryHost) {
     this.id = definition.metadata.id;
     this.#host = host;
+    this.drains = new Drains(this.id, host);
     this.#active = this.createLifecycle(definition);
     this.maxCallMs = maxCallMs(definition);
   }
@@ -144,7 +136,7 @@ export class Entry implements CallMeter {
       state: this.#active.state,
       generation: this.#active.generation,
       inFlight: this.#active.live?.inFlight ?? 0,
-      supervisor: this.view?.(),
+      supervisor: this.child.view,
       error: this.#active.error,
       quarantine: this.#guard?.status,
     };
@@ -173,61 +165,13 @@ export class Entry implements CallMeter {
     return old;
   }
 
-  /** Lets the calls of a replaced version end, for at most `drainMs`, then stops it. */
-  retire(old: Lifecycle, drainMs: number): void {
-    const retired = this.drain(old, drainMs)
-      .then(() => old.stop())
-      .catch((error: unknown) => this.#host.onFailure(this.id, error as KeelsonError))
-      .finally(() => this.#retiring?.delete(retired));
-    (this.#retiring ??= new Set()).add(retired);
-  }
-
-  /**
-   * Resolves when no call is in flight and what others had asked of it by bus or hook is answered, after `drainMs`, or by {@link endDrains}.
-   *
-   * @param onShut for a version whose doors are open still, to shut them: called before each, unless the time is over first
-   */
-  drain(lifecycle: Lifecycle, drainMs: number, onShut?: (door: "bus" | "hooks") => void): Promise<void> {
-    const life = lifecycle.live;
-    if (life === undefined) return Promise.resolve();
-    const { context } = life;
-    const answered = (then: () => void): void =>
-      void Promise.allSettled(context.unanswered()).then(() => life.whenIdle(then));
-    return new Promise((resolve) => {
-      const end = (): void => {
-        this.#host.deadlines.cancel(timer);
-        this.#drains?.delete(end);
-        resolve();
-      };
-      const timer = this.#host.deadlines.add(this.#host.clock.now() + drainMs, end);
-      (this.#drains ??= new Set()).add(end);
-      if (onShut === undefined) return answered(end);
-      const shut = (door: "bus" | "hooks"): void => {
-        if (this.#drains?.has(end) !== true) return;
-        onShut(door);
-        context.deactivate(door);
-      };
-      // It was asked more meanwhile, and what it answers to that may wait for its own hooks.
-      answered(() => {
-        shut("bus");
-        answered(() => {
-          shut("hooks");
-          answered(end);
-        });
-      });
-    });
-  }
-
-  /** The module is to stop: no version of it waits for its calls any more. */
-  endDrains(): void {
-    for (const end of this.#drains ?? []) end();
-  }
-
   /** Whether nothing of it runs, starts or ends, or waits to be started again. */
   get atRest(): boolean {
     const { state, ending } = this.#active;
-    const still = (state === "loaded" || state === "stopped") && this.view?.()?.state !== "restarting";
-    return still && ending === undefined && this.reloading === undefined && (this.#retiring?.size ?? 0) === 0;
+    const still = (state === "loaded" || state === "stopped") && this.child.view?.state !== "restarting";
+    return (
+      still && ending === undefined && this.reloading === undefined && this.drains.retiring === undefined
+    );
   }
 
   /** From now on nothing of it may be brought up, whoever wanted that before: it is to be removed, or the kernel ends. */
@@ -265,13 +209,12 @@ export class Entry implements CallMeter {
     return then(this.#active);
   }
 
-  /** A stop that somebody asked for. Its supervisor hears of it at once, also of one that finds nothing to stop: a pending restart ends. */
+  /** A stop that somebody other than the supervisor asked for, of replaced versions as well. */
   stop(): Promise<void> {
-    this.#stopper = "other";
-    this.#emit({ type: "stopped", by: "other" });
+    this.child.stopAsked();
     const stopped = this.#active.stop();
-    const retiring = this.#retiring;
-    return (retiring?.size ?? 0) === 0 ? stopped : stopped.finally(() => Promise.all(retiring ?? []));
+    const { retiring } = this.drains;
+    return retiring === undefined ? stopped : stopped.finally(() => Promise.all(retiring));
   }
 
   /** Takes note of a stop that comes once its dependents have ended: who asks for a start meanwhile wants one after it. */
@@ -286,27 +229,6 @@ export class Entry implements CallMeter {
   /** Whether it runs, and nobody has asked for its stop. */
   get staysUp(): boolean {
     return this.state === "running" && this.#laterStop === undefined;
-  }
-
-  /** The entry as its supervisor sees it. */
-  supervised(): Supervised {
-    return {
-      id: this.id,
-      start: () => this.start(),
-      stop: () => {
-        if (this.state !== "stopping") this.#stopper = "supervisor";
-        return this.#active.stop();
-      },
-      onEvent: (run) => this.#onEvent(run),
-      // While calls park nobody serves, and that is not the module's fault.
-      health: (signal) =>
-        this.parked === undefined ? this.health(signal) : Promise.resolve({ healthy: true }),
-    };
-  }
-
-  #onEvent(run: (event: SupervisedEvent) => void): Disposable {
-    this.#listener = run;
-    return { [Symbol.dispose]: () => void (this.#listener = undefined) };
   }
 
   /** The health of the version that serves, or of another. */
@@ -326,19 +248,15 @@ export class Entry implements CallMeter {
 
   /** Takes the module's own series away. */
   close(): void {
-    this.supervision?.[Symbol.dispose]();
-    this.supervision = undefined;
+    this.child.release();
     this.#metrics?.[Symbol.dispose]();
     this.#metrics = this.#duration = this.#errors = undefined;
   }
 
-  /** Ends the hold on supervisor events that a reload has laid. */
+  /** A reload is over, whatever came of it. */
   endReload(): void {
     this.reloading = undefined;
-    const exit = this.#heldExit;
-    this.#heldExit = undefined;
-    if (this.state === "running") this.#emit({ type: "started" });
-    else if (exit !== undefined) this.#emit({ type: "exited", exit });
+    this.child.reloaded();
   }
 
   /** Called by a lifecycle of this entry, after its state is set. */
@@ -359,24 +277,12 @@ export class Entry implements CallMeter {
     if (error !== undefined) data["error"] = summaryOf(error);
     if (to === "initializing" && lifecycle === this.#active) this.#beginAnew();
     this.#host.publish(topics[to], data);
-    if (lifecycle !== this.#active || this.reloading !== undefined) return;
-    // A stop that failed was a stop all the same: nobody should start the module again for it.
-    if (from === "stopping" || (to === "stopped" && from === "failed"))
-      this.#emit({ type: "stopped", by: this.#stopper });
-    else if (to === "initializing" || (to === "starting" && from === "initialized"))
-      this.#emit({ type: "starting" });
-    else if (to === "running") this.#emit({ type: "started" });
+    if (lifecycle === this.#active) this.child.entered(from, to);
   }
 
   /** Called by a lifecycle of this entry when a start failed or the module ended by itself. */
   exited(lifecycle: Lifecycle, exit: Exit): void {
-    if (lifecycle !== this.#active) return;
-    if (this.reloading === undefined) this.#emit({ type: "exited", exit });
-    else this.#heldExit = exit;
-  }
-
-  #emit(event: SupervisedEvent): void {
-    this.#listener?.(event);
+    if (lifecycle === this.#active) this.child.exited(exit);
   }
 
   #openMeter(): Histogram {

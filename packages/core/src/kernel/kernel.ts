@@ -41,10 +41,9 @@ import { reload, type ReloadHost } from "./reload.ts";
 import { Router } from "./router.ts";
 import { exposeModules } from "./series.ts";
 import { shutDown, type ShutdownHost } from "./shutdown.ts";
+import { startAll } from "./starting.ts";
 import { allOf, definitionsOf, stopAll } from "./stopping.ts";
 import { summaryOf } from "./error-summary.ts";
-
-const DEFAULTS = { callTimeoutMs: 30_000, logCapacity: 10_000, maxParked: 1_000, drainMs: 30_000 } as const;
 
 /** Failures kept for the shutdown report at most. */
 const MAX_FAILURES = 1_000;
@@ -97,7 +96,7 @@ class KeelsonKernel implements Kernel {
   #over = false;
 
   constructor(options: KernelOptions) {
-    const { platform } = options;
+    const { platform, maxParked = 1_000 } = options;
     const { clock, random, log } = platform;
     this.platform = platform;
     this.metrics = createMetrics();
@@ -106,17 +105,12 @@ class KeelsonKernel implements Kernel {
       random,
       log,
       metrics: this.metrics,
-      logCapacity: options.logCapacity ?? DEFAULTS.logCapacity,
+      logCapacity: options.logCapacity ?? 10_000,
     });
     this.bus = createBusDoor(this.#bus, { source: "host", live: true });
     this.#hooks = createHooks({ clock, log, metrics: this.metrics });
     this.#deadlines = new DeadlineQueue(clock, true);
-    this.#router = new Router(
-      this.#entries,
-      clock,
-      this.#deadlines,
-      options.callTimeoutMs ?? DEFAULTS.callTimeoutMs,
-    );
+    this.#router = new Router(this.#entries, clock, this.#deadlines, options.callTimeoutMs ?? 30_000);
     for (const loader of [nativeLoader, processLoader, ...(options.loaders ?? [])])
       this.#loaders.set(loader.kind, loader);
     // What ends after a shutdown that ran out of time has nobody left to tell.
@@ -165,16 +159,12 @@ class KeelsonKernel implements Kernel {
       publish,
       onFailure,
     };
-    const { maxParked = DEFAULTS.maxParked } = options;
     this.#reloadHost = {
-      clock,
-      deadlines: this.#deadlines,
-      drainMs: options.drainMs ?? DEFAULTS.drainMs,
+      ...this.#entryHost,
+      drainMs: options.drainMs ?? 30_000,
       maxParked,
-      publish,
-      onFailure,
       hold: (id, door) => (door === "bus" ? this.#bus : this.#hooks).hold(id, maxParked),
-      onSwap: (entry) => this.#supervise(entry),
+      onSwap: (entry) => entry.child.putUnder(this.#supervisor),
     };
     exposeModules(this.#entries, this.metrics);
     if (options.reclaimed !== undefined) this.#tellReclaimed(options.reclaimed);
@@ -197,7 +187,7 @@ class KeelsonKernel implements Kernel {
     }
     const entry = new Entry(definition, this.#entryHost);
     this.#entries.set(entry.id, entry);
-    this.#supervise(entry);
+    entry.child.putUnder(this.#supervisor);
     this.#entryHost.publish("module.loaded", {
       id: entry.id,
       version: metadata.version,
@@ -249,47 +239,8 @@ class KeelsonKernel implements Kernel {
   }
 
   async start(...ids: readonly string[]): Promise<void> {
-    this.#checkOpen();
-    const order = startOrder(
-      ids.length === 0 ? [...this.#entries.keys()] : ids,
-      (id) => this.#entries.get(id)?.definition,
-    );
-    const starts = new Map<string, Promise<void>>();
-    for (const { metadata, depends } of order) {
-      const entry = this.#entries.get(metadata.id) as Entry;
-      // What is up already need not be waited for, nor for what it depends on.
-      if (entry.staysUp) continue;
-      const before = depends === undefined ? [] : Object.keys(depends).filter((id) => starts.has(id));
-      const start = before.length === 0 ? entry.start() : this.#startAfter(entry, before, starts);
-      if (before.length === 0 && entry.staysUp) continue;
-      start.catch(() => {});
-      starts.set(metadata.id, start);
-    }
-    await allOf(starts);
-  }
-
-  async #startAfter(
-    entry: Entry,
-    before: readonly string[],
-    starts: ReadonlyMap<string, Promise<void>>,
-  ): Promise<void> {
-    for (const id of before) {
-      try {
-        await starts.get(id);
-      } catch (cause) {
-        throw new KeelsonError(
-          "DEPENDENCY_FAILED",
-          `Module "${entry.id}" was not started: "${id}", which it depends on, failed`,
-          {
-            hint: `see the cause; start("${entry.id}") tries both again`,
-            details: { id: entry.id, failed: id },
-            cause,
-          },
-        );
-      }
-    }
-    this.#checkOpen();
-    await entry.start();
+    const wanted = ids.length === 0 ? [...this.#entries.keys()] : ids;
+    await allOf(startAll(this.#entries, wanted, () => this.#checkOpen()));
   }
 
   async stop(...ids: readonly string[]): Promise<void> {
@@ -446,16 +397,6 @@ class KeelsonKernel implements Kernel {
         command,
       });
     }
-  }
-
-  #supervise(entry: Entry): void {
-    entry.supervision?.[Symbol.dispose]();
-    entry.supervision = undefined;
-    entry.view = undefined;
-    const { restart } = entry.definition;
-    if (restart === undefined) return;
-    entry.supervision = this.#supervisor.adopt(entry.supervised(), restart);
-    entry.view = () => this.#supervisor.view(entry.id);
   }
 
   #entry(id: string): Entry {

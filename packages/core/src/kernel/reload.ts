@@ -1,11 +1,9 @@
 import { asKeelsonError, KeelsonError, plainMessage } from "../contract/errors.ts";
 import type { ModuleDefinition } from "../contract/module.ts";
-import type { Clock } from "../contract/platform.ts";
-import type { Value } from "../contract/value.ts";
 import type { Lifecycle } from "../lifecycle/lifecycle.ts";
 import { stoppedEarly } from "../lifecycle/states.ts";
-import type { DeadlineQueue, PendingDeadline } from "../primitives/deadline.ts";
-import type { Entry } from "./entry.ts";
+import type { PendingDeadline } from "../primitives/deadline.ts";
+import type { Entry, EntryHost } from "./entry.ts";
 import { summaryOf } from "./error-summary.ts";
 import { ParkedCalls } from "./parked.ts";
 
@@ -16,13 +14,9 @@ import { ParkedCalls } from "./parked.ts";
 const GAP_MS = 5_000;
 
 /** What a reload needs of the kernel. */
-export interface ReloadHost {
-  readonly clock: Clock;
-  readonly deadlines: DeadlineQueue;
+export interface ReloadHost extends EntryHost {
   readonly drainMs: number;
   readonly maxParked: number;
-  publish(topic: string, data: Value): void;
-  onFailure(id: string, error: KeelsonError): void;
   /** Lets requests on the topics that a module answers wait, or runs of the hooks that it handles, until the handle is disposed. */
   hold(id: string, door: "bus" | "hooks"): Disposable;
   /** Told after the swap, with the definition that serves now. */
@@ -59,7 +53,7 @@ export async function reload(entry: Entry, definition: ModuleDefinition, host: R
 
 /** Whether it runs, or would if nothing had gone wrong: one that its supervisor is about to start again is up as well. */
 function isUp(entry: Entry): boolean {
-  return entry.state === "running" || entry.state === "failed" || entry.view?.()?.state === "restarting";
+  return entry.state === "running" || entry.state === "failed" || entry.child.view?.state === "restarting";
 }
 
 /** What must be over before a reload can begin; a start may be queued behind a stop, and another reload behind this one. */
@@ -80,7 +74,7 @@ async function beside(entry: Entry, candidate: Lifecycle, host: ReloadHost): Pro
     await giveUp(entry, candidate, host);
     throw failed(entry, candidate, error, entry.state === "running", host);
   }
-  entry.retire(old, host.drainMs);
+  entry.drains.retire(old, host.drainMs);
 }
 
 async function inTurn(entry: Entry, candidate: Lifecycle, host: ReloadHost): Promise<void> {
@@ -92,7 +86,7 @@ async function inTurn(entry: Entry, candidate: Lifecycle, host: ReloadHost): Pro
   const hold = (door: "bus" | "hooks"): void => void (held[door] ??= host.hold(entry.id, door));
   let gap: PendingDeadline | undefined;
   try {
-    await entry.drain(old, host.drainMs, hold);
+    await entry.drains.drain(old, host.drainMs, hold);
     hold("bus");
     hold("hooks");
     gap = host.deadlines.add(host.clock.now() + GAP_MS, () => held.hooks?.[Symbol.dispose]());

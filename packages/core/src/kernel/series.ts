@@ -20,6 +20,6 @@ export function exposeModules(entries: ReadonlyMap<string, Entry>, metrics: Metr
   );
   const restarts = { help: "Restarts by supervisors, of the modules registered now." };
   metrics.observe("counter", "keelson_restarts_total", restarts, {}, () =>
-    sum((entry) => entry.view?.()?.restarts ?? 0),
+    sum((entry) => entry.child.view?.restarts ?? 0),
   );
 }

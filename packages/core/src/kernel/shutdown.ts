@@ -2,17 +2,15 @@ import type { KernelBus } from "../bus/index.ts";
 import { asKeelsonError, isKeelsonError, KeelsonError } from "../contract/errors.ts";
 import type { ShutdownReport } from "../contract/kernel.ts";
 import type { ModuleState } from "../contract/module.ts";
-import type { Clock, ProcessInfo } from "../contract/platform.ts";
-import type { DeadlineQueue } from "../primitives/deadline.ts";
+import type { ProcessInfo } from "../contract/platform.ts";
+import { within, type TimeLimitHost } from "../lifecycle/time-limit.ts";
 import type { Entry } from "./entry.ts";
 import { stopAll } from "./stopping.ts";
 
 /** What the kernel hands to its end. */
-export interface ShutdownHost {
+export interface ShutdownHost extends TimeLimitHost {
   readonly entries: ReadonlyMap<string, Entry>;
   readonly bus: KernelBus;
-  readonly deadlines: DeadlineQueue;
-  readonly clock: Clock;
   /** What went wrong where nobody waited. */
   readonly failures: readonly { readonly id: string; readonly error: KeelsonError }[];
   /** The error of every call from now on. */
@@ -23,7 +21,7 @@ export interface ShutdownHost {
 
 /** Stops all modules within `timeoutMs`, closes the bus, and tells what ended, what was left and what failed. Never rejects. */
 export async function shutDown(host: ShutdownHost, timeoutMs: number): Promise<ShutdownReport> {
-  const { entries, bus, deadlines, clock } = host;
+  const { entries, bus, deadlines } = host;
   bus.publish("kernel.stopping", {});
   const terminated: string[] = [];
   const errors: { id: string; error: KeelsonError }[] = [];
@@ -48,7 +46,10 @@ export async function shutDown(host: ShutdownHost, timeoutMs: number): Promise<S
       }
     }),
   );
-  const inTime = await within(ended, timeoutMs, clock, deadlines);
+  const inTime = await within(host, ended, timeoutMs, () => host.refusal).then(
+    () => true,
+    () => false,
+  );
   if (!inTime) {
     for (const id of up.keys()) {
       if (errors.some((failure) => failure.id === id)) continue;
@@ -71,21 +72,6 @@ export async function shutDown(host: ShutdownHost, timeoutMs: number): Promise<S
   host.onOver();
   bus.close();
   return { terminated, orphans, errors };
-}
-
-async function within(
-  promise: Promise<unknown>,
-  ms: number,
-  clock: Clock,
-  deadlines: DeadlineQueue,
-): Promise<boolean> {
-  return new Promise((resolve) => {
-    const timer = deadlines.add(clock.now() + ms, () => resolve(false));
-    void promise.then(() => {
-      deadlines.cancel(timer);
-      resolve(true);
-    });
-  });
 }
 
 /** The processes that errors name as surviving, each once. */

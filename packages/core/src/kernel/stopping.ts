@@ -62,7 +62,7 @@ export function* definitionsOf(entries: ReadonlyMap<string, Entry>): Generator<M
 
 /** Stops an entry, replaced versions with it, and gives up a reload that is under way. */
 function stopEntry(entry: Entry): Promise<void> {
-  entry.endDrains();
+  entry.drains.end();
   return entry.reloading === undefined ? entry.stop() : stopReloading(entry, entry.reloading);
 }
 

@@ -19,9 +19,9 @@ export interface RemainsHost extends TimeLimitHost {
  */
 export class Remains {
   /** The undoing of the last generation, while it goes on. */
-  ending: Promise<void> | undefined = undefined;
+  ending: Promise<void> | undefined;
   /** Why the last generation may still be alive. */
-  undead: KeelsonError | undefined = undefined;
+  undead: KeelsonError | undefined;
   readonly #definition: ModuleDefinition;
   readonly #host: RemainsHost;
 

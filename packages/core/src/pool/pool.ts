@@ -78,11 +78,11 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T>, WaitOwner<T>, PlaceU
   #providing = false;
   #checkouts = 0;
   #checkoutErrors = 0;
-  #closed: Promise<void> | undefined = undefined;
-  #drained: (() => void) | undefined = undefined;
+  #closed: Promise<void> | undefined;
+  #drained: (() => void) | undefined;
   readonly #places: PlaceShare | undefined;
   /** What the source said when it had no place for one more; until there is one nothing is made for those who wait. */
-  #noPlace: KeelsonError | undefined = undefined;
+  #noPlace: KeelsonError | undefined;
   #othersLack = false;
 
   constructor(source: PoolSource<T>, options: PoolOptions, deps: PoolDeps) {

@@ -6,7 +6,7 @@ export class Reaper implements Disposable {
   readonly #tickMs: number;
   readonly #reap: (staleBefore: number) => boolean;
   readonly #staleTicks: number;
-  #timer: Disposable | undefined = undefined;
+  #timer: Disposable | undefined;
   #ended = false;
   /** Ticks so far. */
   now = 0;

@@ -16,7 +16,7 @@ export class Slot<T> {
   /** The reaper's tick at which it last became idle: a number at hand instead of a look at the clock for each release. */
   idleSince = 0;
   /** On whose behalf it is held. */
-  call: Call | undefined = undefined;
+  call: Call | undefined;
   /** Its value was handed to the source's `destroy`. */
   gone = false;
 

@@ -36,8 +36,8 @@ export class Stock<T> {
   readonly #min: number;
   readonly #clock: Clock;
   #destroying = 0;
-  #warming: PromiseWithResolvers<void> | undefined = undefined;
-  #retry: Disposable | undefined = undefined;
+  #warming: PromiseWithResolvers<void> | undefined;
+  #retry: Disposable | undefined;
   #retryMs = FIRST_RETRY_MS;
   #closed = false;
 

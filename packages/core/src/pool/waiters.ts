@@ -59,8 +59,8 @@ const turn = Promise.resolve();
  * who is served in time costs no timer.
  */
 export class WaitQueue<T> {
-  first: Waiter<T> | undefined = undefined;
-  #last: Waiter<T> | undefined = undefined;
+  first: Waiter<T> | undefined;
+  #last: Waiter<T> | undefined;
   size = 0;
   /** Those of them whose wait the pool's own time-out ends. */
   #limited = 0;
@@ -70,7 +70,7 @@ export class WaitQueue<T> {
   readonly #timeoutMs: number;
   readonly #owner: WaitOwner<T>;
   /** The time-out of those who wait as long as the pool says; set while one of them waits. */
-  #patience: PendingDeadline | undefined = undefined;
+  #patience: PendingDeadline | undefined;
   /** Somebody began to wait in this turn of the microtask queue. */
   #turning = false;
 
