@@ -44,7 +44,7 @@ export function decodeValue(value: unknown): Value {
 }
 
 function decode(value: unknown, depth: number): Value {
-  if (typeof value !== "object" || value === null) return value as Value;
+  if (!isObject(value)) return value as Value;
   // Whoever wrote the line chose the depth: the stack must not be theirs.
   if (depth >= MAX_DEPTH) throw tooDeep();
   if (Array.isArray(value)) {

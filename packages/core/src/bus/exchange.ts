@@ -7,8 +7,9 @@ import { DeadlineQueue } from "../primitives/deadline.ts";
 import { isPromise } from "../primitives/deferred.ts";
 import { History } from "./history.ts";
 import { Message } from "./message.ts";
+import type { Listener, Route, Sink } from "./route.ts";
 import { Stamp } from "./stamp.ts";
-import { PendingSend, type QueueSubscription } from "./subscription.ts";
+import { PendingSend } from "./subscription.ts";
 import { hasWildcard, isReservedTopic, parseTopic, TopicTree } from "./topics.ts";
 import { timeoutOf } from "./waiting.ts";
 
@@ -31,35 +32,6 @@ export interface BusOptions {
   readonly logged?: readonly string[];
   /** Default time of requests and of waiting sends, ms. Default 30,000. */
   readonly timeoutMs?: number;
-}
-
-export type Listener = (envelope: Envelope) => unknown;
-
-/** One who hears envelopes: a listener, or the queue of a subscription. */
-export interface Sink {
-  readonly pattern: readonly string[];
-  /** Who listens. */
-  readonly source: string;
-  /** Order of coming. Set when it goes on the bus. */
-  serial: number;
-  /** Whether it is on the bus: nothing reaches it otherwise. */
-  live: boolean;
-  readonly listener: Listener;
-  readonly queue: QueueSubscription | undefined;
-  failures: number;
-}
-
-/** All that a publish on a topic has to know. Made once a topic, and replaced when those who hear it change. */
-export interface Route {
-  readonly topic: string;
-  readonly reserved: boolean;
-  readonly logged: boolean;
-  /** Whether a full queue can hold up a `send`. */
-  readonly blocking: boolean;
-  /** In the order they came. */
-  readonly sinks: readonly Sink[];
-  /** Their listeners, by themselves: with many of them the way through the sink would be half the cost. */
-  readonly listeners: Listener[];
 }
 
 /** A door, as the exchange sees it. */

@@ -32,7 +32,7 @@ import { invalidOptions, isObject, requirePorts } from "../primitives/invalid-op
 import { parseQuarantine } from "../primitives/quarantine.ts";
 import { createSupervisor } from "../supervisor/index.ts";
 import { checkDefinition, checkQuarantine } from "./definition.ts";
-import { dependents, startOrder, unknownModule } from "./dependencies.ts";
+import { dependents, startOrder } from "./dependencies.ts";
 import { Entry, type EntryHost } from "./entry.ts";
 import { loadDefinition, withId } from "./load.ts";
 import { nativeLoader } from "./native.ts";
@@ -233,7 +233,7 @@ class KeelsonKernel implements Kernel {
   }
 
   async init(id: string): Promise<void> {
-    const entry = this.#entry(id);
+    const entry = this.#router.find(id);
     this.#checkOpen();
     await entry.init();
   }
@@ -244,18 +244,18 @@ class KeelsonKernel implements Kernel {
   }
 
   async stop(...ids: readonly string[]): Promise<void> {
-    for (const id of ids) this.#entry(id);
+    for (const id of ids) this.#router.find(id);
     await allOf(stopAll(this.#entries, ids.length === 0 ? [...this.#entries.keys()] : ids));
   }
 
   async reload(id: string, version?: ModuleDefinition | string | URL): Promise<void> {
     this.#checkOpen();
-    let entry = this.#entry(id);
+    let entry = this.#router.find(id);
     let next = entry.definition;
     if (typeof version === "string" || version instanceof URL) {
       next = await loadDefinition(version, this.#loaders, this.platform);
       this.#checkOpen();
-      entry = this.#entry(id);
+      entry = this.#router.find(id);
       // A plugin that was loaded under an id of the host's keeps it.
       if (next.metadata.id === entry.definition.manifest?.id) next = withId(next, id);
     } else if (version !== undefined) next = version;
@@ -273,7 +273,7 @@ class KeelsonKernel implements Kernel {
   }
 
   async unload(id: string): Promise<readonly KeelsonError[]> {
-    const entry = this.#entry(id);
+    const entry = this.#router.find(id);
     const unloading = (entry.unloading ??= this.#unload(entry));
     try {
       return await unloading;
@@ -329,7 +329,7 @@ class KeelsonKernel implements Kernel {
   }
 
   async health(id: string): Promise<Health> {
-    const entry = this.#entry(id);
+    const entry = this.#router.find(id);
     try {
       return await entry.health();
     } catch (error) {
@@ -399,12 +399,6 @@ class KeelsonKernel implements Kernel {
     }
   }
 
-  #entry(id: string): Entry {
-    const entry = this.#entries.get(id);
-    if (entry === undefined) throw unknownModule(id);
-    return entry;
-  }
-
   #checkOpen(): void {
     if (this.#shutdown !== undefined) throw closed();
   }
@@ -421,7 +415,7 @@ class KeelsonKernel implements Kernel {
   #checkFit(next: ModuleDefinition): void {
     const { id } = next.metadata;
     for (const up of [id, ...(dependents(definitionsOf(this.#entries)).get(id) ?? [])]) {
-      if (this.#entry(up).atRest) continue;
+      if (this.#router.find(up).atRest) continue;
       startOrder([up], (wanted) => (wanted === id ? next : this.#entries.get(wanted)?.definition));
     }
   }

@@ -1,3 +1,5 @@
+import { isObject } from "../primitives/invalid-options.ts";
+
 /** A rule that joins several keys, broken. */
 export interface KindFault {
   readonly path: readonly string[];
@@ -14,12 +16,7 @@ export function kindFaults(value: unknown): readonly KindFault[] {
   const { id, kind, depends } = value as Readonly<Record<string, unknown>>;
   const has = (key: string): boolean => Object.hasOwn(value as object, key);
   const fault = (message: string, ...path: string[]): void => void faults.push({ path, message });
-  if (
-    typeof id === "string" &&
-    typeof depends === "object" &&
-    depends !== null &&
-    Object.hasOwn(depends, id)
-  ) {
+  if (typeof id === "string" && isObject(depends) && Object.hasOwn(depends, id)) {
     fault("is the module itself, which cannot wait for itself", "depends", id);
   }
   if (kind === "process") {
