@@ -14,6 +14,7 @@ export interface IsolatingLoader extends ModuleLoader {
   isolation: Isolation | undefined;
 }
 
+/** Makes one; until an isolation is asked for it loads as `wasmLoader` does. */
 export function createIsolatingLoader(): IsolatingLoader {
   const loader: IsolatingLoader = {
     ...wasmLoader,

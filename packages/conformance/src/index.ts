@@ -1,3 +1,5 @@
+// The door `@keelson/conformance`: the checks, how to run them against a subject, and the report.
+
 export { declareTests, type BindingOptions, type TestRunner } from "./bindings/binding.ts";
 export {
   BrokenPromise,

@@ -1,3 +1,5 @@
+// The door `@keelson/core`: all that hosts, adapters and modules may use.
+
 export {
   asKeelsonError,
   describeThrown,

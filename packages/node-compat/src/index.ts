@@ -1,3 +1,5 @@
+// The parts of a platform that runtimes with Node's modules share: each adapter puts its own together from them.
+
 export { createClock, type ClockOptions } from "./clock.ts";
 export { fileError, nativeCode, permissionHint, spawnError, type SpawnFacts } from "./errors.ts";
 export { createFiles } from "./files.ts";

@@ -65,6 +65,7 @@ function next(kernel: Kernel, topic: string): Promise<Envelope> {
 const pidOf = ({ data }: Envelope): number =>
   (data as { event: { payload: { pid: number } } }).event.payload.pid;
 
+/** Checks of child processes that speak JSON lines. */
 export const boundaryChecks: readonly Check[] = [
   {
     id: "boundary.life",

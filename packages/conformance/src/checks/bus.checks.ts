@@ -26,6 +26,7 @@ function hear(bus: KernelBus, pattern: string): { readonly heard: Envelope[]; re
 
 const dataOf = (envelopes: readonly Envelope[]): readonly Value[] => envelopes.map(({ data }) => data);
 
+/** Checks of the bus: order, queues, requests, rights and the log. */
 export const busChecks: readonly Check[] = [
   {
     id: "bus.order",

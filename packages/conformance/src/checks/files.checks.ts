@@ -18,6 +18,7 @@ async function openFolder(subject: Subject, context: CheckContext): Promise<{ fi
 const bytesOf = (text: string): Bytes => new TextEncoder().encode(text);
 const textOf = (bytes: Bytes): string => new TextDecoder().decode(bytes);
 
+/** Checks of a platform's files. */
 export const filesChecks: readonly Check[] = [
   {
     id: "files.round-trip",

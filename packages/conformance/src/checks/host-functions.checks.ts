@@ -1,18 +1,8 @@
 import { KeelsonError, type Bytes, type CallRecord } from "@keelson/core";
 import { ensure, ensureCode, ensureEqual, handled, type Check, type CheckContext } from "../check.ts";
 import type { Subject } from "../subject.ts";
-import {
-  body,
-  functions,
-  I32,
-  MAGIC,
-  name,
-  openWasm,
-  section,
-  startWasm,
-  type,
-  wasmModuleOf,
-} from "./wasm-setup.ts";
+import { body, functions, I32, MAGIC, name, section, type } from "./wasm-bytes.ts";
+import { openWasm, startWasm, wasmModuleOf } from "./wasm-setup.ts";
 
 const requires = ["wasm", "wasmModule"] as const;
 

@@ -157,6 +157,7 @@ function checksAt(level: Level): readonly Check[] {
   ];
 }
 
+/** Checks of guests that run in a thread or a process of their own. */
 export const isolationChecks: readonly Check[] = [
   ...checksAt("worker"),
   ...checksAt("process"),

@@ -2,6 +2,7 @@ import { nativeModule, type Call } from "@keelson/core";
 import { ensure, ensureCode, ensureEqual, type Check } from "../check.ts";
 import { never, openKernel, versioned } from "./kernel-setup.ts";
 
+/** Checks of the registry, of calls and of the shutdown. */
 export const kernelChecks: readonly Check[] = [
   {
     id: "kernel.registry",

@@ -10,6 +10,7 @@ function reached(from: ModuleState, operation: "init" | "start" | "stop"): Modul
   return from === "stopping" ? "stopped" : "initialized";
 }
 
+/** Checks of the states of one module, and of what is undone at the end of each generation. */
 export const lifecycleChecks: readonly Check[] = [
   {
     id: "lifecycle.order",

@@ -24,6 +24,7 @@ async function codeOf(work: Promise<unknown>): Promise<string> {
   );
 }
 
+/** Checks of what measure() tells of a call. */
 export const measureChecks: readonly Check[] = [
   {
     id: "measure.usage",

@@ -11,6 +11,7 @@ function elapse(clock: { after(ms: number, run: () => void): Disposable }, ms: n
   return new Promise((resolve) => void clock.after(ms, resolve));
 }
 
+/** Checks of a platform's clock. */
 export const clockChecks: readonly Check[] = [
   {
     id: "clock.monotonic",
@@ -145,6 +146,7 @@ export const clockChecks: readonly Check[] = [
   },
 ];
 
+/** Checks of a platform's random numbers. */
 export const randomChecks: readonly Check[] = [
   {
     id: "random.number",
@@ -180,6 +182,7 @@ export const randomChecks: readonly Check[] = [
   },
 ];
 
+/** Checks of a platform's log. */
 export const logChecks: readonly Check[] = [
   {
     id: "log.never-throws",

@@ -34,6 +34,7 @@ function openPool(
   return { pool, alive };
 }
 
+/** Checks of a pool by itself. */
 export const poolChecks: readonly Check[] = [
   {
     id: "pool.never-two-holders",

@@ -95,6 +95,7 @@ async function openPooled(
   return { kernel, guests, prepared: () => prepared };
 }
 
+/** Checks of modules whose calls are answered by a pool of instances. */
 export const pooledChecks: readonly Check[] = [
   {
     id: "pooled.one-call-at-a-time",

@@ -17,6 +17,7 @@ const bytesOf = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().enc
 /** Variables that may reach a child without having been given: the platform's marks, and what systems cannot do without. */
 const INHERITED = /^(PATH|HOME|KEELSON_\w+|SYSTEMROOT|USERPROFILE|TEMP|__CF_\w+)$/i;
 
+/** Checks of a platform's processes. */
 export const processesChecks: readonly Check[] = [
   {
     id: "processes.spawn-fails",

@@ -8,6 +8,7 @@ const needing = (id: string, version: string, depends: Record<string, string>): 
 
 const statesOf = (kernel: Kernel): readonly string[] => kernel.list().map(({ state }) => state);
 
+/** Checks of dependencies, and of reconcile(). */
 export const reconcileChecks: readonly Check[] = [
   {
     id: "kernel.reconcile",

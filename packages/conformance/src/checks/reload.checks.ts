@@ -14,6 +14,7 @@ const broken: readonly Partial<NativeModuleOptions>[] = [
   { health: () => ({ healthy: false, message: "on purpose" }) },
 ];
 
+/** Checks of replacing a version by another. */
 export const reloadChecks: readonly Check[] = [
   {
     id: "reload.swaps",

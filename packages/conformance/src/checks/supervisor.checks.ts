@@ -77,6 +77,7 @@ function supervise(subject: Subject, context: CheckContext, options: RestartOpti
   return { clock, child, supervisor, handle, path };
 }
 
+/** Checks of restarts and health checks. */
 export const supervisorChecks: readonly Check[] = [
   {
     id: "supervisor.policy",

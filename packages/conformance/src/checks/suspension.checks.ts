@@ -1,7 +1,8 @@
 import type { Bytes, Kernel } from "@keelson/core";
 import { ensure, ensureCode, ensureEqual, handled, type Check, type CheckContext } from "../check.ts";
 import type { HostFunction, Subject } from "../subject.ts";
-import { body, I32, MAGIC, name, openWasm, restless, section, startWasm, type } from "./wasm-setup.ts";
+import { body, I32, MAGIC, name, section, type } from "./wasm-bytes.ts";
+import { openWasm, restless, startWasm } from "./wasm-setup.ts";
 
 /** ask(i32) → i32 calls the host's load(i32) → i32, then its note(i32) with the answer, and answers it; add(i32, i32) → i32 adds. */
 const asking: Bytes = Uint8Array.from([
@@ -63,6 +64,7 @@ async function turnsDuring(subject: Subject, work: Promise<unknown>): Promise<nu
   return turns;
 }
 
+/** Checks of guests that are suspended: for asynchronous host functions, and by time slices. */
 export const suspensionChecks: readonly Check[] = [
   {
     id: "wasm.async-suspends",

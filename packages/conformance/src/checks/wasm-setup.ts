@@ -2,13 +2,11 @@ import type { Bytes, Kernel } from "@keelson/core";
 import type { CheckContext } from "../check.ts";
 import type { Subject, WasmSubjectOptions } from "../subject.ts";
 import { openKernel } from "./kernel-setup.ts";
-
-export const MAGIC = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00] as const;
-export const I32 = 0x7f;
+import { body, functions, I32, MAGIC, name, section, type } from "./wasm-bytes.ts";
 
 /**
  * A core module of one memory of a page and these functions: add(i32, i32) → i32, count() → i32 which counts its calls, boom() which traps,
- * grow(i32) → i32 which asks for pages, peek(i32) → i32 which reads memory. Put together by hand: the suite needs no toolchain.
+ * grow(i32) → i32 which asks for pages, peek(i32) → i32 which reads memory.
  */
 export const guest: Bytes = Uint8Array.from([
   ...MAGIC,
@@ -35,29 +33,6 @@ export const restless: Bytes = Uint8Array.from([
   ...section(7, functions(0, "fine", "spin", "recurse")),
   ...section(10, [body(0x41, 42), body(0x03, 0x40, 0x0c, 0, 0x0b), body(0x10, 2)]),
 ]);
-
-// Every count and size below is less than 128, so that it is a byte of its own.
-export function section(id: number, items: readonly (readonly number[])[]): readonly number[] {
-  const content = [items.length, ...items.flat()];
-  return [id, content.length, ...content];
-}
-
-export function type(params: readonly number[], results: readonly number[]): readonly number[] {
-  return [0x60, params.length, ...params, results.length, ...results];
-}
-
-export function name(text: string): readonly number[] {
-  return [text.length, ...new TextEncoder().encode(text)];
-}
-
-/** Exports of functions with consecutive numbers. */
-export function functions(first: number, ...names: readonly string[]): readonly (readonly number[])[] {
-  return names.map((text, index) => [...name(text), 0x00, first + index]);
-}
-
-export function body(...code: readonly number[]): readonly number[] {
-  return [code.length + 2, 0, ...code, 0x0b];
-}
 
 /** What makes modules; the check must require "wasmModule". */
 export function wasmModuleOf({ wasmModule }: Subject): NonNullable<Subject["wasmModule"]> {

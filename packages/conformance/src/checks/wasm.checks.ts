@@ -1,19 +1,7 @@
 import type { Bytes } from "@keelson/core";
 import { ensure, ensureCode, ensureEqual, type Check } from "../check.ts";
-import {
-  body,
-  functions,
-  guest,
-  I32,
-  MAGIC,
-  name,
-  openWasm,
-  restless,
-  section,
-  startWasm,
-  type,
-  wasmModuleOf,
-} from "./wasm-setup.ts";
+import { body, functions, I32, MAGIC, name, section, type } from "./wasm-bytes.ts";
+import { guest, openWasm, restless, startWasm, wasmModuleOf } from "./wasm-setup.ts";
 
 const requires = ["wasm", "wasmModule"] as const;
 
@@ -84,6 +72,7 @@ const TABLE_ELEMENTS = 1_000_000;
 /** How much later than asked for a runaway guest may be stopped on a busy machine, ms. */
 const LATEST_MS = 1_000;
 
+/** Checks of WebAssembly guests: their calls, caps, deadlines and traps. */
 export const wasmChecks: readonly Check[] = [
   {
     id: "wasm.calls",

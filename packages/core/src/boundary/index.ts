@@ -1,3 +1,5 @@
+// Child processes that speak JSON lines: the module made of one, the run of one that ends by itself, and how events and values travel.
+
 export { boundaryEventOf, boundaryFaultOf } from "./heard.ts";
 export { processLoader } from "./loader.ts";
 export { normalizeEventLine } from "./normalize.ts";

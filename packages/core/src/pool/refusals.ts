@@ -1,19 +1,23 @@
 import type { Call } from "../contract/call.ts";
 import { KeelsonError, plainMessage } from "../contract/errors.ts";
 
-/** Why a pool refuses a checkout. `pool` names it: "pool of markdown". */
+// Why a pool refuses a checkout. `pool` is its name in messages, such as: pool of "markdown".
+
+/** The pool is closed. */
 export function poolClosed(pool: string): KeelsonError {
   return new KeelsonError("POOL_CLOSED", `The ${pool} is closed`, {
     hint: "start the module again, or check out before the pool is closed",
   });
 }
 
+/** The signal of a caller who waits has fired. */
 export function checkoutAborted(pool: string, signal: AbortSignal): KeelsonError {
   return new KeelsonError("ABORTED", `The wait for an instance of the ${pool} was aborted`, {
     cause: signal.reason,
   });
 }
 
+/** A caller has waited for as long as it may; `occupation` tells how many instances are in use. */
 export function checkoutTimedOut(pool: string, timeoutMs: number, occupation: string): KeelsonError {
   return new KeelsonError(
     "CHECKOUT_TIMEOUT",
@@ -22,13 +26,18 @@ export function checkoutTimedOut(pool: string, timeoutMs: number, occupation: st
   );
 }
 
+/** As many wait as may. */
 export function poolExhausted(pool: string, occupation: string): KeelsonError {
   return new KeelsonError("POOL_EXHAUSTED", `Too many wait for the ${pool}; ${occupation}`, {
     hint: "slow the callers down, or raise the pool's max or maxWaiting",
   });
 }
 
-/** @param timeoutMs undefined when waiting would be in vain */
+/**
+ * There is no place for one more instance beside those of other pools.
+ *
+ * @param timeoutMs undefined when waiting would be in vain
+ */
 export function noPlace(pool: string, error: KeelsonError, timeoutMs: number | undefined): KeelsonError {
   const why =
     timeoutMs === undefined
@@ -40,6 +49,7 @@ export function noPlace(pool: string, error: KeelsonError, timeoutMs: number | u
   });
 }
 
+/** All instances are held by the very chain of calls that asks for one more. */
 export function callCycle(pool: string, call: Call): KeelsonError {
   const chain: string[] = [];
   for (let link: Call | undefined = call; link !== undefined; link = link.parent) {

@@ -1,3 +1,5 @@
+// The door `@keelson/core/testing`: a platform for tests whose clock, files, processes, log and random numbers are under their control.
+
 export { createFakeClock, settle, type FakeClock } from "./fake-clock.ts";
 export {
   createFakeProcesses,

@@ -6,10 +6,11 @@ import type { MeterMeta } from "../meter/index.ts";
 import { BrokenMessage, Reader, Writer } from "./codec.ts";
 
 /**
- * What host and guest's side say to each other, each message one array of bytes that begins with its kind. The host asks one thing at a time
- * and gets one answer; log records and calls of host functions come in between, and the guest's side waits for the answers to these.
+ * What the host says to the guest's side. Each message is one array of bytes that begins with its kind. The host asks one thing at a time and
+ * gets one answer; log records and calls of host functions come in between, and the guest's side waits for the answers to these.
  */
 export const Ask = { load: 1, make: 2, call: 3, drop: 4, answer: 5 } as const;
+/** What the guest's side says to the host: answers to what was asked, and what comes in between. */
 export const Tell = { made: 1, answer: 2, error: 3, log: 4, hostCall: 5, more: 6, alive: 7 } as const;
 
 /** Values in a message of the guest's side at most: as many as its guest may answer as JSON, where the first of a list is not counted. */

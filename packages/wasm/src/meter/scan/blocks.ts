@@ -48,6 +48,7 @@ function kindOf(role: number): number {
   return role === Role.try ? Frame.try : Frame.tryTable;
 }
 
+/** A `loop` begins. */
 export function openLoop(scan: Scan): void {
   const { actions, body, loops, segment } = scan;
   body.blockType();

@@ -8,6 +8,7 @@ import type { Scan } from "./scan.ts";
 
 const BR_IF = 0x0d;
 
+/** `br`. */
 export function branch(scan: Scan): void {
   toLabel(scan, false);
   scan.alive = false;
@@ -43,6 +44,7 @@ function toLabel(scan: Scan, conditional: boolean): void {
   if (values > 0 || body.bytes[at - 1] !== BR_IF) scan.loops.stays[loop] = 1;
 }
 
+/** `br_table`. */
 export function branchTable(scan: Scan): void {
   const { body, loop, tableLoops } = scan;
   const { numbers } = scan.frames;

@@ -10,6 +10,7 @@ import type { Scan } from "./scan.ts";
 /** What a call of an import costs beyond a call. */
 const IMPORT_COST = 100;
 
+/** `call`: of an import, of a function whose caller pays for it, or of any other of the module. */
 export function callFunction(scan: Scan): void {
   const { body } = scan;
   const { types, functions, importedFunctions } = scan.module;
@@ -58,6 +59,7 @@ function addCall(scan: Scan, action: number, target: number): void {
   scan.noteCall();
 }
 
+/** `return_call`. */
 export function tailCall(scan: Scan): void {
   const { actions, body } = scan;
   const target = body.u32();

@@ -12,6 +12,7 @@ const SMALL_EXCEPTION = 8;
 /** How much more an exception takes for its values than the stack does: V8 keeps them in pieces of 16 bits, a word for each. */
 const EXCEPTION_SHARE = 4;
 
+/** `throw`. */
 export function throwTag(scan: Scan): void {
   const { actions, body } = scan;
   const { keepsExceptions, tags, types } = scan.module;
@@ -21,6 +22,7 @@ export function throwTag(scan: Scan): void {
   leaveByThrow(scan);
 }
 
+/** `throw_ref`. */
 export function throwRef(scan: Scan): void {
   leaveByThrow(scan);
 }
@@ -32,6 +34,7 @@ function leaveByThrow(scan: Scan): void {
   scan.alive = false;
 }
 
+/** `rethrow`, of the older exception handling. */
 export function rethrow(scan: Scan): void {
   scan.body.skipLeb();
   scan.noteCall();

@@ -6,6 +6,7 @@ import type { Scan } from "./scan.ts";
 
 // What takes memory: growth of memories and tables, new structs and arrays. Under a cap the room for it is asked for first.
 
+/** `memory.grow`. */
 export function growMemory(scan: Scan): void {
   const { body } = scan;
   const memory = body.u32();
@@ -15,6 +16,7 @@ export function growMemory(scan: Scan): void {
   scan.noteCall();
 }
 
+/** `table.grow`. */
 export function growTable(scan: Scan): void {
   const { body } = scan;
   const table = body.u32();
@@ -25,6 +27,7 @@ export function growTable(scan: Scan): void {
   scan.noteCall();
 }
 
+/** `struct.new` and `struct.new_default`. */
 export function newStruct(scan: Scan, role: number): void {
   const { body } = scan;
   const type = scan.module.types[body.u32()]!;
