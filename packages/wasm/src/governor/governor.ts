@@ -58,8 +58,8 @@ export class Governor {
   readonly #interrupt: Int32Array | undefined;
   readonly #tally: Tally | undefined;
   readonly #charges: Charges = new Charges();
-  readonly #slices: Slices = new Slices();
   readonly #time: RunTime;
+  readonly #slices: Slices;
   readonly #hostCalls: HostCalls = new HostCalls();
   readonly #outer: OuterRun[] = [];
   #parent: Governor | undefined;
@@ -90,6 +90,7 @@ export class Governor {
     }
     this.#clock = options.clock;
     this.#time = new RunTime(options.clock);
+    this.#slices = new Slices(this.#time);
     this.#thread = options.thread ?? { current: undefined };
     this.#interrupt = options.interrupt;
     this.#tally = options.tally;
@@ -404,18 +405,19 @@ export class Governor {
     const time = this.#time;
     const counter = counterGiven(given) - charge.unseen;
     charge.unseen = 0;
-    let now = this.#clock.now();
+    // It is handed on in this field alone: see RunTime.
+    time.now = this.#clock.now();
     // the first that is heard of a guest which waited for a host function
-    if (this.#idleSince !== undefined) this.wake(now);
-    if (kind === RefillKind.slice && slices.isTooLong(now)) {
-      const stolen = Math.min(slices.excess(now), time.stoodStill(now));
+    if (this.#idleSince !== undefined) this.wake(time.now);
+    if (kind === RefillKind.slice && slices.isTooLong()) {
+      const stolen = Math.min(slices.excess(), time.stoodStill());
       if (stolen > 0) time.giveBack(stolen);
     }
-    if (now >= time.attendAt && time.attend(now)) now = this.#rehearse(now);
+    if (time.now >= time.attendAt && time.attend()) this.#rehearse();
     slices.debt = 0;
     if (kind === RefillKind.slice) charges.noteSlice(charge);
     else this.#returns++;
-    const late = this.#lateness(now);
+    const late = this.#lateness();
     if (late !== undefined) {
       if (kind !== RefillKind.slice) this.#stoppedAtReturn = this.#returns;
       return this.#stopFor(
@@ -428,25 +430,26 @@ export class Governor {
     }
     // what is so far below would be taken for a stop
     if (kind === RefillKind.host && counter >= PARKED_BELOW) {
-      slices.begun = now;
+      slices.begun = time.now;
       return counter;
     }
     if (kind === RefillKind.memoryRefused) this.#refused.memory++;
     if (kind === RefillKind.tableRefused) this.#refused.table++;
-    slices.adapt(now - slices.begun);
-    slices.begun = now;
+    slices.adapt();
+    slices.begun = time.now;
     if (counter >= 0) return counter;
 
-    const next = charges.grant(charge, counter, slices.next(time.left(now)));
+    const next = charges.grant(charge, counter, slices.next());
     if (next < 0) return this.#stopFor("FUEL_EXHAUSTED", "fuel", charges.limit, charge, counter);
     slices.debt = -counter;
     return next;
   }
 
   /** Which limit of time has come, or whether the caller gave up. */
-  #lateness(now: number): "cpuMs" | "deadline" | "signal" | undefined {
-    if (now >= this.#time.cpuEnd) return "cpuMs";
-    if (now >= this.#time.deadline) return "deadline";
+  #lateness(): "cpuMs" | "deadline" | "signal" | undefined {
+    const time = this.#time;
+    if (time.now >= time.cpuEnd) return "cpuMs";
+    if (time.now >= time.deadline) return "deadline";
     if (this.#signal?.aborted === true || this.#interrupted() || this.#returns >= this.stopAtReturn)
       return "signal";
     return undefined;
@@ -456,9 +459,11 @@ export class Governor {
     return this.#interrupt !== undefined && Atomics.load(this.#interrupt, 0) !== 0;
   }
 
-  /** Does what a stop takes, on the guest's own time, and answers what time it is then. The guest's slice has not lasted longer for it. */
-  #rehearse(now: number): number {
-    const stop: Stop = { code: "DEADLINE_EXCEEDED", limit: "cpuMs", value: this.#time.cpuMs };
+  /** Does what a stop takes, on the guest's own time. The guest's slice has not lasted longer for it. */
+  #rehearse(): void {
+    const time = this.#time;
+    const before = time.now;
+    const stop: Stop = { code: "DEADLINE_EXCEEDED", limit: "cpuMs", value: time.cpuMs };
     const thrown = trapForNothing();
     try {
       if (this.rehearsal === undefined) this.stopError(stop, thrown);
@@ -466,9 +471,8 @@ export class Governor {
     } catch {
       // What reads a stack trace may be the program's own code. A guest could catch what comes out of here.
     }
-    const then = this.#clock.now();
-    this.#slices.begun += then - now;
-    return then;
+    time.now = this.#clock.now();
+    this.#slices.begun += time.now - before;
   }
 
   #stopFor(

@@ -21,9 +21,14 @@ interface OuterEnd {
 /**
  * The time of one run: when it ends, and how much of what went by was the guest's own. What the thread did not run, because the system gave the core to
  * another program, is not taken from `cpuMs`; wall time goes on. It is known where the clock tells what the thread ran.
+ *
+ * What is asked each time the guest asks to go on takes its time from {@link now}, not as an argument, and answers none: V8 makes an object of each number with a
+ * fraction that one function hands to another, and garbage made inside a guest is what makes it collect all that is old there, just before the guest's end.
  */
 export class RunTime {
   start = 0;
+  /** What time it was when the guest last asked to go on, ms. */
+  now = 0;
   /** When it ended, or when it began as long as that was not looked at. */
   end = 0;
   /** The limit that is named when it is over. */
@@ -50,7 +55,7 @@ export class RunTime {
 
   /** Begins a run from outside. */
   begin(now: number, cpuMs: number | undefined, deadline: number | undefined): void {
-    this.start = this.end = now;
+    this.start = this.end = this.now = now;
     this.cpuMs = cpuMs ?? Number.POSITIVE_INFINITY;
     this.cpuEnd = now + this.cpuMs;
     this.deadline = deadline ?? Number.POSITIVE_INFINITY;
@@ -111,15 +116,16 @@ export class RunTime {
   }
 
   /** How long the thread had no core since it is watched, as far as it was not given back, ms; Infinity where nobody can tell. */
-  stoodStill(now: number): number {
+  stoodStill(): number {
     const before = this.#ranBefore;
     const ran = this.#watches ? this.#clock.ran?.() : undefined;
     if (before === undefined || ran === undefined) return Number.POSITIVE_INFINITY;
-    return now - this.#watchedFrom - (ran - before);
+    return this.now - this.#watchedFrom - (ran - before);
   }
 
   /** What is rare in a run: that its thread begins to be watched, and that its stop is to be rehearsed, which is answered. */
-  attend(now: number): boolean {
+  attend(): boolean {
+    const { now } = this;
     if (!this.#watches) this.watch(now);
     this.attendAt = this.#nextLook(now);
     const left = this.left(now);

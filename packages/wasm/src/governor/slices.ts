@@ -1,3 +1,5 @@
+import type { RunTime } from "./run-time.ts";
+
 /** The most units handed out at once: some 30 µs of quick code, and still under 5 ms of the slowest. */
 const MAX_SLICE_UNITS = 100_000;
 const MIN_SLICE_UNITS = 1_000;
@@ -17,6 +19,9 @@ const LONGEST_SLICE_MS = 5;
 const COLD_UNITS_PER_MS = 4_000;
 const LATE_MS = 5;
 
+/** What is asked of the time of the run. */
+type TimeLeft = Pick<RunTime, "now" | "cpuEnd" | "deadline">;
+
 /** How much fuel a guest gets at once: as much as lasts a quarter of a millisecond, and less near its end. */
 export class Slices {
   /** When the one that the guest has was handed out, ms. */
@@ -25,6 +30,12 @@ export class Slices {
   debt = 0;
   #units = MAX_SLICE_UNITS / 4;
   #most = MAX_SLICE_UNITS;
+  readonly #time: TimeLeft;
+
+  /** @param time of whose `now` all that is asked here is told */
+  constructor(time: TimeLeft) {
+    this.#time = time;
+  }
 
   /** For a guest that may have called the host unseen: short slices, all of whose time is its own. */
   beWary(): void {
@@ -36,15 +47,18 @@ export class Slices {
     return this.#units;
   }
 
-  /** Makes slices last about as long as they should. */
-  adapt(lasted: number): void {
+  /** Makes slices last about as long as they should, after how long this one lasted. */
+  adapt(): void {
+    const lasted = this.#time.now - this.begun;
     if (lasted > SLICE_MS)
       this.#units = Math.max(MIN_SLICE_UNITS, Math.floor((this.#units * SLICE_MS) / lasted));
     else this.#units = Math.min(this.#most, this.#units * 2);
   }
 
-  /** Units of the next one. @param left until the run's end, ms */
-  next(left: number): number {
+  /** Units of the next one. */
+  next(): number {
+    const { now, cpuEnd, deadline } = this.#time;
+    const left = Math.min(cpuEnd, deadline) - now;
     let units = this.#units;
     if (left < MAX_SLICE_UNITS / COLD_UNITS_PER_MS) {
       units = Math.min(units, Math.floor(COLD_UNITS_PER_MS * (left + LATE_MS)));
@@ -54,12 +68,12 @@ export class Slices {
   }
 
   /** Whether the guest's slice lasted longer than one can, by which its thread is suspected to have stood still. */
-  isTooLong(now: number): boolean {
-    return now - this.begun > LONGEST_SLICE_MS && this.#most === MAX_SLICE_UNITS;
+  isTooLong(): boolean {
+    return this.#time.now - this.begun > LONGEST_SLICE_MS && this.#most === MAX_SLICE_UNITS;
   }
 
   /** By how much, ms; one whose operation alone costs many slices can last as long as they. */
-  excess(now: number): number {
-    return now - this.begun - LONGEST_SLICE_MS - (LONGEST_SLICE_MS * this.debt) / MAX_SLICE_UNITS;
+  excess(): number {
+    return this.#time.now - this.begun - LONGEST_SLICE_MS - (LONGEST_SLICE_MS * this.debt) / MAX_SLICE_UNITS;
   }
 }
