@@ -4,9 +4,15 @@
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { readArguments } from "./arguments.ts";
 import { runOrThrow } from "./command.ts";
 import { publishedPackages } from "./packages.ts";
 
+readArguments(
+  "pnpm release:version: writes versions and changelogs, and removes the changesets",
+  {},
+  () => undefined,
+);
 await runOrThrow("changeset", ["version"]);
 for (const { name, folder, json } of publishedPackages()) {
   const file = join(folder, "jsr.json");

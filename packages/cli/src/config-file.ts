@@ -1,18 +1,36 @@
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { describeThrown, isKeelsonError, KeelsonError } from "@keelson/core";
 import { parseConfig, type LoadedConfig } from "./config.ts";
 
+const HINT =
+  "give the path of a configuration, or of a plugin: keelson run keelson.config.ts, keelson run ./my-plugin";
+
 /**
- * Reads and checks a configuration.
- * @param file of the type `.json`, or a JavaScript or TypeScript module
+ * Reads and checks a configuration. A plugin, which is a folder, a manifest or a `.wasm` file, stands for one that names it alone.
+ * @param file a configuration of the type `.json`, or a JavaScript or TypeScript module, or a plugin
  * @throws KeelsonError `NOT_FOUND`, or `INVALID_OPTIONS` whose message names all that is wrong
  */
 export async function loadConfig(file: URL): Promise<LoadedConfig> {
   const source = decodeURIComponent(file.pathname);
-  return parseConfig(
-    source.endsWith(".json") ? await readJson(file, source) : await importConfig(file, source),
-    file,
+  if (source.endsWith(".wasm") || (await isFolder(file))) return justPlugin(file);
+  if (!source.endsWith(".json")) return parseConfig(await importConfig(file, source), file);
+  const json = await readJson(file, source);
+  return isManifest(json) ? justPlugin(file) : parseConfig(json, file);
+}
+
+function justPlugin(url: URL): LoadedConfig {
+  return { kernel: {}, plugins: [{ url }] };
+}
+
+function isFolder(file: URL): Promise<boolean> {
+  return stat(file).then(
+    (found) => found.isDirectory(),
+    () => false,
   );
+}
+
+function isManifest(json: unknown): boolean {
+  return typeof json === "object" && json !== null && "apiVersion" in json;
 }
 
 async function readJson(file: URL, source: string): Promise<unknown> {
@@ -62,7 +80,7 @@ function unreadable(source: string, cause: unknown): KeelsonError {
     missing ? "NOT_FOUND" : "IO",
     missing ? `There is no ${source}` : `${source} could not be read: ${describeThrown(cause)}`,
     {
-      hint: "give the path of a configuration: keelson run keelson.config.ts",
+      hint: HINT,
       cause,
     },
   );

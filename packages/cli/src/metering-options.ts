@@ -13,7 +13,7 @@ export const METERING_ARGS: ArgsDef = {
   memory: {
     type: "string",
     valueHint: "size",
-    description: 'Cap on its memories together, such as 16MiB, or "none"; default: 64MiB',
+    description: 'Cap on its memories together, such as 16MiB, or "none"; default: the manifest\'s, or 64MiB',
   },
   stack: {
     type: "string",
@@ -29,13 +29,17 @@ export const METERING_ARGS: ArgsDef = {
 
 /**
  * What {@link METERING_ARGS} were given; what was not given is as for a plugin.
+ * @param usualMemoryBytes the cap on memory that the plugin's manifest asks for
  * @throws UsageError
  */
-export function readMetering(args: ParsedArguments): MeterOptions {
+export function readMetering(
+  args: ParsedArguments,
+  usualMemoryBytes: number | undefined = pluginMetering.memoryBytes,
+): MeterOptions {
   const mode = args.text("mode") ?? pluginMetering.mode;
   if (mode !== "exact" && mode !== "deadline")
     throw new UsageError(`--mode is "${mode}"`, "it takes exact or deadline");
-  const memoryBytes = size(args, "memory", pluginMetering.memoryBytes);
+  const memoryBytes = size(args, "memory", usualMemoryBytes);
   const stackBytes = size(args, "stack", pluginMetering.stackBytes);
   const tableElements = count(args.text("tables"), pluginMetering.tableElements);
   return {

@@ -1,3 +1,4 @@
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { folderWith, keelson } from "./program.ts";
@@ -30,6 +31,16 @@ test("check prints a valid manifest with its defaults, given its path or its fol
     expect(stdout).toContain("http.fetch: https://example.org");
     expect(stdout).toContain("filter page.html → render");
   }
+});
+
+test("check notes an entry that is not there yet, and a kind that only a loader of the host's could take", async () => {
+  const folder = folderWith({ "manifest.json": VALID });
+  const unbuilt = await keelson(["check", folder]);
+  expect([unbuilt.code, unbuilt.stdout]).toEqual([0, expect.stringContaining("There is no markdown.wasm")]);
+  writeFileSync(join(folder, "markdown.wasm"), "");
+  expect((await keelson(["check", folder])).stdout).not.toContain("There is no");
+  writeFileSync(join(folder, "manifest.json"), VALID.replace('"wasm"', '"wsam"'));
+  expect((await keelson(["check", folder])).stdout).toContain("Did you mean `wasm`?");
 });
 
 test("check --json prints the parsed manifest, or the error with all its issues", async () => {

@@ -36,6 +36,23 @@ test("meter prints size, growth, functions, loops, caps and speed, and writes no
   expect(readdirSync(folder)).toEqual(["guest.wasm"]);
 });
 
+test("meter of a plugin takes its manifest's entry and cap on memory, unless another is given", async () => {
+  const manifest = { apiVersion: "keelson/v1", id: "guest", version: "1.0.0", kind: "wasm" };
+  const folder = folderWith({
+    "guest.wasm": GUEST,
+    "manifest.json": JSON.stringify({ ...manifest, entry: "guest.wasm", limits: { memory: "2MiB" } }),
+  });
+  expect((await keelson(["meter", folder])).stdout).toMatch(/memory: 2 MiB, 1 limit lowered or set$/m);
+  const other = await keelson(["meter", folder, "--memory", "1MiB"]);
+  expect(other.stdout).toMatch(/memory: 1 MiB, 1 limit lowered or set$/m);
+  writeFileSync(
+    join(folder, "manifest.json"),
+    JSON.stringify({ ...manifest, kind: "process", command: ["node"] }),
+  );
+  const child = await keelson(["meter", folder, "--json"]);
+  expect([child.code, (JSON.parse(child.stdout) as { code: string }).code]).toEqual([1, "INVALID_OPTIONS"]);
+});
+
 test("meter -o writes a whole module over what was there, and says what it is for", async () => {
   const folder = folderWith({ "guest.wasm": GUEST, "out.wasm": "old" });
   const { code, stdout } = await keelson(["meter", "guest.wasm", "-o", "out.wasm"], folder);
@@ -99,7 +116,7 @@ test("meter names what cannot be read or written, and never overwrites its own i
   const json = await keelson(["meter", "bad.json", "--json"], folder);
   expect(JSON.parse(json.stdout)).toMatchObject({
     type: "error",
-    code: "INVALID_WASM",
+    code: "INVALID_MANIFEST",
     hint: expect.any(String),
   });
 });

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { wat } from "../../wasm/test/support/wat.ts";
 import { ENTRY, folderWith, keelson, scriptCommand, start, type Ended } from "./program.ts";
 
 /** A child that says that it is there, answers nothing, and ends with its standard input. */
@@ -44,6 +45,23 @@ test("run --once starts, asks for health, reports, shuts down and exits with 0",
   expect(stdout).toMatch(/greeter +native +1\.0\.0 +running/);
   expect(stdout).toContain("shut down: 1 stopped, 0 orphans, 0 errors");
   expect(code).toBe(0);
+});
+
+test("run takes a plugin in place of a configuration: its folder, its manifest, or a .wasm file", async () => {
+  const manifest = { apiVersion: "keelson/v1", id: "alone", version: "1.2.3", kind: "wasm", entry: "x.wasm" };
+  const folder = folderWith({
+    "manifest.json": JSON.stringify(manifest),
+    "x.wasm": wat(`(module (func (export "run") (result i32) i32.const 42))`),
+  });
+  for (const [path, id] of [
+    [folder, "alone"],
+    [join(folder, "manifest.json"), "alone"],
+    [join(folder, "x.wasm"), "x"],
+  ] as const) {
+    const { code, stdout, stderr } = await keelson(["run", path, "--once"]);
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(stdout).toContain(`${id} healthy`);
+  }
 });
 
 test("run --once exits with 1 when a module does not start, and starts the others", async () => {

@@ -150,9 +150,14 @@ function checkKnown(part: string): void {
   throw new KeelsonError("INVALID_OPTIONS", `There is no check "${part}"`, {
     hint:
       near === undefined
-        ? 'name a check, or a contract with a dot behind it, such as "pool."'
+        ? `name a check, or a contract with a dot behind it: ${contracts().join(" ")}`
         : `did you mean "${near}"?`,
   });
+}
+
+/** What an id may begin with, each once. */
+function contracts(): string[] {
+  return [...new Set(allChecks.map(({ id }) => `${id.split(".")[0] ?? id}.`))];
 }
 
 async function importAdapter(url: URL): Promise<AdapterModule> {

@@ -1,5 +1,7 @@
+import { stat } from "node:fs/promises";
 import process from "node:process";
-import { parseManifest, type Manifest } from "@keelson/core";
+import { pathToFileURL } from "node:url";
+import { parseManifest, suggest, type Manifest } from "@keelson/core";
 import type { Command } from "../arguments.ts";
 import { useColor } from "../display.ts";
 import { readNamed } from "../files.ts";
@@ -19,10 +21,37 @@ export const checkCommand: Command = {
     const { path: file, bytes } = await readNamed(args.text("manifest") ?? "", "manifest", hint);
     const manifest = parseManifest(bytes, { source: file });
     if (args.flag("json")) print(JSON.stringify(manifest, null, 2));
-    else print(`${file} is valid.\n\n${formatManifest(manifest, useColor(process.stdout))}`);
+    else {
+      const color = useColor(process.stdout);
+      const notes = await notesOn(manifest, file);
+      print([`${file} is valid.`, "", formatManifest(manifest, color)].join("\n"));
+      if (notes.length > 0) print(`\n${notes.map((note) => painter(color)("yellow", note)).join("\n")}`);
+    }
     return 0;
   },
 };
+
+const KINDS = ["native", "process", "wasm"];
+
+/** What a valid manifest may still lack before a host can load it. */
+async function notesOn({ kind, entry }: Manifest, file: string): Promise<string[]> {
+  const notes: string[] = [];
+  if (!KINDS.includes(kind)) {
+    const near = suggest(kind, KINDS);
+    const meant = near === undefined ? "" : ` Did you mean \`${near}\`?`;
+    notes.push(`The kind \`${oneLine(kind)}\` needs a loader of the host's own.${meant}`);
+  }
+  if (entry !== undefined && !(await exists(new URL(entry, pathToFileURL(file)))))
+    notes.push(`There is no ${oneLine(entry)} beside it yet: build the plugin, or correct \`entry\`.`);
+  return notes;
+}
+
+function exists(file: URL): Promise<boolean> {
+  return stat(file).then(
+    () => true,
+    () => false,
+  );
+}
 
 /** The manifest with its defaults filled in, a key a line. */
 export function formatManifest(manifest: Manifest, color = false): string {

@@ -1,12 +1,12 @@
 import { createHash } from "node:crypto";
 import process from "node:process";
-import { pathToFileURL } from "node:url";
-import { asKeelsonError, KeelsonError, parseManifest, type Manifest } from "@keelson/core";
+import { asKeelsonError, type Manifest } from "@keelson/core";
 import { inspectWasm, pluginMetering, type WasmInspection } from "@keelson/wasm";
 import type { Command } from "../arguments.ts";
 import { useColor } from "../display.ts";
-import { readNamed, readWhole, type NamedFile } from "../files.ts";
+import { readNamed, type NamedFile } from "../files.ts";
 import { formatInspection } from "../inspection.ts";
+import { isManifest, readPlugin } from "../plugin-files.ts";
 import { errorJson, print } from "../terminal.ts";
 import { painter } from "../text.ts";
 import { formatManifest } from "./check.ts";
@@ -30,9 +30,17 @@ export const inspectCommand: Command = {
     const found = isManifest(named) ? await inspectPlugin(named) : inspectFile(named);
     if (args.flag("json")) print(JSON.stringify(toJson(found)));
     else print(format(found, useColor(process.stdout)));
-    return found.wasm?.refused === undefined && found.integrity?.matches !== false ? 0 : 1;
+    return canStart(found) ? 0 : 1;
   },
 };
+
+/** Whether nothing of what was found keeps it from starting. What a bare file lacks may be no concern of its host's. */
+function canStart({ manifest, wasm, integrity }: Found): boolean {
+  if (wasm === undefined) return true;
+  if (wasm.refused !== undefined || integrity?.matches === false) return false;
+  const lacking = wasm.profiles.some(({ chosen, missing }) => chosen && missing.length > 0);
+  return manifest === undefined || (wasm.metering.possible && !lacking);
+}
 
 interface Found {
   readonly file: string;
@@ -44,36 +52,22 @@ interface Found {
   readonly integrity?: { readonly actual: string; readonly matches: boolean };
 }
 
-/** What is no WebAssembly, and is named or written as JSON is. */
-function isManifest({ path, bytes }: NamedFile): boolean {
-  return (
-    bytes[0] !== 0 &&
-    (/\.json$/i.test(path) || /^\s*\{/.test(new TextDecoder().decode(bytes.subarray(0, 64))))
-  );
-}
-
 function inspectFile({ path, bytes }: NamedFile): Found {
   return { file: path, entry: path, wasm: inspectWasm(bytes, { origin: path }) };
 }
 
-async function inspectPlugin({ path, bytes }: NamedFile): Promise<Found> {
-  const manifest = parseManifest(bytes, { source: path });
-  if (manifest.kind !== "wasm" || manifest.entry === undefined) return { file: path, manifest };
-  const { entry, abi, limits } = manifest;
-  const url = new URL(entry, pathToFileURL(path));
-  const code = await readWhole(url).catch((cause: unknown) => {
-    if (cause instanceof KeelsonError) throw cause;
-    throw new KeelsonError("NOT_FOUND", `${path}: its entry ${entry} cannot be read`, {
-      hint: "build the plugin, or correct `entry`, which is relative to the manifest",
-      cause,
-    });
-  });
-  const wasm = inspectWasm(code, {
+async function inspectPlugin(named: NamedFile): Promise<Found> {
+  const { path } = named;
+  const plugin = await readPlugin(named);
+  const { manifest, entry } = plugin;
+  if (entry === undefined) return { file: path, manifest };
+  const { abi, limits } = manifest;
+  const wasm = inspectWasm(plugin.bytes, {
     origin: entry,
     ...(abi === undefined ? {} : { abi }),
     metering: { ...pluginMetering, ...(limits.memory === undefined ? {} : { memoryBytes: limits.memory }) },
   });
-  const actual = `sha256-${createHash("sha256").update(code).digest("base64")}`;
+  const actual = `sha256-${createHash("sha256").update(plugin.bytes).digest("base64")}`;
   const integrity = { actual, matches: actual === manifest.integrity };
   return { file: path, manifest, entry, wasm, ...(manifest.integrity === undefined ? {} : { integrity }) };
 }

@@ -3,8 +3,9 @@ import { KeelsonError } from "@keelson/core";
 import { meter, requireWholeModule, type MeteredModule, type MeterOptions } from "@keelson/wasm";
 import type { Command } from "../arguments.ts";
 import { useColor } from "../display.ts";
-import { readNamed } from "../files.ts";
+import { readNamed, type NamedFile } from "../files.ts";
 import { METERING_ARGS, readMetering } from "../metering-options.ts";
+import { isManifest, readPlugin } from "../plugin-files.ts";
 import { print } from "../terminal.ts";
 import { bytesText, counted, formatFacts, painter, type Paint } from "../text.ts";
 import { writeWhole } from "../write-file.ts";
@@ -12,16 +13,21 @@ import { writeWhole } from "../write-file.ts";
 /** `keelson meter`: what metering makes of a module, and what it costs. */
 export const meterCommand: Command = {
   name: "meter",
-  description: "Meter a WebAssembly file: what it costs, and what was capped",
+  description: "Meter a WebAssembly file or a plugin's: what it costs, and what was capped",
   args: {
-    file: { type: "positional", description: "A WebAssembly module", valueHint: "" },
+    file: {
+      type: "positional",
+      description: "A .wasm file, a manifest.json, or the folder it lies in",
+      valueHint: "",
+    },
     out: { type: "string", alias: "o", valueHint: "file", description: "Write the metered module there" },
     ...METERING_ARGS,
     json: { type: "boolean", description: "Print the report as JSON" },
   },
   async run(args) {
-    const options = readMetering(args);
-    const { path, bytes } = await readNamed(args.text("file") ?? "", "file", "give the path of a .wasm file");
+    readMetering(args);
+    const { path, bytes, memoryBytes } = await readModule(args.text("file") ?? "");
+    const options = readMetering(args, memoryBytes);
     requireWholeModule(bytes, path);
     const from = performance.now();
     const metered = meterOrSay(bytes, options, path);
@@ -40,6 +46,20 @@ export const meterCommand: Command = {
     return 0;
   },
 };
+
+const HINT = "give the path of a .wasm file, of a manifest.json, or of the folder it lies in";
+
+/** The module that is named, or that a plugin's manifest names, with what that asks for. */
+async function readModule(path: string): Promise<NamedFile & { readonly memoryBytes?: number | undefined }> {
+  const named = await readNamed(path, "file", HINT);
+  if (!isManifest(named)) return named;
+  const plugin = await readPlugin(named);
+  if (plugin.entry !== undefined) return { ...plugin, memoryBytes: plugin.manifest.limits.memory };
+  throw new KeelsonError(
+    "INVALID_OPTIONS",
+    `${named.path}: a module of kind ${plugin.manifest.kind} has no WebAssembly to meter`,
+  );
+}
 
 /** Names the file in what the meter throws: the command line may stand in a script. */
 function meterOrSay(bytes: Uint8Array, options: MeterOptions, path: string): MeteredModule {

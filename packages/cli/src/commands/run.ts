@@ -11,9 +11,13 @@ import { createReporter, type Reporter } from "../reporter.ts";
 /** `keelson run`: starts what a configuration names, and shows it until a signal comes. */
 export const runCommand: Command = {
   name: "run",
-  description: "Start the modules of a configuration and watch them",
+  description: "Start the modules of a configuration, or one plugin, and watch them",
   args: {
-    config: { type: "positional", description: "A configuration: .ts, .js or .json", valueHint: "" },
+    config: {
+      type: "positional",
+      description: "A configuration (.ts, .js or .json), or a plugin: its folder, manifest or .wasm file",
+      valueHint: "",
+    },
     once: {
       type: "boolean",
       description: "Start, check the health, report, shut down; exits with 1 if anything failed",
