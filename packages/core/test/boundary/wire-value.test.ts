@@ -39,11 +39,11 @@ describe("values in JSON lines", () => {
     expect(roundTrip(digits)).toEqual(digits);
   });
 
-  test("a bigint of 100,000 digits travels, one more is INVALID_PAYLOAD on either side", () => {
-    const most = 10n ** 99_999n;
+  test("a bigint of 2,500 digits travels, one more is INVALID_PAYLOAD on either side", () => {
+    const most = 10n ** 2_499n;
     expect(roundTrip([most, -most]) as unknown).toEqual([most, -most]);
     expect(() => encodeValue(-10n * most)).toThrow(code("INVALID_PAYLOAD"));
-    expect(() => decodeValue({ $bigint: "1".repeat(100_001) })).toThrow(code("INVALID_PAYLOAD"));
+    expect(() => decodeValue({ $bigint: "1".repeat(2_501) })).toThrow(code("INVALID_PAYLOAD"));
   });
 
   test("a mark in escaped letters is seen", () => {

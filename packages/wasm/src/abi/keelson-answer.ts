@@ -92,10 +92,12 @@ function guestError(host: GuestHost, body: Value, method: string): KeelsonError 
       : typeof facts["message"] === "string"
         ? facts["message"]
         : JSON.stringify(body);
+  // What a call used is told by its host: a guest that says it in its own error would be believed.
+  const { usage: _usage, record: _record, ...own } = facts;
   // Messages are printed and kept.
   const said = beginningOf(whole, MAX_TEXT_BYTES);
   return new KeelsonError("GUEST_ERROR", `${host.id}: ${method} failed: ${said}`, {
-    details: { ...facts, module: host.id, method, message: said },
+    details: { ...own, module: host.id, method, message: said },
   });
 }
 

@@ -17,6 +17,8 @@ const FLOAT = 5;
 const TEXT = 6;
 const UNITS = 7;
 const BIGINT = 8;
+/** As in JSON: reading digits takes the square of their number. */
+const DIGITS = /^-?\d{1,2500}$/;
 const BYTES = 9;
 const ARRAY = 10;
 const OBJECT = 11;
@@ -98,8 +100,7 @@ export class Writer {
       case "number":
         return this.#number(value);
       case "bigint":
-        this.byte(BIGINT);
-        return this.text(value.toString());
+        return this.#bigint(value);
       case "string":
         return this.#string(value);
       case "object":
@@ -117,6 +118,13 @@ export class Writer {
       this.byte(FLOAT);
       this.float(value);
     }
+  }
+
+  #bigint(value: bigint): void {
+    const text = value.toString();
+    if (!DIGITS.test(text)) throw unsendable("a bigint of more than 2,500 digits");
+    this.byte(BIGINT);
+    this.text(text);
   }
 
   #string(text: string): void {
@@ -306,7 +314,7 @@ export class Reader {
 
   #bigint(): bigint {
     const text = this.text();
-    if (!/^-?\d{1,100000}$/.test(text)) throw new BrokenMessage("a bigint is no number");
+    if (!DIGITS.test(text)) throw new BrokenMessage("a bigint is no number");
     return BigInt(text);
   }
 

@@ -1,8 +1,9 @@
-import type { Value } from "@keelson/core";
+import type { Usage, Value } from "@keelson/core";
 import { describe, expect, test } from "vitest";
-import { failure } from "../support/errors.ts";
+import { failure, rejection } from "../support/errors.ts";
 import { answer, ECHO, keelsonGuest, on } from "../support/guests.ts";
 import { open } from "../support/instance.ts";
+import { startGuest } from "../support/kernels.ts";
 import { wat } from "../support/wat.ts";
 
 const GUEST = wat(
@@ -137,6 +138,20 @@ describe("the profile keelson", () => {
     await failure("GUEST_ERROR", () => call("none"));
     expect(instance.dead).toBe(false);
     expect(call("echo", "on")).toBe("on");
+  });
+
+  test("an error of the guest's own cannot tell what the call used: that is the host's to say", async () => {
+    const lie = '{"message":"no","usage":{"fuel":0,"cpuMs":0},"record":{"version":1}}';
+    const data = `(data (i32.const 1024) ${JSON.stringify(lie)})`;
+    const source = wat(keelsonGuest(on("l", answer(1, 2, 1024, lie.length)), data));
+    const kernel = await startGuest({ source, abi: "keelson" });
+    const plain = await rejection(kernel.invoke("guest", "lie"));
+    expect(plain).toMatchObject({ code: "GUEST_ERROR", details: { message: "no" } });
+    expect(plain.details).not.toHaveProperty("usage");
+    expect(plain.details).not.toHaveProperty("record");
+    const measured = await rejection(kernel.measure("guest", "lie"));
+    expect((measured.details as { usage: Usage }).usage.fuel).toBeGreaterThan(0);
+    expect(measured.details).not.toHaveProperty("record");
   });
 
   test("a method that the guest does not know is UNKNOWN_METHOD, with what it has as the hint", async () => {

@@ -49,6 +49,21 @@ describe("values that go over", () => {
     );
   });
 
+  test("a bigint of 2,500 digits goes over, one more is INVALID_PAYLOAD, and no message of ours", () => {
+    const most = 10n ** 2_499n;
+    const writer = new Writer();
+    writer.value([most, -most]);
+    expect(new Reader(writer.take()).value()).toEqual([most, -most]);
+    expect(() => new Writer().value(10n * most)).toThrow(
+      expect.objectContaining({ code: "INVALID_PAYLOAD" }) as KeelsonError,
+    );
+    // what the writer refuses, written by somebody else: kind 8, and a text
+    const forged = new Writer();
+    forged.byte(8);
+    forged.text("7".repeat(2_501));
+    expect(() => new Reader(forged.take()).value()).toThrow(BrokenMessage);
+  });
+
   test("what is cut off or no message of ours ends with BrokenMessage, and never with more memory than it holds", () => {
     fc.assert(
       fc.property(value, fc.double({ min: 0, max: 0.999, noNaN: true }), (one, part) => {
