@@ -7,10 +7,15 @@ export type PermissionDescriptor =
   | { readonly name: "read" | "write"; readonly path?: string };
 
 export interface ByteStream {
-  getReader(): {
-    read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }>;
-    cancel(): Promise<void>;
-  };
+  getReader(options: { readonly mode: "byob" }): ByteReader;
+}
+
+export interface ByteReader {
+  /** Takes the buffer behind `view` away, and gives it back behind what was read. */
+  read(
+    view: Uint8Array<ArrayBuffer>,
+  ): Promise<{ readonly done: boolean; readonly value?: Uint8Array<ArrayBuffer> | undefined }>;
+  cancel(): Promise<void>;
 }
 
 export interface ByteSink {

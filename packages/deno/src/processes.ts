@@ -2,12 +2,12 @@ import {
   createProcesses as createSharedProcesses,
   createProcTable,
   createPsTable,
-  readWebStream,
   type InputSink,
   type Launcher,
   type ProcessTable,
 } from "@keelson/node-compat";
 import type { Clock, Processes, ProcessExit, Random } from "@keelson/core";
+import { readByteStream } from "./byte-stream.ts";
 import { deno, type ByteSink, type ChildProcess, type Command, type CommandOutput } from "./deno.ts";
 import { environment, isGranted } from "./permissions.ts";
 import { childEndProgram } from "./programs.ts";
@@ -112,8 +112,8 @@ const launcher: Launcher = {
     return {
       pid: child.pid,
       stdin: sinkOf(child.stdin),
-      stdout: readWebStream(() => child.stdout),
-      stderr: readWebStream(() => child.stderr),
+      stdout: readByteStream(() => child.stdout),
+      stderr: readByteStream(() => child.stderr),
       exited: exitOf(child),
       kill(signal) {
         try {

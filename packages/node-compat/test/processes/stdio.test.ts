@@ -58,6 +58,33 @@ describe("standard input and output", () => {
     expect(await textOf(child.stdout)).toBe("one\n");
   });
 
+  it("gives chunks that stay what they were while later ones are read", async () => {
+    const child = await start("cat");
+    const output = child.stdout[Symbol.asyncIterator]();
+    const kept: Uint8Array[] = [];
+    let read = 0;
+    let written = 0;
+    // Small ones and large ones, in turns.
+    for (let n = 0; n < 12; n++) {
+      const piece = new Uint8Array(n % 3 === 2 ? 60_000 : 10).fill(n);
+      written += piece.length;
+      void child.write(piece);
+      while (read < written) {
+        const { value } = await output.next();
+        if (value === undefined) throw new Error("ended early");
+        kept.push(value);
+        read += value.length;
+      }
+    }
+    const whole = Buffer.concat(kept);
+    let at = 0;
+    for (let n = 0; n < 12; n++) {
+      const length = n % 3 === 2 ? 60_000 : 10;
+      expect(whole.subarray(at, at + length).every((byte) => byte === n)).toBe(true);
+      at += length;
+    }
+  });
+
   it("can be iterated once", async () => {
     const child = await start("sh", "-c", "echo x");
     await textOf(child.stdout);
