@@ -49,11 +49,10 @@ export class ChildRequests {
     }
   }
 
-  /** The child no longer waits for the answer. */
+  /** The child no longer waits for the answer. What works on it counts until it has ended, or a child could have any number of them. */
   cancel(id: unknown): void {
     if (typeof id !== "string") throw wrongField("cancel_id", "a string");
     this.#running.get(id)?.abort(new KeelsonError("ABORTED", "The child no longer waits for the answer"));
-    this.#running.delete(id);
   }
 
   /** Aborts all that run; their answers go nowhere. */
@@ -85,7 +84,7 @@ export class ChildRequests {
       (part) => {
         if (this.#running.get(id) !== controller) return;
         this.#running.delete(id);
-        this.#reply(id, part);
+        if (!controller.signal.aborted) this.#reply(id, part);
       },
       () => {},
     );

@@ -2,7 +2,7 @@ import { KeelsonError } from "../contract/errors.ts";
 import type { Manifest } from "../contract/manifest.ts";
 import type { ModuleDefinition, ModuleLoader } from "../contract/module.ts";
 import type { Files, Platform } from "../contract/platform.ts";
-import { parseManifest } from "../manifest/index.ts";
+import { parseManifest, requireSmall } from "../manifest/index.ts";
 import { given } from "../primitives/given.ts";
 import { invalidOptions, shown } from "../primitives/invalid-options.ts";
 
@@ -29,16 +29,16 @@ export async function loadDefinition(
     throw invalidOptions(`The source of a plugin is ${shown(source)}`, "give a path or a file: URL");
   let url = typeof source === "string" ? toUrl(source, files) : source;
   if ((await files.stat(url))?.kind === "folder") url = new URL("manifest.json", withSlash(url));
-  await requireFile(url, files);
-  return url.pathname.endsWith(".json")
-    ? fromManifest(url, loaders, platform, files)
-    : fromBareFile(url, loaders, platform);
+  const bytes = await requireFile(url, files);
+  if (!url.pathname.endsWith(".json")) return fromBareFile(url, loaders, platform);
+  requireSmall(bytes, url.pathname);
+  return fromManifest(url, loaders, platform, files);
 }
 
-/** A pipe or a device may never end. */
-async function requireFile(url: URL, files: Files): Promise<void> {
+/** A pipe or a device may never end. Answers the file's bytes. */
+async function requireFile(url: URL, files: Files): Promise<number> {
   const stat = await files.stat(url);
-  if (stat?.kind === "file") return;
+  if (stat?.kind === "file") return stat.bytes;
   const path = url.pathname;
   const missing = stat === undefined;
   throw new KeelsonError(

@@ -57,7 +57,7 @@ function read(input: unknown, source: string): { readonly value: unknown; readon
 function decode(input: string | ArrayBufferView, source: string): string {
   // A text of so many characters has at least so many bytes.
   const size = typeof input === "string" ? input.length : input.byteLength;
-  if (size > MAX_BYTES) throw refusal(source, [{ path: "", message: `is larger than ${MAX_BYTES} bytes` }]);
+  requireSmall(size, source);
   if (typeof input === "string") return input.startsWith("\ufeff") ? input.slice(1) : input;
   try {
     const bytes = new Uint8Array(input.buffer, input.byteOffset, input.byteLength);
@@ -66,6 +66,11 @@ function decode(input: string | ArrayBufferView, source: string): string {
   } catch {
     throw refusal(source, [{ path: "", message: "is not UTF-8" }], `${source} is not JSON`);
   }
+}
+
+/** Refuses a manifest of so many bytes before it is read: a file of any size costs its writer nothing. */
+export function requireSmall(bytes: number, source: string): void {
+  if (bytes > MAX_BYTES) throw refusal(source, [{ path: "", message: `is larger than ${MAX_BYTES} bytes` }]);
 }
 
 function refusal(

@@ -412,6 +412,28 @@ describe("child → host", () => {
     expect(child.received).toEqual([]);
   });
 
+  test("what was cancelled counts until it has ended: a child cannot have more of the host at work than maxPending", async () => {
+    const gate = Promise.withResolvers<Value>();
+    let working = 0;
+    const { running } = scene({ maxPending: 3, onRequest: () => (working++, gate.promise) });
+    const child = await running();
+    for (let n = 0; n < 10; n++) {
+      child.say({ request_id: `r${n}`, method: "slow" });
+      child.say({ cancel_id: `r${n}` });
+    }
+    await settle();
+    expect(working).toBe(3);
+    expect(parsed(child.received)).toMatchObject(
+      Array.from({ length: 7 }, (_, n) => ({ reply_id: `r${n + 3}`, error: { code: "QUEUE_FULL" } })),
+    );
+    gate.resolve(1);
+    await settle();
+    child.say({ request_id: "r0", method: "slow" });
+    await settle();
+    expect(parsed(child.received).at(-1)).toEqual({ reply_id: "r0", result: 1 });
+    expect(child.received).toHaveLength(8);
+  });
+
   test("the end of the child aborts what runs for it", async () => {
     const { child, signal } = await calling(scene());
     child.exit({ code: 1 });

@@ -46,6 +46,24 @@ test("a kind that core does not know plugs in by its loader, with a manifest, a 
   }
 });
 
+test("a manifest of more than a MiB is INVALID_MANIFEST and is not read: a file of any size costs its writer nothing", async () => {
+  const { kernel, platform } = testKernel({ loaders: [shout] });
+  const read: string[] = [];
+  const { files } = platform;
+  const whole = files.read.bind(files);
+  files.read = (file) => {
+    read.push(file.pathname);
+    return whole(file);
+  };
+  files.put("/p/a.shout", "hello");
+  files.put("/p/manifest.json", JSON.stringify(manifest).padEnd(2 ** 20 + 1));
+  for (const source of ["/p", "/p/manifest.json"])
+    expect((await rejection(kernel.load(source))).code).toBe("INVALID_MANIFEST");
+  expect(read).toEqual([]);
+  files.put("/p/manifest.json", JSON.stringify(manifest).padEnd(2 ** 20));
+  expect(await (await kernel.load("/p")).call("shout")).toBe("HELLO");
+});
+
 test("a plugin that was unloaded while it started is told of that, and its handle leaves a successor alone", async () => {
   const { kernel, platform } = testKernel({
     loaders: [

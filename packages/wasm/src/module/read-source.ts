@@ -49,8 +49,19 @@ export async function readManifestFile(source: string | URL, platform: Platform)
   const files = requireFiles(platform);
   const url = urlOf(source, files);
   const isFolder = (await files.stat(url))?.kind === "folder";
-  return readUrl(isFolder ? new URL("manifest.json", `${url.href.replace(/\/$/, "")}/`) : url, files);
+  const file = isFolder ? new URL("manifest.json", `${url.href.replace(/\/$/, "")}/`) : url;
+  if (((await files.stat(file))?.bytes ?? 0) > MAX_MANIFEST_BYTES) {
+    throw new KeelsonError(
+      "INVALID_MANIFEST",
+      `${decodeURIComponent(file.pathname)} is larger than ${MAX_MANIFEST_BYTES} bytes`,
+      { hint: "give the plugin's manifest.json" },
+    );
+  }
+  return readUrl(file, files);
 }
+
+/** As parseManifest has it: more is not read. */
+const MAX_MANIFEST_BYTES = 2 ** 20;
 
 async function readUrl(
   url: URL,

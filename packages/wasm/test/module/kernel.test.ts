@@ -105,6 +105,9 @@ describe("a WebAssembly module in a kernel", () => {
     platform.files.put("/p/manifest.json", "{");
     await failure("INVALID_MANIFEST", () => readWasmModule("/p/manifest.json", platform));
     await failure("INVALID_MANIFEST", () => readWasmModule("/p", platform));
+    // larger than any manifest: refused unread
+    platform.files.put("/big/manifest.json", JSON.stringify(manifest).padEnd(2 ** 20 + 1));
+    await failure("INVALID_MANIFEST", () => readWasmModule("/big", platform));
     await failure("NOT_FOUND", () => readWasmModule("/q", platform));
     await failure("NOT_FOUND", () => readWasmModule("/q/manifest.json", platform));
   });
