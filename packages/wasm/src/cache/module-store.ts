@@ -1,4 +1,4 @@
-import type { Bytes, Clock, Files, FileStat } from "@keelson/core";
+import { isKeelsonError, type Bytes, type Clock, type Files, type FileStat } from "@keelson/core";
 import { sha256, toHex } from "./digest.ts";
 import { decodeEntry, encodeEntry, type StoredModule } from "./entry.ts";
 
@@ -21,6 +21,8 @@ const SUFFIX = ".keelson-module";
 const KEEP = 0.9;
 /** How long a file system may take over one module, ms: to make it again seldom takes half as long. */
 const PATIENCE_MS = 2000;
+/** Age at which a file that is written aside is no more than what a program that died has left, ms. */
+const ABANDONED_MS = 600_000;
 
 /** Where the folder is, and the clock that its answers are waited for by. */
 export interface StorePlatform {
@@ -73,7 +75,7 @@ export class ModuleStore {
       if (entry.length > this.#maxBytes) return;
       await this.#within(platform, async (files) => files.write(await this.#fileOf(key, files), entry));
       this.#counts.written++;
-      await this.#within(platform, (files) => this.#evict(files));
+      await this.#within(platform, (files) => this.#evict(files, platform.clock.wall()));
     } catch {
       this.#counts.failed++;
     }
@@ -81,7 +83,13 @@ export class ModuleStore {
 
   async #read(key: string, files: Files): Promise<Bytes | undefined> {
     const file = await this.#fileOf(key, files);
-    return (await files.stat(file)) === undefined ? undefined : files.read(file);
+    try {
+      return (await files.stat(file)) === undefined ? undefined : await files.read(file);
+    } catch (error) {
+      // Another process may have let go of it in between.
+      if (isKeelsonError(error, "NOT_FOUND")) return undefined;
+      throw error;
+    }
   }
 
   /** The answer of the file system, if it comes in time; it cannot be made to give up what it does not answer. */
@@ -112,16 +120,23 @@ export class ModuleStore {
     return url.pathname.endsWith("/") ? url : new URL(`${url.href}/`);
   }
 
-  /** Removes the files written first, until what is left fits. Another process may do the same: what is gone is gone. */
-  async #evict(files: Files): Promise<void> {
+  /**
+   * Removes the files written first, until what is left fits, and those that were begun long ago and never got their name. Another process may do
+   * the same: what is gone is gone.
+   */
+  async #evict(files: Files, now: number): Promise<void> {
     const folder = this.#folderUrl(files);
     const kept: { readonly file: URL; readonly stat: FileStat }[] = [];
     let bytes = 0;
     for (const name of await files.list(folder)) {
-      if (!name.endsWith(SUFFIX)) continue;
+      if (!name.includes(SUFFIX)) continue;
       const file = new URL(name, folder);
       const stat = await files.stat(file);
       if (stat === undefined) continue;
+      if (!name.endsWith(SUFFIX)) {
+        if (now - stat.modified > ABANDONED_MS) await files.remove(file);
+        continue;
+      }
       kept.push({ file, stat });
       bytes += stat.bytes;
     }

@@ -164,6 +164,36 @@ describe("modules kept on disk", () => {
     expect(platform.clock.pending).toBe(0);
   });
 
+  test("that a program began to write and never finished are removed, once nobody can be at it any more", async () => {
+    await cache().compile(ONE, "one", [counting()], platform);
+    const { pathname } = await onlyFile();
+    const folder = platform.files.resolve(`${FOLDER}/`);
+    const aside = async (): Promise<readonly string[]> =>
+      (await platform.files.list(folder)).filter((name) => name.endsWith(".tmp"));
+    platform.files.put(`${pathname}.one.tmp`, "cut o");
+    platform.files.put(`${FOLDER}/notes.tmp`, "somebody else's");
+    await platform.clock.advance(3_600_000);
+    platform.files.put(`${pathname}.two.tmp`, "under way");
+    expect(await aside()).toHaveLength(3);
+    const kept = cache();
+    await kept.compile(ONE, "one", [counting("other")], platform);
+    expect(await aside()).toEqual([`${pathname.slice(FOLDER.length + 1)}.two.tmp`, "notes.tmp"]);
+    expect(kept.disk).toMatchObject({ written: 1, evicted: 0, failed: 0 });
+  });
+
+  test("that another process lets go of between a look and the read are not there, which is no failure", async () => {
+    await cache().compile(ONE, "one", [counting()], platform);
+    const read = async (file: URL): Promise<never> => {
+      await platform.files.remove(file);
+      return platform.files.read(file) as Promise<never>;
+    };
+    const kept = cache();
+    const step = counting();
+    await kept.compile(ONE, "one", [step], { ...platform, files: { ...platform.files, read } });
+    expect(step.count).toBe(1);
+    expect(kept.disk).toMatchObject({ misses: 1, written: 1, failed: 0 });
+  });
+
   test("that this engine does not accept are made again", async () => {
     const step = counting();
     await cache().compile(ONE, "one", [step], platform);
