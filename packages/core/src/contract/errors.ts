@@ -179,20 +179,40 @@ export function asKeelsonError(
  * @param whose put in front of the message, which may not say whom it concerns
  * @throws KeelsonError `INVALID_OPTIONS` for what is no error of Keelson's
  */
-export function withDetails(error: KeelsonError, details: ErrorDetails, whose?: string): KeelsonError {
+export function withDetails(
+  error: KeelsonError,
+  details: ErrorDetails | undefined,
+  whose = "",
+): KeelsonError {
   if (!isKeelsonError(error))
     throw new KeelsonError("INVALID_OPTIONS", "Details are added to a KeelsonError", {
       hint: "asKeelsonError makes one of anything thrown",
     });
   const { code, hint, stack } = error;
-  const bare = plainMessage(error);
-  const more = new KeelsonError(code, whose === undefined ? bare : `${whose}: ${bare}`, {
+  const more = new KeelsonError(code, `${whose && `${whose}: `}${plainMessage(error)}`, {
     hint,
-    details: { ...details, ...error.details },
+    details: details && { ...details, ...error.details },
     ...("cause" in error ? { cause: error.cause } : {}),
   });
   if (stack !== undefined) more.stack = stack;
   return more;
+}
+
+/**
+ * A copy to be kept for long, causes included as far as they are the kernel's own: on V8 an error holds whatever the functions on its stack were called on, until
+ * the stack is read, and on Deno for ever.
+ */
+export function withoutFrames(error: KeelsonError, levels = 4): KeelsonError {
+  try {
+    const copy = withDetails(error, error.details);
+    const { cause } = copy;
+    if (levels > 0 && isKeelsonError(cause)) copy.cause = withoutFrames(cause, levels - 1);
+    else void (cause as Error | undefined)?.stack;
+    return copy;
+  } catch {
+    // What says that it is one of ours, and throws when it is looked at.
+    return error;
+  }
 }
 
 /** The error's message without its hint, which stands at its end: for a message that goes on. */
@@ -216,19 +236,16 @@ export function describeThrown(error: unknown): string {
 export function toWireError(error: unknown): WireError {
   if (!isKeelsonError(error)) return { code: "CALL_FAILED", message: describeThrown(error) };
   const { code, message, details } = error;
-  return details === undefined ? { code, message } : { code, message, details };
+  return { code, message, ...(details && { details }) };
 }
 
 /** An error again, from its wire form; an unknown code becomes `fallback` and is kept in `details.code`. */
 export function fromWireError(wire: unknown, fallback: ErrorCode = "CALL_FAILED"): KeelsonError {
-  const { code, message, details } = (typeof wire === "object" && wire !== null ? wire : {}) as Record<
-    string,
-    unknown
-  >;
+  const { code, message, details } = (wire ?? {}) as Record<string, unknown>;
   const text = typeof message === "string" ? message : describeThrown(wire);
   const facts = typeof details === "object" && details !== null ? (details as ErrorDetails) : undefined;
   if (typeof code === "string" && Object.hasOwn(errorCodes, code)) {
-    return new KeelsonError(code as ErrorCode, text, facts ? { details: facts } : {});
+    return new KeelsonError(code as ErrorCode, text, { details: facts });
   }
   return new KeelsonError(fallback, text, {
     hint: "the other side gave no code of Keelson's; details.code is what it gave",

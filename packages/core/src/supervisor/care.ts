@@ -1,4 +1,4 @@
-import { asKeelsonError, KeelsonError } from "../contract/errors.ts";
+import { asKeelsonError, KeelsonError, withoutFrames } from "../contract/errors.ts";
 import type { Exit } from "../contract/module.ts";
 import type { Clock, Log, Random } from "../contract/platform.ts";
 import type {
@@ -246,7 +246,8 @@ export class Care {
     this.#entered++;
     const { clock, record } = this.#context;
     const transition = { id: this.#child.id, from, to, attempt: this.#attempt, at: clock.wall() };
-    record(error === undefined ? transition : { ...transition, error });
+    // It is kept, and would keep what ended.
+    record(error === undefined ? transition : { ...transition, error: withoutFrames(error) });
   }
 }
 

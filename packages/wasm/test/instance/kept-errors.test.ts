@@ -7,7 +7,7 @@ import { CoreModule } from "../../src/module/core-module.ts";
 import type { WasmModuleOptions } from "../../src/module/options.ts";
 import { settle } from "../../src/module/settings.ts";
 import { suspending } from "../../src/suspension/suspending.ts";
-import { collectGarbage } from "../support/collect.ts";
+import { collectGarbage } from "../../../../tools/vitest/collect.ts";
 import { rejection } from "../support/errors.ts";
 import { callOf, testContext } from "../support/instance.ts";
 import { wat } from "../support/wat.ts";
