@@ -7,6 +7,8 @@ import { skipHeapType } from "./types.ts";
 export interface ConstantFacts {
   /** Objects allocated, in units of 16 bytes. */
   granules: number;
+  /** Instructions, and items of element segments. */
+  steps: number;
 }
 
 /** The bytes of one allocation unit. */
@@ -40,6 +42,7 @@ export function scanConstant(
     const role = roleOf[slot]!;
     if (role === Role.unknown) throw unsupported(describeOpcode(slot), at);
     if (role === Role.end) return;
+    module.constants.steps++;
     const previous = literal;
     literal = undefined;
     switch (role) {
@@ -103,5 +106,10 @@ function skipSimpleImmediate(reader: Reader, kind: number): void {
 
 /** Reads over one constant expression. */
 export function skipConstant(reader: Reader): void {
-  scanConstant(reader, { types: [], exposed: new Set(), tabled: new Set(), constants: { granules: 0 } });
+  scanConstant(reader, {
+    types: [],
+    exposed: new Set(),
+    tabled: new Set(),
+    constants: { granules: 0, steps: 0 },
+  });
 }

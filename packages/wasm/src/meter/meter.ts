@@ -141,6 +141,7 @@ function requireFew(module: ModuleInfo, limits: MeterLimits): void {
     maxExports: module.exports.size,
     maxMemories: module.memories.length,
     maxTables: module.tables.length,
+    maxInitializers: module.constants.steps,
   };
   for (const [option, count] of Object.entries(found) as [keyof typeof found, number][]) {
     if (count > limits[option]) throw tooLarge(option, count, limits[option]);

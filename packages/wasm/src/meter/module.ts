@@ -100,7 +100,7 @@ export function readModule(bytes: Uint8Array): ModuleInfo {
     exposed: new Set(),
     tabled: new Set(),
     keepsExceptions: false,
-    constants: { granules: 0 },
+    constants: { granules: 0, steps: 0 },
   };
   while (reader.at < bytes.length) {
     const start = reader.at;
@@ -258,6 +258,7 @@ function readElements(reader: Reader, module: Mutable<ModuleInfo>): void {
       else reader.byte();
     }
     for (let items = reader.u32(); items > 0; items--) {
+      module.constants.steps++;
       if (expressions) scanConstant(reader, module);
       else {
         const index = reader.u32();

@@ -12,6 +12,11 @@ export interface MeterLimits {
   readonly maxMemories: number;
   /** Tables, imported ones included; default 1,000. */
   readonly maxTables: number;
+  /**
+   * Items of element segments and instructions of constant expressions, all together; default 500,000. Each instance is made of them before anything
+   * of it can be stopped, a million in a tenth of a second.
+   */
+  readonly maxInitializers: number;
   /** Bytes of one function's body; default 4 MiB. */
   readonly maxFunctionBytes: number;
   /** Locals of one function, parameters not counted; default 50,000, which is the engines' own limit. */
@@ -34,6 +39,7 @@ export const defaultMeterLimits: MeterLimits = {
   maxExports: 50_000,
   maxMemories: 16,
   maxTables: 1_000,
+  maxInitializers: 500_000,
   maxFunctionBytes: 4 * 2 ** 20,
   maxLocals: 50_000,
   maxNesting: 50_000,

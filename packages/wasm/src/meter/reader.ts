@@ -104,6 +104,7 @@ const words: Readonly<Record<keyof MeterLimits, string>> = {
   maxExports: "exports",
   maxMemories: "memories",
   maxTables: "tables",
+  maxInitializers: "elements and instructions of constants",
   maxFunctionBytes: "bytes in a function",
   maxLocals: "locals in a function",
   maxNesting: "nested blocks in a function",

@@ -134,6 +134,8 @@ describe("limits on the code itself", () => {
     ["maxExports", `(func) ${[0, 1, 2].map((name) => `(export "${name}" (func 0))`).join(" ")}`],
     ["maxMemories", "(memory 0) (memory 0) (memory 0)"],
     ["maxTables", "(table 0 funcref) (table 0 funcref) (table 0 funcref)"],
+    ["maxInitializers", "(table 1 funcref) (func $f) (elem (i32.const 0) $f) (elem func $f)"],
+    ["maxInitializers", "(global i32 (i32.const 1)) (global i64 (i64.const 1)) (global f32 (f32.const 1))"],
   ])("%s: what each instance has to be given, used or not", async (option, fields) => {
     const module = wat(`(module ${fields} (func (export "f")))`);
     const { details } = await failure("WASM_TOO_LARGE", () =>
@@ -147,6 +149,14 @@ describe("limits on the code itself", () => {
     const module = wat(`(module ${"(memory 0)".repeat(17)} (func (export "f")))`);
     const { details } = await failure("WASM_TOO_LARGE", () => open(module));
     expect(details).toMatchObject({ option: "maxMemories", found: 17 });
+  });
+
+  test("elements are few enough when nothing is said: an instance of sixty million takes seconds, and nothing can stop it", async () => {
+    const items = "$f ".repeat(50_001);
+    const module = wat(`(module (table 60000 funcref) (func $f (export "f"))
+      ${`(elem (i32.const 0) ${items})`.repeat(10)})`);
+    const { details } = await failure("WASM_TOO_LARGE", () => open(module));
+    expect(details).toMatchObject({ option: "maxInitializers", found: 500_020, limit: 500_000 });
   });
 
   /** More than what is never refused for its time. */
