@@ -16,7 +16,8 @@ for (const name of chosen) {
   const group = groups[name];
   if (group === undefined) throw new RangeError(`there is no group "${name}"`);
   const load = loadavg()[0] ?? 0;
-  const tasks = await group.run(Math.max(3, Math.round(Number(rounds) * group.share)));
+  const measure = await group.load();
+  const tasks = await measure(Math.max(3, Math.round(Number(rounds) * group.share)));
   results[name] = {
     measured: new Date().toISOString(),
     machine: machine(),

@@ -1,10 +1,14 @@
+import { Buffer } from "node:buffer";
+import { join } from "node:path";
 import { performance } from "node:perf_hooks";
+import process from "node:process";
 import { createKernel, isKeelsonError, platform, wasmModule } from "keelson";
 import { Governor } from "../../packages/wasm/src/governor/index.ts";
 import { meter, type MeterOptions } from "../../packages/wasm/src/meter/index.ts";
-import { assembleShape, shapes } from "../../packages/wasm/test/meter/shapes.ts";
+import { runOrThrow } from "../../tools/command.ts";
 import { Collections } from "./collections.ts";
 import { OURS, progress, type Task, type Timing } from "./measure.ts";
+import type { AssembledShape } from "./children/assemble-shapes.ts";
 import { ranMs, waitedMs } from "./thread-time.ts";
 
 const CPU_MS = 50;
@@ -43,20 +47,11 @@ const UNDISTURBED_MS = 0.05;
  */
 export async function benchOvershoot(rounds: number): Promise<readonly Task[]> {
   using collections = new Collections();
-  const endless = shapes.filter(({ stack, memory }) => !stack && !memory);
+  const endless = await assembled();
   const all: Stopped[] = [];
-  for (const shape of endless) {
-    const { bytes, meta } = meter(await assembleShape(shape), OPTIONS);
-    const module = new WebAssembly.Module(bytes);
-    for (let round = 0; round < rounds; round++) {
-      progress(`overshoot, ${shape.name}: round ${round + 1} of ${rounds}`);
-      all.push(stopOnce(module, meta, collections));
-      // The memories of stopped guests are let go between turns of the event loop.
-      await new Promise((done) => setTimeout(done));
-    }
-  }
+  for (const shape of endless) all.push(...(await stopOften(shape, rounds, collections)));
   const invoked: Stopped[] = [];
-  for (const name of INVOKED) invoked.push(...(await invokeOften(name, rounds, collections)));
+  for (const name of INVOKED) invoked.push(...(await invokeOften(named(endless, name), rounds, collections)));
   const quiet = all.filter(({ waited }) => waited <= UNDISTURBED_MS);
   const share = `${quiet.length} of ${all.length} runs`;
   return [
@@ -77,6 +72,40 @@ export async function benchOvershoot(rounds: number): Promise<readonly Task[]> {
   ];
 }
 
+/** The shapes, from a process of their own: this one has on its heap what a small host has. */
+async function assembled(): Promise<readonly AssembledShape[]> {
+  const before = { node: [], deno: ["run", "-A"], bun: ["--bun"] }[platform().name] ?? [];
+  const script = join(import.meta.dirname, "children/assemble-shapes.ts");
+  return JSON.parse(await runOrThrow(process.execPath, [...before, script])) as AssembledShape[];
+}
+
+function named(all: readonly AssembledShape[], name: string): AssembledShape {
+  const shape = all.find((one) => one.name === name);
+  if (shape === undefined) throw new RangeError(`no shape "${name}"`);
+  return shape;
+}
+
+async function stopOften(
+  shape: AssembledShape,
+  rounds: number,
+  collections: Collections,
+): Promise<readonly Stopped[]> {
+  const { bytes, meta } = meter(binary(shape), OPTIONS);
+  const module = new WebAssembly.Module(bytes);
+  const all: Stopped[] = [];
+  for (let round = 0; round < rounds; round++) {
+    progress(`overshoot, ${shape.name}: round ${round + 1} of ${rounds}`);
+    all.push(stopOnce(module, meta, collections));
+    // The memories of stopped guests are let go between turns of the event loop.
+    await new Promise((done) => setTimeout(done));
+  }
+  return all;
+}
+
+function binary({ base64 }: AssembledShape): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(Buffer.from(base64, "base64"));
+}
+
 /** What is called by a kernel as well: one of each kind, none of which imports anything. */
 const INVOKED = [
   "an empty loop",
@@ -92,18 +121,15 @@ const INVOKED = [
  * to be made is told elsewhere.
  */
 async function invokeOften(
-  name: string,
+  shape: AssembledShape,
   rounds: number,
   collections: Collections,
 ): Promise<readonly Stopped[]> {
-  const shape = shapes.find((one) => one.name === name);
-  if (shape === undefined) throw new RangeError(`no shape "${name}"`);
   await using kernel = await createKernel();
-  const source = await assembleShape(shape);
   await kernel.register(
     wasmModule({
       id: "guest",
-      source,
+      source: binary(shape),
       abi: "raw",
       limits: { cpuMs: CPU_MS },
       pool: { min: 1 },
@@ -113,7 +139,7 @@ async function invokeOften(
   await kernel.start();
   const all: Stopped[] = [];
   for (let round = 0; round < rounds; round++) {
-    progress(`overshoot by the kernel, ${name}: round ${round + 1} of ${rounds}`);
+    progress(`overshoot by the kernel, ${shape.name}: round ${round + 1} of ${rounds}`);
     const spent = watch(collections);
     const begin = performance.now();
     const error = await kernel.invoke("guest", "f").catch((thrown: unknown) => thrown);
