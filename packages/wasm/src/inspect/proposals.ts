@@ -1,5 +1,5 @@
-import { instructionsIn } from "../meter/instructions.ts";
-import { nameOf, prefixBase, relaxedSimd, simdEnd } from "../meter/opcodes.ts";
+import { instructionsIn } from "../meter/read/instructions.ts";
+import { nameOf, prefixBase, relaxedSimd, simdEnd } from "../meter/read/opcodes.ts";
 import type { Surface } from "./surface.ts";
 
 /** Which instructions belong to a proposal, by their names; those of the first version of the format to none. */

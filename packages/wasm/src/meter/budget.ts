@@ -1,4 +1,4 @@
-import { tooLarge } from "./reader.ts";
+import { tooLarge } from "./read/reader.ts";
 
 /**
  * What compiling takes, by what validating took: all three engines do both at about the same speed. Twice, to be safe; what

@@ -1,6 +1,6 @@
 import { KeelsonError } from "@keelson/core/plain";
-import { GRANULE } from "./constants.ts";
-import type { ModuleInfo } from "./module.ts";
+import { GRANULE } from "./read/constants.ts";
+import type { ModuleInfo } from "./read/module.ts";
 import type { MeterOptions } from "./options.ts";
 
 const PAGE_GRANULES = 65_536 / GRANULE;

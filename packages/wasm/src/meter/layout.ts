@@ -1,9 +1,9 @@
 import { I32, I64 } from "./bytecode.ts";
-import { DepthBy, isParameter } from "./depth.ts";
-import type { ModuleInfo } from "./module.ts";
+import { DepthBy, isParameter } from "./scan/depth.ts";
+import type { ModuleInfo } from "./read/module.ts";
 import type { MeterOptions } from "./options.ts";
-import { tooManyOwnFunctions } from "./reader.ts";
-import { Writer } from "./writer.ts";
+import { tooManyOwnFunctions } from "./read/reader.ts";
+import { Writer } from "./write/writer.ts";
 
 /** Why the guest asks the host: the first argument of the refill function. The second is the fuel counter. */
 export const RefillKind = {

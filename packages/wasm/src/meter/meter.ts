@@ -1,16 +1,9 @@
 import { KeelsonError } from "@keelson/core/plain";
 
-import type { BranchHints } from "./branch-hints.ts";
 import { CompileBudget } from "./budget.ts";
-import { type Caps, countLowered, planCaps } from "./caps.ts";
-import { DepthBy, findDepthBy } from "./depth.ts";
-import { Emitter } from "./emit.ts";
-import { FunctionCode } from "./function-code.ts";
+import { countLowered, planCaps } from "./caps.ts";
 import { limitsOf, requireBytes, requireMeterOptions } from "./given-options.ts";
-import { Layout } from "./layout.ts";
-import { leafCost } from "./leaf.ts";
-import { type ModuleInfo, readModule, SectionId } from "./module.ts";
-import { type OffsetMap, OffsetMapBuilder } from "./offset-map.ts";
+import type { OffsetMap } from "./offset-map.ts";
 import {
   METER_VERSION,
   type MeterLimits,
@@ -18,17 +11,18 @@ import {
   type MeterOptions,
   type MeterReport,
 } from "./options.ts";
-import { type PrivateNames, privateNames } from "./private-names.ts";
-import { Reader, tooLarge, tooLargeForEngines, truncated } from "./reader.ts";
-import { Scan } from "./scan/scan.ts";
-import { writeSections } from "./sections.ts";
-import { UntestedFunctions } from "./untested.ts";
-import { Writer } from "./writer.ts";
+import { readBodies } from "./read/bodies.ts";
+import { type ModuleInfo, readModule, SectionId } from "./read/module.ts";
+import { tooLarge } from "./read/reader.ts";
+import { DepthBy, findDepthBy } from "./scan/depth.ts";
+import { findLeaves } from "./scan/leaf.ts";
+import { UntestedFunctions } from "./scan/untested.ts";
+import { type Work, writeBodies } from "./write/bodies.ts";
+import { writeSections } from "./write/sections.ts";
+import { Writer } from "./write/writer.ts";
 
 /** Stack beyond this no engine has; the counter is an i32. */
 const MAX_STACK_BYTES = 2 ** 30;
-/** Bytes of a function's body that engines accept. */
-const ENGINE_FUNCTION_BYTES = 7_654_321;
 
 /** A module rewritten so that its guest can be counted, capped and stopped. */
 export interface MeteredModule {
@@ -161,140 +155,4 @@ function validate(bytes: Uint8Array): void {
     hint: "build the module again; if it is sound, it may need a feature that this runtime lacks",
     ...(cause === undefined ? {} : { cause }),
   });
-}
-
-interface Body {
-  readonly from: number;
-  readonly to: number;
-}
-
-function readBodies(module: ModuleInfo, limits: MeterLimits): Body[] {
-  const section = module.sections.find(({ id }) => id === SectionId.code);
-  const bodies: Body[] = [];
-  if (section) {
-    const reader = new Reader(module.bytes, section.from, section.to);
-    for (let count = reader.u32(); count > 0; count--) {
-      const size = reader.u32();
-      if (size > limits.maxFunctionBytes) throw tooLarge("maxFunctionBytes", size, limits.maxFunctionBytes);
-      const from = reader.at;
-      reader.skip(size);
-      bodies.push({ from, to: reader.at });
-    }
-    if (reader.at !== section.to) throw truncated(reader.at);
-  }
-  if (bodies.length !== module.functions.length - module.importedFunctions)
-    throw truncated(section?.from ?? 0);
-  return bodies;
-}
-
-/** Functions that their callers pay for; not those that a host or a table can reach, which must show that they ran. */
-function findLeaves(module: ModuleInfo, bodies: readonly Body[]): Int32Array {
-  const costs = new Int32Array(module.functions.length).fill(-1);
-  for (let index = 0; index < bodies.length; index++) {
-    const { from, to } = bodies[index]!;
-    const number = module.importedFunctions + index;
-    if (!module.exposed.has(number)) costs[number] = leafCost(module.bytes, from, to);
-  }
-  return costs;
-}
-
-/** What the writing of bodies begins with. */
-interface Work {
-  readonly module: ModuleInfo;
-  readonly bodies: readonly Body[];
-  readonly options: MeterOptions;
-  readonly limits: MeterLimits;
-  readonly budget: CompileBudget;
-  readonly caps: Caps;
-  readonly leafCosts: Int32Array;
-  /** See {@link DepthBy}. */
-  readonly depthBy: Uint8Array;
-  /** See {@link UntestedFunctions.costs}. */
-  readonly untested: Int32Array;
-}
-
-interface Code {
-  readonly layout: Layout;
-  readonly names: PrivateNames;
-  readonly out: Writer;
-  readonly hints: BranchHints;
-  readonly map: OffsetMapBuilder | undefined;
-  readonly loops: number;
-  readonly hotLoops: number;
-  readonly hasUnknownTailCall: boolean;
-  /** Functions that have to find the depth in its global, though that could not be seen before. */
-  readonly needGlobal: ReadonlySet<number>;
-  /** Some function catches exceptions. */
-  readonly hasLanding: boolean;
-}
-
-function writeBodies(work: Work, foreignTailCalls: boolean): Code {
-  const { module, bodies, options, limits, budget, caps, leafCosts } = work;
-  const layout = new Layout(module, options, caps.room, caps.tableRoom, work.depthBy, work.untested);
-  const scan = new Scan(module, {
-    exact: options.mode === "exact",
-    capped: options.memoryBytes !== undefined,
-    tableCapped: options.tableElements !== undefined,
-    refuseRelaxedSimd: options.relaxedSimd === "refuse",
-    maxNesting: limits.maxNesting,
-    leafCosts,
-    depthBy: work.depthBy,
-    untested: work.untested,
-    foreignTailCalls,
-  });
-  const section = module.sections.find(({ id }) => id === SectionId.code);
-  const out = new Writer(section ? (section.to - section.from) * 2 + 1024 : 1024);
-  const map = options.offsetMap ? new OffsetMapBuilder() : undefined;
-  const written = new FunctionCode(module, layout, options, scan, out, map);
-  const emitter = new Emitter(written, foreignTailCalls, limits.maxLocals);
-  let loops = 0;
-  let hasUnknownTailCall = false;
-  let hasLanding = false;
-  for (let index = 0; index < bodies.length; index++) {
-    const { from, to } = bodies[index]!;
-    const number = module.importedFunctions + index;
-    if (leafCosts[number]! >= 0) {
-      out.u32(to - from);
-      map?.addPiece(out.at, from, to);
-      out.copy(module.bytes, from, to);
-      continue;
-    }
-    const start = out.at;
-    const helpers = layout.bodies.at;
-    out.reserve(to - from + 64);
-    out.at += 5;
-    map?.beginFunction();
-    emitter.body(number, from, to);
-    // the size goes in front, in as few bytes as it needs
-    const end = out.at;
-    const size = end - start - 5;
-    if (size > ENGINE_FUNCTION_BYTES)
-      throw tooLargeForEngines("maxFunctionBytes", size, ENGINE_FUNCTION_BYTES);
-    out.at = start;
-    out.u32(size);
-    out.bytes.copyWithin(out.at, start + 5, end);
-    map?.shift(out.at - start - 5);
-    out.at += size;
-    // bulk instructions have a function of the meter's own for each table, memory and segment that they name
-    const metered = out.at + layout.bodies.at;
-    if (metered > limits.maxMeteredBytes) throw tooLarge("maxMeteredBytes", metered, limits.maxMeteredBytes);
-    budget.rewrote(out.at - start + layout.bodies.at - helpers);
-    loops += scan.loops.count;
-    hasUnknownTailCall ||= scan.hasUnknownTailCall;
-    hasLanding ||= scan.hasLanding;
-  }
-  const names = privateNames(module, layout);
-  out.copy(layout.bodies.bytes, 0, layout.bodies.at);
-  return {
-    layout,
-    names,
-    out,
-    hints: written.hints,
-    map,
-    loops,
-    hotLoops: emitter.hotLoops,
-    hasUnknownTailCall,
-    needGlobal: emitter.needGlobal,
-    hasLanding,
-  };
 }

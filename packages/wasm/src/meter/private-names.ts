@@ -1,6 +1,6 @@
-import * as helpers from "./helpers.ts";
+import * as helpers from "./write/helpers.ts";
 import type { Layout } from "./layout.ts";
-import type { ModuleInfo } from "./module.ts";
+import type { ModuleInfo } from "./read/module.ts";
 import type { MeterMeta } from "./options.ts";
 
 const FUNCTION = 0;

@@ -1,5 +1,5 @@
 import { KeelsonError, type Bytes, type Files, type Platform } from "@keelson/core";
-import { tooLarge } from "../meter/reader.ts";
+import { tooLarge } from "../meter/read/reader.ts";
 import { isObject, shown } from "./shown.ts";
 import type { BinarySource } from "./options.ts";
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 
 import { meter } from "../../src/meter/index.ts";
-import { instructionsIn } from "../../src/meter/instructions.ts";
-import { readModule, SectionId } from "../../src/meter/module.ts";
-import { nameOf } from "../../src/meter/opcodes.ts";
+import { instructionsIn } from "../../src/meter/read/instructions.ts";
+import { readModule, SectionId } from "../../src/meter/read/module.ts";
+import { nameOf } from "../../src/meter/read/opcodes.ts";
 import { assemble, corpus, type CorpusCase, hostImports } from "./control-corpus.ts";
 import { type Callable, digest, FuelHost, modes, outcome, run, usual } from "./harness.ts";
 import { plainSlots } from "./opcodes-corpus.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
-import { DepthBy, findDepthBy } from "../../src/meter/depth.ts";
-import { readModule } from "../../src/meter/module.ts";
+import { DepthBy, findDepthBy } from "../../src/meter/scan/depth.ts";
+import { readModule } from "../../src/meter/read/module.ts";
 import { type Callable, FuelHost, modes, outcome, run, type Running } from "./harness.ts";
 import { wat } from "./wat.ts";
 

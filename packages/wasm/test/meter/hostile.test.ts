@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import { type MeterOptions, RefillKind } from "../../src/meter/index.ts";
-import { PIECE_BYTES, PIECE_ENTRIES } from "../../src/meter/pieces.ts";
+import { PIECE_BYTES, PIECE_ENTRIES } from "../../src/meter/write/pieces.ts";
 import { FuelHost, type Running, run, usual } from "./harness.ts";
 import { moreShapes } from "./more-shapes.ts";
 import { assembleShape, shapes } from "./shapes.ts";

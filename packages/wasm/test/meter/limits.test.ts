@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 
 import { meter, type MeterOptions, originalOffset } from "../../src/meter/index.ts";
 import { PREPAID } from "../../src/meter/layout.ts";
-import { Writer } from "../../src/meter/writer.ts";
+import { Writer } from "../../src/meter/write/writer.ts";
 import { FuelHost, modes, run, usual } from "./harness.ts";
 import { wat } from "./wat.ts";
 

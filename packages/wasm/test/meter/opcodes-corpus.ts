@@ -9,8 +9,8 @@ import {
   prefixBase,
   Role,
   roleOf,
-} from "../../src/meter/opcodes.ts";
-import { Writer } from "../../src/meter/writer.ts";
+} from "../../src/meter/read/opcodes.ts";
+import { Writer } from "../../src/meter/write/writer.ts";
 
 export type Scalar = "i32" | "i64" | "f32" | "f64";
 type Type = Scalar | "v128";

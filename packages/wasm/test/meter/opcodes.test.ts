@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 
-import { describeOpcode, nameOf } from "../../src/meter/opcodes.ts";
+import { describeOpcode, nameOf } from "../../src/meter/read/opcodes.ts";
 import { meter } from "../../src/meter/index.ts";
 import { type Callable, digest, modes, outcome, run, show, usual } from "./harness.ts";
 import { argumentsFor, opcodeModule, plainSlots, signatureOf } from "./opcodes-corpus.ts";
-import { deltaOf } from "../../src/meter/opcodes.ts";
+import { deltaOf } from "../../src/meter/read/opcodes.ts";
 
 const slots = plainSlots();
 

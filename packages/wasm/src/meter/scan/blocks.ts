@@ -1,5 +1,5 @@
-import { Role } from "../opcodes.ts";
-import { tooLarge } from "../reader.ts";
+import { Role } from "../read/opcodes.ts";
+import { tooLarge } from "../read/reader.ts";
 import { Action } from "./actions.ts";
 import {
   ARM_ALIVE,

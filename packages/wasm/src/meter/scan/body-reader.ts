@@ -13,9 +13,9 @@ import {
   roleIn,
   roleOf,
   simdEnd,
-} from "../opcodes.ts";
-import type { ModuleInfo } from "../module.ts";
-import { truncated, unsupported } from "../reader.ts";
+} from "../read/opcodes.ts";
+import type { ModuleInfo } from "../read/module.ts";
+import { truncated, unsupported } from "../read/reader.ts";
 import { costOfStep, heightOf, longBits, shortBytes, stepOf } from "./straight.ts";
 
 /** The most fuel that may pass between two tests in code without loops and calls. */

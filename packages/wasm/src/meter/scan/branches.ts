@@ -1,4 +1,4 @@
-import { deltaOf, Immediate, immediateOf } from "../opcodes.ts";
+import { deltaOf, Immediate, immediateOf } from "../read/opcodes.ts";
 import { Action } from "./actions.ts";
 import { ESCAPE, FRAME, Frame, KIND, LOOP, PARAMS, PASSES, RESULTS, TARGETED } from "./control-frames.ts";
 import { NO_LOOP } from "./loops.ts";

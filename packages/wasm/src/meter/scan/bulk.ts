@@ -1,4 +1,4 @@
-import { deltaOf, Immediate, immediateOf } from "../opcodes.ts";
+import { deltaOf, Immediate, immediateOf } from "../read/opcodes.ts";
 import { Action, Bulk } from "./actions.ts";
 import type { Scan } from "./scan.ts";
 

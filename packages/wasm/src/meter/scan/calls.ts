@@ -1,6 +1,6 @@
-import { DepthBy } from "../depth.ts";
+import { DepthBy } from "./depth.ts";
 import { PREPAID } from "../layout.ts";
-import { Role } from "../opcodes.ts";
+import { Role } from "../read/opcodes.ts";
 import { Action } from "./actions.ts";
 import { leaveFunction } from "./branches.ts";
 import type { Scan } from "./scan.ts";

@@ -1,5 +1,5 @@
-import { granulesOf } from "../constants.ts";
-import { unsupported } from "../reader.ts";
+import { granulesOf } from "../read/constants.ts";
+import { unsupported } from "../read/reader.ts";
 import { Action } from "./actions.ts";
 import { ESCAPE, FRAME, Frame, KIND, LANDING, LOOP, TARGETED } from "./control-frames.ts";
 import { NO_LOOP } from "./loops.ts";

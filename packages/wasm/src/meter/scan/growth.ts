@@ -1,5 +1,5 @@
-import { granulesOf } from "../constants.ts";
-import { deltaOf, Immediate, immediateOf, Role } from "../opcodes.ts";
+import { granulesOf } from "../read/constants.ts";
+import { deltaOf, Immediate, immediateOf, Role } from "../read/opcodes.ts";
 import { Action, Bulk } from "./actions.ts";
 import { noteBulk } from "./bulk.ts";
 import type { Scan } from "./scan.ts";

@@ -1,6 +1,6 @@
 import { END } from "../bytecode.ts";
-import { describeOpcode, Role } from "../opcodes.ts";
-import { truncated, unsupported } from "../reader.ts";
+import { describeOpcode, Role } from "../read/opcodes.ts";
+import { truncated, unsupported } from "../read/reader.ts";
 import { Action } from "./actions.ts";
 import { beginArm, endBlock, openBlock, openLoop } from "./blocks.ts";
 import { branch, branchIf, branchTable, leaveFunction } from "./branches.ts";

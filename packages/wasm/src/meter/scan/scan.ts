@@ -1,4 +1,4 @@
-import type { ModuleInfo } from "../module.ts";
+import type { ModuleInfo } from "../read/module.ts";
 import { Action } from "./actions.ts";
 import { BodyReader } from "./body-reader.ts";
 import { ControlFrames, Frame } from "./control-frames.ts";

@@ -1,4 +1,4 @@
-import { costIn, deltaIn, factsOf, Immediate, immediateIn, Role, roleIn } from "../opcodes.ts";
+import { costIn, deltaIn, factsOf, Immediate, immediateIn, Role, roleIn } from "../read/opcodes.ts";
 
 // Most code is straight: instructions that are copied as they stand, nearly all with immediates that take a byte for each number. How such an
 // instruction is read stands in one number, so that no branch depends on which one it is: a processor guesses half of those wrong.

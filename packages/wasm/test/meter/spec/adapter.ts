@@ -1,4 +1,4 @@
-import { Writer } from "../../../src/meter/writer.ts";
+import { Writer } from "../../../src/meter/write/writer.ts";
 
 /** A value as wast2json writes it: integers and bits in decimal, v128 as lanes. */
 export interface SpecValue {

@@ -1,6 +1,6 @@
-import { I32 } from "./bytecode.ts";
-import { Reader } from "./reader.ts";
-import { readValueType } from "./types.ts";
+import { I32 } from "../bytecode.ts";
+import { Reader } from "../read/reader.ts";
+import { readValueType } from "../read/types.ts";
 import type { Writer } from "./writer.ts";
 
 /** The locals that a function declares, in groups of one type. */

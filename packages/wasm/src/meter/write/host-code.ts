@@ -10,11 +10,11 @@ import {
   i32Sub,
   IF,
   localTee,
-} from "./bytecode.ts";
+} from "../bytecode.ts";
 import type { FrameCode } from "./frame.ts";
 import type { FunctionCode } from "./function-code.ts";
 import * as helpers from "./helpers.ts";
-import { HOST_FRAME_BYTES, PARKED } from "./layout.ts";
+import { HOST_FRAME_BYTES, PARKED } from "../layout.ts";
 
 /** Where the host may have run, and so time may have passed: calls of imports and of unknown functions, and handlers. */
 export class HostCode {

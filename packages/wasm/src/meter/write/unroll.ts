@@ -1,4 +1,4 @@
-import { Action } from "./scan/actions.ts";
+import { Action } from "../scan/actions.ts";
 import {
   EMPTY,
   BLOCK,
@@ -12,8 +12,8 @@ import {
   i32LessThan,
   i32Add,
   i32Sub,
-} from "./bytecode.ts";
-import type { Scan } from "./scan/scan.ts";
+} from "../bytecode.ts";
+import type { Scan } from "../scan/scan.ts";
 import type { Writer } from "./writer.ts";
 
 /** Bodies up to this many bytes are written three times, … */

@@ -1,6 +1,6 @@
-import type { Layout } from "./layout.ts";
-import type { ModuleInfo } from "./module.ts";
-import type { Scan } from "./scan/scan.ts";
+import type { Layout } from "../layout.ts";
+import type { ModuleInfo } from "../read/module.ts";
+import type { Scan } from "../scan/scan.ts";
 
 /** A function without loops and calls that costs up to this needs no test of its own: its callers test. */
 const UNTESTED_COST = 64;

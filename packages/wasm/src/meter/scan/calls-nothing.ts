@@ -1,5 +1,5 @@
-import { pastImmediate } from "./immediates.ts";
-import { factsOf, immediateIn, prefixBase, prefixRoom, Role, roleIn } from "./opcodes.ts";
+import { pastImmediate } from "../read/immediates.ts";
+import { factsOf, immediateIn, prefixBase, prefixRoom, Role, roleIn } from "../read/opcodes.ts";
 
 /** Larger bodies are not looked at. */
 const MAX_BYTES = 512;

@@ -1,6 +1,7 @@
-import { I32, I64 } from "./bytecode.ts";
+import type { Body } from "../read/bodies.ts";
+import { I32, I64 } from "../bytecode.ts";
 import { callsNothing } from "./calls-nothing.ts";
-import type { ModuleInfo } from "./module.ts";
+import type { ModuleInfo } from "../read/module.ts";
 
 /** How a function comes to know the stack that is left. */
 export const DepthBy = {
@@ -28,11 +29,7 @@ const MAX_TYPES = 999_000;
  * For each function how it comes to know the depth, as far as can be told before it is read whole. `bodies` are those of
  * the functions defined here, `leafCosts` the functions that their callers pay for.
  */
-export function findDepthBy(
-  module: ModuleInfo,
-  bodies: readonly { readonly from: number; readonly to: number }[],
-  leafCosts: Int32Array,
-): Uint8Array {
+export function findDepthBy(module: ModuleInfo, bodies: readonly Body[], leafCosts: Int32Array): Uint8Array {
   const { bytes, exposed, functions, importedFunctions, types } = module;
   const depthBy = new Uint8Array(functions.length);
   // each function may need a type of its own

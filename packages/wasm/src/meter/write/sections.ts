@@ -1,8 +1,8 @@
-import type { Layout } from "./layout.ts";
-import { type Limits, type ModuleInfo, readLimits, type Section, SectionId } from "./module.ts";
-import { Reader } from "./reader.ts";
-import { skipConstant } from "./constants.ts";
-import { readValueType } from "./types.ts";
+import type { Layout } from "../layout.ts";
+import { type Limits, type ModuleInfo, readLimits, type Section, SectionId } from "../read/module.ts";
+import { Reader } from "../read/reader.ts";
+import { skipConstant } from "../read/constants.ts";
+import { readValueType } from "../read/types.ts";
 import type { Writer } from "./writer.ts";
 
 /** The order in which sections have to stand; custom ones may stand anywhere. */

@@ -1,4 +1,4 @@
-import { Bulk } from "./scan/actions.ts";
+import { Bulk } from "../scan/actions.ts";
 import {
   CALL,
   ELSE,
@@ -13,12 +13,12 @@ import {
   IF,
   localGet,
   localTee,
-} from "./bytecode.ts";
+} from "../bytecode.ts";
 import type { FunctionCode } from "./function-code.ts";
 import * as helpers from "./helpers.ts";
-import type { Layout } from "./layout.ts";
+import type { Layout } from "../layout.ts";
 import { copyInPieces, fillInPieces, initInPieces, storeOf, type Store } from "./pieces.ts";
-import { Reader } from "./reader.ts";
+import { Reader } from "../read/reader.ts";
 
 const MEMORY_INIT = 8;
 const TABLE_INIT = 12;

@@ -12,8 +12,8 @@ import {
   localGet,
   localSet,
   localTee,
-} from "./bytecode.ts";
-import { type Layout, PARKED_BELOW, RefillKind } from "./layout.ts";
+} from "../bytecode.ts";
+import { type Layout, PARKED_BELOW, RefillKind } from "../layout.ts";
 import type { Writer } from "./writer.ts";
 
 // The functions that the meter appends. What they have in common: the host is asked through the private table, and a

@@ -12,14 +12,14 @@ import {
   localGet,
   localSet,
   localTee,
-} from "./bytecode.ts";
+} from "../bytecode.ts";
 import * as helpers from "./helpers.ts";
-import type { Layout } from "./layout.ts";
-import type { ModuleInfo } from "./module.ts";
-import type { OffsetMapBuilder } from "./offset-map.ts";
-import type { MeterOptions } from "./options.ts";
+import type { Layout } from "../layout.ts";
+import type { ModuleInfo } from "../read/module.ts";
+import type { OffsetMapBuilder } from "../offset-map.ts";
+import type { MeterOptions } from "../options.ts";
 import { Plan } from "./plan.ts";
-import type { Scan } from "./scan/scan.ts";
+import type { Scan } from "../scan/scan.ts";
 import type { Writer } from "./writer.ts";
 
 /** In a counter's local: the global has it. */

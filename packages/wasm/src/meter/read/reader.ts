@@ -1,6 +1,6 @@
 import { KeelsonError } from "@keelson/core/plain";
 
-import type { MeterLimits } from "./options.ts";
+import type { MeterLimits } from "../options.ts";
 
 /**
  * A cursor over the bytes of a module that an engine has validated. Past the end it throws `INVALID_WASM`, so that

@@ -1,6 +1,6 @@
-import { CALL, EMPTY, END, I32, localGet, localSet } from "./bytecode.ts";
+import { CALL, EMPTY, END, I32, localGet, localSet } from "../bytecode.ts";
 import { afterHost } from "./helpers.ts";
-import type { Layout } from "./layout.ts";
+import type { Layout } from "../layout.ts";
 import type { Writer } from "./writer.ts";
 
 // Bulk instructions on memories and tables, done in pieces between which the host looks at the clock: one such instruction would run to its

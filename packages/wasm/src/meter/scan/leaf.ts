@@ -1,4 +1,6 @@
-import { pastImmediate } from "./immediates.ts";
+import type { Body } from "../read/bodies.ts";
+import type { ModuleInfo } from "../read/module.ts";
+import { pastImmediate } from "../read/immediates.ts";
 import {
   costOf,
   Immediate,
@@ -8,7 +10,7 @@ import {
   relaxedSimd,
   Role,
   roleOf,
-} from "./opcodes.ts";
+} from "../read/opcodes.ts";
 
 /** Bodies up to this size are looked at. */
 const MAX_BYTES = 48;
@@ -18,7 +20,7 @@ const MAX_LOCALS = 16;
  * What a tiny function costs that neither branches nor calls, so that its callers can pay for it and it needs no
  * code of its own; -1 for every other function. `from` stands at the body's declarations of locals.
  */
-export function leafCost(bytes: Uint8Array, from: number, to: number): number {
+function leafCost(bytes: Uint8Array, from: number, to: number): number {
   if (to - from > MAX_BYTES) return -1;
   let at = from;
   const groups = bytes[at++]!;
@@ -48,4 +50,15 @@ export function leafCost(bytes: Uint8Array, from: number, to: number): number {
     if (at < 0) return -1;
   }
   return -1;
+}
+
+/** {@link leafCost} of each function; -1 also for those that a host or a table can reach, which must show that they ran. */
+export function findLeaves(module: ModuleInfo, bodies: readonly Body[]): Int32Array {
+  const costs = new Int32Array(module.functions.length).fill(-1);
+  for (let index = 0; index < bodies.length; index++) {
+    const { from, to } = bodies[index]!;
+    const number = module.importedFunctions + index;
+    if (!module.exposed.has(number)) costs[number] = leafCost(module.bytes, from, to);
+  }
+  return costs;
 }

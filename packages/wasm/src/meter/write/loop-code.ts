@@ -13,10 +13,10 @@ import {
   localSet,
   localTee,
   LOOP,
-} from "./bytecode.ts";
+} from "../bytecode.ts";
 import type { FunctionCode } from "./function-code.ts";
 import * as helpers from "./helpers.ts";
-import { Reader } from "./reader.ts";
+import { Reader } from "../read/reader.ts";
 import { addToLocal, HOT_LEVELS, planUnrolling, type Unrolling, writeUnrolled } from "./unroll.ts";
 
 /** Loops and the branches out of them. A hot loop holds no call: it is left for a refill, and entered again. */

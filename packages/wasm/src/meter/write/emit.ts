@@ -1,15 +1,15 @@
-import { Action, Bulk } from "./scan/actions.ts";
+import { Action, Bulk } from "../scan/actions.ts";
 import { chargeBulk, takeArrayRoom, takeRoom, writeInPieces, writeWait } from "./bulk-code.ts";
-import { CALL, END, RETURN, UNREACHABLE } from "./bytecode.ts";
-import { DepthBy, isParameter } from "./depth.ts";
+import { CALL, END, RETURN, UNREACHABLE } from "../bytecode.ts";
+import { DepthBy, isParameter } from "../scan/depth.ts";
 import { FrameCode } from "./frame.ts";
 import type { FunctionCode } from "./function-code.ts";
 import * as helpers from "./helpers.ts";
 import { HostCode } from "./host-code.ts";
 import { type Locals, readLocals, withoutFirst, writeLocals } from "./locals.ts";
 import { LoopCode } from "./loop-code.ts";
-import { Reader, tooLarge, tooLargeForEngines } from "./reader.ts";
-import { scanFunction } from "./scan/scan-function.ts";
+import { Reader, tooLarge, tooLargeForEngines } from "../read/reader.ts";
+import { scanFunction } from "../scan/scan-function.ts";
 import type { Unrolling } from "./unroll.ts";
 
 /** Parameters and locals of a function that engines accept. */

@@ -14,13 +14,13 @@ import {
   localGet,
   localSet,
   localTee,
-} from "./bytecode.ts";
-import { DepthBy, isParameter } from "./depth.ts";
+} from "../bytecode.ts";
+import { DepthBy, isParameter } from "../scan/depth.ts";
 import type { FunctionCode } from "./function-code.ts";
 import * as helpers from "./helpers.ts";
-import { pastImmediate } from "./immediates.ts";
-import { PREPAID } from "./layout.ts";
-import { factsOf, immediateIn, Role, roleIn } from "./opcodes.ts";
+import { pastImmediate } from "../read/immediates.ts";
+import { PREPAID } from "../layout.ts";
+import { factsOf, immediateIn, Role, roleIn } from "../read/opcodes.ts";
 
 /** `i64.const 0`. */
 const I64_ZERO = [0x42, 0];

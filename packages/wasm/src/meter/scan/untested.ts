@@ -1,8 +1,9 @@
-import { pastImmediate } from "./immediates.ts";
-import { PREPAID } from "./layout.ts";
-import type { ModuleInfo } from "./module.ts";
-import { costIn, factsOf, immediateIn, prefixBase, prefixRoom, Role, roleIn } from "./opcodes.ts";
-import { Reader } from "./reader.ts";
+import type { Body } from "../read/bodies.ts";
+import { pastImmediate } from "../read/immediates.ts";
+import { PREPAID } from "../layout.ts";
+import type { ModuleInfo } from "../read/module.ts";
+import { costIn, factsOf, immediateIn, prefixBase, prefixRoom, Role, roleIn } from "../read/opcodes.ts";
+import { Reader } from "../read/reader.ts";
 
 /** Larger bodies are not looked at. */
 const MAX_BYTES = 96;
@@ -28,15 +29,11 @@ export class UntestedFunctions {
   readonly #found: Uint8Array;
   readonly #chains: Uint8Array;
   readonly #module: ModuleInfo;
-  readonly #bodies: readonly { readonly from: number; readonly to: number }[];
+  readonly #bodies: readonly Body[];
   readonly #leafCosts: Int32Array;
 
   /** `bodies` are those of the functions defined here, `leafCosts` the functions that their callers pay for. */
-  constructor(
-    module: ModuleInfo,
-    bodies: readonly { readonly from: number; readonly to: number }[],
-    leafCosts: Int32Array,
-  ) {
+  constructor(module: ModuleInfo, bodies: readonly Body[], leafCosts: Int32Array) {
     const count = module.functions.length;
     this.costs = new Int32Array(count);
     this.#found = new Uint8Array(count);
