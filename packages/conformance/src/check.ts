@@ -1,3 +1,4 @@
+import { isKeelsonError, type ErrorCode, type KeelsonError } from "@keelson/core";
 import { requireGiven } from "./given.ts";
 import type { Subject } from "./subject.ts";
 
@@ -52,24 +53,24 @@ export function handled<T>(promise: Promise<T>): Promise<T> {
 /** Fails the check unless `work` fails with a KeelsonError of this code; gives the error. May be awaited later: see {@link handled}. */
 export function ensureCode(
   work: Promise<unknown> | (() => unknown),
-  code: string,
+  code: ErrorCode,
   what: string,
-): Promise<Error> {
+): Promise<KeelsonError> {
   return handled(failureOf(work, code, what));
 }
 
 async function failureOf(
   work: Promise<unknown> | (() => unknown),
-  code: string,
+  code: ErrorCode,
   what: string,
-): Promise<Error> {
+): Promise<KeelsonError> {
   let value: unknown;
   try {
     value = await (typeof work === "function" ? work() : work);
   } catch (error) {
-    const got = (error as { code?: unknown } | undefined)?.code;
-    if (got === code) return error as Error;
-    throw new BrokenPromise(`${what}: expected ${code}, got ${String(got ?? error)}`, { cause: error });
+    if (isKeelsonError(error, code)) return error;
+    const got = isKeelsonError(error) ? error.code : error;
+    throw new BrokenPromise(`${what}: expected ${code}, got ${String(got)}`, { cause: error });
   }
   throw new BrokenPromise(`${what}: expected ${code}, got the value ${print(value)}`);
 }

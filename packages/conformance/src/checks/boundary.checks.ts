@@ -3,6 +3,7 @@ import {
   processModule,
   runOnce,
   type Envelope,
+  type ErrorCode,
   type Kernel,
   type KernelOptions,
   type Log,
@@ -122,8 +123,7 @@ export const boundaryChecks: readonly Check[] = [
         handshakeMs: 120_000,
       });
       const error = await ensureCode(kernel.start("child"), "PROCESS_EXITED", "a child that exits with 4");
-      const { details } = error as Error & { details?: Readonly<Record<string, unknown>> };
-      ensureEqual(details?.["code"], 4, "the exit code in the details");
+      ensureEqual(error.details?.["code"], 4, "the exit code in the details");
       ensure(
         error.message.includes("no configuration"),
         "the message does not carry the last lines of standard error",
@@ -138,7 +138,11 @@ export const boundaryChecks: readonly Check[] = [
     requires,
     async run(subject, context) {
       const kernel = await openKernel(subject, context);
-      const bad: readonly (readonly [how: string, code: string, options: Partial<ProcessModuleOptions>])[] = [
+      const bad: readonly (readonly [
+        how: string,
+        code: ErrorCode,
+        options: Partial<ProcessModuleOptions>,
+      ])[] = [
         ["command", "SPAWN_FAILED", { command: "keelson-no-such-command" }],
         ["empty", "EMPTY_OUTPUT", {}],
         ["garbage", "INVALID_JSON", {}],

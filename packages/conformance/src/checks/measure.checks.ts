@@ -1,4 +1,4 @@
-import type { Kernel, KeelsonError, Usage } from "@keelson/core";
+import { usageOf, type Kernel, type KeelsonError, type Usage } from "@keelson/core";
 import { ensure, ensureCode, ensureEqual, type Check, type CheckContext } from "../check.ts";
 import type { Subject } from "../subject.ts";
 import { openKernel } from "./kernel-setup.ts";
@@ -45,13 +45,8 @@ export const measureChecks: readonly Check[] = [
       ensureEqual(used[0]?.memoryPeakBytes, PAGE, "memory of a guest of one page");
       const grown = await kernel.measure("guest", "grow", [2]);
       ensureEqual(grown.usage?.memoryPeakBytes, 3 * PAGE, "memory after growing by two pages");
-      const error = (await ensureCode(
-        kernel.measure("guest", "boom", []),
-        "WASM_TRAP",
-        "a trap",
-      )) as KeelsonError;
-      const { usage } = (error.details ?? {}) as { usage?: Usage };
-      ensureEqual(usage?.memoryPeakBytes, 3 * PAGE, "memory told by the error of a trap");
+      const trap = await ensureCode(kernel.measure("guest", "boom", []), "WASM_TRAP", "a trap");
+      ensureEqual(usageOf(trap)?.memoryPeakBytes, 3 * PAGE, "memory told by the error of a trap");
     },
   },
   {
@@ -64,7 +59,7 @@ export const measureChecks: readonly Check[] = [
       const answered = await kernel.measure("guest", "add", [2, 40]);
       ensureEqual(answered.usage?.fuelAtMost, undefined, "fuelAtMost after an answer");
       const trap = await ensureCode(kernel.invoke("guest", "boom", []), "WASM_TRAP", "a trap");
-      const { usage } = ((trap as KeelsonError).details ?? {}) as { usage?: Usage };
+      const usage = usageOf(trap);
       ensure(usage?.fuelAtMost !== undefined, "a trap does not say how much the guest can have used");
       ensure(usage.fuelAtMost >= usage.fuel, `at most ${usage.fuelAtMost} units, at least ${usage.fuel}`);
     },
@@ -81,12 +76,9 @@ export const measureChecks: readonly Check[] = [
       const { value, record } = await kernel.measure("guest", "count", [], { record: true });
       ensureEqual(value, 1, "calls counted by the instance that was recorded");
       ensure(record !== undefined, "there is no record");
-      const error = (await ensureCode(
-        kernel.measure("guest", "boom", [], { record: true }),
-        "WASM_TRAP",
-        "a trap",
-      )) as KeelsonError;
-      ensure(error.details?.["record"] !== undefined, "the error of a trap has no record");
+      const recorded = kernel.measure("guest", "boom", [], { record: true });
+      const trap = await ensureCode(recorded, "WASM_TRAP", "a trap");
+      ensure(trap.details?.["record"] !== undefined, "the error of a trap has no record");
       ensureEqual(await kernel.invoke("guest", "count", []), 3, "calls counted by the pool's instance");
     },
   },

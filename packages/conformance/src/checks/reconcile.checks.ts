@@ -1,4 +1,4 @@
-import { nativeModule, type Kernel, type ModuleDefinition } from "@keelson/core";
+import { nativeModule, type ErrorCode, type Kernel, type ModuleDefinition } from "@keelson/core";
 import { ensure, ensureCode, ensureEqual, type Check } from "../check.ts";
 import { openKernel, versioned } from "./kernel-setup.ts";
 
@@ -40,7 +40,7 @@ export const reconcileChecks: readonly Check[] = [
       const kernel = await openKernel(subject, context);
       await kernel.register(versioned("a", "1.0.0"));
       await kernel.start("a");
-      const refused: readonly (readonly [string, string, readonly ModuleDefinition[]])[] = [
+      const refused: readonly (readonly [ErrorCode, string, readonly ModuleDefinition[]])[] = [
         ["DEPENDENCY_MISSING", "a dependency that there is not", [needing("b", "1.0.0", { nobody: "*" })]],
         ["DEPENDENCY_MISSING", "a version that does not fit", [needing("b", "1.0.0", { a: "^2.0.0" })]],
         [

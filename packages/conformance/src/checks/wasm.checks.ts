@@ -1,4 +1,4 @@
-import type { Bytes } from "@keelson/core";
+import { stopOf, usageOf, type Bytes } from "@keelson/core";
 import { ensure, ensureCode, ensureEqual, type Check } from "../check.ts";
 import { body, functions, I32, MAGIC, name, section, type } from "./wasm-bytes.ts";
 import { guest, openWasm, restless, startWasm, wasmModuleOf } from "./wasm-setup.ts";
@@ -200,20 +200,17 @@ export const wasmChecks: readonly Check[] = [
     requires,
     async run(subject, context) {
       const kernel = await startWasm(subject, context, { source: restless });
-      const usages: unknown[] = [];
+      const used: number[] = [];
       for (let round = 0; round < 3; round++) {
         const call = kernel.invoke("guest", "spin", [], { timeoutMs: 50 });
         const error = await ensureCode(call, "DEADLINE_EXCEEDED", "an endless loop");
-        const { module, limit, usage } = ((error as { details?: unknown }).details ?? {}) as Record<
-          string,
-          unknown
-        >;
-        ensureEqual([module, limit], ["guest", "deadline"], "whose guest was stopped, and at which limit");
-        usages.push(usage);
+        const stop = stopOf(error, "guest");
+        ensureEqual(stop?.limit, "deadline", "the limit at which the error says that this guest was stopped");
+        used.push(stop?.usage?.fuel ?? 0);
       }
       // What a starved machine killed with its guest is lost.
       ensure(
-        usages.some((usage) => ((usage as { fuel?: number } | undefined)?.fuel ?? 0) > 0),
+        used.some((fuel) => fuel > 0),
         "the errors do not say what was used",
       );
     },
@@ -231,8 +228,7 @@ export const wasmChecks: readonly Check[] = [
           "FUEL_EXHAUSTED",
           "an endless loop",
         );
-        const { usage } = ((error as { details?: unknown }).details ?? {}) as { usage?: { fuel?: number } };
-        used.push(usage?.fuel);
+        used.push(usageOf(error)?.fuel);
       }
       ensure(typeof used[0] === "number", "the error does not say what was used");
       ensureEqual(used, [used[0], used[0], used[0]], "fuel used");
@@ -293,7 +289,7 @@ export const wasmChecks: readonly Check[] = [
       const refusals = async (source: Bytes, method: string): Promise<unknown> => {
         const kernel = await startWasm(subject, context, { source, limits });
         const error = await ensureCode(kernel.invoke("guest", method, []), "WASM_TRAP", method);
-        return ((error as { details?: Record<string, unknown> }).details ?? {})["refusedMemoryGrowths"];
+        return error.details?.["refusedMemoryGrowths"];
       };
       ensureEqual(await refusals(greedy, "starve"), 1, "refusals told after one");
       ensureEqual(await refusals(guest, "boom"), undefined, "refusals told after none");

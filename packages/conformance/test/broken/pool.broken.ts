@@ -1,4 +1,4 @@
-import type { CheckoutOptions, Lease } from "@keelson/core";
+import { KeelsonError, type CheckoutOptions, type Lease } from "@keelson/core";
 import { breakPool, overlay, type Breaking } from "./breaking.ts";
 
 /** A subject for each check of the pool that fails it. */
@@ -34,9 +34,7 @@ export const brokenPools: Readonly<Record<string, Breaking>> = {
         if (free !== undefined) return wrap(free);
         if (pool.stats().size === 0) return wrap(await pool.checkout(options));
         const turn = Promise.withResolvers<void>();
-        options?.signal?.addEventListener("abort", () =>
-          turn.reject(Object.assign(new Error("aborted"), { code: "ABORTED" })),
-        );
+        options?.signal?.addEventListener("abort", () => turn.reject(new KeelsonError("ABORTED", "aborted")));
         if (options?.signal === undefined) waiting.push(turn.resolve);
         await turn.promise;
         return wrap(await pool.checkout());
