@@ -48,18 +48,6 @@ export function indexPage(
         </p>
       </header>
       <section>
-        <h2>Pages</h2>
-        <ul class="pages">
-          ${pages.map(
-            ({ path, title }) =>
-              markup`<li>
-                <a href="/pages/${path.split("/").map(encodeURIComponent).join("/")}">${title}</a>
-                <small>${path}${visitsOf(visits[path])}</small>
-              </li>`,
-          )}
-        </ul>
-      </section>
-      <section>
         <h2>Try it</h2>
         ${breakageButtons()}
         <p><a href="/runaway">Start plugins that never end</a>, beside a heartbeat that does not stop.</p>
@@ -72,6 +60,18 @@ export function indexPage(
           ${counts.restarts} restarts, ${counts.rollbacks} rollbacks · <a href="/status">status</a> ·
           <a href="/metrics">metrics</a>
         </p>
+      </section>
+      <section>
+        <h2>Pages</h2>
+        <ul class="pages">
+          ${pages.map(
+            ({ path, title }) =>
+              markup`<li>
+                <a href="/pages/${path.split("/").map(encodeURIComponent).join("/")}">${title}</a>
+                <small>${path}${visitsOf(visits[path])}</small>
+              </li>`,
+          )}
+        </ul>
       </section>`,
   );
 }
