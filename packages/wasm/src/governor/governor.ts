@@ -16,6 +16,7 @@ import { RunTime } from "./run-time.ts";
 import { Slices } from "./slices.ts";
 import { type Refusals, type Stop, stopError, stopFacts } from "./stop.ts";
 import { type Tally, TALLY_CPU_MS, TALLY_FUEL } from "./tally.ts";
+import { isA } from "./thrown.ts";
 
 /** What a run has that another began inside. */
 interface OuterRun {
@@ -258,7 +259,7 @@ export class Governor {
     if (this.#stop === undefined && isStackOverflow(thrown))
       this.#stopFor("STACK_EXHAUSTED", "stackBytes", undefined);
     const stop = this.#stop;
-    if (stop !== undefined || thrown instanceof WebAssembly.RuntimeError) this.dead = true;
+    if (stop !== undefined || isA(thrown, WebAssembly.RuntimeError)) this.dead = true;
     this.#depthIsFull = false;
     this.leave();
     // on its way out through a host function an inner run's error may come by: it says the same

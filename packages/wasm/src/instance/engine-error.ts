@@ -1,4 +1,5 @@
 import { isStackOverflow } from "../governor/overflow.ts";
+import { isA } from "../governor/thrown.ts";
 
 /** The stack of what was thrown, if it has one that can be read. */
 export function stackOf(thrown: unknown): string | undefined {
@@ -28,14 +29,14 @@ export function withoutGuest(thrown: unknown): unknown {
 
 /** What makes another of what the engine threw, if it is one that guests make it throw. */
 function kindOf(thrown: unknown): (new (message: string) => Error) | undefined {
-  if (thrown instanceof WebAssembly.RuntimeError) return WebAssembly.RuntimeError;
+  if (isA(thrown, WebAssembly.RuntimeError)) return WebAssembly.RuntimeError;
   if (isSuspendError(thrown)) return WebAssembly.SuspendError;
   return isStackOverflow(thrown) ? RangeError : undefined;
 }
 
 /** Whether a guest was to wait where it cannot. */
 export function isSuspendError(thrown: unknown): boolean {
-  return WebAssembly.SuspendError !== undefined && thrown instanceof WebAssembly.SuspendError;
+  return WebAssembly.SuspendError !== undefined && isA(thrown, WebAssembly.SuspendError);
 }
 
 /** Whether the innermost frame is a guest's, as V8 writes it; other engines' errors hold nothing. */

@@ -2,6 +2,7 @@ import type { Usage } from "@keelson/core";
 import { describeThrown, isKeelsonError, KeelsonError, withDetails } from "@keelson/core/plain";
 import { isStackOverflow } from "../governor/overflow.ts";
 import { noteRefusals, type Refusals } from "../governor/stop.ts";
+import { isA } from "../governor/thrown.ts";
 import { isSuspendError, withoutGuest } from "./engine-error.ts";
 import type { TrapPosition } from "./trap-position.ts";
 
@@ -72,10 +73,10 @@ export interface TrapPlace {
 export function trapError(thrown: unknown, place: TrapPlace): KeelsonError {
   if (isKeelsonError(thrown)) return saysWhose(thrown, place.module, place.method);
   const where = `${place.module}: the guest trapped in ${place.method}`;
-  if (thrown instanceof WebAssembly.RuntimeError)
-    return trap(trapKind(thrown.message), where, withoutGuest(thrown), place);
+  if (isA(thrown, WebAssembly.RuntimeError))
+    return trap(trapKind(describeThrown(thrown)), where, withoutGuest(thrown), place);
   if (isStackOverflow(thrown)) return trap("stack", where, withoutGuest(thrown), place);
-  if (thrown instanceof WebAssembly.Exception) return trap("exception", where, thrown, place);
+  if (isA(thrown, WebAssembly.Exception)) return trap("exception", where, thrown, place);
   if (isSuspendError(thrown)) {
     return new KeelsonError("WASM_LINK", `${where}: it waited for a host function where it cannot wait`, {
       hint: "a guest can be suspended neither in its start function or _initialize, nor inside a host function that calls it back",

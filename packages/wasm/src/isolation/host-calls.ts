@@ -134,14 +134,17 @@ export class HostCalls {
       }
     };
     let value: unknown;
+    let later: boolean;
     try {
       value = target.run(...args);
+      later = target.waits && isPromise(value);
     } catch (error) {
       hostMs = clock.now() - started;
       return fail(error);
     }
     hostMs = clock.now() - started;
-    if (target.waits && isPromise(value)) value.then(succeed, fail);
+    // Not its own `then`, which may throw: nobody would catch that here.
+    if (later) void Promise.resolve(value).then(succeed, fail);
     else succeed(value);
   }
 

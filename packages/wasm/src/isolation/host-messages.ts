@@ -1,6 +1,7 @@
 import type { Bytes, Value } from "@keelson/core";
 import { describeThrown, isKeelsonError } from "@keelson/core/plain";
 import { isStackOverflow } from "../governor/overflow.ts";
+import { isA } from "../governor/thrown.ts";
 import { BrokenMessage, Reader, Writer } from "./codec.ts";
 import { Ask, errorFrom, errorValue, Tell } from "./messages.ts";
 
@@ -87,11 +88,20 @@ export function writeHostValue(value: Value, hostMs: number, head: number): Byte
 }
 
 export function writeHostThrown(thrown: unknown, hostMs: number, head: number): Bytes {
+  try {
+    return writeThrown(thrownValue(thrown), hostMs, head);
+  } catch {
+    // It passes for an error, and is none: even its message may be a symbol.
+    return writeThrown({ as: "error", message: String(describeThrown(thrown)) }, hostMs, head);
+  }
+}
+
+function writeThrown(value: Value, hostMs: number, head: number): Bytes {
   const writer = new Writer(head);
   writer.byte(Ask.answer);
   writer.byte(THROWN);
   writer.float(hostMs);
-  writer.value(thrownValue(thrown));
+  writer.value(value);
   return writer.take();
 }
 
@@ -117,8 +127,8 @@ export function readHostAnswer(message: Bytes, head: number): HostAnswer {
 function thrownValue(thrown: unknown): Value {
   if (isKeelsonError(thrown)) return { as: "keelson", error: errorValue(thrown) };
   if (isStackOverflow(thrown)) return { as: "overflow" };
-  if (thrown instanceof WebAssembly.RuntimeError) return { as: "trap", message: thrown.message };
-  if (thrown instanceof WebAssembly.Exception) return { as: "exception" };
+  if (isA(thrown, WebAssembly.RuntimeError)) return { as: "trap", message: describeThrown(thrown) };
+  if (isA(thrown, WebAssembly.Exception)) return { as: "exception" };
   return { as: "error", message: describeThrown(thrown) };
 }
 

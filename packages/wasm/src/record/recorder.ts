@@ -1,5 +1,6 @@
 import { isKeelsonError, KeelsonError, describeThrown } from "@keelson/core";
 import type { ModuleShape } from "../abi/profile.ts";
+import { isA } from "../governor/thrown.ts";
 import type { GuestHost } from "../instance/guest-host.ts";
 import type { ImportTap } from "../instance/import-tap.ts";
 import { exportedMemories } from "./memory-hash.ts";
@@ -103,7 +104,7 @@ export class Recorder implements ImportTap {
   }
 
   #said(error: unknown, name: string): { readonly code: string; readonly message: string } {
-    if (error instanceof WebAssembly.Exception) this.#giveUp(`${name} threw an exception of WebAssembly`);
+    if (isA(error, WebAssembly.Exception)) this.#giveUp(`${name} threw an exception of WebAssembly`);
     return {
       code: isKeelsonError(error) ? error.code : "",
       message: describeThrown(error),

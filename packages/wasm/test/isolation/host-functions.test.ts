@@ -109,6 +109,36 @@ describe.each(levels)("a guest that calls its host (%s)", (isolation) => {
     expect(await kernel.invoke("guest", "count")).toBe(2);
   });
 
+  test("fails, whatever its host function throws or answers, and the program and the next call go on", async () => {
+    const deaf = (): never => {
+      throw new Error("asked in vain");
+    };
+    const traps = { get: deaf, has: deaf, getPrototypeOf: deaf, getOwnPropertyDescriptor: deaf, ownKeys: deaf };
+    const { proxy: revoked, revoke } = Proxy.revocable({}, {});
+    revoke();
+    const silent = Object.defineProperty(new WebAssembly.RuntimeError(), "message", { get: deaf });
+    const notOurs = Object.assign(new KeelsonError("NOT_FOUND", "changed"), { message: Symbol("no text") });
+    const hostile: unknown[] = [new Proxy({}, traps), new Proxy(() => {}, traps), revoked, silent, notOurs];
+    // oxlint-disable-next-line unicorn/no-thenable
+    const thenables = [{ then: deaf }, Object.defineProperty({}, "then", { get: deaf })];
+    const asks: (() => unknown)[] = [
+      ...hostile.map((one) => () => {
+        throw one;
+      }),
+      ...hostile.map((one) => () => Promise.reject(one as Error)),
+      ...thenables.map((one) => () => one),
+    ];
+    const { kernel } = await opened(
+      isolation,
+      importsWith(suspending((at: number) => asks[at]?.())),
+    );
+    for (const at of asks.keys()) {
+      const error = await rejection(kernel.invoke("guest", "ask", at));
+      expect([at, error.code]).toEqual([at, expect.stringMatching(/^(CALL_FAILED|WASM_TRAP|NOT_FOUND|WASM_LINK)$/)]);
+      expect(await kernel.invoke("guest", "count")).toBe(1);
+    }
+  });
+
   test("gives its host the call in progress, whose time and calls are real", async () => {
     const calls: (Call | undefined)[] = [];
     const imports = (host: GuestHost): WebAssembly.Imports =>
