@@ -113,7 +113,13 @@ describe.each(levels)("a guest that calls its host (%s)", (isolation) => {
     const deaf = (): never => {
       throw new Error("asked in vain");
     };
-    const traps = { get: deaf, has: deaf, getPrototypeOf: deaf, getOwnPropertyDescriptor: deaf, ownKeys: deaf };
+    const traps = {
+      get: deaf,
+      has: deaf,
+      getPrototypeOf: deaf,
+      getOwnPropertyDescriptor: deaf,
+      ownKeys: deaf,
+    };
     const { proxy: revoked, revoke } = Proxy.revocable({}, {});
     revoke();
     const silent = Object.defineProperty(new WebAssembly.RuntimeError(), "message", { get: deaf });
@@ -128,13 +134,13 @@ describe.each(levels)("a guest that calls its host (%s)", (isolation) => {
       ...hostile.map((one) => () => Promise.reject(one as Error)),
       ...thenables.map((one) => () => one),
     ];
-    const { kernel } = await opened(
-      isolation,
-      importsWith(suspending((at: number) => asks[at]?.())),
-    );
+    const { kernel } = await opened(isolation, importsWith(suspending((at: number) => asks[at]?.())));
     for (const at of asks.keys()) {
       const error = await rejection(kernel.invoke("guest", "ask", at));
-      expect([at, error.code]).toEqual([at, expect.stringMatching(/^(CALL_FAILED|WASM_TRAP|NOT_FOUND|WASM_LINK)$/)]);
+      expect([at, error.code]).toEqual([
+        at,
+        expect.stringMatching(/^(CALL_FAILED|WASM_TRAP|NOT_FOUND|WASM_LINK)$/),
+      ]);
       expect(await kernel.invoke("guest", "count")).toBe(1);
     }
   });
