@@ -2,7 +2,7 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** Where the files are that take longest, the longest first: one of them begun last would keep a core idle at the end. */
 const LONG = [
-  "packages/conformance/test/broken.test.ts",
+  "packages/conformance/test/broken",
   "apps/demo/test/program.test.ts",
   "packages/conformance/test/conformance.test.ts",
   "packages/wasm/test/isolation/",

@@ -158,7 +158,7 @@ export const pooledChecks: readonly Check[] = [
     id: "pooled.stop-disposes",
     title: "a stop disposes every instance once, those in use too, and ends their calls",
     async run(subject, context) {
-      const { kernel, guests } = await openPooled(subject, context, { min: 3, max: 3 });
+      const { kernel, guests } = await openPooled(subject, context, { min: 3, max: 3, drainMs: 20 });
       await kernel.start("m");
       const hung = ensureCode(kernel.invoke("m", "hang"), "ABORTED", "a call in flight");
       await kernel.stop("m");
@@ -168,6 +168,27 @@ export const pooledChecks: readonly Check[] = [
         [1, 1, 1],
         "how often they were disposed",
       );
+    },
+  },
+  {
+    id: "pooled.relieves",
+    title: "a host that is short of memory has idle instances ended, and no call",
+    async run(subject, context) {
+      const { kernel, guests } = await openPooled(subject, context, { min: 2, max: 3, drainMs: 20 });
+      await kernel.start("m");
+      await Promise.all([1, 2, 3].map(() => kernel.invoke("m", "slow")));
+      const held = ensureCode(kernel.invoke("m", "hang"), "ABORTED", "a call in flight");
+      ensureEqual(kernel.relieve("m", 1), { instances: 1, bytes: 65_536 }, "what was given back of one byte");
+      ensureEqual(
+        kernel.relieve(),
+        { instances: 1, bytes: 65_536 },
+        "what was given back of all that is idle",
+      );
+      ensureEqual(guests.filter(({ disposed }) => disposed === 1).length, 2, "instances disposed");
+      const number = Number(await kernel.invoke("m", "number"));
+      ensure(number > 3, "no instance was made anew to keep min");
+      await kernel.stop("m");
+      await held;
     },
   },
   {

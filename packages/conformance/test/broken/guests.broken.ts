@@ -24,6 +24,11 @@ export const brokenPooled: Readonly<Record<string, Breaking>> = {
     ...source,
     instantiate: async (context) => overlay(await source.instantiate(context), { [Symbol.dispose]() {} }),
   })),
+  "pooled.relieves": breakPooled(
+    (source) => source,
+    (options) => options,
+    (module) => overlay(module, { relieve: () => ({ instances: 0, bytes: 0 }) }),
+  ),
   "pooled.at-once": breakPooled(
     (source) => source,
     (options) => options,

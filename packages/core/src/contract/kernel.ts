@@ -6,6 +6,7 @@ import type { Metrics } from "./metrics.ts";
 import type { Health, ModuleDefinition, ModuleLoader, ModuleMetadata, ModuleState } from "./module.ts";
 import type { Platform, ProcessInfo, TerminationReport } from "./platform.ts";
 import type { QuarantineOptions, QuarantineStatus } from "./quarantine.ts";
+import type { Relief } from "./pool.ts";
 import type { SupervisorTransition, SupervisorView } from "./supervised.ts";
 import type { Measured, MeasureOptions } from "./usage.ts";
 import type { MaybePromise, Value } from "./value.ts";
@@ -78,6 +79,12 @@ export interface Kernel extends AsyncDisposable {
   measure(id: string, method: string, payload?: Value, options?: MeasureOptions): Promise<Measured>;
   /** Calls a method that answers with a stream; the deadline is one for the whole stream. Leaving the loop ends it. Errors as of `invoke`, at the first step. */
   stream(id: string, method: string, payload?: Value, options?: CallOptions): AsyncIterable<Value>;
+  /**
+   * Memory is short: modules with pools, such as WebAssembly, end instances that are idle, the largest of a module first, until `bytes` (default: all that
+   * there are) are given back, and make `min` new ones. Calls are not touched. Asks module after module, or the one with this id alone. `UNKNOWN_MODULE`,
+   * `INVALID_OPTIONS` for bytes that are no number from 0.
+   */
+  relieve(id?: string, bytes?: number): Relief;
   /** Asks the module's own health function, within 5,000 ms; a failure is an answer too. Rejects only with `UNKNOWN_MODULE`. */
   health(id: string): Promise<Health>;
   /** Never waits. Undefined for an unknown id. */

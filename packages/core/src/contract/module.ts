@@ -5,6 +5,7 @@ import type { HookRegistry } from "./hooks.ts";
 import type { Manifest } from "./manifest.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Clock, Log, Platform, Random } from "./platform.ts";
+import type { Relief } from "./pool.ts";
 import type { QuarantineOptions } from "./quarantine.ts";
 import type { RestartOptions } from "./supervised.ts";
 import type { MaybePromise, Value } from "./value.ts";
@@ -89,6 +90,8 @@ export interface Module {
   readonly stopReportMs?: number;
   /** The module is refused from now on: calls that wait for their turn are to fail with `error`; those that are being answered go on. */
   refuseWaiting?(error: KeelsonError): void;
+  /** Memory is short: gives back what nobody uses now, up to `bytes` of it, and says how much that was. Must not wait, nor throw. */
+  relieve?(bytes: number): Relief;
   /** Says whether the module is fit to serve. Absent means: healthy while running. */
   health?(call: Call): MaybePromise<Health>;
 }

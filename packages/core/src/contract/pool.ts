@@ -32,6 +32,16 @@ export interface PoolOptions {
   readonly maxWaiting?: number;
   /** Size above which a returned instance is replaced, bytes, by `memoryBytes(value)` of the source. Default: no limit. */
   readonly maxMemoryBytes?: number;
+  /** How long closing lets leases end, ms; `Infinity` for as long as they take. Default 5,000; 4,000 for the stop of a pooled module. */
+  readonly drainMs?: number;
+}
+
+/** What {@link Module.relieve} and `kernel.relieve` gave back. */
+export interface Relief {
+  /** Instances that were ended. */
+  readonly instances: number;
+  /** What they had taken of memory, bytes. */
+  readonly bytes: number;
 }
 
 /** Options of one checkout. */
@@ -66,7 +76,7 @@ export interface Pool<T> extends AsyncDisposable {
   stats(): PoolStats;
   /**
    * For when memory is short: ends instances that are idle, the largest first, until `bytes` (default: all) are given
-   * back; `min` is refilled with new ones. Answers how many were ended. Leases are not touched.
+   * back; `min` is refilled with new ones. Answers how many were ended. Leases are not touched. `INVALID_OPTIONS` for bytes that are no number from 0.
    */
   relieve(bytes?: number): number;
   /** Refuses new callers, rejects those who wait, lets leases drain until `timeoutMs` (default 5,000), then destroys all the same. A second close joins the first. */

@@ -19,6 +19,7 @@ import type {
 } from "../contract/kernel.ts";
 import type { Health, ModuleDefinition, ModuleLoader, ModuleState } from "../contract/module.ts";
 import type { Platform, ProcessInfo, TerminationReport } from "../contract/platform.ts";
+import type { Relief } from "../contract/pool.ts";
 import type { Supervisor, SupervisorTransition } from "../contract/supervised.ts";
 import type { Measured, MeasureOptions } from "../contract/usage.ts";
 import type { Value } from "../contract/value.ts";
@@ -326,6 +327,24 @@ class KeelsonKernel implements Kernel {
 
   stream(id: string, method: string, payload?: Value, options?: CallOptions): AsyncIterable<Value> {
     return this.#router.stream(id, method, payload, options);
+  }
+
+  relieve(id?: string, bytes: number = Infinity): Relief {
+    requireRange("bytes", bytes, 0, Infinity);
+    let instances = 0;
+    let given = 0;
+    for (const entry of id === undefined ? this.#entries.values() : [this.#entry(id)]) {
+      try {
+        const relief = entry.active.live?.module?.relieve?.(bytes - given);
+        instances += relief?.instances ?? 0;
+        given += relief?.bytes ?? 0;
+      } catch (error) {
+        // The others are asked all the same.
+        this.#entryHost.onFailure(entry.id, asKeelsonError(error, "MODULE_FAILED", "relieve() failed"));
+      }
+      if (given >= bytes) break;
+    }
+    return { instances, bytes: given };
   }
 
   async health(id: string): Promise<Health> {

@@ -91,6 +91,7 @@ function bound(module: Module): Module {
     "stream",
     "health",
     "refuseWaiting",
+    "relieve",
   ] as const) {
     const member = module[key];
     if (member !== undefined) result[key] = (member as (...args: unknown[]) => unknown).bind(module);

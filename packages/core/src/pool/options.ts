@@ -20,14 +20,15 @@ export function parsePoolOptions(given: PoolOptions): ParsedPoolOptions {
     timeoutMs: parseTimeoutMs(options.timeoutMs, 30_000),
     maxWaiting:
       options.maxWaiting === Infinity ? Infinity : whole("maxWaiting", options.maxWaiting, 10_000, 0),
+    drainMs: parseTimeoutMs(options.drainMs, 5_000, "drainMs"),
     maxMemoryBytes: positive("maxMemoryBytes", options.maxMemoryBytes, Infinity),
   };
 }
 
 /** `value`, or `fallback` if absent; 0 and `Infinity` are fine. */
-export function parseTimeoutMs(value: number | undefined, fallback: number): number {
+export function parseTimeoutMs(value: number | undefined, fallback: number, name = "timeoutMs"): number {
   if (value === undefined) return fallback;
-  requireRange("timeoutMs", value, 0, Infinity);
+  requireRange(name, value, 0, Infinity);
   return value;
 }
 

@@ -11,7 +11,9 @@ import type {
   PoolSource,
   PoolStats,
   RecycleReason,
+  Relief,
 } from "../contract/pool.ts";
+import { requireRange } from "../primitives/backoff.ts";
 import { DeadlineQueue } from "../primitives/deadline.ts";
 import { SlotLease } from "./lease.ts";
 import { invalid, type ParsedPoolOptions, parsePoolOptions, parseTimeoutMs } from "./options.ts";
@@ -52,8 +54,6 @@ export function createPool<T>(source: PoolSource<T>, options: PoolOptions, deps:
   pool.refill();
   return pool;
 }
-
-const CLOSE_MS = 5_000;
 
 /**
  * The pool behind {@link createPool}. Everything in it happens at once, with no promise between a release and the first
@@ -168,7 +168,13 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T>, WaitOwner<T>, PlaceU
     };
   }
 
-  relieve(bytes: number = Infinity): number {
+  relieve(bytes?: number): number {
+    return this.giveUp(bytes).instances;
+  }
+
+  /** As {@link SlotPool.relieve}, and tells how much it was. */
+  giveUp(bytes: number = Infinity): Relief {
+    requireRange("bytes", bytes, 0, Infinity);
     const sized = this.#idle.map((slot) => ({ slot, bytes: this.#stock.memoryBytes(slot) }));
     sized.sort((one, other) => other.bytes - one.bytes);
     const victims: Slot<T>[] = [];
@@ -181,7 +187,7 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T>, WaitOwner<T>, PlaceU
     }
     for (const slot of victims) this.#stock.end(slot, "memory");
     this.#replace();
-    return victims.length;
+    return { instances: victims.length, bytes: freed };
   }
 
   /** Begins to make what is missing to `min`. */
@@ -201,7 +207,7 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T>, WaitOwner<T>, PlaceU
 
   close(options?: { readonly timeoutMs?: number }): Promise<void> {
     if (this.#closed === undefined) {
-      const timeoutMs = parseTimeoutMs(options?.timeoutMs, CLOSE_MS);
+      const timeoutMs = parseTimeoutMs(options?.timeoutMs, this.#options.drainMs);
       const { promise, resolve } = Promise.withResolvers<void>();
       // Set first: what is called on the way may close again.
       this.#closed = promise;

@@ -1,7 +1,7 @@
 import type { Call } from "../contract/call.ts";
 import { type ErrorCode, isKeelsonError, KeelsonError } from "../contract/errors.ts";
 import type { Module, ModuleContext } from "../contract/module.ts";
-import type { Lease, PoolOptions } from "../contract/pool.ts";
+import type { Lease, PoolOptions, Relief } from "../contract/pool.ts";
 import type { MaybePromise, Value } from "../contract/value.ts";
 import type { Instance, WasmModule } from "../contract/wasm.ts";
 import { isPromise } from "../primitives/deferred.ts";
@@ -37,7 +37,9 @@ const cutOff: ReadonlySet<ErrorCode> = new Set([
 ]);
 
 /** Leaves time to destroy what did not drain within the default deadline of a stop, 5,000 ms. */
-const STOP_MS = 4_000;
+const DRAIN_MS = 4_000;
+
+const NO_RELIEF: Relief = { instances: 0, bytes: 0 };
 
 class PooledModule implements Module {
   readonly #source: WasmModule;
@@ -87,7 +89,11 @@ class PooledModule implements Module {
   }
 
   async stop(): Promise<void> {
-    await this.#pool?.close({ timeoutMs: STOP_MS });
+    await this.#pool?.close({ timeoutMs: this.#options.drainMs ?? DRAIN_MS });
+  }
+
+  relieve(bytes: number): Relief {
+    return this.#pool?.giveUp(bytes) ?? NO_RELIEF;
   }
 
   call(call: Call): MaybePromise<Value> {

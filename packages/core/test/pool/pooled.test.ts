@@ -383,6 +383,44 @@ test("stop lets calls drain, and ends what does not drain within the time of a s
   expect(clock.pending).toBe(0);
 });
 
+test.each([
+  ["sooner", 100],
+  ["later, also than by default", 30_000],
+])("stop ends what does not drain %s where drainMs says so", async (_what, drainMs) => {
+  const { start, call, module, context, clock, instances } = setUp(
+    { drainMs },
+    { never: () => new Promise(() => {}) },
+  );
+  await start();
+  void call("never");
+  const stopped = module.stop?.(context);
+  await clock.advance(drainMs - 1);
+  expect(instances[0]?.disposed).toBe(false);
+  await clock.advance(1);
+  await stopped;
+  expect(instances[0]?.disposed).toBe(true);
+  expect(clock.pending).toBe(0);
+});
+
+test("relieve ends what is idle, the largest first, and says how much that was; before the start there is nothing", async () => {
+  const { start, call, module, context, instances } = setUp(
+    { max: 3 },
+    { wait: () => new Promise((resolve) => void release.push(() => resolve(null))) },
+  );
+  const release: (() => void)[] = [];
+  expect(module.relieve?.(Infinity)).toEqual({ instances: 0, bytes: 0 });
+  await start();
+  const calls = [1, 2, 3].map(() => call("wait"));
+  instances.forEach((instance, index) => (instance.memoryBytes = [10, 30, 20][index] as number));
+  expect(module.relieve?.(Infinity)).toEqual({ instances: 0, bytes: 0 });
+  for (const done of release) done();
+  await Promise.all(calls);
+  expect(module.relieve?.(25)).toEqual({ instances: 1, bytes: 30 });
+  expect(instances.map(({ disposed }) => disposed)).toEqual([false, true, false]);
+  expect(module.relieve?.(Infinity)).toEqual({ instances: 2, bytes: 30 });
+  await context.undo();
+});
+
 test("a call whose instance cannot be made throws the source's error at once, asked once, counted once", async () => {
   const { start, call, state, context } = setUp({ max: 2 }, { id: (_, instance) => instance.id });
   await start();

@@ -42,6 +42,9 @@ export function wasmModule(options: WasmModuleOptions): ModuleDefinition {
   };
   const restart = options.restart ?? manifest?.restart;
   const overlap = options.overlap ?? manifest?.overlap;
+  // What has not ended by then is to be ended within the time of the stop, too.
+  const drainMs = DRAIN_SHARE * (deadlines?.stopMs ?? DEFAULT_STOP_MS);
+  const pool = { drainMs, ...options.pool };
   return {
     metadata,
     depends: options.depends ?? manifest?.depends ?? {},
@@ -50,9 +53,13 @@ export function wasmModule(options: WasmModuleOptions): ModuleDefinition {
     ...(deadlines === undefined ? {} : { deadlines }),
     ...(quarantine === undefined ? {} : { quarantine }),
     ...(manifest === undefined ? {} : { manifest }),
-    create: () => pooled(new CoreModule(settings, cache), options.pool ?? {}),
+    create: () => pooled(new CoreModule(settings, cache), pool),
   };
 }
+
+/** A module's time to stop unless it says otherwise, ms, and what part of it calls have that are under way. */
+const DEFAULT_STOP_MS = 5_000;
+const DRAIN_SHARE = 0.8;
 
 /**
  * A {@link wasmModule} of the plugin whose manifest lies at `manifest`, with options of the host's own:

@@ -348,7 +348,10 @@ test("guests that wait for their host are ended when their modules stop", async 
   const { kernel } = await openKernel();
   const away = ["worker", "process"] as const;
   for (const isolation of away) {
-    await kernel.register(wasmModule({ id: isolation, source: GUEST, abi: "raw", isolation, imports }));
+    const deadlines = { stopMs: 500 };
+    await kernel.register(
+      wasmModule({ id: isolation, source: GUEST, abi: "raw", isolation, imports, deadlines }),
+    );
     await kernel.start(isolation);
   }
   const calls = away.map((id) => codeOf(kernel.invoke(id, "ask", 1)));

@@ -1,4 +1,4 @@
-import { isKeelsonError, type Platform } from "@keelson/core";
+import { isKeelsonError, type Platform, type Processes } from "@keelson/core";
 import { describe, expect, test } from "vitest";
 import { GUEST, ENDLESS } from "./guests.ts";
 import {
@@ -56,6 +56,14 @@ describe.each(away)("a guest at isolation %s", (isolation) => {
     await expectIdle();
   });
 
+  test("is ended when memory is short and nobody uses it, and the next call gets another", async () => {
+    const { kernel } = await open(isolation, { source: GUEST, pool: { max: 2 } });
+    expect(await kernel.invoke("guest", "count")).toBe(1);
+    expect(await kernel.invoke("guest", "count")).toBe(2);
+    expect(kernel.relieve().instances).toBe(1);
+    expect(await kernel.invoke("guest", "count")).toBe(1);
+  });
+
   test("whose payload cannot be sent is not touched", async () => {
     const { kernel } = await open(isolation, { source: GUEST });
     await kernel.invoke("guest", "count");
@@ -99,7 +107,7 @@ describe.each(away)("a guest at isolation %s", (isolation) => {
 test("guests are stopped by the stop of their modules, and nothing of them is left", async () => {
   const before = holdings();
   const { kernel } = await openKernel();
-  await startEach(kernel, away, () => ({ source: GUEST, pool: { max: 2 } }));
+  await startEach(kernel, away, () => ({ source: GUEST, pool: { max: 2 }, deadlines: { stopMs: 500 } }));
   const calls = [...away, ...away].map((id) => codeOf(kernel.invoke(id, "spin")));
   await underWay();
   expect(await kernel.shutdown()).toMatchObject({ orphans: [], errors: [] });
@@ -152,13 +160,22 @@ describe("a guest in a process", () => {
   });
 
   test("that is killed while nobody uses it is replaced, and the next call does not fail", async () => {
-    const { kernel } = await open("process", { source: GUEST });
+    // Its host is told once its pipes have ended, and then looks whether all of it is gone.
+    const told = Promise.withResolvers<void>();
+    const { kernel } = await open("process", { source: GUEST }, (platform) => {
+      const { processes } = platform;
+      const fork: Processes["fork"] = async (program) => {
+        const child = await processes!.fork!(program);
+        const terminate = child.terminate.bind(child);
+        return Object.assign(child, {
+          terminate: (...given: Parameters<typeof terminate>) => (told.resolve(), terminate(...given)),
+        });
+      };
+      return { ...platform, processes: { ...(processes as Processes), fork } };
+    });
     await kernel.invoke("guest", "count");
-    const pid = onlyChild();
-    process.kill(pid, "SIGKILL");
-    await eventually(() => !children().includes(pid));
-    // Its host is told once its pipes have ended, for which it waits a tenth of a second; nothing says when that was.
-    await new Promise((resolve) => setTimeout(resolve, 400));
+    process.kill(onlyChild(), "SIGKILL");
+    await told.promise;
     expect(await kernel.invoke("guest", "count")).toBe(1);
   });
 
