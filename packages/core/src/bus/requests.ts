@@ -2,6 +2,7 @@ import type { RequestContext } from "../contract/bus.ts";
 import type { CallOptions } from "../contract/call.ts";
 import { describeThrown, isKeelsonError, KeelsonError, plainMessage } from "../contract/errors.ts";
 import type { MaybePromise, Value } from "../contract/value.ts";
+import { controllerWith } from "../primitives/abort.ts";
 import { isPromise } from "../primitives/deferred.ts";
 import type { Exchange } from "./exchange.ts";
 import { serial } from "./message.ts";
@@ -249,11 +250,7 @@ class Asked implements RequestContext {
   }
 
   get signal(): AbortSignal {
-    if (this.#controller === undefined) {
-      this.#controller = new AbortController();
-      if (this.#reason !== undefined) this.#controller.abort(this.#reason);
-    }
-    return this.#controller.signal;
+    return (this.#controller ??= controllerWith(this.#reason)).signal;
   }
 
   abandon(reason: KeelsonError): void {

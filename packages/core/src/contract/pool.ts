@@ -36,7 +36,7 @@ export interface PoolOptions {
   readonly drainMs?: number;
 }
 
-/** What {@link Module.relieve} and `kernel.relieve` gave back. */
+/** What {@link Pool.relieve}, a module's `relieve` and `kernel.relieve` gave back. */
 export interface Relief {
   /** Instances that were ended. */
   readonly instances: number;
@@ -76,9 +76,9 @@ export interface Pool<T> extends AsyncDisposable {
   stats(): PoolStats;
   /**
    * For when memory is short: ends instances that are idle, the largest first, until `bytes` (default: all) are given
-   * back; `min` is refilled with new ones. Answers how many were ended. Leases are not touched. `INVALID_OPTIONS` for bytes that are no number from 0.
+   * back; `min` is refilled with new ones. Leases are not touched. `INVALID_OPTIONS` for bytes that are no number from 0.
    */
-  relieve(bytes?: number): number;
+  relieve(bytes?: number): Relief;
   /** Refuses new callers, rejects those who wait, lets leases drain until `timeoutMs` (default 5,000), then destroys all the same. A second close joins the first. */
   close(options?: { readonly timeoutMs?: number }): Promise<void>;
 }

@@ -5,6 +5,7 @@ import type { Clock } from "../contract/platform.ts";
 import { stopOf, type Measurement, type StopReason } from "../contract/usage.ts";
 import type { Value } from "../contract/value.ts";
 import type { Life, PendingCall } from "../lifecycle/life.ts";
+import { controllerWith } from "../primitives/abort.ts";
 import type { DeadlineQueue, PendingDeadline } from "../primitives/deadline.ts";
 
 /** What calls need of the kernel they run in. */
@@ -75,14 +76,10 @@ export class CallFrame implements Call, PendingCall {
   }
 
   get signal(): AbortSignal {
-    if (this.#controller === undefined) {
-      this.#controller = new AbortController();
-      if (this.#failure !== undefined) this.#controller.abort(this.#failure);
-    }
+    const controller = (this.#controller ??= controllerWith(this.#failure));
     // Looked at whenever it is read: nobody listens to the caller's signal while a synchronous answer is on its way.
-    if (this.#callerSignal?.aborted === true && !this.#controller.signal.aborted)
-      this.#controller.abort(this.aborted());
-    return this.#controller.signal;
+    if (this.#callerSignal?.aborted === true && !controller.signal.aborted) controller.abort(this.aborted());
+    return controller.signal;
   }
 
   invoke(id: string, method: string, payload?: Value, options?: CallOptions): Promise<Value> {

@@ -9,6 +9,7 @@ import type { Value } from "../contract/value.ts";
 import { createBusDoor, type BusDoor, type KernelBus } from "../bus/index.ts";
 import { createHooksDoor, type HooksDoor, type KernelHooks } from "../hooks/index.ts";
 import type { LifeContext } from "../lifecycle/life.ts";
+import { controllerWith } from "../primitives/abort.ts";
 import { UndoScope } from "../primitives/scope.ts";
 import type { CallRouter } from "./call.ts";
 
@@ -57,11 +58,7 @@ export class GenerationContext implements LifeContext {
   }
 
   get signal(): AbortSignal {
-    if (this.#controller === undefined) {
-      this.#controller = new AbortController();
-      if (this.#aborted) this.#controller.abort(this.#ended());
-    }
-    return this.#controller.signal;
+    return (this.#controller ??= controllerWith(this.#aborted ? this.#ended() : undefined)).signal;
   }
 
   get platform(): Platform {

@@ -333,7 +333,7 @@ class KeelsonKernel implements Kernel {
     requireRange("bytes", bytes, 0, Infinity);
     let instances = 0;
     let given = 0;
-    for (const entry of id === undefined ? this.#entries.values() : [this.#entry(id)]) {
+    for (const entry of id === undefined ? this.#entries.values() : [this.#router.find(id)]) {
       try {
         const relief = entry.active.live?.module?.relieve?.(bytes - given);
         instances += relief?.instances ?? 0;

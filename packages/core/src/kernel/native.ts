@@ -79,22 +79,25 @@ function callerOf(id: string, table: ReadonlyMap<string, CallHandler>): CallHand
   };
 }
 
-/** The functions of a module that may be a class, bound to it. */
+const PARTS = [
+  "init",
+  "start",
+  "stop",
+  "call",
+  "record",
+  "stream",
+  "health",
+  "refuseWaiting",
+  "relieve",
+  "stopReportMs",
+] as const satisfies readonly (keyof Module)[];
+
+/** The parts of a module that may be a class, its functions bound to it. */
 function bound(module: Module): Module {
   const result: Record<string, unknown> = {};
-  for (const key of [
-    "init",
-    "start",
-    "stop",
-    "call",
-    "record",
-    "stream",
-    "health",
-    "refuseWaiting",
-    "relieve",
-  ] as const) {
-    const member = module[key];
-    if (member !== undefined) result[key] = (member as (...args: unknown[]) => unknown).bind(module);
+  for (const part of PARTS) {
+    const member: unknown = module[part];
+    if (member !== undefined) result[part] = typeof member === "function" ? member.bind(module) : member;
   }
   return result;
 }

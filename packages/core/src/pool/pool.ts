@@ -13,10 +13,10 @@ import type {
   RecycleReason,
   Relief,
 } from "../contract/pool.ts";
-import { requireRange } from "../primitives/backoff.ts";
+import { invalidOption, requireRange } from "../primitives/backoff.ts";
 import { DeadlineQueue } from "../primitives/deadline.ts";
 import { SlotLease } from "./lease.ts";
-import { invalid, type ParsedPoolOptions, parsePoolOptions, parseTimeoutMs } from "./options.ts";
+import { type ParsedPoolOptions, parsePoolOptions } from "./options.ts";
 import { Reaper } from "./reaper.ts";
 import {
   callCycle,
@@ -168,12 +168,7 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T>, WaitOwner<T>, PlaceU
     };
   }
 
-  relieve(bytes?: number): number {
-    return this.giveUp(bytes).instances;
-  }
-
-  /** As {@link SlotPool.relieve}, and tells how much it was. */
-  giveUp(bytes: number = Infinity): Relief {
+  relieve(bytes: number = Infinity): Relief {
     requireRange("bytes", bytes, 0, Infinity);
     const sized = this.#idle.map((slot) => ({ slot, bytes: this.#stock.memoryBytes(slot) }));
     sized.sort((one, other) => other.bytes - one.bytes);
@@ -207,7 +202,8 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T>, WaitOwner<T>, PlaceU
 
   close(options?: { readonly timeoutMs?: number }): Promise<void> {
     if (this.#closed === undefined) {
-      const timeoutMs = parseTimeoutMs(options?.timeoutMs, this.#options.drainMs);
+      const { timeoutMs = this.#options.drainMs } = options ?? {};
+      requireRange("timeoutMs", timeoutMs, 0, Infinity);
       const { promise, resolve } = Promise.withResolvers<void>();
       // Set first: what is called on the way may close again.
       this.#closed = promise;
@@ -323,22 +319,22 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T>, WaitOwner<T>, PlaceU
     }
   }
 
-  #enter({ signal, call, timeoutMs }: CheckoutOptions): Promise<Lease<T>> {
+  #enter({ signal, call, timeoutMs = this.#options.timeoutMs }: CheckoutOptions): Promise<Lease<T>> {
     const refusal =
       signal?.aborted === true ? checkoutAborted(this.#name, signal) : this.#closed && poolClosed(this.#name);
     if (refusal !== undefined) {
       this.#checkoutErrors++;
       throw refusal;
     }
-    const own = parseTimeoutMs(timeoutMs, this.#options.timeoutMs);
+    requireRange("timeoutMs", timeoutMs, 0, Infinity);
     // Found out once it waits, it would be handed a lease that nobody gives back.
-    if (!isSignal(signal)) throw invalid("signal", signal, "an AbortSignal");
-    const waiter = new Waiter<T>(call, own === this.#options.timeoutMs);
+    if (!isSignal(signal)) throw invalidOption("signal", signal, "an AbortSignal");
+    const waiter = new Waiter<T>(call, timeoutMs === this.#options.timeoutMs);
     const lease = this.#queue.add(waiter);
     if (this.#series !== undefined) this.#queue.reckon();
     this.#provide();
     // A source that makes its instances at once has served or refused it by now.
-    if (waiter.waiting) this.#await(waiter, own, signal);
+    if (waiter.waiting) this.#await(waiter, timeoutMs, signal);
     return lease;
   }
 

@@ -39,8 +39,6 @@ const cutOff: ReadonlySet<ErrorCode> = new Set([
 /** Leaves time to destroy what did not drain within the default deadline of a stop, 5,000 ms. */
 const DRAIN_MS = 4_000;
 
-const NO_RELIEF: Relief = { instances: 0, bytes: 0 };
-
 class PooledModule implements Module {
   readonly #source: WasmModule;
   readonly #options: PoolOptions;
@@ -93,7 +91,7 @@ class PooledModule implements Module {
   }
 
   relieve(bytes: number): Relief {
-    return this.#pool?.giveUp(bytes) ?? NO_RELIEF;
+    return this.#pool?.relieve(bytes) ?? { instances: 0, bytes: 0 };
   }
 
   call(call: Call): MaybePromise<Value> {

@@ -1,3 +1,4 @@
+import type { KeelsonError } from "../contract/errors.ts";
 import type { BackoffOptions } from "../contract/supervised.ts";
 import { invalidOptions, shown } from "./invalid-options.ts";
 
@@ -36,9 +37,22 @@ export function requireRange(
   if (typeof value === "number" && value >= min && value <= max) return;
   const least = min === Number.MIN_VALUE ? "above 0" : `at least ${min}`;
   const bounds = max < Number.MAX_VALUE ? `between ${min} and ${max}` : least;
-  throw invalidOptions(
-    `${name} must be a number ${bounds}, not ${shown(value)}`,
+  throw invalidOption(name, value, `a number ${bounds}`);
+}
+
+/** Throws `INVALID_OPTIONS` unless `value` is a whole number from `min`. */
+export function requireWhole(name: string, value: unknown, min: number): void {
+  if (Number.isSafeInteger(value) && (value as number) >= min) return;
+  throw invalidOption(name, value, `a whole number of at least ${min}`);
+}
+
+/** The error for the option `name`, which must be what `wanted` says. */
+export function invalidOption(name: string, value: unknown, wanted: string): KeelsonError {
+  return invalidOptions(
+    `${name} must be ${wanted}, not ${shown(value)}`,
     `leave ${name} out for its default`,
-    { option: name },
+    {
+      option: name,
+    },
   );
 }

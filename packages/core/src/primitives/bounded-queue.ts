@@ -1,4 +1,4 @@
-import { requireCapacity } from "./capacity.ts";
+import { requireWhole } from "./backoff.ts";
 
 /**
  * A first-in, first-out queue that holds at most `capacity` items. It is a ring whose room doubles as it fills, so that a queue
@@ -12,9 +12,10 @@ export class BoundedQueue<T> {
   #head = 0;
   #size = 0;
 
-  /** @param capacity a whole number of at least 1; anything else is a RangeError */
+  /** @param capacity a whole number of at least 1; anything else is `INVALID_OPTIONS` */
   constructor(capacity: number) {
-    this.capacity = requireCapacity(capacity, "queue");
+    requireWhole("capacity", capacity, 1);
+    this.capacity = capacity;
   }
 
   /** Items held. */

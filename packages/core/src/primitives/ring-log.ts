@@ -1,4 +1,4 @@
-import { requireCapacity } from "./capacity.ts";
+import { requireWhole } from "./backoff.ts";
 
 /**
  * A log that keeps its last `capacity` items. Each item has a position that never changes: 0 for the first ever pushed, then one
@@ -9,9 +9,10 @@ export class RingLog<T> {
   readonly #items: T[] = [];
   #end = 0;
 
-  /** @param capacity a whole number of at least 1; anything else is a RangeError */
+  /** @param capacity a whole number of at least 1; anything else is `INVALID_OPTIONS` */
   constructor(capacity: number) {
-    this.capacity = requireCapacity(capacity, "log");
+    requireWhole("capacity", capacity, 1);
+    this.capacity = capacity;
   }
 
   /** Position of the oldest item kept; equal to {@link RingLog.end} while the log is empty. */

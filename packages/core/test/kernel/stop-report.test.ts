@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import type { Call } from "../../src/contract/call.ts";
 import { KeelsonError } from "../../src/contract/errors.ts";
 import type { Kernel } from "../../src/contract/kernel.ts";
+import { nativeModule } from "../../src/kernel/index.ts";
 import { rejection } from "../support/errors.ts";
 import { testKernel } from "./harness.ts";
 
@@ -79,4 +80,26 @@ test.each([
   const { code, details } = await failed;
   expect([code, details]).toEqual(["DEADLINE_EXCEEDED", { id: "a", method: "spin", timeoutMs: 50 }]);
   expect(kernel.list()[0]?.quarantine).toBeUndefined();
+});
+
+test("a native module made by create() has that time too, whatever its class", async () => {
+  class Late {
+    readonly stopReportMs = 20;
+    readonly #answer: Promise<number>;
+    constructor(answer: Promise<number>) {
+      this.#answer = answer;
+    }
+    call(): Promise<number> {
+      return this.#answer;
+    }
+  }
+  const { kernel, platform } = testKernel();
+  const answer = Promise.withResolvers<number>();
+  await kernel.register(nativeModule({ id: "a", create: () => new Late(answer.promise) }));
+  await kernel.start("a");
+  const failed = rejection(kernel.invoke("a", "spin", undefined, { timeoutMs: 50 }));
+  await platform.clock.advance(69);
+  const details = { module: "a", limit: "deadline", usage };
+  answer.reject(new KeelsonError("DEADLINE_EXCEEDED", "stopped", { details }));
+  expect(await failed).toMatchObject({ details });
 });
