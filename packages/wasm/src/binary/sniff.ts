@@ -1,6 +1,6 @@
 import { KeelsonError, type Bytes } from "@keelson/core";
-import { shown } from "../module/shown.ts";
 
+import { invalidOptions, shown } from "../given.ts";
 /** What the first eight bytes of a file say. */
 type Header = "module" | "component" | "other";
 
@@ -18,9 +18,10 @@ function headerOf(bytes: Bytes): Header {
 export function requireBytes(bytes: unknown, origin: string): asserts bytes is Bytes {
   if (bytes instanceof Uint8Array) return;
   const what = typeof origin === "string" ? origin : "what was given";
-  throw new KeelsonError("INVALID_OPTIONS", `${what} is ${shown(bytes)}, and no bytes`, {
-    hint: "give a Uint8Array; an ArrayBuffer becomes one by new Uint8Array(buffer)",
-  });
+  throw invalidOptions(
+    `${what} is ${shown(bytes)}, and no bytes`,
+    "give a Uint8Array; an ArrayBuffer becomes one by new Uint8Array(buffer)",
+  );
 }
 
 /**

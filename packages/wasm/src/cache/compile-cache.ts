@@ -6,8 +6,8 @@ import {
   type MaybePromise,
   type Platform,
 } from "@keelson/core";
+import { invalidOptions, isObject, shown } from "../given.ts";
 import type { EngineModule } from "../instance/engine.ts";
-import { isObject, shown } from "../module/shown.ts";
 import { readOutline, type Outline } from "../binary/outline.ts";
 import { MalformedBinary, readSections } from "../binary/reader.ts";
 import { requireBytes, requireCoreModule } from "../binary/sniff.ts";
@@ -88,7 +88,7 @@ export interface CompileCacheOptions {
 export function createCompileCache(options?: CompileCacheOptions): CompileCache {
   const { maxModules = 64, folder, maxBytes = 256 * 2 ** 20 } = options ?? {};
   if (folder !== undefined && typeof folder !== "string" && !(folder instanceof URL))
-    throw badOption(`The folder of a compile cache is ${shown(folder)}`, "give a path or a file: URL");
+    throw invalidOptions(`The folder of a compile cache is ${shown(folder)}`, "give a path or a file: URL");
   requireCount(maxModules, "maxModules");
   requireCount(maxBytes, "maxBytes");
   const store = folder === undefined ? undefined : new ModuleStore(folder, maxBytes);
@@ -194,18 +194,14 @@ function invalid(error: unknown, bytes: Bytes, origin: string): KeelsonError {
 /** A cache, or the options of one: who is given options makes the cache. */
 export function compileCacheOf(given: CompileCache | CompileCacheOptions | undefined): CompileCache {
   if (given !== undefined && !isObject(given))
-    throw badOption(`cache is ${shown(given)}`, "give a cache or the options of one, or leave it out");
+    throw invalidOptions(`cache is ${shown(given)}`, "give a cache or the options of one, or leave it out");
   return given !== undefined && "compile" in given ? given : createCompileCache(given);
 }
 
 function requireCount(count: number, name: string): void {
   if (count === Infinity || (Number.isSafeInteger(count) && count >= 0)) return;
-  throw badOption(
+  throw invalidOptions(
     `${name} of a compile cache must be a whole number of at least 0, not ${shown(count)}`,
     "correct it, or leave it out for its default",
   );
-}
-
-function badOption(message: string, hint: string): KeelsonError {
-  return new KeelsonError("INVALID_OPTIONS", message, { hint });
 }

@@ -1,5 +1,6 @@
 import { KeelsonError, type Bytes } from "@keelson/core";
 
+import { invalidOptions } from "../given.ts";
 // All supported runtimes have WebCrypto; only the one function used here is declared.
 declare const crypto: {
   readonly subtle: { digest(algorithm: "SHA-256", bytes: Uint8Array<ArrayBuffer>): Promise<ArrayBuffer> };
@@ -40,12 +41,9 @@ export function toBase64(bytes: Uint8Array): string {
  */
 export async function verifyIntegrity(bytes: Bytes, integrity: string, origin: string): Promise<void> {
   if (!/^sha256-[A-Za-z0-9+/]{43}=$/.test(integrity)) {
-    throw new KeelsonError(
-      "INVALID_OPTIONS",
+    throw invalidOptions(
       `integrity ${JSON.stringify(integrity)} of ${origin} is not of a known form`,
-      {
-        hint: "write sha256- followed by the base64 of the file's SHA-256",
-      },
+      "write sha256- followed by the base64 of the file's SHA-256",
     );
   }
   const actual = `sha256-${toBase64(await sha256(bytes))}`;

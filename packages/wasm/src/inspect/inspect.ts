@@ -1,11 +1,11 @@
 import { asKeelsonError, describeThrown, KeelsonError, type Bytes } from "@keelson/core";
+import { shown } from "../given.ts";
 import { missingExports, type AbiProfile, type ModuleShape } from "../abi/profile.ts";
 import { abiProfiles } from "../abi/profiles.ts";
 import { readOutline } from "../binary/outline.ts";
 import { readSections } from "../binary/reader.ts";
 import type { GuestHost } from "../instance/guest-host.ts";
 import { meter } from "../meter/meter.ts";
-import { shown } from "../module/shown.ts";
 import type { MeterOptions, MeterReport } from "../meter/options.ts";
 import { pluginMetering } from "./plugin-metering.ts";
 import { addCodeProposals, proposalsOf } from "./proposals.ts";

@@ -1,6 +1,6 @@
 import { KeelsonError } from "@keelson/core";
+import { invalidOptions, shown } from "../given.ts";
 import { abiProfiles } from "../abi/profiles.ts";
-import { shown } from "../module/shown.ts";
 import type { Metering, WasmModuleOptions } from "../module/options.ts";
 
 /**
@@ -31,17 +31,14 @@ export function settleIsolation(
 ): IsolationSettings {
   const { isolation: level = "inline", limits = {} } = options;
   if (!["inline", "worker", "process"].includes(level)) {
-    throw new KeelsonError("INVALID_OPTIONS", `${id}: isolation is ${shown(level)}`, {
-      hint: 'use "inline", "worker" or "process"',
-    });
+    throw invalidOptions(`${id}: isolation is ${shown(level)}`, 'use "inline", "worker" or "process"');
   }
   // The memory itself, and a copy on its way out.
   const processBytes = limits.process ?? RUNTIME_BYTES + 3 * maxMemoryBytes;
   if (!(typeof processBytes === "number" && processBytes > 0)) {
-    throw new KeelsonError(
-      "INVALID_OPTIONS",
+    throw invalidOptions(
       `${id}: limits.process must be more than 0, not ${shown(processBytes)}`,
-      { hint: "give bytes, or leave it out for its default" },
+      "give bytes, or leave it out for its default",
     );
   }
   const settings = { level, processBytes, asksForProcessBytes: limits.process !== undefined };

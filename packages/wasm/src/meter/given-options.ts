@@ -1,19 +1,13 @@
-import { KeelsonError } from "@keelson/core/plain";
-
-import { isObject, shown } from "../module/shown.ts";
+import { invalidOptions, isObject, shown } from "../given.ts";
 import { defaultMeterLimits, type MeterLimits, type MeterOptions } from "./options.ts";
 
 const NUMBERS = ["stackBytes", "memoryBytes", "tableElements"] as const;
 const SWITCHES = ["checkImports", "offsetMap", "branchHints"] as const;
 
-function invalid(message: string, hint: string): KeelsonError {
-  return new KeelsonError("INVALID_OPTIONS", message, { hint });
-}
-
 /** @throws `INVALID_OPTIONS` for what is no bytes */
 export function requireBytes(input: unknown): void {
   if (input instanceof Uint8Array) return;
-  throw invalid(
+  throw invalidOptions(
     `The module to meter is ${shown(input)}, and no bytes`,
     "give a Uint8Array; an ArrayBuffer becomes one by new Uint8Array(buffer)",
   );
@@ -23,19 +17,22 @@ export function requireBytes(input: unknown): void {
 export function requireMeterOptions(options: MeterOptions): void {
   const { mode, relaxedSimd, limits, now } = isObject(options) ? options : ({} as Partial<MeterOptions>);
   if (mode !== "exact" && mode !== "deadline")
-    throw invalid(`The meter's mode is ${shown(mode)}`, 'give { mode: "exact" } or { mode: "deadline" }');
+    throw invalidOptions(
+      `The meter's mode is ${shown(mode)}`,
+      'give { mode: "exact" } or { mode: "deadline" }',
+    );
   for (const name of NUMBERS) requireCount(name, options[name]);
   for (const name of SWITCHES) {
     const value = options[name];
     if (value !== undefined && typeof value !== "boolean")
-      throw invalid(`The meter's ${name} is ${shown(value)}`, "give true or false, or leave it out");
+      throw invalidOptions(`The meter's ${name} is ${shown(value)}`, "give true or false, or leave it out");
   }
   if (relaxedSimd !== undefined && relaxedSimd !== "allow" && relaxedSimd !== "refuse")
-    throw invalid(`The meter's relaxedSimd is ${shown(relaxedSimd)}`, 'give "allow" or "refuse"');
+    throw invalidOptions(`The meter's relaxedSimd is ${shown(relaxedSimd)}`, 'give "allow" or "refuse"');
   if (now !== undefined && typeof now !== "function")
-    throw invalid(`The meter's now is ${shown(now)}`, "give a function that answers milliseconds");
+    throw invalidOptions(`The meter's now is ${shown(now)}`, "give a function that answers milliseconds");
   if (limits !== undefined && !isObject(limits))
-    throw invalid(`The meter's limits are ${shown(limits)}`, "give an object, or leave it out");
+    throw invalidOptions(`The meter's limits are ${shown(limits)}`, "give an object, or leave it out");
 }
 
 /** The limits that hold: a missing one has its default. @throws `INVALID_OPTIONS` naming the one that is no number */
@@ -50,5 +47,8 @@ export function limitsOf(given: Partial<MeterLimits> | undefined): MeterLimits {
 
 function requireCount(name: string, value: unknown): void {
   if (value === undefined || (typeof value === "number" && value >= 0)) return;
-  throw invalid(`The meter's ${name} is ${shown(value)}`, "give a number of at least 0, or leave it out");
+  throw invalidOptions(
+    `The meter's ${name} is ${shown(value)}`,
+    "give a number of at least 0, or leave it out",
+  );
 }

@@ -1,7 +1,7 @@
 import { KeelsonError, type ModuleLoader } from "@keelson/core";
+import { invalidOptions, isObject, shown } from "../given.ts";
 import { compileCacheOf } from "../cache/compile-cache.ts";
 import type { WasmModuleOptions } from "./options.ts";
-import { isObject, shown } from "./shown.ts";
 import { wasmModule } from "./wasm-module.ts";
 
 /**
@@ -28,9 +28,10 @@ export type WasmLoaderOptions = Pick<
  */
 export function createWasmLoader(options?: WasmLoaderOptions): ModuleLoader {
   if (options != null && !isObject(options)) {
-    throw new KeelsonError("INVALID_OPTIONS", `createWasmLoader: the options are ${shown(options)}`, {
-      hint: "give an object, such as { pool: { max: 4 } }, or leave it out",
-    });
+    throw invalidOptions(
+      `createWasmLoader: the options are ${shown(options)}`,
+      "give an object, such as { pool: { max: 4 } }, or leave it out",
+    );
   }
   const shared =
     options?.cache === undefined ? options : { ...options, cache: compileCacheOf(options.cache) };

@@ -1,6 +1,6 @@
 import { KeelsonError, type Bytes, type Files, type Platform } from "@keelson/core";
+import { invalidOptions, isObject, shown } from "../given.ts";
 import { tooLarge } from "../meter/read/reader.ts";
-import { isObject, shown } from "./shown.ts";
 import type { BinarySource } from "./options.ts";
 
 /** Bytes of a module, with the name that messages give them. */
@@ -90,9 +90,7 @@ async function requireReadable(url: URL, origin: string, files: Files, maxBytes:
 /** The URL of a file, from what a host gave for it. */
 function urlOf(source: string | URL, files: Files): URL {
   if (typeof source !== "string" && !(source instanceof URL)) {
-    throw new KeelsonError("INVALID_OPTIONS", `The file to read is ${shown(source)}`, {
-      hint: "give a path or a file: URL",
-    });
+    throw invalidOptions(`The file to read is ${shown(source)}`, "give a path or a file: URL");
   }
   const url = source instanceof URL ? source : resolve(source, files);
   if (url.protocol === "file:") return url;
@@ -117,9 +115,10 @@ async function requireInside(url: URL, within: URL, files: Files): Promise<void>
 
 function requireFiles(platform: Platform): Files {
   if (!isObject(platform?.reasons)) {
-    throw new KeelsonError("INVALID_OPTIONS", `The platform to read with is ${shown(platform)}`, {
-      hint: "give kernel.platform, or what platform() of the runtime's adapter makes",
-    });
+    throw invalidOptions(
+      `The platform to read with is ${shown(platform)}`,
+      "give kernel.platform, or what platform() of the runtime's adapter makes",
+    );
   }
   if (platform.files !== undefined) return platform.files;
   throw new KeelsonError("UNSUPPORTED", `The platform ${platform.name} has no files to read a module from`, {

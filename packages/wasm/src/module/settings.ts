@@ -1,16 +1,20 @@
-import { KeelsonError, suggest } from "@keelson/core";
+import { invalidOptions, isObject, shown } from "../given.ts";
 import type { AbiProfile } from "../abi/profile.ts";
 import { DEFAULT_MAX_INSTANCES } from "../instance/live-instances.ts";
 import type { HostImports } from "../instance/link.ts";
 import { settleIsolation, type IsolationSettings } from "../isolation/isolation.ts";
-import { defaultMeterLimits, type MeterLimits } from "../meter/options.ts";
-import { isObject, shown } from "./shown.ts";
+import type { MeterLimits } from "../meter/options.ts";
+import {
+  codeLimitsOf,
+  requireKnownLimits,
+  requireKnownOptions,
+  requireWholeNumber,
+} from "./given-options.ts";
 import type {
   BinarySource,
   GuestState,
   Metering,
   Scheduling,
-  WasmLimits,
   WasmModuleOptions,
   WasmSource,
 } from "./options.ts";
@@ -57,40 +61,43 @@ export const DEFAULT_TABLE_ELEMENTS = 1_000_000;
 /** Checks options and fills in defaults; throws `INVALID_OPTIONS`. */
 export function settle(options: WasmModuleOptions): WasmSettings {
   if (!isObject(options))
-    throw invalid(`wasmModule: the options are ${shown(options)}`, "give an object with `source` and `id`");
+    throw invalidOptions(
+      `wasmModule: the options are ${shown(options)}`,
+      "give an object with `source` and `id`",
+    );
   requireKnownOptions(options);
   const { manifest, limits = {} } = options;
   if (manifest !== undefined && !(isObject(manifest) && isObject(manifest.limits)))
-    throw invalid(`wasmModule: the manifest is ${shown(manifest)}`, "give what parseManifest() answers");
+    throw invalidOptions(
+      `wasmModule: the manifest is ${shown(manifest)}`,
+      "give what parseManifest() answers",
+    );
   const source = sourceOf(options);
   const id = options.id ?? manifest?.id ?? idOf(source);
-  if (typeof id !== "string") throw invalid(`wasmModule: the id is ${shown(id)}`, "give a text");
+  if (typeof id !== "string") throw invalidOptions(`wasmModule: the id is ${shown(id)}`, "give a text");
   for (const [name, value] of Object.entries({ limits, pool: options.pool, imports: options.imports })) {
     if (value !== undefined && !isObject(value) && !(name === "imports" && typeof value === "function"))
-      throw invalid(`${id}: ${name} is ${shown(value)}`, "give an object, or leave it out");
+      throw invalidOptions(`${id}: ${name} is ${shown(value)}`, "give an object, or leave it out");
   }
   requireKnownLimits(limits, id);
   const maxMemoryBytes = limits.memory ?? manifest?.limits.memory ?? DEFAULT_MEMORY_BYTES;
   const maxInstances = limits.instances ?? DEFAULT_MAX_INSTANCES;
-  requireNumber(maxMemoryBytes, 0, "limits.memory", id);
-  requireNumber(maxInstances, 1, "limits.instances", id);
+  requireWholeNumber(maxMemoryBytes, 0, "limits.memory", id);
+  requireWholeNumber(maxInstances, 1, "limits.instances", id);
   const metering = meteringOf(options, source, id);
   const fuel = limits.fuel ?? manifest?.limits.fuel;
   const asked = limits.cpuMs ?? manifest?.limits.cpuMs;
   const stackBytes = limits.stack ?? DEFAULT_STACK_BYTES;
-  if (fuel !== undefined) requireNumber(fuel, 1, "limits.fuel", id);
+  if (fuel !== undefined) requireWholeNumber(fuel, 1, "limits.fuel", id);
   if (asked !== undefined && !(typeof asked === "number" && asked > 0)) {
-    throw new KeelsonError(
-      "INVALID_OPTIONS",
+    throw invalidOptions(
       `${id}: limits.cpuMs must be more than 0, not ${shown(asked)}`,
-      {
-        hint: "give milliseconds, or leave it out for its default",
-      },
+      "give milliseconds, or leave it out for its default",
     );
   }
-  requireNumber(stackBytes, 1024, "limits.stack", id);
+  requireWholeNumber(stackBytes, 1024, "limits.stack", id);
   const maxTableElements = limits.tableElements ?? DEFAULT_TABLE_ELEMENTS;
-  requireNumber(maxTableElements, 0, "limits.tableElements", id);
+  requireWholeNumber(maxTableElements, 0, "limits.tableElements", id);
   const codeLimits = codeLimitsOf(limits.code, id);
   const unenforced: string[] = [];
   if (fuel !== undefined && metering !== "exact") unenforced.push("fuel");
@@ -122,109 +129,30 @@ export function settle(options: WasmModuleOptions): WasmSettings {
 
 function schedulingOf({ scheduling }: WasmModuleOptions, metering: Metering, id: string): Scheduling {
   if (scheduling !== undefined && scheduling !== "exclusive" && scheduling !== "sliced") {
-    throw new KeelsonError("INVALID_OPTIONS", `${id}: scheduling is ${shown(scheduling)}`, {
-      hint: 'use "exclusive" or "sliced"',
-    });
+    throw invalidOptions(`${id}: scheduling is ${shown(scheduling)}`, 'use "exclusive" or "sliced"');
   }
   if (scheduling !== "sliced" || metering !== "off") return scheduling ?? "exclusive";
-  throw new KeelsonError("INVALID_OPTIONS", `${id}: a guest that is not metered cannot be sliced`, {
-    hint: 'give its bytes and metering "exact" or "deadline", or scheduling "exclusive"',
-  });
+  throw invalidOptions(
+    `${id}: a guest that is not metered cannot be sliced`,
+    'give its bytes and metering "exact" or "deadline", or scheduling "exclusive"',
+  );
 }
 
 function stateOf({ state = "keep" }: WasmModuleOptions, id: string): GuestState {
   if (state === "keep" || state === "fresh") return state;
-  throw new KeelsonError("INVALID_OPTIONS", `${id}: state is ${shown(state)}`, {
-    hint: 'use "keep" or "fresh"',
-  });
-}
-
-const OPTIONS: readonly string[] = [
-  "source",
-  "manifest",
-  "base",
-  "id",
-  "name",
-  "version",
-  "description",
-  "abi",
-  "pool",
-  "limits",
-  "metering",
-  "scheduling",
-  "state",
-  "isolation",
-  "imports",
-  "integrity",
-  "depends",
-  "restart",
-  "overlap",
-  "deadlines",
-  "interrupt",
-  "quarantine",
-  "offsets",
-  "cache",
-] satisfies readonly (keyof WasmModuleOptions)[];
-
-/** A typing error must not mean "inline", or "kept between calls". */
-function requireKnownOptions(options: WasmModuleOptions): void {
-  for (const name of Object.keys(options)) {
-    if (OPTIONS.includes(name)) continue;
-    const near = LIMITS.includes(name) ? `limits.${name}` : suggest(name, OPTIONS);
-    throw invalid(
-      `wasmModule: there is no option ${shown(name)}`,
-      near === undefined ? `the options are ${OPTIONS.join(", ")}` : `did you mean \`${near}\`?`,
-    );
-  }
-}
-
-const LIMITS: readonly string[] = [
-  "memory",
-  "instances",
-  "fuel",
-  "cpuMs",
-  "stack",
-  "process",
-  "tableElements",
-  "code",
-] satisfies readonly (keyof WasmLimits)[];
-
-/** A typing error must not mean "no limit". */
-function requireKnownLimits(limits: WasmLimits, id: string): void {
-  for (const name of Object.keys(limits)) {
-    if (LIMITS.includes(name)) continue;
-    throw new KeelsonError("INVALID_OPTIONS", `${id}: limits.${name} is not known`, {
-      hint:
-        name === "timeoutMs"
-          ? "give it with each call, or in a manifest"
-          : `the limits are ${LIMITS.join(", ")}`,
-    });
-  }
-}
-
-function codeLimitsOf(code: Partial<MeterLimits> = {}, id: string): Partial<MeterLimits> {
-  for (const [name, value] of Object.entries(code)) {
-    if (!(name in defaultMeterLimits)) {
-      throw new KeelsonError("INVALID_OPTIONS", `${id}: limits.code.${name} is not known`, {
-        hint: `the limits are ${Object.keys(defaultMeterLimits).join(", ")}`,
-      });
-    }
-    requireNumber(value, 1, `limits.code.${name}`, id);
-  }
-  return code;
+  throw invalidOptions(`${id}: state is ${shown(state)}`, 'use "keep" or "fresh"');
 }
 
 function meteringOf({ metering }: WasmModuleOptions, source: WasmSource, id: string): Metering {
   if (metering !== undefined && !["exact", "deadline", "off"].includes(metering)) {
-    throw new KeelsonError("INVALID_OPTIONS", `${id}: metering is ${shown(metering)}`, {
-      hint: 'use "exact", "deadline" or "off"',
-    });
+    throw invalidOptions(`${id}: metering is ${shown(metering)}`, 'use "exact", "deadline" or "off"');
   }
   if (!isCompiled(source)) return metering ?? "exact";
   if (metering === undefined || metering === "off") return "off";
-  throw new KeelsonError("INVALID_OPTIONS", `${id}: a module that was given compiled cannot be metered`, {
-    hint: 'give its bytes, or metering: "off"',
-  });
+  throw invalidOptions(
+    `${id}: a module that was given compiled cannot be metered`,
+    'give its bytes, or metering: "off"',
+  );
 }
 
 /** A bare file is its own base: it may be a symbolic link, since no manifest's author chose it. */
@@ -245,12 +173,9 @@ function sourceOf({ source, manifest, base }: WasmModuleOptions): WasmSource {
       source instanceof Uint8Array ||
       isCompiled(source);
     if (known) return source;
-    throw new KeelsonError(
-      "INVALID_OPTIONS",
+    throw invalidOptions(
       "wasmModule: source is neither path, URL, Uint8Array nor WebAssembly.Module",
-      {
-        hint: "an ArrayBuffer becomes bytes by new Uint8Array(buffer)",
-      },
+      "an ArrayBuffer becomes bytes by new Uint8Array(buffer)",
     );
   }
   if (manifest?.entry === undefined || base === undefined) {
@@ -258,9 +183,10 @@ function sourceOf({ source, manifest, base }: WasmModuleOptions): WasmSource {
       manifest === undefined
         ? "neither source nor manifest is"
         : `${manifest.id}: the manifest's entry or \`base\` is not`;
-    throw new KeelsonError("INVALID_OPTIONS", `wasmModule: ${what} given`, {
-      hint: "give `source` (path, URL, bytes or compiled module), or `manifest` with an entry and `base`",
-    });
+    throw invalidOptions(
+      `wasmModule: ${what} given`,
+      "give `source` (path, URL, bytes or compiled module), or `manifest` with an entry and `base`",
+    );
   }
   return new URL(manifest.entry, base);
 }
@@ -274,25 +200,5 @@ function idOf(source: WasmSource): string {
       .at(-1)
       ?.replace(/\.wasm$/i, "") ?? "";
   if (name !== "") return name;
-  throw new KeelsonError("INVALID_OPTIONS", "wasmModule: a module given as bytes or compiled needs an id", {
-    hint: "add `id`",
-  });
-}
-
-function requireNumber(value: number, min: number, name: string, id: string): void {
-  if (Number.isSafeInteger(value) && value >= min) return;
-  throw new KeelsonError(
-    "INVALID_OPTIONS",
-    `${id}: ${name} must be a whole number of at least ${min}, not ${shown(value)}`,
-    {
-      hint:
-        typeof value === "string"
-          ? "sizes are bytes here, such as 64 * 2 ** 20; texts such as 64MiB are for manifests"
-          : "correct it, or leave it out for its default",
-    },
-  );
-}
-
-function invalid(message: string, hint: string): KeelsonError {
-  return new KeelsonError("INVALID_OPTIONS", message, { hint });
+  throw invalidOptions("wasmModule: a module given as bytes or compiled needs an id", "add `id`");
 }
