@@ -35,12 +35,11 @@ export const meterCommand: Command = {
     const out = args.text("out");
     if (out !== undefined) await writeWhole(out, metered.bytes, path);
     const { report, meta } = metered;
-    const megabytesPerSecond = report.originalBytes / 1000 / ms;
     if (args.flag("json"))
       print(JSON.stringify({ file: path, ...(out === undefined ? {} : { out }), options, ms, report, meta }));
     else {
       const paint = painter(useColor(process.stdout));
-      print(`${path}, metered:\n\n${formatReport(metered, options, { ms, megabytesPerSecond }, paint)}`);
+      print(`${path}, metered:\n\n${formatReport(metered, options, ms, paint)}`);
       if (out !== undefined) print(`\n${usage(out, paint)}`);
     }
     return 0;
@@ -77,12 +76,7 @@ function meterOrSay(bytes: Uint8Array, options: MeterOptions, path: string): Met
   }
 }
 
-function formatReport(
-  { report }: MeteredModule,
-  options: MeterOptions,
-  cost: { readonly ms: number; readonly megabytesPerSecond: number },
-  paint: Paint,
-): string {
+function formatReport({ report }: MeteredModule, options: MeterOptions, ms: number, paint: Paint): string {
   const { originalBytes, meteredBytes, functions, leafFunctions, loops, hotLoops } = report;
   const growth = (meteredBytes / originalBytes).toFixed(2);
   const capped: string[] = [];
@@ -107,10 +101,16 @@ function formatReport(
       ["loops", [`${loops}${loops > 0 ? `, ${hotLoops} of them without a call inside` : ""}`]],
       ["start", [report.hasStart ? "taken out: the host runs it under the limits" : "none"]],
       ["capped", capped],
-      ["took", [`${cost.ms.toFixed(1)} ms, ${cost.megabytesPerSecond.toFixed(1)} MB/s`]],
+      ["took", [took(originalBytes, ms)]],
     ],
     paint,
   );
+}
+
+/** A small module's time is that of code which runs for the first time: it says nothing about speed. */
+function took(bytes: number, ms: number): string {
+  const time = `${ms.toFixed(1)} ms`;
+  return bytes < 1e6 ? time : `${time}, ${(bytes / 1000 / ms).toFixed(1)} MB/s`;
 }
 
 function usage(out: string, paint: Paint): string {

@@ -1,4 +1,6 @@
 import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { pathToFileURL } from "node:url";
 import { isKeelsonError } from "@keelson/core";
 import { describe, expect, it } from "vitest";
 import { Governor, meter, type MeterMeta, type MeterOptions } from "../../src/index.ts";
@@ -14,7 +16,8 @@ interface Tools {
 
 type Ways = "plain" | MeterOptions;
 
-const folder = new URL("../../node_modules/@bytecodealliance/jco-transpile/vendor/", import.meta.url);
+const require = createRequire(import.meta.url);
+const folder = new URL(".", pathToFileURL(require.resolve("@bytecodealliance/jco-transpile/component")));
 // The glue loads its modules and keeps its instances when it is evaluated: that is to happen anew each time.
 const glue = readFileSync(new URL("wasm-tools.js", folder), "utf8")
   .replaceAll(
