@@ -7,7 +7,6 @@ export interface Subprocess {
   readonly stdout: ByteStream;
   readonly stderr: ByteStream;
   readonly exited: Promise<number>;
-  readonly exitCode: number | null;
   readonly signalCode: string | null;
   kill(signal: string): void;
 }

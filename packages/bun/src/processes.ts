@@ -6,6 +6,7 @@ import {
   type Launcher,
 } from "@keelson/node-compat";
 import type { Clock, Processes, Random } from "@keelson/core";
+import { devNull } from "node:os";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { bun, type FileSink } from "./bun.ts";
@@ -15,9 +16,9 @@ export function createProcesses(clock: Clock, random: Random): Processes {
   return createSystemProcesses({ launcher, clock, random, fork });
 }
 
-/** Bun has no permissions to withhold. What it would take from the working directory on its own account is left out. */
+/** Bun has no permissions to withhold. What it would take from the working directory on its own account is left out: variables, and programs to load first. */
 function fork(program: URL): [string, ...string[]] {
-  const flags = ["--no-install", "--no-env-file"];
+  const flags = ["--no-install", "--no-env-file", `--config=${devNull}`];
   return [process.execPath, ...flags, "--preload", fileURLToPath(childEndProgram), fileURLToPath(program)];
 }
 
@@ -40,10 +41,7 @@ const launcher: Launcher = {
       exited: child.exited.then((code) =>
         child.signalCode === null ? { code } : { signal: child.signalCode },
       ),
-      kill(signal) {
-        child.kill(signal);
-        return child.exitCode === null;
-      },
+      kill: (signal) => child.kill(signal),
     };
   },
 };

@@ -118,9 +118,8 @@ const launcher: Launcher = {
       kill(signal) {
         try {
           child.kill(signal);
-          return true;
         } catch {
-          return false;
+          // It has ended.
         }
       },
     };

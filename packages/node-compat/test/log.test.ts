@@ -1,5 +1,10 @@
+import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
+import process from "node:process";
+import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import { createLog, type LogOptions } from "../src/log.ts";
+import { program } from "./adapter.ts";
 
 function logged(options: LogOptions = {}): { log: ReturnType<typeof createLog>; lines: string[] } {
   const lines: string[] = [];
@@ -93,5 +98,28 @@ describe("createLog()", () => {
       },
     });
     broken.write("error", "x");
+  });
+});
+
+describe("the adapter's log", () => {
+  it("is coloured on a terminal, plain with NO_COLOR or in a pipe", async (context) => {
+    if (!existsSync("/usr/bin/script")) return context.skip("script(1) of util-linux is not installed");
+    const [command, args] = program("logs.ts");
+    const run = async (NO_COLOR: string, words: readonly [string, ...string[]]): Promise<string> => {
+      const [file, ...rest] = words;
+      const { stdout, stderr } = await promisify(execFile)(file, rest, { env: { ...process.env, NO_COLOR } });
+      return stdout + stderr;
+    };
+    // script(1) gives it a terminal for standard input, output and error.
+    const line = [command, ...args].map((word) => `'${word}'`).join(" ");
+    const terminal = ["script", "-qec", line, "/dev/null"] as const;
+    const [colored, plain, piped] = await Promise.all([
+      run("", terminal),
+      run("1", terminal),
+      run("", [command, ...args]),
+    ]);
+    expect(colored).toContain("\u001b[33mwarn \u001b[0m here I am");
+    expect(plain).toContain(" warn  here I am");
+    expect(piped).toContain(" warn  here I am");
   });
 });

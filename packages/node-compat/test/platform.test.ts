@@ -39,6 +39,20 @@ describe("the adapter's platform", () => {
   });
 });
 
+describe("another runtime's adapter", () => {
+  it("says that it is the wrong one as soon as it is used", async () => {
+    const others = {
+      deno: async () => (await import("../../deno/src/index.ts")).denoPlatform(),
+      bun: async () => (await import("../../bun/src/index.ts")).bunPlatform(),
+    };
+    for (const [name, make] of Object.entries(others)) {
+      if (name === runtime) continue;
+      await expect(make()).rejects.toThrow(TypeError);
+      await expect(make()).rejects.toThrow(`@keelson/${name} runs on`);
+    }
+  });
+});
+
 describe("supportsOf()", () => {
   it("makes two tables that cannot be changed", () => {
     const { supports, reasons } = supportsOf({ files: undefined, processes: "no permission" });

@@ -39,7 +39,7 @@ const launcher: Launcher = {
       exited: new Promise<ProcessExit>((resolve) => {
         child.once("exit", (code, signal) => resolve(signal === null ? { code: code ?? 0 } : { signal }));
       }),
-      kill: (signal) => child.kill(signal),
+      kill: (signal) => void child.kill(signal),
     };
   },
 };

@@ -74,8 +74,8 @@ export class ChildProcess implements Process {
   }
 
   /** Signals the child alone. */
-  kill(signal: "SIGTERM" | "SIGKILL" | "SIGSTOP"): boolean {
-    return !this.#ended && this.#launched.kill(signal);
+  kill(signal: "SIGTERM" | "SIGKILL" | "SIGSTOP"): void {
+    if (!this.#ended) this.#launched.kill(signal);
   }
 
   terminate(options: TerminateOptions = {}): Promise<TerminationReport> {

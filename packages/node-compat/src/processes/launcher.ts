@@ -22,6 +22,6 @@ export interface Launched {
   readonly stderr: OutputSource;
   /** Settles when it has ended and was reaped; never rejects. */
   readonly exited: Promise<ProcessExit>;
-  /** Signals it alone; false when it has ended. Must not throw. */
-  kill(signal: "SIGTERM" | "SIGKILL" | "SIGSTOP"): boolean;
+  /** Signals it alone; does nothing when it has ended. Must not throw. */
+  kill(signal: "SIGTERM" | "SIGKILL" | "SIGSTOP"): void;
 }

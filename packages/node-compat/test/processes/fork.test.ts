@@ -1,13 +1,17 @@
-import { expect, test } from "vitest";
-import type { Process } from "@keelson/core";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { expect, onTestFinished, test } from "vitest";
+import type { Process, SpawnOptions } from "@keelson/core";
 import { adapter, bytes, isAlive, eventually, runtime } from "../adapter.ts";
 
 const program = new URL("../programs/child.ts", import.meta.url);
 
-async function fork(): Promise<Process> {
+async function fork(options: SpawnOptions = {}): Promise<Process> {
   const { processes } = await adapter();
   if (processes.fork === undefined) throw new Error("no fork");
-  return processes.fork(program);
+  return processes.fork(program, options);
 }
 
 async function read(chunks: AsyncIterator<Uint8Array>, length: number): Promise<Uint8Array> {
@@ -44,6 +48,18 @@ test("it has no more permissions than the runtime must give it", async () => {
     bun: { read: true, write: true, spawn: true },
   };
   expect(JSON.parse(new TextDecoder().decode(value))).toEqual(expected[runtime]);
+});
+
+test("it takes nothing from the folder it is started in: no variables, no programs to load first", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "keelson-fork-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  writeFileSync(join(folder, ".env"), "KEELSON_TAKEN=1");
+  writeFileSync(join(folder, "bunfig.toml"), 'preload = ["./first.ts"]');
+  writeFileSync(join(folder, "first.ts"), "globalThis.keelsonTaken = true;");
+  await using child = await fork({ cwd: pathToFileURL(folder) });
+  await child.write(bytes("taken"));
+  const { value } = await child.stdout[Symbol.asyncIterator]().next();
+  expect(JSON.parse(new TextDecoder().decode(value))).toEqual({ loaded: false, variable: false });
 });
 
 test("it can tell how long it ran", async () => {

@@ -172,6 +172,20 @@ describe("write()", () => {
 });
 
 describe("a flood", () => {
+  it("waits in the pipe also before anybody has begun to read", async () => {
+    const unread = await start("sh", "-c", "head -c 20000000 /dev/zero; echo done >&2");
+    let taken = false;
+    const done = textOf(unread.stderr).then(() => (taken = true));
+    // While as much of another is read, the first would have been taken into memory.
+    const read = await start("sh", "-c", "head -c 60000000 /dev/zero");
+    for await (const chunk of read.stdout) expect(chunk.byteLength).toBeGreaterThan(0);
+    expect(taken).toBe(false);
+    let total = 0;
+    for await (const chunk of unread.stdout) total += chunk.byteLength;
+    await done;
+    expect(total).toBe(20_000_000);
+  });
+
   it("waits in the pipe until it is read: memory stays bounded", async () => {
     const child = await shell(processes, "head -c 300000000 /dev/zero; echo done >&2");
     open.push(child);

@@ -2,6 +2,7 @@
 import type { ChildEnd } from "@keelson/core";
 import { readFileSync, writeFileSync } from "node:fs";
 import { spawnSync } from "node:child_process";
+import process from "node:process";
 import { whatRan } from "./what-ran.ts";
 
 const end = (globalThis as unknown as Record<symbol, ChildEnd>)[Symbol.for("keelson.end")];
@@ -19,6 +20,15 @@ for (let bytes = end.read(); bytes !== undefined; bytes = end.read()) {
   const said = new TextDecoder().decode(bytes);
   if (said === "ran" && end.ran !== undefined) {
     end.write(new TextEncoder().encode(JSON.stringify(whatRan(end.ran))));
+    continue;
+  }
+  if (said === "taken") {
+    const loaded = Reflect.get(globalThis, "keelsonTaken") === true;
+    // Deno refuses to tell.
+    const variable = attempt(() => {
+      if (process.env["KEELSON_TAKEN"] === undefined) throw new Error("not there");
+    });
+    end.write(new TextEncoder().encode(JSON.stringify({ loaded, variable })));
     continue;
   }
   if (said !== "?") {
