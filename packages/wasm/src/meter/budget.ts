@@ -13,7 +13,7 @@ const LOOK_EVERY_BYTES = 65_536;
 /**
  * The time that a module may take before it can run: what validating and rewriting took so far, and what compiling will
  * take by that measure. Without a clock there is no limit. The clock is the wall's: a machine that has other things to do must not make
- * a module look slow, so what seems to take too long to validate is validated once more, and the shorter time counts.
+ * a module look slow, so the part that seems to take too long to validate is validated once more, and the shorter time counts.
  */
 export class CompileBudget {
   readonly #limitMs: number;
@@ -29,21 +29,26 @@ export class CompileBudget {
     this.#start = this.#now?.() ?? 0;
   }
 
-  /** Validates the module; throws `WASM_TOO_LARGE` when that takes too long, or compiling would, besides what `validate` throws. */
-  validate(validate: () => void): void {
+  /** Validates the module in `parts`; throws `WASM_TOO_LARGE` once that takes too long, or compiling would, besides what `validate` throws. */
+  validate(parts: Iterable<Uint8Array>, validate: (part: Uint8Array) => void): void {
     const now = this.#now;
-    validate();
-    if (now === undefined) return;
-    const first = now() - this.#start;
-    this.#validationMs = first;
-    if (this.#foreseen(1) > this.#limitMs) {
-      const again = now();
-      validate();
-      const end = now();
-      this.#validationMs = Math.min(first, end - again);
-      this.#start = end - this.#validationMs;
+    let before = this.#start;
+    for (const part of parts) {
+      validate(part);
+      if (now === undefined) continue;
+      const first = now() - before;
+      this.#validationMs += first;
+      if (this.#foreseen(1) > this.#limitMs) {
+        const again = now();
+        validate(part);
+        const end = now();
+        const faster = Math.min(first, end - again);
+        this.#validationMs += faster - first;
+        this.#start += end - before - faster;
+      }
+      this.check(1);
+      before = now();
     }
-    this.check(1);
   }
 
   /** So many bytes more were rewritten. */

@@ -1,5 +1,3 @@
-import { KeelsonError } from "@keelson/core/plain";
-
 import { CompileBudget } from "./budget.ts";
 import { countLowered, planCaps } from "./caps.ts";
 import { limitsOf, requireBytes, requireMeterOptions } from "./given-options.ts";
@@ -17,6 +15,7 @@ import { tooLarge } from "./read/reader.ts";
 import { DepthBy, findDepthBy } from "./scan/depth.ts";
 import { findLeaves } from "./scan/leaf.ts";
 import { UntestedFunctions } from "./scan/untested.ts";
+import { partsToValidate, validate } from "./validation.ts";
 import { type Work, writeBodies } from "./write/bodies.ts";
 import { writeSections } from "./write/sections.ts";
 import { Writer } from "./write/writer.ts";
@@ -56,7 +55,7 @@ export function meter(input: Uint8Array, given: MeterOptions): MeteredModule {
       ? new Uint8Array(input.buffer, input.byteOffset, input.byteLength)
       : new Uint8Array(input);
   const budget = new CompileBudget(limits.maxCompileMs, bytes.length, options.now);
-  budget.validate(() => validate(bytes));
+  budget.validate(partsToValidate(bytes, limits.maxFunctionBytes), validate);
   const module = readModule(bytes);
   requireFew(module, limits);
   const bodies = readBodies(module, limits);
@@ -140,19 +139,4 @@ function requireFew(module: ModuleInfo, limits: MeterLimits): void {
   for (const [option, count] of Object.entries(found) as [keyof typeof found, number][]) {
     if (count > limits[option]) throw tooLarge(option, count, limits[option]);
   }
-}
-
-function validate(bytes: Uint8Array): void {
-  let valid = false;
-  let cause: unknown;
-  try {
-    valid = WebAssembly.validate(bytes as Uint8Array<ArrayBuffer>);
-  } catch (error) {
-    cause = error;
-  }
-  if (valid) return;
-  throw new KeelsonError("INVALID_WASM", "the engine does not accept the bytes as a WebAssembly module", {
-    hint: "build the module again; if it is sound, it may need a feature that this runtime lacks",
-    ...(cause === undefined ? {} : { cause }),
-  });
 }

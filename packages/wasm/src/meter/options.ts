@@ -25,7 +25,7 @@ export interface MeterLimits {
   readonly maxNesting: number;
   /**
    * Milliseconds that validating and rewriting take and compiling will take, judged by how long the engine needs to
-   * validate the module, the faster time of two if the first was too long; default 10,000. Held only where {@link MeterOptions.now} is given, and
+   * validate the module, the faster time of two if the first was too long; default 10,000. A module with more than 16 MiB of code is validated a MiB, or a larger function, at a time, so that it is refused soon after; an engine is not interrupted in one. Held only where {@link MeterOptions.now} is given, and
    * for modules larger than 16 KiB.
    */
   readonly maxCompileMs: number;
