@@ -22,7 +22,7 @@ export interface ModuleMetadata {
   /** Semantic version. */
   readonly version: string;
   readonly kind: ModuleKind;
-  readonly description?: string;
+  readonly description?: string | undefined;
 }
 
 /** States of a module; the table of transitions is in `lifecycle/states.ts`. */
@@ -42,16 +42,16 @@ export type ModuleState =
 export interface ModuleDefinition {
   readonly metadata: ModuleMetadata;
   /** Modules that must run before this one starts: id → semver range ("*" for any). */
-  readonly depends?: Readonly<Record<string, string>>;
+  readonly depends?: Readonly<Record<string, string>> | undefined;
   /** Default: never restarted. */
-  readonly restart?: RestartOptions;
+  readonly restart?: RestartOptions | undefined;
   /** Whether a reload may run the new version beside the old one. Default true; false for process modules. */
-  readonly overlap?: boolean;
-  readonly deadlines?: Deadlines;
+  readonly overlap?: boolean | undefined;
+  readonly deadlines?: Deadlines | undefined;
   /** When it is refused because its guest was stopped too often; false for never. Default: the kernel's. */
-  readonly quarantine?: QuarantineOptions | false;
+  readonly quarantine?: QuarantineOptions | false | undefined;
   /** The manifest it came from, if any: its hooks are added to each generation. */
-  readonly manifest?: Manifest;
+  readonly manifest?: Manifest | undefined;
   /** Makes a new generation. Called once for each; must not share state between them. */
   create(): MaybePromise<Module>;
 }

@@ -126,9 +126,9 @@ export interface Processes {
 /** Options of {@link Processes.spawn}. */
 export interface SpawnOptions {
   /** A `file:` URL. Default: the host's own working directory. */
-  readonly cwd?: URL;
+  readonly cwd?: URL | undefined;
   /** The child's whole environment besides PATH, HOME and the platform's own marks; nothing else is inherited. */
-  readonly env?: Readonly<Record<string, string>>;
+  readonly env?: Readonly<Record<string, string>> | undefined;
 }
 
 /** A running child. Disposing it terminates its tree. */
