@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import type { Value } from "../../src/contract/value.ts";
 import { KeelsonError } from "../../src/contract/errors.ts";
 import { settle } from "../../src/testing/index.ts";
@@ -123,6 +123,20 @@ describe("host → child", () => {
     await platform.clock.advance(20);
     expect(call.signalsMade).toBe(0);
     expect(platform.clock.pending).toBe(0);
+  });
+
+  test("a call answered late takes its listener off the signal, which may live as long as the host", async () => {
+    const { running, module, platform } = scene();
+    const child = await running();
+    const call = new TestCall("a", 1, 5000);
+    const added = vi.spyOn(call.signal, "addEventListener");
+    const removed = vi.spyOn(call.signal, "removeEventListener");
+    const answer = module.call(call);
+    await platform.clock.advance(500);
+    child.say({ reply_id: "1", result: "late" });
+    expect(await answer).toBe("late");
+    expect(added).toHaveBeenCalledOnce();
+    expect(removed.mock.calls).toEqual([added.mock.calls[0]?.slice(0, 2)]);
   });
 
   test.each([0, 15, 500])("an abort after %i ms sends a cancel line and rejects", async (ms) => {

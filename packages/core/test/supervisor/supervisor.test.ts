@@ -51,6 +51,19 @@ describe("restart policy", () => {
     expect(supervisor.view("child")).toEqual({ state: "stopped", attempt: 2, restarts: 2, gaveUp: true });
   });
 
+  test("a restart that fails with an error of no code is told as MODULE_FAILED", async () => {
+    const { clock, child, seen } = scene({ policy: "on-failure", intensity: { max: 1, withinMs: 60_000 } });
+    await child.start();
+    child.start = () => Promise.reject(new Error("no room"));
+    child.exit("crash");
+    await clock.advance(10_000);
+    const failed = seen.filter(({ to }) => to === "failed");
+    expect(failed.map(({ error }) => isKeelsonError(error) && error.code)).toEqual([
+      "CALL_FAILED",
+      "MODULE_FAILED",
+    ]);
+  });
+
   test("a restart that tells of its success alone is the supervisor's all the same", async () => {
     const { clock, child, supervisor } = scene({ policy: "on-failure" });
     await child.start();
@@ -372,7 +385,7 @@ describe("health checks", () => {
   const health = { everyMs: 1000, timeoutMs: 100, failures: 3 };
 
   test("so many failures in a row are a crash: the child is stopped, then restarted", async () => {
-    const { clock, child, path, seen } = scene({ policy: "on-failure", health });
+    const { clock, child, path, seen, log } = scene({ policy: "on-failure", health });
     child.answers = async () => ({ healthy: false, message: "full" });
     await child.start();
     await clock.advance(2999);
@@ -381,6 +394,8 @@ describe("health checks", () => {
     expect(child.stops).toBe(1);
     expect(path()).toEqual(["starting 0", "healthy 0", "failed 0", "restarting 1"]);
     expect(isKeelsonError(seen.at(-2)?.error, "UNHEALTHY")).toBe(true);
+    const warnings = log.records.filter(({ fields }) => fields?.["failures"] !== undefined);
+    expect(warnings.map(({ fields }) => fields?.["code"])).toEqual(["UNHEALTHY", "UNHEALTHY", "UNHEALTHY"]);
     child.answers = async () => ({ healthy: true });
     await clock.advance(10_000);
     expect(path().slice(4)).toEqual(["starting 1", "healthy 1"]);

@@ -254,7 +254,9 @@ test.each(levels)(
       }
     };
     expect(await spin()).toMatchObject(stopped);
-    expect(await spin()).toMatchObject(stopped);
+    // A stop of which nothing was told counts, too, and may have been the second.
+    const second = await spin();
+    if (!isKeelsonError(second, "MODULE_QUARANTINED")) expect(second).toMatchObject(stopped);
     // A trial may be lost, and the next calls refused, before the guest has told what it used: then the one after it is looked at.
     let trial: unknown;
     do {
