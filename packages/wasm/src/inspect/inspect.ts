@@ -60,7 +60,7 @@ export interface WasmInspection {
 }
 
 /**
- * Reads what a WebAssembly module declares, which ABI profile it fits, and whether it can be metered. Compiles and runs nothing.
+ * Reads what a WebAssembly module declares, which ABI profile it fits, and whether it can be metered. Runs nothing of it, and compiles nothing that the engine accepts.
  *
  * @throws KeelsonError `INVALID_WASM` for what does not decode, `UNSUPPORTED_WASM` for a component, `UNKNOWN_ABI`. A module that
  * decodes and that this engine refuses all the same is described, with `refused`.

@@ -1,14 +1,15 @@
-import type { Call, Clock, ErrorCode, Instance, Measurement, Usage, Value } from "@keelson/core";
+import type { Call, Clock, Instance, Measurement, Usage, Value } from "@keelson/core";
 import { asKeelsonError, isKeelsonError, KeelsonError, withDetails } from "@keelson/core/plain";
 import type { Binding } from "../abi/profile.ts";
 import type { Abortable, Governor, RunLimits } from "../governor/index.ts";
-import { type Stop, stopError } from "../governor/stop.ts";
+import type { Stop } from "../governor/stop.ts";
 import type { Snapshot } from "../state/snapshot.ts";
+import { endedBefore, notBegun, placed, stoppedIn } from "./call-errors.ts";
 import { stackOf, withoutGuest } from "./engine-error.ts";
 import type { Footprint } from "./footprint.ts";
 import type { GuestHost } from "./guest-host.ts";
 import type { GuestMemory } from "./guest-memory.ts";
-import { notePlace, saysWhose, trapError, type TrapKind, type TrapPlace } from "./trap.ts";
+import { saysWhose, trapError, type TrapPlace } from "./trap.ts";
 import { trapPosition, type Positions } from "./trap-position.ts";
 
 /** What starting may take when nothing else is said, ms: its start function, `_initialize` and the profile's own calls. */
@@ -315,56 +316,8 @@ export class GuestInstance implements Instance {
   }
 }
 
-/** The error of a call of an instance that failed, or was disposed, before. */
-export function endedBefore(module: string): KeelsonError {
-  return new KeelsonError("WASM_TRAP", `${module}: this instance ended before`, {
-    hint: "a dead instance is never used again; take another lease",
-    details: { kind: "other", module },
-  });
-}
-
-/** The error of a call whose time was over, or whose caller had given it up, before the guest was entered: it stopped nobody. */
-function notBegun(module: string, method: string, error: unknown): unknown {
-  if (!isKeelsonError(error) || error.code === "WASM_TRAP") return error;
-  const why = error.code === "ABORTED" ? "its caller gave it up" : "its time was over";
-  return new KeelsonError(error.code, `${module}: ${method} was not begun: ${why}`, {
-    hint: "the guest was not entered, and serves on",
-    details: { module, method },
-  });
-}
-
 /** What a governor counted, and the memories that it does not see. */
 function withPeak(usage: Usage, footprint: Footprint | undefined): Usage {
   const memoryPeakBytes = footprint?.peakBytes(usage.memoryPeakBytes);
   return memoryPeakBytes === undefined ? usage : { ...usage, memoryPeakBytes };
-}
-
-/** The error for a guest that was stopped; what it said before counts no more than that. */
-function stoppedIn(place: TrapPlace, stop: Stop, cause: unknown): KeelsonError {
-  const facts: Record<string, unknown> = { limit: stop.limit };
-  if (stop.value !== undefined) facts["value"] = stop.value;
-  return stopError(stop, noteStop(facts, place, stop.code), withoutGuest(cause), whose(place));
-}
-
-/** A stop that says nothing of its place yet, with it. */
-function placed(place: TrapPlace, error: KeelsonError): KeelsonError {
-  return new KeelsonError(error.code, `${whose(place)}${error.message.split("\n", 1)[0]}`, {
-    ...(error.hint === undefined ? {} : { hint: error.hint }),
-    details: noteStop({ ...error.details }, place, error.code),
-    cause: error.cause,
-  });
-}
-
-function noteStop(
-  facts: Record<string, unknown>,
-  place: TrapPlace,
-  code: ErrorCode,
-): Record<string, unknown> {
-  notePlace(facts, place);
-  if (code === "STACK_EXHAUSTED") facts["kind"] = "stack" satisfies TrapKind;
-  return facts;
-}
-
-function whose({ module, method }: TrapPlace): string {
-  return `${module}: ${method} was stopped: `;
 }

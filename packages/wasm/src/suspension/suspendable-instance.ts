@@ -2,7 +2,8 @@ import type { Call, Clock, Instance, Value } from "@keelson/core";
 import { KeelsonError } from "@keelson/core/plain";
 import type { LaterBinding } from "../abi/profile.ts";
 import type { Governor, RunLimits } from "../governor/index.ts";
-import { endedBefore, type GuestInstance } from "../instance/guest-instance.ts";
+import { endedBefore } from "../instance/call-errors.ts";
+import type { GuestInstance } from "../instance/guest-instance.ts";
 import type { Suspension } from "./suspension.ts";
 
 /** An instance whose guest may be suspended in the midst of a call: it answers by promise, always, one call at a time. */
