@@ -44,7 +44,7 @@ export const runaways: Readonly<Record<RunawayName, Runaway>> = {
   hungry: {
     title: "A memory bomb was capped, then stopped",
     story:
-      "The plugin hungry takes one mebibyte after the other. At its cap it is refused and asks on, until its running time is " +
+      "The plugin hungry takes eight mebibytes and then one after the other. At its cap it is refused and asks on, until its running time is " +
       "used up.",
     code: "DEADLINE_EXCEEDED",
   },
