@@ -15,6 +15,8 @@ export interface PageEntry {
   readonly title: string;
 }
 
+/** By these the system says that a path leads to no file. */
+const NO_FILE: ReadonlySet<string> = new Set(["ENOENT", "ENOTDIR", "EISDIR", "ENAMETOOLONG", "ELOOP"]);
 const NOT_READ: ReadonlySet<string> = new Set(["node_modules", "dist"]);
 
 /** Finds and reads pages. The files are looked at each time: what was added or edited is there at the next look. */
@@ -61,7 +63,7 @@ export class Library {
       return await this.#pages.read(file);
     } catch (error) {
       const { code } = error as { readonly code?: string };
-      if (code === "ENOENT" || code === "ENOTDIR" || code === "EISDIR") return { kind: "missing" };
+      if (code !== undefined && NO_FILE.has(code)) return { kind: "missing" };
       throw error;
     }
   }

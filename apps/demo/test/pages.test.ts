@@ -90,6 +90,8 @@ describe("an address", () => {
     ["/pages/node_modules/x.md", 403],
     ["/pages/package.json", 403],
     ["/pages/none.md", 404],
+    [`/pages/${"long".repeat(100)}.md`, 404],
+    [`/pages/${"deep/".repeat(1000)}none.md`, 404],
     ["/pages/%ff.md", 400],
     ["/elsewhere", 404],
     ["/try/nothing", 404],
