@@ -233,7 +233,7 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T>, WaitOwner<T>, PlaceU
   }
 
   /** An instance came into being. For the stock only. */
-  made(_creation: Creation<T>, slot: Slot<T>): void {
+  made(slot: Slot<T>): void {
     if (this.#closed !== undefined) {
       this.discard(slot, "close");
       return;
@@ -251,11 +251,11 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T>, WaitOwner<T>, PlaceU
       return;
     }
     const { waiter } = creation;
-    const noPlace = this.#lacksPlace(error);
+    const lack = this.#lacksPlace(error);
     if (waiter !== undefined) {
       waiter.creation = undefined;
-      if (noPlace === undefined) this.#refuse(waiter, error);
-      else if (waiter.waiting) this.#lack(waiter, noPlace);
+      if (lack === undefined) this.#refuse(waiter, error);
+      else if (waiter.waiting) this.#lack(waiter, lack);
     }
     this.#provide();
   }

@@ -6,7 +6,7 @@ import type { Creation, Waiter } from "./waiters.ts";
 
 /** What a {@link Stock} tells its pool. */
 export interface StockOwner<T> extends SlotOwner<T> {
-  made(creation: Creation<T>, slot: Slot<T>): void;
+  made(slot: Slot<T>): void;
   failed(creation: Creation<T>, error: unknown): void;
   /** An asynchronous `destroy` has come to its end. */
   ended(): void;
@@ -150,7 +150,7 @@ export class Stock<T> {
     if (creation.waiter !== undefined) creation.waiter.creation = undefined;
     creation.waiter = undefined;
     this.#retryMs = FIRST_RETRY_MS;
-    this.#owner.made(creation, slot);
+    this.#owner.made(slot);
     this.#checkWarm();
   }
 
