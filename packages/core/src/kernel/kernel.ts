@@ -2,7 +2,7 @@ import { createBus, createBusDoor, type BusDoor, type KernelBus } from "../bus/i
 import { processLoader } from "../boundary/index.ts";
 import type { Cursor, Envelope } from "../contract/bus.ts";
 import type { CallOptions } from "../contract/call.ts";
-import { asKeelsonError, KeelsonError, plainMessage } from "../contract/errors.ts";
+import { asKeelsonError, KeelsonError, plainMessage, withoutFrames } from "../contract/errors.ts";
 import type { Hooks } from "../contract/hooks.ts";
 import type {
   Kernel,
@@ -119,7 +119,8 @@ class KeelsonKernel implements Kernel {
       if (!this.#over) this.#bus.publish(topic, data);
     };
     const onFailure = (id: string, error: KeelsonError): void => {
-      if (this.#failures.length < MAX_FAILURES) this.#failures.push({ id, error });
+      // They are kept, and would keep what failed.
+      if (this.#failures.length < MAX_FAILURES) this.#failures.push({ id, error: withoutFrames(error) });
       log.write("warn", error.message, { module: id, code: error.code });
       publish("module.warning", { id, ...summaryOf(error) });
     };
