@@ -7,9 +7,9 @@ import { restless, startWasm, wasmModuleOf } from "./wasm-setup.ts";
 const requires = ["wasm", "wasmModule"] as const;
 const PAGE = 65_536;
 
-/** A kernel with a restless guest that is stopped after 20 ms, and a short quarantine. */
-async function openRestless(subject: Subject, context: CheckContext): Promise<Kernel> {
-  const kernel = await openKernel(subject, context, { quarantine: { initialMs: 50 } });
+/** A kernel with a restless guest that is stopped after 20 ms. @param initialMs how long its first quarantine lasts */
+async function openRestless(subject: Subject, context: CheckContext, initialMs = 50): Promise<Kernel> {
+  const kernel = await openKernel(subject, context, { quarantine: { initialMs } });
   const wasmModule = wasmModuleOf(subject);
   for (const id of ["guest", "other"])
     await kernel.register(wasmModule({ id, source: restless, abi: "raw", limits: { cpuMs: 20 } }));
@@ -124,7 +124,8 @@ export const measureChecks: readonly Check[] = [
     title: "a filter that a quarantine refuses is skipped, not cut off: it is back when its module is",
     requires,
     async run(subject, context) {
-      const kernel = await openRestless(subject, context);
+      // Long enough that a busy machine does not come to its end before the pages meanwhile are made.
+      const kernel = await openRestless(subject, context, 400);
       kernel.hooks.filter("page", () => kernel.invoke("guest", "fine", []));
       for (let time = 0; time < 3; time++) await codeOf(kernel.invoke("guest", "spin", []));
       for (let time = 0; time < 10; time++)
