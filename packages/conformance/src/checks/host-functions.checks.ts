@@ -42,7 +42,7 @@ export const hostFunctionChecks: readonly Check[] = [
     async run(subject, context) {
       const broken = new RangeError("no such article");
       const refused = new KeelsonError("NOT_FOUND", "nothing there");
-      let thrown: Error = broken;
+      let thrown: object = broken;
       const ask = (): number => {
         throw thrown;
       };
@@ -53,6 +53,12 @@ export const hostFunctionChecks: readonly Check[] = [
       thrown = refused;
       const passed = await ensureCode(kernel.invoke("guest", "once", []), "NOT_FOUND", "an error of Keelson");
       ensure((passed as unknown) === refused, "the error is not the one that the host function threw");
+      // Whatever is asked of it throws: an instance that is lost over that is never free again.
+      const { proxy, revoke } = Proxy.revocable({}, {});
+      revoke();
+      thrown = proxy;
+      const opaque = kernel.invoke("guest", "once", [], { timeoutMs: 2_000 });
+      await ensureCode(opaque, "CALL_FAILED", "something that cannot be looked at");
       ensureEqual(await kernel.invoke("guest", "fine", []), 42, "the next call");
     },
   },

@@ -140,9 +140,8 @@ function callOf(
   measurement: Measurement,
   deadline: number,
 ): Call {
-  const alone = (): never => {
-    throw new KeelsonError("UNSUPPORTED", "A call that is run again has no kernel around it");
-  };
+  const alone = (): KeelsonError =>
+    new KeelsonError("UNSUPPORTED", "A call that is run again has no kernel around it");
   return {
     module: module.id,
     method,
@@ -151,8 +150,10 @@ function callOf(
     deadline,
     signal: new AbortController().signal,
     measurement,
-    invoke: () => Promise.reject(alone),
-    invokeSync: alone,
+    invoke: () => Promise.reject(alone()),
+    invokeSync: () => {
+      throw alone();
+    },
   };
 }
 

@@ -48,7 +48,9 @@ export function requireRecord(value: unknown): asserts value is CallRecording {
   const record = fieldsOf(value, "the record");
   if (record["kind"] !== "wasm") throw invalidRecord('its kind is not "wasm"');
   if (record["version"] !== RECORD_VERSION) {
-    throw invalidRecord(`its version is ${String(record["version"])}, and only ${RECORD_VERSION} is known`);
+    const { version } = record;
+    const found = typeof version === "number" ? version : `of type ${typeof version}`;
+    throw invalidRecord(`its version is ${found}, and only ${RECORD_VERSION} is known`);
   }
   const module = fieldsOf(record["module"], "module");
   for (const name of ["id", "sha256", "abi"]) need(typeof module[name] === "string", `module.${name}`);

@@ -44,7 +44,7 @@ const OPTIONAL = ["outcome.stoppedAtReturn", "hostCalls.0.thrown", "hostCalls.0.
 
 test.each<[field: string, wrong: readonly unknown[]]>([
   ["kind", ["native", ...texts]],
-  ["version", [0, 2, "1"]],
+  ["version", [{ constructor: 1, toString: 1 }, 0, 2, "1"]],
   ["module", objects],
   ["module.id", texts],
   ["module.sha256", texts],
@@ -90,7 +90,7 @@ test.each<[field: string, wrong: readonly unknown[]]>([
   for (const value of isNeeded ? [undefined, ...wrong] : wrong) {
     // A hole in a list is the list's own matter.
     if (value === undefined && /\d$/.test(field)) continue;
-    expect(() => requireRecord(withField(field, value)), String(value)).toThrow(
+    expect(() => requireRecord(withField(field, value)), JSON.stringify(value)).toThrow(
       expect.objectContaining({ code: "INVALID_RECORD" }),
     );
   }
