@@ -4,12 +4,37 @@ import { isA } from "../governor/thrown.ts";
 /** The stack of what was thrown, if it has one that can be read. */
 export function stackOf(thrown: unknown): string | undefined {
   try {
-    const stack = thrown instanceof Error ? thrown.stack : undefined;
+    if (!(thrown instanceof Error)) return undefined;
+    const stack = kindOf(thrown) === undefined ? thrown.stack : engineStack(thrown);
     return typeof stack === "string" ? stack : undefined;
   } catch {
     // What writes it may be the program's own code.
     return undefined;
   }
+}
+
+/**
+ * The stack as the engine has it. What Deno writes of that numbers all functions of guests 0. A program that writes its stacks itself is left to
+ * do so.
+ */
+function engineStack(error: Error): unknown {
+  const errors = Error as { prepareStackTrace?: unknown };
+  if (errors.prepareStackTrace !== undefined) return error.stack;
+  try {
+    errors.prepareStackTrace = writeStack;
+  } catch {
+    // It was frozen.
+    return error.stack;
+  }
+  try {
+    return error.stack;
+  } finally {
+    errors.prepareStackTrace = undefined;
+  }
+}
+
+function writeStack({ name, message }: Error, sites: readonly unknown[]): string {
+  return sites.reduce((text: string, site) => `${text}\n    at ${String(site)}`, `${name}: ${message}`);
 }
 
 /**

@@ -22,6 +22,23 @@ describe("the position of a trap", () => {
     expect(details?.["at"]).toEqual({ function: 1 });
   });
 
+  test("names it too in a program whose stacks are written by its runtime, as none is within these tests", async (context) => {
+    if (!V8) context.skip("Bun's own stacks do not name the functions of guests");
+    const written = Error as { prepareStackTrace?: unknown };
+    const kept = written.prepareStackTrace;
+    written.prepareStackTrace = undefined;
+    try {
+      const { call } = await open({ source: SOURCE, imports, offsets: true });
+      const { details, cause } = await failure("WASM_TRAP", () => call("trap"));
+      expect(details?.["at"]).toEqual({ function: 1, offset: STORE });
+      expect(written.prepareStackTrace).toBeUndefined();
+      expect((cause as Error).stack).toContain("wasm-function[1]");
+      expect((cause as Error).stack).toContain("trap-position.test");
+    } finally {
+      written.prepareStackTrace = kept;
+    }
+  });
+
   test("names the instruction in the original, on V8 and when the module keeps its offsets", async () => {
     const { call } = await open({ source: SOURCE, imports, offsets: true });
     const { details } = await failure("WASM_TRAP", () => call("trap"));
