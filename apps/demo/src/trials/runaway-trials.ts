@@ -59,7 +59,7 @@ export class RunawayTrials {
       title: `${CROWD} runaways at once were stopped`,
       kept,
       story:
-        `The plugin endless was called ${CROWD} times at once. It was stopped three times; then it was in quarantine, and the other calls ` +
+        `The plugin endless was called ${CROWD} times at once. At its third stop within ten seconds, earlier ones counted, it came into quarantine, and the other calls ` +
         "were refused before they began.",
       facts,
     };
