@@ -1,7 +1,7 @@
 import process from "node:process";
 import { isKeelsonError, describeThrown } from "@keelson/core";
 import { useColor } from "./display.ts";
-import { painter, visible } from "./text.ts";
+import { colorless, painter, visible } from "./text.ts";
 
 /** Prints a line on standard output. */
 export function print(line: string): void {
@@ -20,16 +20,20 @@ export function formatError(
 ): string {
   const paint = painter(options.color);
   const code = isKeelsonError(error) ? error.code : "error";
-  const message = visible(describeThrown(error));
+  const message = told(error);
   const lines = [`${paint("red", code)}: ${message}`];
   const { stack, cause } = (error ?? {}) as { readonly stack?: unknown; readonly cause?: unknown };
   // Most messages have taken their cause's in.
-  if (cause !== undefined && !options.verbose && !message.includes(visible(describeThrown(cause))))
-    lines.push(`  cause: ${visible(describeThrown(cause))}`);
+  if (cause !== undefined && !options.verbose && !message.includes(told(cause)))
+    lines.push(`  cause: ${told(cause)}`);
   if (options.verbose && typeof stack === "string")
-    lines.push(paint("dim", visible(stack.slice(stack.indexOf("\n") + 1))));
+    lines.push(paint("dim", visible(colorless(stack.slice(stack.indexOf("\n") + 1)))));
   if (options.verbose && cause !== undefined) lines.push(`cause: ${formatError(cause, options)}`);
   return lines.join("\n");
+}
+
+function told(thrown: unknown): string {
+  return visible(colorless(describeThrown(thrown)));
 }
 
 /** Options for {@link formatError} on this terminal. */
@@ -39,11 +43,11 @@ export function errorOptions(verbose: boolean): { readonly verbose: boolean; rea
 
 /** An error as a line of `--json`. */
 export function errorJson(error: unknown): Readonly<Record<string, unknown>> {
-  if (!isKeelsonError(error)) return { code: "INTERNAL", message: describeThrown(error) };
+  if (!isKeelsonError(error)) return { code: "INTERNAL", message: colorless(describeThrown(error)) };
   const { code, message, hint, details } = error;
   return {
     code,
-    message: message.split("\n  hint: ")[0],
+    message: colorless(message.split("\n  hint: ")[0] ?? ""),
     ...(hint === undefined ? {} : { hint }),
     ...plainDetails(details),
   };

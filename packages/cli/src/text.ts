@@ -14,6 +14,12 @@ export function oneLine(text: string): string {
   return visible(text.replace(/\s*\n\s*/g, " · "));
 }
 
+/** The text without its colours, in which Deno writes where an import failed: here they are the command line's own to choose. */
+export function colorless(text: string): string {
+  // oxlint-disable-next-line no-control-regex -- colours begin with a control character
+  return text.replace(/\u001b\[[\d;]*m/g, "");
+}
+
 /** Characters of two columns: East Asian ones and emoji. Marks that join the one before are counted as well, so that no line is too long. */
 const WIDE =
   /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f000}-\u{1faff}\u{20000}-\u{3fffd}]/u;

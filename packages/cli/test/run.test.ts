@@ -175,11 +175,14 @@ test("a configuration that throws, exports nothing or is not JSON is INVALID_OPT
     "throws.ts": `throw new Error("by itself");`,
     "empty.ts": "export {};",
     "broken.json": "{ plugins: [] }",
+    "lacks.ts": `import { gone } from "./gone.ts";\nexport default gone;`,
   });
-  for (const file of ["throws.ts", "empty.ts", "broken.json"]) {
-    const { code, stderr } = await keelson(["run", file], folder);
+  for (const file of ["throws.ts", "empty.ts", "broken.json", "lacks.ts"]) {
+    // Deno colours where an import failed, unless NO_COLOR is set.
+    const { code, stderr } = await keelson(["run", file], folder, { NO_COLOR: "" });
     expect(stderr).toMatch(/^INVALID_OPTIONS: /);
     expect(stderr).toContain("hint: ");
+    expect(stderr).not.toMatch(/\u001b|u001b/);
     expect(code).toBe(1);
   }
 });

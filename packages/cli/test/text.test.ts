@@ -84,6 +84,23 @@ describe("an error", () => {
     expect(formatError("no", { verbose: false, color: true })).toBe("\u001b[31merror\u001b[0m: no");
   });
 
+  test("has none of the colours that a runtime put into its text, and shows what else steers a terminal", () => {
+    const painted = new Error("no \u001b[0m\u001b[36mfile:///a.ts\u001b[0m:\u001b[1;33m1\u001b[m \u001b[2J");
+    const wrapped = new KeelsonError("IO", "It cannot be imported", { cause: painted });
+    for (const verbose of [false, true]) {
+      expect(formatError(painted, { verbose, color: false })).toMatch(
+        /^error: no file:\/\/\/a\.ts:1 \\u001b\[2J/,
+      );
+      const text = formatError(wrapped, { verbose, color: false });
+      expect(text).toContain("no file:///a.ts:1 \\u001b[2J");
+      expect(text).not.toMatch(/u001b\[[\d;]*m/);
+    }
+    expect(errorJson(painted)["message"]).toBe("no file:///a.ts:1 \u001b[2J");
+    expect(errorJson(new KeelsonError("IO", painted.message, { hint: "x" }))["message"]).toBe(
+      "no file:///a.ts:1 \u001b[2J",
+    );
+  });
+
   test("is an object for programs, as far as JSON can hold what it carries", () => {
     expect(errorJson(error)).toEqual({
       code: "IO",

@@ -1,4 +1,4 @@
-import { isKeelsonError, KeelsonError, suggest, type Platform } from "@keelson/core";
+import { describeThrown, isKeelsonError, KeelsonError, suggest, type Platform } from "@keelson/core";
 import { allChecks } from "./checks/index.ts";
 import { requireGiven } from "./given.ts";
 import { formatReport, formatResult } from "./report.ts";
@@ -57,7 +57,7 @@ function checkPlatform(adapter: AdapterModule): void {
   try {
     platform = adapter.platform();
   } catch (cause) {
-    throw wrong("failed", cause);
+    throw wrong(`failed: ${describeThrown(cause)}`, cause);
   }
   const { name, version, supports, reasons, clock, random, log } = platform ?? {};
   const missing = Object.entries({ name, version, supports, reasons, clock, random, log })

@@ -67,7 +67,10 @@ test("a platform() that throws or answers none is INVALID_OPTIONS and says what 
   const failing = run(() => {
     throw undefined;
   });
-  await expect(failing).rejects.toMatchObject({ code: "INVALID_OPTIONS" });
+  await expect(failing).rejects.toMatchObject({
+    code: "INVALID_OPTIONS",
+    message: expect.stringContaining("failed: thrown undefined") as string,
+  });
   for (const junk of [undefined, 5, Promise.resolve(), { name: "x" }]) {
     await expect(run(() => junk)).rejects.toMatchObject({
       code: "INVALID_OPTIONS",
