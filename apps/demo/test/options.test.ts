@@ -27,13 +27,13 @@ test("all that the help names is taken", () => {
 });
 
 test.each([
-  ["--port", "65536"],
-  ["--port", "1e3"],
-  ["--port", ""],
-  ["--runtime", "nodejs"],
-  ["--once", "--sabotage", "everything"],
-  ["--sabotage", "orphan"],
-])("%s %s %s is refused with a RangeError that names the option", (...args) => {
+  [["--port", "65536"]],
+  [["--port", "1e3"]],
+  [["--port", ""]],
+  [["--runtime", "nodejs"]],
+  [["--once", "--sabotage", "everything"]],
+  [["--sabotage", "orphan"]],
+])("%j is refused with a RangeError that names the option", (args) => {
   expect(() => parseOptions(args)).toThrow(RangeError);
   expect(() => parseOptions(args)).toThrow(args.findLast((arg) => arg.startsWith("--")));
 });

@@ -1,4 +1,4 @@
-import { isKeelsonError, type ErrorCode, type KeelsonError } from "@keelson/core";
+import { describeThrown, isKeelsonError, type ErrorCode, type KeelsonError } from "@keelson/core";
 import { requireGiven } from "./given.ts";
 import type { Subject } from "./subject.ts";
 
@@ -69,8 +69,8 @@ async function failureOf(
     value = await (typeof work === "function" ? work() : work);
   } catch (error) {
     if (isKeelsonError(error, code)) return error;
-    const got = isKeelsonError(error) ? error.code : error;
-    throw new BrokenPromise(`${what}: expected ${code}, got ${String(got)}`, { cause: error });
+    const got = isKeelsonError(error) ? error.code : describeThrown(error);
+    throw new BrokenPromise(`${what}: expected ${code}, got ${got}`, { cause: error });
   }
   throw new BrokenPromise(`${what}: expected ${code}, got the value ${print(value)}`);
 }
