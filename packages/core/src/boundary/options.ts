@@ -2,9 +2,8 @@ import type { Deadlines } from "../contract/module.ts";
 import type { Manifest } from "../contract/manifest.ts";
 import type { RestartOptions } from "../contract/supervised.ts";
 import type { MaybePromise } from "../contract/value.ts";
-import { requireRange } from "../primitives/backoff.ts";
 import type { RequestHandler } from "./requests.ts";
-import { invalidOptions, shown } from "../primitives/invalid-options.ts";
+import { invalidOptions, requireRange, shown } from "../primitives/invalid-options.ts";
 
 /** Variables for a child's environment. */
 export type Environment = Readonly<Record<string, string>>;

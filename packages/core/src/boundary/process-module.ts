@@ -3,7 +3,7 @@ import type { Call } from "../contract/call.ts";
 import type { Health, Module, ModuleContext, ModuleDefinition } from "../contract/module.ts";
 import type { ProcessExit } from "../contract/platform.ts";
 import type { Value } from "../contract/value.ts";
-import { requireRange } from "../primitives/backoff.ts";
+import { requireRange } from "../primitives/invalid-options.ts";
 import { Child } from "./child.ts";
 import { PendingCalls } from "./calls.ts";
 import { Dialogue } from "./dialogue.ts";

@@ -1,7 +1,6 @@
 import { KeelsonError } from "../contract/errors.ts";
 import type { EventEnvelope } from "../contract/message.ts";
 import type { Platform } from "../contract/platform.ts";
-import { requireRange } from "../primitives/backoff.ts";
 import { Child } from "./child.ts";
 import { endChild, survivedError } from "./ending.ts";
 import {
@@ -12,7 +11,13 @@ import {
 } from "./options.ts";
 import { spawnChild } from "./spawn.ts";
 import { given } from "../primitives/given.ts";
-import { invalidOptions, isSignal, requirePorts, shown } from "../primitives/invalid-options.ts";
+import {
+  invalidOptions,
+  isSignal,
+  requirePorts,
+  requireRange,
+  shown,
+} from "../primitives/invalid-options.ts";
 
 /** Options of {@link runOnce}. */
 export interface RunOnceOptions extends ChildProcessOptions {

@@ -90,7 +90,7 @@ export interface Module {
   readonly stopReportMs?: number;
   /** The module is refused from now on: calls that wait for their turn are to fail with `error`; those that are being answered go on. */
   refuseWaiting?(error: KeelsonError): void;
-  /** Memory is short: gives back what nobody uses now, up to `bytes` of it, and says how much that was. Must not wait, nor throw. */
+  /** Memory is short: gives back what nobody uses now until `bytes` of it are given back, and says how much that was. Must not wait, nor throw. */
   relieve?(bytes: number): Relief;
   /** Says whether the module is fit to serve. Absent means: healthy while running. */
   health?(call: Call): MaybePromise<Health>;

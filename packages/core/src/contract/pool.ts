@@ -32,7 +32,7 @@ export interface PoolOptions {
   readonly maxWaiting?: number;
   /** Size above which a returned instance is replaced, bytes, by `memoryBytes(value)` of the source. Default: no limit. */
   readonly maxMemoryBytes?: number;
-  /** How long closing lets leases end, ms; `Infinity` for as long as they take. Default 5,000; 4,000 for the stop of a pooled module. */
+  /** How long closing lets leases end, ms; `Infinity` for as long as they take. Default 5,000; 4,000 for the stop of a pooled module, whose `deadlines.stopMs` has to be longer. */
   readonly drainMs?: number;
 }
 
@@ -40,7 +40,7 @@ export interface PoolOptions {
 export interface Relief {
   /** Instances that were ended. */
   readonly instances: number;
-  /** What they had taken of memory, bytes. */
+  /** What they had taken of memory, bytes, as far as their sizes could be read. */
   readonly bytes: number;
 }
 

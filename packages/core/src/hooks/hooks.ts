@@ -2,10 +2,15 @@ import type { ActionHandler, FilterHandler, HandlerOptions, Hooks } from "../con
 import type { Metrics } from "../contract/metrics.ts";
 import type { Clock, Log } from "../contract/platform.ts";
 import type { Value } from "../contract/value.ts";
-import { requireRange } from "../primitives/backoff.ts";
 import type { BreakerOptions } from "../primitives/breaker.ts";
 import { DeadlineQueue } from "../primitives/deadline.ts";
-import { invalidOptions, requireFunction, requirePorts, shown } from "../primitives/invalid-options.ts";
+import {
+  invalidOptions,
+  requireFunction,
+  requirePorts,
+  requireRange,
+  shown,
+} from "../primitives/invalid-options.ts";
 import { type HandlerWorld, HookHandler, SKIPPED } from "./handler.ts";
 import { HookPoint } from "./point.ts";
 

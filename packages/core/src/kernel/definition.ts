@@ -1,6 +1,5 @@
 import { asKeelsonError, type KeelsonError, withDetails } from "../contract/errors.ts";
-import { requireRange } from "../primitives/backoff.ts";
-import { invalidOptions, isObject, shown } from "../primitives/invalid-options.ts";
+import { invalidOptions, isObject, requireRange, shown } from "../primitives/invalid-options.ts";
 import { parseRestart } from "../supervisor/index.ts";
 import type { ModuleDefinition } from "../contract/module.ts";
 import type { QuarantineOptions } from "../contract/quarantine.ts";

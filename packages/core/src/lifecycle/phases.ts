@@ -2,8 +2,7 @@ import { asKeelsonError, KeelsonError, plainMessage } from "../contract/errors.t
 import type { Phase, PhaseHook, PhaseOptions } from "../contract/kernel.ts";
 import type { ModuleMetadata } from "../contract/module.ts";
 import type { MaybePromise } from "../contract/value.ts";
-import { requireRange } from "../primitives/backoff.ts";
-import { invalidOptions, shown } from "../primitives/invalid-options.ts";
+import { invalidOptions, requireRange, shown } from "../primitives/invalid-options.ts";
 
 interface Registered {
   readonly hook: PhaseHook;

@@ -1,5 +1,5 @@
 import type { PoolOptions } from "../contract/pool.ts";
-import { invalidOption, requireRange, requireWhole } from "../primitives/backoff.ts";
+import { invalidOption, requireRange, requireWhole } from "../primitives/invalid-options.ts";
 
 /** {@link PoolOptions} with the defaults filled in. */
 export type ParsedPoolOptions = Required<PoolOptions>;

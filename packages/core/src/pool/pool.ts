@@ -13,7 +13,6 @@ import type {
   RecycleReason,
   Relief,
 } from "../contract/pool.ts";
-import { invalidOption, requireRange } from "../primitives/backoff.ts";
 import { DeadlineQueue } from "../primitives/deadline.ts";
 import { SlotLease } from "./lease.ts";
 import { type ParsedPoolOptions, parsePoolOptions } from "./options.ts";
@@ -30,7 +29,13 @@ import { exposePool, type PoolSeries } from "./series.ts";
 import type { Slot } from "./slot.ts";
 import { Stock, type StockOwner } from "./stock.ts";
 import { type Creation, Waiter, type WaitOwner, WaitQueue } from "./waiters.ts";
-import { invalidOptions, isSignal, requirePorts } from "../primitives/invalid-options.ts";
+import {
+  invalidOption,
+  invalidOptions,
+  isSignal,
+  requirePorts,
+  requireRange,
+} from "../primitives/invalid-options.ts";
 
 /** What a pool needs from its surroundings. */
 export interface PoolDeps {
@@ -170,15 +175,16 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T>, WaitOwner<T>, PlaceU
 
   relieve(bytes: number = Infinity): Relief {
     requireRange("bytes", bytes, 0, Infinity);
-    const sized = this.#idle.map((slot) => ({ slot, bytes: this.#stock.memoryBytes(slot) }));
-    sized.sort((one, other) => other.bytes - one.bytes);
+    const sized = this.#idle.map((slot) => ({ slot, size: this.#stock.memoryBytes(slot) }));
+    sized.sort((one, other) => other.size - one.size);
     const victims: Slot<T>[] = [];
     let freed = 0;
-    for (const next of sized) {
+    for (const { slot, size } of sized) {
       if (freed >= bytes) break;
-      this.#idle.splice(this.#idle.indexOf(next.slot), 1);
-      victims.push(next.slot);
-      freed += next.bytes;
+      this.#idle.splice(this.#idle.indexOf(slot), 1);
+      victims.push(slot);
+      // One whose size cannot be read goes first, and is no reason to stop.
+      if (size < Infinity) freed += size;
     }
     for (const slot of victims) this.#stock.end(slot, "memory");
     this.#replace();

@@ -1,6 +1,5 @@
-import type { KeelsonError } from "../contract/errors.ts";
 import type { BackoffOptions } from "../contract/supervised.ts";
-import { invalidOptions, shown } from "./invalid-options.ts";
+import { requireRange } from "./invalid-options.ts";
 
 /** Waits that grow with each try in a row: see {@link BackoffOptions} for the formula. */
 export interface Backoff {
@@ -25,34 +24,4 @@ export function createBackoff(options?: BackoffOptions): Backoff {
       return Math.min(grown, maxMs) * (1 + jitter * (2 * chance - 1));
     },
   };
-}
-
-/** Throws `INVALID_OPTIONS` unless `value` is a number from `min`, of which `Number.MIN_VALUE` means above 0, to `max`: by default any that is finite. */
-export function requireRange(
-  name: string,
-  value: unknown,
-  min: number,
-  max: number = Number.MAX_VALUE,
-): void {
-  if (typeof value === "number" && value >= min && value <= max) return;
-  const least = min === Number.MIN_VALUE ? "above 0" : `at least ${min}`;
-  const bounds = max < Number.MAX_VALUE ? `between ${min} and ${max}` : least;
-  throw invalidOption(name, value, `a number ${bounds}`);
-}
-
-/** Throws `INVALID_OPTIONS` unless `value` is a whole number from `min`. */
-export function requireWhole(name: string, value: unknown, min: number): void {
-  if (Number.isSafeInteger(value) && (value as number) >= min) return;
-  throw invalidOption(name, value, `a whole number of at least ${min}`);
-}
-
-/** The error for the option `name`, which must be what `wanted` says. */
-export function invalidOption(name: string, value: unknown, wanted: string): KeelsonError {
-  return invalidOptions(
-    `${name} must be ${wanted}, not ${shown(value)}`,
-    `leave ${name} out for its default`,
-    {
-      option: name,
-    },
-  );
 }

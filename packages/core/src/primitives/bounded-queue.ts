@@ -1,4 +1,4 @@
-import { requireWhole } from "./backoff.ts";
+import { requireWhole } from "./invalid-options.ts";
 
 /**
  * A first-in, first-out queue that holds at most `capacity` items. It is a ring whose room doubles as it fills, so that a queue

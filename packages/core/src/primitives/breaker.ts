@@ -1,5 +1,5 @@
 import type { Clock } from "../contract/platform.ts";
-import { requireRange } from "./backoff.ts";
+import { requireRange } from "./invalid-options.ts";
 
 /** When a breaker opens, and for how long. */
 export interface BreakerOptions {

@@ -38,3 +38,31 @@ export function requirePorts(what: string, given: unknown, ...ports: readonly st
 export function requireFunction(what: string, value: unknown): void {
   if (typeof value !== "function") throw invalidOptions(`${what} is ${shown(value)}`, "give a function");
 }
+
+/** Throws `INVALID_OPTIONS` unless `value` is a number from `min`, of which `Number.MIN_VALUE` means above 0, to `max`: by default any that is finite. */
+export function requireRange(
+  name: string,
+  value: unknown,
+  min: number,
+  max: number = Number.MAX_VALUE,
+): void {
+  if (typeof value === "number" && value >= min && value <= max) return;
+  const least = min === Number.MIN_VALUE ? "above 0" : `at least ${min}`;
+  const bounds = max < Number.MAX_VALUE ? `between ${min} and ${max}` : least;
+  throw invalidOption(name, value, `a number ${bounds}`);
+}
+
+/** Throws `INVALID_OPTIONS` unless `value` is a whole number from `min`. */
+export function requireWhole(name: string, value: unknown, min: number): void {
+  if (Number.isSafeInteger(value) && (value as number) >= min) return;
+  throw invalidOption(name, value, `a whole number of at least ${min}`);
+}
+
+/** The error for the option `name`, which must be what `wanted` says. */
+export function invalidOption(name: string, value: unknown, wanted: string): KeelsonError {
+  return invalidOptions(
+    `${name} must be ${wanted}, not ${shown(value)}`,
+    `leave ${name} out for its default`,
+    { option: name },
+  );
+}

@@ -1,5 +1,4 @@
-import { requireRange } from "./backoff.ts";
-import { requireFunction } from "./invalid-options.ts";
+import { requireFunction, requireRange } from "./invalid-options.ts";
 
 /** Why a line could not be given out. */
 export type LineFault = "LINE_TOO_LONG" | "INVALID_UTF8";

@@ -1,4 +1,4 @@
-import { requireWhole } from "./backoff.ts";
+import { requireWhole } from "./invalid-options.ts";
 
 /**
  * A log that keeps its last `capacity` items. Each item has a position that never changes: 0 for the first ever pushed, then one

@@ -1,7 +1,7 @@
 import { asKeelsonError, KeelsonError, plainMessage } from "../contract/errors.ts";
 import type { Clock, Log } from "../contract/platform.ts";
 import type { HealthCheckOptions, Supervised } from "../contract/supervised.ts";
-import { requireRange } from "../primitives/backoff.ts";
+import { requireRange } from "../primitives/invalid-options.ts";
 
 /** Asks a child for its health, again and again, until it failed too often in a row or {@link HealthLoop.stop} is called. */
 export class HealthLoop {

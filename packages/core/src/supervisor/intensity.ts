@@ -1,5 +1,5 @@
 import type { RestartOptions } from "../contract/supervised.ts";
-import { requireRange } from "../primitives/backoff.ts";
+import { requireRange } from "../primitives/invalid-options.ts";
 
 /** Counts restarts in a sliding window. */
 export class Intensity {

@@ -25,6 +25,11 @@ test("relieve asks module after module until enough is given back", async () => 
   expect(kernel.relieve()).toEqual({ instances: 0, bytes: 0 });
 });
 
+test("an instance whose size cannot be read keeps no other from being ended", async () => {
+  const kernel = await withIdle({ a: Infinity, b: 200 });
+  expect(kernel.relieve()).toEqual({ instances: 2, bytes: 200 });
+});
+
 test("relieve of one module asks no other, and nothing of one that is stopped or has no pool", async () => {
   const kernel = await withIdle({ a: 100, b: 200 });
   expect(kernel.relieve("plain")).toEqual({ instances: 0, bytes: 0 });

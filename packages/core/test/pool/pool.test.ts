@@ -535,6 +535,21 @@ describe("instances are replaced", () => {
     expect([take(pool).value, take(pool).value]).toEqual([third, first]);
   });
 
+  test("when memory is short and a size cannot be read: that one first, and it is no reason to keep the others", async () => {
+    const source = createSource();
+    source.memoryBytes = ({ id, bytes }) => {
+      if (id === 2) throw new Error("no gauge");
+      return bytes;
+    };
+    const { pool } = setUp({ max: 3 }, source);
+    const leases = await Promise.all([pool.checkout(), pool.checkout(), pool.checkout()]);
+    for (const { value } of leases) value.bytes = 10;
+    for (const lease of leases) lease.release();
+    expect(pool.relieve(5)).toEqual({ instances: 2, bytes: 10 });
+    expect([...source.alive].map(({ id }) => id)).toEqual([3]);
+    expect(pool.relieve()).toEqual({ instances: 1, bytes: 10 });
+  });
+
   test("also if destroying them fails, which is counted", async () => {
     const { pool, source } = setUp({ max: 1 });
     source.destroyFailure = new Error("cannot");
@@ -910,6 +925,7 @@ describe("options", () => {
     { timeoutMs: -1 },
     { maxWaiting: -1 },
     { maxMemoryBytes: 0 },
+    { drainMs: -1 },
     { max: "8" as never },
     { timeoutMs: "soon" as never },
   ])("%j are refused with INVALID_OPTIONS", (options) => {
