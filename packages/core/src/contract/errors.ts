@@ -223,7 +223,7 @@ export function plainMessage({ message, hint }: KeelsonError): string {
 /** A short text for anything that can be thrown, `undefined` and hostile objects included; never throws. */
 export function describeThrown(error: unknown): string {
   try {
-    if (error instanceof Error) return error.message || error.name;
+    if (error instanceof Error) return String((error.message as unknown) || error.name);
     if (typeof error === "string") return error;
     if (typeof error === "object" && error !== null && "message" in error) return String(error.message);
     return `thrown ${String(error)}`;

@@ -20,6 +20,7 @@ export function stackOf(thrown: unknown): string | undefined {
 function engineStack(error: Error): unknown {
   const errors = Error as { prepareStackTrace?: unknown };
   if (errors.prepareStackTrace !== undefined) return error.stack;
+  const isAbsent = !Object.hasOwn(errors, "prepareStackTrace");
   try {
     errors.prepareStackTrace = writeStack;
   } catch {
@@ -29,7 +30,8 @@ function engineStack(error: Error): unknown {
   try {
     return error.stack;
   } finally {
-    errors.prepareStackTrace = undefined;
+    if (isAbsent) delete errors.prepareStackTrace;
+    else errors.prepareStackTrace = undefined;
   }
 }
 

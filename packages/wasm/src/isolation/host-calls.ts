@@ -143,8 +143,8 @@ export class HostCalls {
       return fail(error);
     }
     hostMs = clock.now() - started;
-    // Not its own `then`, which may throw: nobody would catch that here.
-    if (later) void Promise.resolve(value).then(succeed, fail);
+    // Not its own `then`, which may throw, also a promise's: nobody would catch that here.
+    if (later) void new Promise((resolve) => resolve(value)).then(succeed, fail);
     else succeed(value);
   }
 

@@ -39,6 +39,19 @@ describe("the position of a trap", () => {
     }
   });
 
+  test("leaves no trace in Error where nobody has set how stacks are written", async () => {
+    const written = Error as { prepareStackTrace?: unknown };
+    const kept = Object.getOwnPropertyDescriptor(written, "prepareStackTrace");
+    delete written.prepareStackTrace;
+    try {
+      const { call } = await open({ source: SOURCE, imports });
+      await failure("WASM_TRAP", () => call("trap"));
+      expect(Object.hasOwn(written, "prepareStackTrace")).toBe(false);
+    } finally {
+      if (kept !== undefined) Object.defineProperty(written, "prepareStackTrace", kept);
+    }
+  });
+
   test("names the instruction in the original, on V8 and when the module keeps its offsets", async () => {
     const { call } = await open({ source: SOURCE, imports, offsets: true });
     const { details } = await failure("WASM_TRAP", () => call("trap"));

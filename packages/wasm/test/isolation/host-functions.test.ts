@@ -124,9 +124,20 @@ describe.each(levels)("a guest that calls its host (%s)", (isolation) => {
     revoke();
     const silent = Object.defineProperty(new WebAssembly.RuntimeError(), "message", { get: deaf });
     const notOurs = Object.assign(new KeelsonError("NOT_FOUND", "changed"), { message: Symbol("no text") });
-    const hostile: unknown[] = [new Proxy({}, traps), new Proxy(() => {}, traps), revoked, silent, notOurs];
+    const wordless = [new Error(), new WebAssembly.RuntimeError()].map((error) =>
+      Object.assign(error, { message: Symbol("no text") }),
+    );
+    const hostile: unknown[] = [
+      new Proxy({}, traps),
+      new Proxy(() => {}, traps),
+      revoked,
+      silent,
+      notOurs,
+      ...wordless,
+    ];
     // oxlint-disable-next-line unicorn/no-thenable
     const thenables = [{ then: deaf }, Object.defineProperty({}, "then", { get: deaf })];
+    thenables.push(Object.assign(Promise.resolve(1), { then: deaf }));
     const asks: (() => unknown)[] = [
       ...hostile.map((one) => () => {
         throw one;
