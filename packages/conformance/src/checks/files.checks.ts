@@ -5,7 +5,10 @@ import type { Subject } from "../subject.ts";
 import { readAll, startChild } from "./child-setup.ts";
 
 /** A folder of the check's own; removed when it ends. */
-async function openFolder(subject: Subject, context: CheckContext): Promise<{ files: Files; folder: URL }> {
+export async function openFolder(
+  subject: Subject,
+  context: CheckContext,
+): Promise<{ files: Files; folder: URL }> {
   const { files, random } = subject.platform();
   if (files === undefined) throw new TypeError("the platform supports files and has none");
   const scratch = subject.scratch ?? files.resolve("./");

@@ -1,6 +1,9 @@
-import { nativeModule, type Call } from "@keelson/core";
+import { nativeModule, type Call, type Files, type ModuleLoader } from "@keelson/core";
 import { ensure, ensureCode, ensureEqual, type Check } from "../check.ts";
+import { openFolder } from "./files.checks.ts";
 import { never, openKernel, versioned } from "./kernel-setup.ts";
+
+const MAX_MANIFEST_BYTES = 2 ** 20;
 
 /** Checks of the registry, of calls and of the shutdown. */
 export const kernelChecks: readonly Check[] = [
@@ -215,6 +218,48 @@ export const kernelChecks: readonly Check[] = [
       );
       ensureEqual(kernel.state("m"), undefined, "state");
       await kernel.register(versioned("m", "2.0.0"));
+    },
+  },
+  {
+    id: "kernel.manifest-bounded",
+    title: "a manifest of more than 1 MiB is INVALID_MANIFEST before a byte of it is read",
+    requires: ["files"],
+    async run(subject, context) {
+      const { files, folder } = await openFolder(subject, context);
+      const read: string[] = [];
+      const watched: Files = {
+        resolve: (path) => files.resolve(path),
+        read: (file) => (read.push(file.href), files.read(file)),
+        write: (file, bytes) => files.write(file, bytes),
+        stat: (file) => files.stat(file),
+        list: (within) => files.list(within),
+        remove: (file) => files.remove(file),
+        real: (file) => files.real(file),
+      };
+      const loader: ModuleLoader = {
+        kind: "wasm",
+        load: async ({ id, version }) => versioned(id, version),
+      };
+      const platform = { ...subject.platform(), files: watched };
+      const kernel = await openKernel(subject, context, { platform, loaders: [loader] });
+      const manifest = {
+        apiVersion: "keelson/v1",
+        id: "m",
+        name: "m",
+        version: "1.0.0",
+        kind: "wasm",
+        entry: "m.wasm",
+      };
+      const file = new URL("manifest.json", folder);
+      const write = (bytes: number): Promise<void> =>
+        files.write(file, new TextEncoder().encode(JSON.stringify(manifest).padEnd(bytes)));
+      await files.write(new URL("m.wasm", folder), new Uint8Array(8));
+      await write(MAX_MANIFEST_BYTES + 1);
+      await ensureCode(kernel.load(file), "INVALID_MANIFEST", "a manifest of 1 MiB and a byte");
+      ensureEqual(read, [], "what was read of it");
+      await write(MAX_MANIFEST_BYTES);
+      await kernel.load(file);
+      ensureEqual(await kernel.invoke("m", "version"), "1.0.0", "the module of a manifest of 1 MiB");
     },
   },
 ];

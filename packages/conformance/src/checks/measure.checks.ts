@@ -1,11 +1,47 @@
-import { usageOf, type Kernel, type KeelsonError, type Usage } from "@keelson/core";
+import { usageOf, type Bytes, type Kernel, type KeelsonError, type Usage } from "@keelson/core";
 import { ensure, ensureCode, ensureEqual, type Check, type CheckContext } from "../check.ts";
 import type { Subject } from "../subject.ts";
 import { openKernel } from "./kernel-setup.ts";
+import { body, functions, I32, MAGIC, name, section, type } from "./wasm-bytes.ts";
 import { restless, startWasm, wasmModuleOf } from "./wasm-setup.ts";
 
 const requires = ["wasm", "wasmModule"] as const;
 const PAGE = 65_536;
+
+/** Three functions that return at once; one has nothing behind that, one 8 KiB of code and one twice as much. */
+const idle: Bytes = Uint8Array.from([
+  ...MAGIC,
+  ...section(1, [type([], [])]),
+  ...section(3, [[0], [0], [0]]),
+  ...section(7, functions(0, "small", "large", "larger")),
+  ...section(
+    10,
+    [0, 1, 2].map((size) => body(0x0f, ...Array.from({ length: size * 8_192 }, () => 0x01))),
+  ),
+]);
+
+/** What the guest below says: that it failed, and that it used nothing. */
+const LIE = `{"message":"no","a":1,"usage":{"fuel":0,"cpuMs":0,"memoryPeakBytes":0},"record":{}}`;
+
+/** A module of the profile keelson that answers everything with an error of its own. The record of the answer lies at 0, its JSON at 16. */
+const liar: Bytes = Uint8Array.from([
+  ...MAGIC,
+  ...section(1, [type([I32], [I32]), type([I32, I32], []), type([I32, I32, I32, I32, I32], [I32])]),
+  ...section(3, [[0], [1], [2]]),
+  ...section(5, [[0x00, 1]]),
+  ...section(7, [
+    [...name("memory"), 0x02, 0],
+    ...functions(0, "keelson_alloc", "keelson_free", "keelson_call"),
+  ]),
+  ...section(10, [body(0x41, 0x80, 0x02), body(), body(0x41, 0)]),
+  ...section(11, [
+    [
+      ...[0x00, 0x41, 0x00, 0x0b, 16 + LIE.length],
+      ...[1, 0, 0, 0, 2, 0, 0, 0, 16, 0, 0, 0, LIE.length, 0, 0, 0],
+      ...new TextEncoder().encode(LIE),
+    ],
+  ]),
+]);
 
 /** A kernel with a restless guest that is stopped after 20 ms. @param initialMs how long its first quarantine lasts */
 async function openRestless(subject: Subject, context: CheckContext, initialMs = 50): Promise<Kernel> {
@@ -80,6 +116,40 @@ export const measureChecks: readonly Check[] = [
       const trap = await ensureCode(recorded, "WASM_TRAP", "a trap");
       ensure(trap.details?.["record"] !== undefined, "the error of a trap has no record");
       ensureEqual(await kernel.invoke("guest", "count", []), 3, "calls counted by the pool's instance");
+    },
+  },
+  {
+    id: "measure.own-words",
+    title:
+      "a guest's own error brings its facts along, but cannot tell what the call used or what was recorded",
+    requires,
+    async run(subject, context) {
+      const kernel = await startWasm(subject, context, { source: liar, abi: "keelson" });
+      const plain = await ensureCode(kernel.invoke("guest", "any"), "GUEST_ERROR", "the guest's error");
+      ensureEqual(plain.details?.["a"], 1, "a fact of its own");
+      ensureEqual(usageOf(plain), undefined, "usage of a call that was not measured");
+      ensureEqual(plain.details?.["record"], undefined, "the record of a call that was not recorded");
+      const measured = await ensureCode(kernel.measure("guest", "any"), "GUEST_ERROR", "the same, measured");
+      ensure((usageOf(measured)?.fuel ?? 0) > 0, "the guest told that it used nothing, and was believed");
+      ensureEqual(measured.details?.["record"], undefined, "the record of a call that was not recorded");
+    },
+  },
+  {
+    id: "measure.first-call",
+    title:
+      "what an engine does for a large function at its first call is paid for by that call, however little of it runs",
+    requires,
+    async run(subject, context) {
+      const kernel = await startWasm(subject, context, { source: idle });
+      const fuel = async (method: string): Promise<number> =>
+        (await kernel.measure("guest", method, [])).usage?.fuel ?? 0;
+      const small = await fuel("small");
+      const large = await fuel("large");
+      const larger = await fuel("larger");
+      ensure(large > 10 * small, `a call took ${small} units, and ${large} of a large function`);
+      const grown = larger - large > 0.5 * large;
+      ensure(grown, `a function twice as large took ${larger} units, and half of it ${large}`);
+      ensureEqual([await fuel("large"), await fuel("larger")], [small, small], "the second calls");
     },
   },
   {

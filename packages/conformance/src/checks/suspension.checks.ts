@@ -110,6 +110,36 @@ export const suspensionChecks: readonly Check[] = [
     },
   },
   {
+    id: "wasm.async-fails",
+    title:
+      "an asynchronous host function that throws or rejects, with whatever it may be, fails its call alone and keeps no instance",
+    requires: ["wasm", "wasmModule", "suspending", "jspi"],
+    async run(subject, context) {
+      // Whatever is asked of it throws.
+      const { proxy, revoke } = Proxy.revocable({}, {});
+      revoke();
+      const ways: Readonly<Record<string, () => number | Promise<number>>> = {
+        "an error that it throws": () => {
+          throw new RangeError("no such article");
+        },
+        "an error that it rejects with": () => Promise.reject(new RangeError("no such article")),
+        "what cannot be looked at, thrown": () => {
+          throw proxy;
+        },
+        "what cannot be looked at, rejected with": () => Promise.reject(proxy as Error),
+      };
+      let load: () => number | Promise<number> = () => 1;
+      const suspending = subject.suspending as NonNullable<Subject["suspending"]>;
+      const imports = { host: { load: suspending((() => load()) as HostFunction), note: () => undefined } };
+      const kernel = await startWasm(subject, context, { source: asking, imports });
+      for (const [what, way] of Object.entries(ways)) {
+        load = way;
+        await ensureCode(kernel.invoke("guest", "ask", [1], { timeoutMs: 2_000 }), "CALL_FAILED", what);
+        ensureEqual(await kernel.invoke("guest", "add", [2, 40]), 42, `the only instance after ${what}`);
+      }
+    },
+  },
+  {
     id: "wasm.async-refused",
     title:
       "where the platform cannot suspend guests, a module with an asynchronous host function is UNSUPPORTED at its start",

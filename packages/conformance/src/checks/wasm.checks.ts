@@ -1,6 +1,6 @@
 import { stopOf, usageOf, type Bytes } from "@keelson/core";
 import { ensure, ensureCode, ensureEqual, type Check } from "../check.ts";
-import { body, functions, I32, MAGIC, name, section, type } from "./wasm-bytes.ts";
+import { body, count, functions, I32, MAGIC, name, section, type } from "./wasm-bytes.ts";
 import { guest, openWasm, restless, startWasm, wasmModuleOf } from "./wasm-setup.ts";
 
 const requires = ["wasm", "wasmModule"] as const;
@@ -65,6 +65,21 @@ const nester: Bytes = Uint8Array.from([
     [0x00, 0x41, 0x00, 0x0b, 16, 0, 0, 0, 0, 2, 0, 0, 0, 0x00, 0x04, 0, 0, 0x80, 0x38, 0x01, 0],
   ]),
 ]);
+
+/** A module with a function f() that does nothing, and so many elements of its own to fill tables with, all of them that function. */
+function filled(elements: number): Bytes {
+  const [before, after] = [
+    [...MAGIC, ...section(1, [type([], [])]), ...section(3, [[0]]), ...section(7, functions(0, "f"))],
+    section(10, [body()]),
+  ];
+  // One passive segment, whose items are the numbers of functions, a byte each.
+  const head = [1, 0x01, 0x00, ...count(elements)];
+  const size = [9, ...count(head.length + elements), ...head];
+  const bytes = new Uint8Array(before.length + size.length + elements + after.length);
+  bytes.set([...before, ...size]);
+  bytes.set(after, bytes.length - after.length);
+  return bytes;
+}
 
 /** Elements that a module's tables may hold together when nothing is said. */
 const TABLE_ELEMENTS = 1_000_000;
@@ -278,6 +293,19 @@ export const wasmChecks: readonly Check[] = [
       const kernel = await startWasm(subject, context, { source: greedy });
       ensureEqual(await kernel.invoke("guest", "elements", [TABLE_ELEMENTS]), -1, "growth past the cap");
       ensureEqual(await kernel.invoke("guest", "elements", [100]), 1, "growth within the cap");
+    },
+  },
+  {
+    id: "wasm.initializers-limited",
+    title:
+      "a module whose every instance would be filled with millions of elements is WASM_TOO_LARGE at its start, before one is made",
+    requires,
+    async run(subject, context) {
+      const kernel = await openWasm(subject, context, { source: filled(2 * TABLE_ELEMENTS) });
+      await ensureCode(kernel.start("guest"), "WASM_TOO_LARGE", "two million elements");
+      ensureEqual(kernel.state("guest"), "failed", "the module's state");
+      const modest = await startWasm(subject, context, { source: filled(1_000) });
+      ensureEqual(await modest.invoke("guest", "f", []), undefined, "a call of one with a thousand");
     },
   },
   {

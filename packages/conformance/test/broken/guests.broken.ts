@@ -147,6 +147,11 @@ export const brokenWasm: Readonly<Record<string, Breaking>> = {
             }),
           },
   ),
+  // makes whatever comes
+  "wasm.initializers-limited": breakWasm(
+    (options) => options,
+    inHostsThread({ f: () => undefined as never }),
+  ),
   "wasm.table-cap": breakWasm((options) => options, inHostsThread({ elements: () => 1 as never })),
   // too late is too late
   "wasm.stop-told": breakKernel((kernel) => ({

@@ -1,5 +1,5 @@
 import { KeelsonError, type Kernel, type ModuleDefinition, type Module, type Value } from "@keelson/core";
-import { breakKernel, overlay, type Breaking } from "./breaking.ts";
+import { breakFiles, breakKernel, overlay, type Breaking } from "./breaking.ts";
 
 /** Changes what is registered, and what is reloaded, on its way into the kernel. */
 function breakModules(
@@ -247,6 +247,13 @@ export const brokenKernels: Readonly<Record<string, Breaking>> = {
   })),
   // as long as the modules take
   "kernel.shutdown-in-time": breakKernel((kernel) => ({ shutdown: () => kernel.shutdown() })),
+  // reads first
+  "kernel.manifest-bounded": breakFiles((files) => ({
+    async stat(file) {
+      const stat = await files.stat(file);
+      return stat && { ...stat, bytes: Math.min(stat.bytes, 1_024) };
+    },
+  })),
   "kernel.unload": breakKernel((kernel) => ({
     async unload(id) {
       await kernel.unload(id);

@@ -28,6 +28,21 @@ export const brokenMeasures: Readonly<Record<string, Breaking>> = {
       return { ...measured, record: { version: 1, kind: "wasm" } };
     },
   })),
+  // believes what the guest says
+  "measure.own-words": breakKernel((kernel) => ({
+    measure: (id, method, payload, options) =>
+      kernel.measure(id, method, payload, options).catch((error: KeelsonError) => {
+        const usage: Usage = { fuel: 0, cpuMs: 0, memoryPeakBytes: 0 };
+        throw overlay(error, { details: { ...error.details, usage } });
+      }),
+  })),
+  // the engine has done it before anybody pays
+  "measure.first-call": breakKernel((kernel) => ({
+    async measure(id, method, payload, options) {
+      await kernel.invoke(id, method, payload);
+      return kernel.measure(id, method, payload, options);
+    },
+  })),
   "quarantine.refuses": breakOptions((options) => ({ ...options, quarantine: false })),
   // the time never grows
   "quarantine.one-trial": breakOptions((options) => ({

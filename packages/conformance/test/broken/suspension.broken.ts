@@ -21,6 +21,18 @@ export const brokenSuspensions: Readonly<Record<string, Breaking>> = {
       }),
     }),
   }),
+  // waits for ever for what failed
+  "wasm.async-fails": (subject) => ({
+    ...subject,
+    suspending: (run) =>
+      (subject.suspending as NonNullable<typeof subject.suspending>)((async (...args: never[]) => {
+        try {
+          return await run(...args);
+        } catch {
+          return new Promise<never>(() => {});
+        }
+      }) as unknown as HostFunction),
+  }),
   // takes the platform for one that can
   "wasm.async-refused": (subject) => ({
     ...subject,
