@@ -55,6 +55,11 @@ test.each([
 test("what steers a terminal is shown, on one line or on several", () => {
   expect(visible("a\u001b[2J\tb\n\u202e")).toBe("a\\u001b[2J b\n\\u202e");
   expect(oneLine("a \n b\n\nc")).toBe("a · b · c");
+  for (const code of [0xad, 0x61c, 0x200b, 0x200e, 0x200f, 0x2060, 0x2064, 0x2069, 0xfeff])
+    expect(visible(`a${String.fromCharCode(code)}`)).toBe(`a\\u${code.toString(16).padStart(4, "0")}`);
+  expect(visible("\u{1f468}\u200d\u{1f469} \u0645\u200c\u0647")).toBe(
+    "\u{1f468}\u200d\u{1f469} \u0645\u200c\u0647",
+  );
 });
 
 describe("an error", () => {

@@ -81,6 +81,16 @@ describe("createLog()", () => {
     expect(lines[0]).toContain("a\\u001b[2Jb\\u000d\\nc");
   });
 
+  it("shows what has no width, but for the joiners that scripts and emoji need", () => {
+    const { log, lines } = logged();
+    for (const code of [0xad, 0x61c, 0x200b, 0x200e, 0x200f, 0x2060, 0x2064, 0x2069, 0xfeff]) {
+      log.write("info", `a${String.fromCharCode(code)}b`);
+      expect(lines.at(-1)).toContain(`a\\u${code.toString(16).padStart(4, "0")}b`);
+    }
+    log.write("info", "\u{1f468}\u200d\u{1f469} \u0645\u200c\u0647");
+    expect(lines.at(-1)).toContain("\u{1f468}\u200d\u{1f469} \u0645\u200c\u0647");
+  });
+
   it("never throws, whatever it is given and whatever its writer does", () => {
     const { log } = logged();
     const circle: Record<string, unknown> = {};

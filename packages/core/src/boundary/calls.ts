@@ -89,7 +89,7 @@ export class PendingCalls {
     if (pending?.id !== id) return;
     this.#forget(pending);
     try {
-      if (reply["error"] !== undefined && reply["error"] !== null) throw fromWireError(reply["error"]);
+      if (reply["error"] != null) throw childError(reply["error"]);
       pending.resolve(marked ? decodeValue(reply["result"]) : (reply["result"] as Value));
     } catch (error) {
       pending.reject(error);
@@ -196,4 +196,12 @@ export class PendingCalls {
       details: { pending: this.#size },
     });
   }
+}
+
+/** A child's error, without what the host alone can tell: what a guest used, its record, and whose guest was stopped. */
+function childError(wire: unknown): KeelsonError {
+  const error = fromWireError(wire);
+  const details = error.details as Record<string, unknown> | undefined;
+  for (const key of ["usage", "record", "module"]) delete details?.[key];
+  return error;
 }

@@ -110,7 +110,7 @@ export class Child {
       "PROCESS_EXITED",
       `${this.#options.name} ended with ${how} ${when}${this.#lastWords()}`,
       {
-        hint: "its own log, and its last lines on standard error if there are any, say why; run the command by hand to see more",
+        hint: "its log and its last lines on standard error say why; run the command by hand to see more",
         details: { ...exit, stderr: this.#stderr.tail() },
       },
     );

@@ -24,7 +24,7 @@ export function parseLine(line: string): unknown {
     return JSON.parse(line);
   } catch (error) {
     throw new KeelsonError("INVALID_JSON", `A line is not JSON: ${excerpt(line)}`, {
-      hint: "standard output is for JSON lines alone; print everything else to standard error",
+      hint: "standard output is for JSON lines alone; print all else to standard error",
       details: { line: excerpt(line) },
       cause: error,
     });
@@ -134,8 +134,8 @@ function describe(value: unknown): string {
   return typeof value === "number" ? `the number ${value}` : `a ${typeof value}`;
 }
 
-/** The beginning of a text, fit to be printed: at most 200 characters, without control characters. */
+/** The beginning of a text, fit to be printed: at most 200 characters, without those that steer a terminal or are not seen, but for the joiners that scripts and emoji need. */
 export function excerpt(value: string): string {
-  const printable = value.slice(0, 200).replace(/\p{Cc}/gu, " ");
+  const printable = value.slice(0, 200).replace(/(?![\u200c\u200d])[\p{Cc}\p{Cf}\s]/gu, " ");
   return value.length > 200 ? `${printable}…` : printable;
 }

@@ -174,7 +174,7 @@ export class CallFrame implements Call, PendingCall {
   tooLate(limit?: StopReason): KeelsonError {
     const timeoutMs = Math.round(this.deadline - this.startedAt);
     return new KeelsonError("DEADLINE_EXCEEDED", `${nameOf(this)} did not answer within ${timeoutMs} ms`, {
-      hint: "give the call more time with timeoutMs, or look at what the module waits for",
+      hint: "give it more time with timeoutMs, or find out what it waits for",
       details: {
         id: this.module,
         method: this.method,

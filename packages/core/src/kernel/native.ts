@@ -124,7 +124,7 @@ export const nativeLoader: ModuleLoader = {
       exported = ((await import(url.href)) as { default?: unknown }).default;
     } catch (error) {
       throw asKeelsonError(error, "MODULE_FAILED", `The entry of "${id}" could not be imported`, {
-        hint: "the entry must be a JavaScript module that this runtime can import by itself; the cause says where it failed",
+        hint: "the entry must be JavaScript that this runtime can import by itself; the cause says where it failed",
         details: { id, entry },
       });
     }

@@ -61,7 +61,7 @@ export function mayBeAlive(id: string, cause: KeelsonError): KeelsonError {
     "STOP_TIMEOUT",
     `Module "${id}" cannot start: its last generation may still be alive`,
     {
-      hint: "unload it, or end what survived; a stopped module starts again once its last generation is surely gone",
+      hint: "unload it, or end what survived; a stopped module starts again once its last generation is gone",
       details: { id },
       cause,
     },

@@ -135,6 +135,13 @@ describe("normalizeEventLine", () => {
     );
   });
 
+  test("a line that is told holds nothing that steers a terminal or is not seen, and keeps the joiners of scripts", () => {
+    const hidden = "\u001b\u009b\u00ad\u061c\u200b\u200e\u200f\u2028\u2029\u202e\u2060\u2064\u2069\ufeff";
+    expect(failure(`<${[...hidden].join("<")}<\u200c\u200d`).details).toEqual({
+      line: `${"< ".repeat(hidden.length)}<\u200c\u200d`,
+    });
+  });
+
   test("inherited names are no fields", () => {
     expect(
       failure('{"__proto__":{"module":"m"},"event_id":"e","source":"agent","timestamp_ms":1}').details,

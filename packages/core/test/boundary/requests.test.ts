@@ -1,6 +1,7 @@
 import { describe, expect, test, vi } from "vitest";
 import type { Value } from "../../src/contract/value.ts";
 import { KeelsonError } from "../../src/contract/errors.ts";
+import { stopOf, usageOf } from "../../src/contract/usage.ts";
 import { settle } from "../../src/testing/index.ts";
 import { countListeners } from "../bus/harness.ts";
 import { rejection } from "../support/errors.ts";
@@ -90,6 +91,27 @@ describe("host → child", () => {
     child.say({ reply_id: "2", error: { code: "E42", message: "odd" } });
     expect(await known).toMatchObject({ code: "NOT_FOUND", message: "no page", details: { path: "/" } });
     expect(await unknown).toMatchObject({ code: "CALL_FAILED", details: { code: "E42" } });
+  });
+
+  test("an error reply tells nothing of usage, of a record or of whose guest was stopped: the host alone can", async () => {
+    const { running, call } = scene();
+    const child = await running();
+    const failed = rejection(call("a"));
+    await settle();
+    const usage = { fuel: 1, cpuMs: 1, memoryPeakBytes: 1 };
+    const details = {
+      usage,
+      record: { version: 1, kind: "wasm" },
+      module: "other",
+      limit: "fuel",
+      path: "/",
+    };
+    child.say({ reply_id: "1", error: { code: "FUEL_EXHAUSTED", message: "no", details } });
+    const error = await failed;
+    expect(error).toMatchObject({ code: "FUEL_EXHAUSTED" });
+    expect(error.details).toEqual({ limit: "fuel", path: "/" });
+    expect(usageOf(error)).toBeUndefined();
+    expect(stopOf(error, "other")).toBeUndefined();
   });
 
   test("a reply that holds broken bytes rejects that call alone", async () => {
