@@ -83,7 +83,7 @@ export class Child {
           "HANDSHAKE_TIMEOUT",
           `${name} printed no event within ${timeoutMs} ms${this.#lastWords()}`,
           {
-            hint: "print a first event on standard output, flush it, or allow more time with handshakeMs",
+            hint: "print a first event on standard output, flush it, or raise handshakeMs",
             details: { timeoutMs, stderr: this.#stderr.tail() },
           },
         ),

@@ -282,7 +282,7 @@ export class ExchangeDoor implements BusDoor, Party {
       "DENIED",
       `${this.source} may not ${what} on "${topic}"`,
       topic,
-      "kernel, module and supervisor topics belong to the kernel; begin yours with a word of your own",
+      "kernel, module and supervisor topics belong to the kernel; begin yours with another word",
     );
   }
 

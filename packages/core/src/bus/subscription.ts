@@ -33,7 +33,7 @@ export class PendingSend {
       "SUBSCRIPTION_CLOSED",
       `A subscription to "${this.#left.pattern}" closed before it took the envelope`,
       {
-        hint: "the other subscriptions have it; send again only if the one that left matters",
+        hint: "the others have it; send again only if the one that left matters",
         details: { pattern: this.#left.pattern },
       },
     );

@@ -34,7 +34,7 @@ export function requireFit(options: CallOptions | undefined): void {
 export function noMethod(frame: CallFrame): KeelsonError {
   const { module: id, method } = frame;
   return new KeelsonError("UNKNOWN_METHOD", `There is no method ${nameOf(frame)}`, {
-    hint: "a module answers calls by its function call, and streams by stream; this one lacks it",
+    hint: "a module answers calls by call(), and streams by stream(); this one lacks it",
     details: { id, method },
   });
 }
