@@ -1,7 +1,7 @@
 import { stat } from "node:fs/promises";
 import process from "node:process";
 import { pathToFileURL } from "node:url";
-import { parseManifest, suggest, type Manifest } from "@keelson/core";
+import { nativeLoader, parseManifest, processLoader, suggest, type Manifest } from "@keelson/core";
 import type { Command } from "../arguments.ts";
 import { useColor } from "../display.ts";
 import { readNamed } from "../files.ts";
@@ -31,13 +31,21 @@ export const checkCommand: Command = {
   },
 };
 
-const KINDS = ["native", "process", "wasm"];
+/** The kinds that the command line loads. */
+async function loadableKinds(): Promise<readonly string[]> {
+  // Not imported above: that takes a third of what the command takes, and kinds of core alone do not need it.
+  const { wasmLoader } = await import("@keelson/wasm");
+  return [...CORE_KINDS, wasmLoader.kind];
+}
+
+const CORE_KINDS: readonly string[] = [nativeLoader.kind, processLoader.kind];
 
 /** What a valid manifest may still lack before a host can load it. */
 async function notesOn({ kind, entry }: Manifest, file: string): Promise<string[]> {
   const notes: string[] = [];
-  if (!KINDS.includes(kind)) {
-    const near = suggest(kind, KINDS);
+  const kinds = CORE_KINDS.includes(kind) ? CORE_KINDS : await loadableKinds();
+  if (!kinds.includes(kind)) {
+    const near = suggest(kind, kinds);
     const meant = near === undefined ? "" : ` Did you mean \`${near}\`?`;
     notes.push(`The kind \`${oneLine(kind)}\` needs a loader of the host's own.${meant}`);
   }
