@@ -6,8 +6,10 @@ export type ParsedPoolOptions = Required<PoolOptions>;
 
 /** Checks `options` and fills in the defaults; `INVALID_OPTIONS` names the first that does not fit. */
 export function parsePoolOptions(options: PoolOptions): ParsedPoolOptions {
+  const given = options ?? {};
+  const { min = 0 } = given;
+  requireWhole("min", min, 0);
   const {
-    min = 0,
     max = Math.max(8, min),
     maxUses = Infinity,
     maxIdleMs = 60_000,
@@ -15,8 +17,7 @@ export function parsePoolOptions(options: PoolOptions): ParsedPoolOptions {
     maxWaiting = 10_000,
     maxMemoryBytes = Infinity,
     drainMs = 5_000,
-  } = options ?? {};
-  requireWhole("min", min, 0);
+  } = given;
   requireWhole("max", max, 1);
   if (max < min) throw invalidOption("max", max, `at least min, which is ${min}`);
   if (maxUses !== Infinity) requireWhole("maxUses", maxUses, 1);

@@ -934,6 +934,12 @@ describe("options", () => {
     );
   });
 
+  test.each([1n, Symbol("one"), {}])("a min of another type is refused, whatever max comes to", (min) => {
+    expect(
+      thrownCode(() => createPool(createSource(), { min: min as never }, { clock: createFakeClock() })),
+    ).toBe("INVALID_OPTIONS");
+  });
+
   test("a size limit without a gauge is refused; no limit needs none", async () => {
     const source = { create: () => ({}), destroy() {} };
     await using pool = createPool(source, {}, { clock: createFakeClock() });
