@@ -31,6 +31,11 @@ export function chooseRuntimes(names: readonly string[] | undefined): readonly R
   return runtimes.filter(({ name }) => names === undefined || names.includes(name));
 }
 
+/** Arguments before a script for `process.execPath`, of whatever runtime executes this; `name` is what its platform is called. */
+export function scriptArguments(name: string): readonly string[] {
+  return runtimes.find((runtime) => runtime.name === name)?.args ?? [];
+}
+
 /** The runtime's version, such as "26.10.0". */
 export async function versionOf(runtime: Runtime): Promise<string> {
   return /\d+\.\d+\.\d+/.exec(await runOrThrow(runtime.command, ["--version"]))?.[0] ?? "unknown";

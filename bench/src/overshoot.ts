@@ -6,9 +6,10 @@ import { createKernel, isKeelsonError, platform, wasmModule } from "keelson";
 import { Governor } from "../../packages/wasm/src/governor/index.ts";
 import { meter, type MeterOptions } from "../../packages/wasm/src/meter/index.ts";
 import { runOrThrow } from "../../tools/command.ts";
+import { scriptArguments } from "../../tools/runtimes.ts";
 import { Collections } from "./collections.ts";
-import { OURS, progress, type Task, type Timing } from "./measure.ts";
 import type { AssembledShape } from "./children/assemble-shapes.ts";
+import { OURS, progress, type Task, type Timing } from "./measure.ts";
 import { ranMs, waitedMs } from "./thread-time.ts";
 
 const CPU_MS = 50;
@@ -74,9 +75,10 @@ export async function benchOvershoot(rounds: number): Promise<readonly Task[]> {
 
 /** The shapes, from a process of their own: this one has on its heap what a small host has. */
 async function assembled(): Promise<readonly AssembledShape[]> {
-  const before = { node: [], deno: ["run", "-A"], bun: ["--bun"] }[platform().name] ?? [];
   const script = join(import.meta.dirname, "children/assemble-shapes.ts");
-  return JSON.parse(await runOrThrow(process.execPath, [...before, script])) as AssembledShape[];
+  return JSON.parse(
+    await runOrThrow(process.execPath, [...scriptArguments(platform().name), script]),
+  ) as AssembledShape[];
 }
 
 function named(all: readonly AssembledShape[], name: string): AssembledShape {

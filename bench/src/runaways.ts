@@ -3,6 +3,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { platform } from "keelson";
+import { scriptArguments } from "../../tools/runtimes.ts";
 import { OURS, progress, type Task, type Timing } from "./measure.ts";
 
 const SHAPES = [
@@ -45,9 +46,8 @@ export async function benchRunaways(): Promise<readonly Task[]> {
 }
 
 async function attempt(contender: string, shape: string): Promise<Timing> {
-  const before = { node: [], deno: ["run", "-A"], bun: ["--bun"] }[platform().name] ?? [];
   const script = join(import.meta.dirname, "children/runaway.ts");
-  const child = spawn(process.execPath, [...before, script, contender, shape], {
+  const child = spawn(process.execPath, [...scriptArguments(platform().name), script, contender, shape], {
     stdio: ["ignore", "pipe", "ignore"],
   });
   const exited = new Promise((done) => child.once("exit", done));
