@@ -9,6 +9,11 @@ const MAX_SIZE = 0x7fff_ffff;
 type Alloc = (size: number) => number;
 type Free = (pointer: number, size: number) => void;
 
+/**
+ * What an allocator's answer outside memory is: a wrong pointer, or no room, for a convention that does not say how an allocation fails.
+ */
+export type Outside = "OUT_OF_BOUNDS" | "OUT_OF_MEMORY";
+
 /** The buffers that a guest's own allocator makes for the host, through two of its exports: `alloc(size) → ptr` and `free(ptr, size)`. */
 export class Buffers {
   readonly #host: GuestHost;
@@ -16,11 +21,13 @@ export class Buffers {
   readonly #name: string;
   readonly #alloc: Alloc;
   readonly #free: Free;
+  readonly #outside: Outside;
 
-  constructor({ exports, host }: Guest, alloc: string, free: string) {
+  constructor({ exports, host }: Guest, alloc: string, free: string, outside: Outside = "OUT_OF_BOUNDS") {
     this.#host = host;
     this.#memory = host.memory as GuestMemory;
     this.#name = alloc;
+    this.#outside = outside;
     this.#alloc = exports[alloc] as Alloc;
     this.#free = exports[free] as Free;
   }
@@ -28,7 +35,7 @@ export class Buffers {
   /**
    * Asks for a buffer, and believes nothing of the answer.
    *
-   * @throws KeelsonError `OUT_OF_MEMORY` for 0, `OUT_OF_BOUNDS` for a buffer outside memory, `INVALID_PAYLOAD` for 2 GiB or more
+   * @throws KeelsonError `OUT_OF_MEMORY` for 0, {@link Outside} for a buffer outside memory, `INVALID_PAYLOAD` for 2 GiB or more
    */
   allocate(size: number): number {
     const host = this.#host;
@@ -36,7 +43,7 @@ export class Buffers {
     host.entered = true;
     const pointer = this.#alloc(size) >>> 0;
     host.entered = false;
-    return allocated(host, pointer, size, this.#name);
+    return allocated(host, pointer, size, this.#name, this.#outside);
   }
 
   free(pointer: number, size: number): void {
@@ -69,9 +76,16 @@ export class LaterBuffers {
   readonly #name: string;
   readonly #alloc: (...args: Parameters<Alloc>) => Promise<number>;
   readonly #free: (...args: Parameters<Free>) => Promise<void>;
+  readonly #outside: Outside;
 
-  constructor({ exports, host, later }: LaterGuest, alloc: string, free: string) {
+  constructor(
+    { exports, host, later }: LaterGuest,
+    alloc: string,
+    free: string,
+    outside: Outside = "OUT_OF_BOUNDS",
+  ) {
     this.#host = host;
+    this.#outside = outside;
     this.#memory = host.memory as GuestMemory;
     this.#name = alloc;
     this.#alloc = later(exports[alloc] as Alloc);
@@ -84,7 +98,7 @@ export class LaterBuffers {
     host.entered = true;
     const pointer = (await this.#alloc(size)) >>> 0;
     host.entered = false;
-    return allocated(host, pointer, size, this.#name);
+    return allocated(host, pointer, size, this.#name, this.#outside);
   }
 
   async free(pointer: number, size: number): Promise<void> {
@@ -126,9 +140,9 @@ function requireSize(host: GuestHost, size: number): void {
   }
 }
 
-function allocated(host: GuestHost, pointer: number, size: number, name: string): number {
+function allocated(host: GuestHost, pointer: number, size: number, name: string, outside: Outside): number {
   const memory = host.memory as GuestMemory;
-  if (pointer === 0) {
+  if (pointer === 0 || (outside === "OUT_OF_MEMORY" && !memory.holds(pointer, size))) {
     host.broken = true;
     throw new KeelsonError("OUT_OF_MEMORY", `${host.id}: ${name}(${size}) found no room`, {
       hint: "raise limits.memory or send less; the instance is discarded",

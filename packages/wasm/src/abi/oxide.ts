@@ -16,7 +16,7 @@ import {
  * The profile `oxide`, after the Rust crate oxide-k: exports `memory`, `alloc(size) → ptr`, `free(ptr, size)` and
  * `oxide_invoke(method_ptr, method_len, input_ptr, input_len) → i64`, which packs pointer and length of the answer as
  * `ptr << 32 | len`. JSON both ways; an absent payload is `null`. The host frees method, input and answer. There is no
- * error channel: a guest that fails traps, or answers JSON that says so.
+ * error channel: a guest that fails traps, or answers JSON that says so. An `alloc` that answers 0 or a buffer outside memory is `OUT_OF_MEMORY`.
  */
 export const oxide: AbiProfile = {
   name: "oxide",
@@ -41,7 +41,7 @@ class OxideBinding implements Binding {
 
   constructor(guest: Guest) {
     this.#host = guest.host;
-    this.#buffers = new Buffers(guest, "alloc", "free");
+    this.#buffers = new Buffers(guest, "alloc", "free", "OUT_OF_MEMORY");
     this.#invoke = guest.exports["oxide_invoke"] as Invoke;
   }
 
@@ -69,7 +69,7 @@ class OxideLaterBinding implements LaterBinding {
 
   constructor(guest: LaterGuest) {
     this.#host = guest.host;
-    this.#buffers = new LaterBuffers(guest, "alloc", "free");
+    this.#buffers = new LaterBuffers(guest, "alloc", "free", "OUT_OF_MEMORY");
     this.#invoke = guest.later(guest.exports["oxide_invoke"] as Invoke);
   }
 

@@ -131,10 +131,16 @@ export class GuestMemory {
     this.#words = new DataView(buffer);
   }
 
-  #refuse(from: number, length: number, what: string): void {
+  /** Whether `pointer` and `length`, both unsigned, lie inside. */
+  holds(pointer: number, length: number): boolean {
+    if (pointer + length <= this.bytes.length) return true;
     // A shared memory that grew keeps its old buffer alive: look again before judging.
     this.#look();
-    if (from + length <= this.#bytes.length) return;
+    return pointer + length <= this.#bytes.length;
+  }
+
+  #refuse(from: number, length: number, what: string): void {
+    if (this.holds(from, length)) return;
     throw new KeelsonError("OUT_OF_BOUNDS", `${what} lies outside the guest's memory`, {
       hint: "the guest gave a wrong pointer or length; its instance is discarded",
       details: { pointer: from, length, memoryBytes: this.#bytes.length },

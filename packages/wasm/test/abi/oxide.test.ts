@@ -1,7 +1,9 @@
 import { describe, expect, test } from "vitest";
+import { createTestPlatform } from "@keelson/core/testing";
+import { suspending } from "../../src/suspension/suspending.ts";
 import { failure } from "../support/errors.ts";
 import { on, oxideGuest } from "../support/guests.ts";
-import { open } from "../support/instance.ts";
+import { callOf, open } from "../support/instance.ts";
 import { wat } from "../support/wat.ts";
 
 const pack = (ptr: string | number, len: string | number): string => {
@@ -64,5 +66,33 @@ describe("the profile oxide", () => {
     expect(first.instance.dead).toBe(true);
     const second = await open(GUEST);
     await failure("WASM_TRAP", () => second.call("zap"));
+  });
+
+  test.each([
+    ["at once", false],
+    ["suspended", true],
+  ])("an allocation that answers outside memory is OUT_OF_MEMORY, of a guest called %s", async (_, later) => {
+    // Where the method's name is to lie; the last byte of memory has room for one.
+    for (const [at, method, code] of [
+      [65_535, "m", "INVALID_PAYLOAD"],
+      [65_535, "mm", "OUT_OF_MEMORY"],
+      [-4, "m", "OUT_OF_MEMORY"],
+    ] as const) {
+      const tell = later ? suspending(async () => 1) : (): number => 1;
+      const platform = createTestPlatform();
+      const { instance } = await open(
+        {
+          source: wat(`(module (import "host" "tell" (func $tell (result i32))) (memory (export "memory") 1)
+            (func (export "alloc") (param i32) (result i32)
+              (select (i32.const ${at}) (i32.const 64) (i32.eq (local.get 0) (i32.const ${method.length}))))
+            (func (export "free") (param i32 i32))
+            (func (export "oxide_invoke") (param i32 i32 i32 i32) (result i64) (drop (call $tell)) (i64.const 0)))`),
+          imports: { host: { tell } },
+        },
+        { ...platform, supports: { ...platform.supports, jspi: true } },
+      );
+      await failure(code, async () => instance.call(callOf(method)));
+      expect(instance.dead).toBe(code === "OUT_OF_MEMORY");
+    }
   });
 });
