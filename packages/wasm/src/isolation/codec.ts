@@ -188,9 +188,8 @@ function tooLarge(): KeelsonError {
 
 function requirePlain(value: object): void {
   const prototype: unknown = Object.getPrototypeOf(value);
-  // The prototype of another realm's plain object has no prototype either.
-  if (prototype === null || prototype === Object.prototype || Object.getPrototypeOf(prototype) === null)
-    return;
+  // So has Object.prototype, this realm's and any other's.
+  if (prototype === null || Object.getPrototypeOf(prototype) === null) return;
   throw unsendable(
     `an instance of ${(value.constructor as { name?: string } | undefined)?.name ?? "a class"}`,
   );

@@ -419,6 +419,49 @@ describe("time that the system gave to somebody else", () => {
     });
   });
 
+  describe("is what a slice lasted too long by, and no other", () => {
+    const fill = (elements: number): string =>
+      `(table.fill (i32.const 0) (ref.null func) (i32.const ${elements}))`;
+    const counts = `(loop (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))`;
+    const text = `(module (import "h" "back" (func $back)) (table 100000 funcref)
+      (func (export "fill") ${fill(10_000)}) (func (export "count") (param i32) ${counts}) (func (export "spin") (loop (br 0)))
+      (func (export "both") (param i32) ${fill(100_000)} (call $back) ${counts}))`;
+
+    /** Its clock moves by 0.1 ms at each look, but as `clock.coming` says for the next ones. */
+    function fills(): Omit<Guest, "clock"> & { readonly clock: { time: number; coming: number[] } } {
+      const clock = {
+        time: 1e6,
+        coming: [] as number[],
+        now: () => (clock.time += clock.coming.shift() ?? 0.1),
+      };
+      // One look on the way back, and the next at the end of the slice.
+      const back = (): void => void clock.coming.push(0.1, 40);
+      return { ...guest(text, { back }, { clock }, { ...usual, tableElements: 100_000 }), clock };
+    }
+
+    it("not the time before the run", () => {
+      const { governor, exports, clock } = fills();
+      governor.run({}, () => exports["count"]!(1));
+      clock.time += 1_000;
+      const start = clock.time;
+      failure(() => governor.run({ cpuMs: 20 }, () => exports["spin"]!()));
+      expect(clock.time - start).toBeLessThan(22);
+    });
+
+    it("less what a long operation may take in its own slice, not in a later one or in another run", () => {
+      const later = fills();
+      later.governor.run({ measure: true }, () => later.exports["both"]!(100_000));
+      expect(later.governor.usage.cpuMs).toBeLessThan(10);
+
+      const another = fills();
+      another.governor.run({}, () => another.exports["fill"]!());
+      // The beginning of the run takes the first look.
+      another.clock.coming.push(0.1, 40);
+      another.governor.run({ measure: true }, () => another.exports["count"]!(100_000));
+      expect(another.governor.usage.cpuMs).toBeLessThan(7);
+    });
+  });
+
   it("is wall time all the same: the deadline stands", () => {
     const { governor, exports } = guest(count, {}, { clock: jumping(10, 500) });
     const error = failure(() => governor.run({ deadline: 400 }, () => exports["f"]!(1_000_000)));

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { Governor, type GuestThread, type RunLimits } from "../../src/governor/index.ts";
 import { meter } from "../../src/meter/index.ts";
 import { wat } from "../meter/wat.ts";
+import { collectGarbage } from "../../../../tools/vitest/collect.ts";
 import { failure, guest, ManualClock, usual, type Guest } from "./harness.ts";
 
 /** Calls the host, and then counts down from what it is given. */
@@ -194,6 +195,24 @@ describe("guests of one thread that run inside one another", () => {
       seen.map((one) => (one === outer.governor ? "outer" : one === inner.governor ? "inner" : one)),
     ).toEqual(["outer", "inner", "outer", "outer"]);
     expect(thread.current).toBeUndefined();
+  });
+
+  it("do not keep one another afterwards", async () => {
+    // JavaScriptCore takes what lies on the stack for a pointer.
+    const [times, left] = [12, 3];
+    const within = ({ governor, thread }: Guest & { readonly thread: GuestThread }): WeakRef<Governor> => {
+      const outer = guest(CALLS_THEN_COUNTS, { back: () => governor.run({}, () => {}) }, { thread });
+      outer.governor.run({}, () => outer.exports["f"]!(1));
+      return new WeakRef(outer.governor);
+    };
+    const inners = Array.from({ length: times }, () => {
+      const thread: GuestThread = { current: undefined };
+      return { thread, ...guest(CALLS_THEN_COUNTS, { back: () => {} }, { thread }) };
+    });
+    const outers = inners.map(within);
+    await collectGarbage();
+    expect(inners).toHaveLength(times);
+    expect(outers.filter((outer) => outer.deref() !== undefined).length).toBeLessThanOrEqual(left);
   });
 });
 

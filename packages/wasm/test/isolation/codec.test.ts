@@ -1,3 +1,4 @@
+import { runInNewContext } from "node:vm";
 import type { Bytes, Value } from "@keelson/core";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -47,6 +48,20 @@ describe("values that go over", () => {
       }),
       { numRuns: 500 },
     );
+  });
+
+  test("are plain wherever they were made: a bare object, and one of another realm", () => {
+    for (const plain of [Object.assign(Object.create(null), { a: 1 }), runInNewContext("({ a: 1 })")]) {
+      const writer = new Writer();
+      writer.value(plain as Value);
+      expect(new Reader(writer.take()).value()).toEqual({ a: 1 });
+    }
+    class Own {}
+    class Derived extends Own {}
+    for (const instance of [new Own(), new Derived(), new Map(), new Date(0), runInNewContext("new Map()")]) {
+      const error = thrownBy(() => new Writer().value(instance as Value));
+      expect((error as KeelsonError).code).toBe("INVALID_PAYLOAD");
+    }
   });
 
   test("a bigint of 2,500 digits goes over, one more is INVALID_PAYLOAD, and no message of ours", () => {

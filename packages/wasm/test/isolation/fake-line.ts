@@ -1,7 +1,7 @@
 import { KeelsonError, type Bytes } from "@keelson/core";
 import type { HostCalls } from "../../src/isolation/host-calls.ts";
 import type { Line, LineEnd } from "../../src/isolation/line.ts";
-import { Ask, kindOf, writeAnswer, writeMade } from "../../src/isolation/messages.ts";
+import { Ask, kindOf, writeAnswer, writeError, writeMade } from "../../src/isolation/messages.ts";
 
 const standing = { memoryBytes: 65_536, spent: new Float64Array([3, 2]) };
 
@@ -38,6 +38,11 @@ export class FakeLine implements Line {
   /** Answers the call in progress. */
   reply(value: number): void {
     this.#open?.resolve(writeAnswer(standing, undefined, value, 0));
+  }
+
+  /** The call in progress fails, and the guest is dead. */
+  fail(error: KeelsonError): void {
+    this.#open?.resolve(writeError(standing, undefined, true, error, 0));
   }
 
   stop(): void {

@@ -4,7 +4,7 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { Crew } from "../../src/isolation/crew.ts";
 import { IsolatedInstance, type Opened } from "../../src/isolation/isolated-instance.ts";
 import { Ask } from "../../src/isolation/messages.ts";
-import { failure } from "../support/errors.ts";
+import { failure, rejection } from "../support/errors.ts";
 import { callOf } from "../support/instance.ts";
 import { FakeLine } from "./fake-line.ts";
 
@@ -36,7 +36,7 @@ async function make(
   };
   const options = { id: "guest", crew, clock, log, manners, open };
   const instance = new IsolatedInstance(options, await open(), () => released++);
-  return { instance, crew, line: started[0] as FakeLine };
+  return { instance, crew, line: started.at(-1) as FakeLine };
 }
 
 /** A call, and what ends it. */
@@ -65,15 +65,12 @@ describe("a guest elsewhere whose caller gives up", () => {
 
   test("has a moment to see its deadline itself, and is not stopped when it answers in time", async () => {
     const { instance, crew, line } = await make();
-    const first = callEndedBy();
-    const answered = failure("DEADLINE_EXCEEDED", async () => {
-      await instance.call(first.call);
-      throw new KeelsonError("DEADLINE_EXCEEDED", "answered");
-    });
-    first.end("DEADLINE_EXCEEDED");
+    const { call, end } = callEndedBy();
+    const answer = instance.call(call);
+    end("DEADLINE_EXCEEDED");
     await platform.clock.advance(9);
     line.reply(1);
-    await answered;
+    expect(await answer).toBe(1);
     await platform.clock.advance(5_000);
     expect([line.stops, line.ends, platform.clock.pending]).toEqual([0, 0, 0]);
     await crew[Symbol.asyncDispose]();
@@ -92,6 +89,32 @@ describe("a guest elsewhere whose caller gives up", () => {
     const error = await failed;
     expect(error.details).toMatchObject({ module: "guest", method: "work", limit: "deadline" });
     await crew[Symbol.asyncDispose]();
+  });
+
+  test("and that was told to stop before it saw its deadline is late all the same; any other error stays what it is", async () => {
+    const usage = { fuel: 1, cpuMs: 2, memoryPeakBytes: 3 };
+    const answers = [
+      new KeelsonError("ABORTED", "it was stopped", { details: { limit: "signal", usage } }),
+      new KeelsonError("ABORTED", "what it called was given up"),
+      new KeelsonError("WASM_TRAP", "it trapped", { details: { limit: "signal" } }),
+    ];
+    const told: unknown[] = [];
+    for (const error of answers) {
+      const { instance, crew, line } = await make();
+      const { call, end } = callEndedBy();
+      const failed = rejection(instance.call(call));
+      end("DEADLINE_EXCEEDED");
+      await platform.clock.advance(10);
+      line.fail(error);
+      const { code, details } = await failed;
+      told.push({ code, details });
+      await crew[Symbol.asyncDispose]();
+    }
+    expect(told).toEqual([
+      { code: "DEADLINE_EXCEEDED", details: { limit: "deadline", usage } },
+      { code: "ABORTED", details: undefined },
+      { code: "WASM_TRAP", details: { limit: "signal" } },
+    ]);
   });
 
   test("without a meter is stopped at its deadline at once", async () => {

@@ -135,3 +135,25 @@ test("a guest that is ended while it waits for its turn leaves the line, and nob
   expect(resumed).toBe(true);
   expect(turns.mayRun(0.5)).toBe(true);
 });
+
+test("a guest that is stopped in the midst of its slices does not wait for a turn to end", async (context) => {
+  const { promising } = WebAssembly;
+  if (promising === undefined) return context.skip("guests cannot be suspended here");
+  const governor = new Governor({ clock: { now: () => 0 } });
+  const asked: (string | undefined)[] = [];
+  governor.nextTurn = () => {
+    asked.push(governor.stopped?.code);
+    return Promise.resolve();
+  };
+  const text = `(module (func (export "f") (loop (br 0))))`;
+  const { bytes, meta } = meter(wat(text), { mode: "exact", stackBytes: 65_536 });
+  const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes));
+  governor.adopt(instance, meta);
+  governor.enterDetached({ fuel: 1_000_000 });
+  const thrown: unknown = await promising(instance.exports["f"] as () => Promise<void>)().catch(
+    (error: unknown) => error,
+  );
+  expect(governor.fail(thrown)).toMatchObject({ code: "FUEL_EXHAUSTED" });
+  expect(asked.length).toBeGreaterThan(1);
+  expect(asked.filter((code) => code !== undefined)).toEqual([]);
+});
