@@ -43,6 +43,15 @@ export async function benchBus(rounds: number): Promise<readonly Task[]> {
       ],
     ),
     await alternate(
+      "the same, `take()` for what is queued",
+      [taking(bus), enqueued(), pulling()],
+      { rounds, times: 160 * CAPACITY },
+      [
+        { against: [STREAM], kind: "at least", target: 2 },
+        { against: [PULLING], kind: "at least", target: 2 },
+      ],
+    ),
+    await alternate(
       "bounded, writer waits for room",
       [sent(bus), written(), enqueuedInTime()],
       { rounds, times: 160 * CAPACITY },
@@ -140,6 +149,29 @@ function subscription(bus: KernelBus): Contender {
   return {
     name: OURS,
     run: (times) => inBatches(times, items, () => bus.publish("bench.queue", payload)),
+  };
+}
+
+/** A loop that awaits only where the queue is empty, and else takes what is there. A stream's reader has no such way: it awaits each item. */
+function taking(bus: KernelBus): Contender {
+  const queue = bus.subscribe("bench.taken", { capacity: CAPACITY });
+  const items = queue[Symbol.asyncIterator]();
+  const untilEmpty = { [Symbol.asyncIterator]: () => ({ next: () => items.next() }) };
+  return {
+    name: OURS,
+    async run(times) {
+      for (let done = 0; done < times; done += CAPACITY) {
+        for (let count = 0; count < CAPACITY; count++) bus.publish("bench.taken", payload);
+        let count = 0;
+        for await (const _ of untilEmpty) {
+          do {
+            sink++;
+            count++;
+          } while (queue.take() !== undefined);
+          if (count === CAPACITY) break;
+        }
+      }
+    },
   };
 }
 
