@@ -2,11 +2,18 @@
 export {
   boundaryEventOf,
   boundaryFaultOf,
+  createLineReader,
+  createMetrics,
+  createPool,
+  diffCapabilities,
   errorCodes,
+  formatCapabilityDiff,
   isKeelsonError,
   KeelsonError,
   nativeModule,
   openMetricsContentType,
+  parseManifest,
+  pooled,
   processModule,
   runOnce,
   stopOf,
@@ -22,6 +29,7 @@ export {
   type Health,
   type Hooks,
   type Kernel,
+  type Lease,
   type LoadOptions,
   type Manifest,
   type Measured,
@@ -45,6 +53,7 @@ export {
   type Value,
 } from "@keelson/core";
 export {
+  createCompileCache,
   createWasmLoader,
   parseRecord,
   printRecord,
@@ -55,6 +64,12 @@ export {
   wasmLoader,
   wasmModule,
   type CallRecording,
+  type CompileCache,
+  type GuestHost,
+  type GuestMemory,
+  type HostImports,
+  type WasmLimits,
+  type WasmLoaderOptions,
   type WasmModuleOptions,
 } from "@keelson/wasm";
 export {
