@@ -4,6 +4,7 @@ import { formatEvent, formatStatus } from "../src/status.ts";
 
 const running: ModuleStatus = {
   metadata: { id: "page", name: "page", version: "1.0.0", kind: "wasm" },
+  manifest: undefined,
   state: "running",
   generation: 1,
   inFlight: 0,

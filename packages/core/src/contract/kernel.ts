@@ -2,6 +2,7 @@ import type { Bus, Cursor, Envelope } from "./bus.ts";
 import type { CallOptions } from "./call.ts";
 import type { KeelsonError } from "./errors.ts";
 import type { Hooks } from "./hooks.ts";
+import type { Manifest } from "./manifest.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Health, ModuleDefinition, ModuleLoader, ModuleMetadata, ModuleState } from "./module.ts";
 import type { Platform, ProcessInfo, TerminationReport } from "./platform.ts";
@@ -130,6 +131,11 @@ export interface Plugin extends AsyncDisposable {
 /** One line of {@link Kernel.list}. */
 export interface ModuleStatus {
   readonly metadata: ModuleMetadata;
+  /**
+   * The manifest of the version that serves, for what a host does with it: its routes, its capabilities. A bare file has one of defaults; undefined for a
+   * definition without.
+   */
+  readonly manifest: Manifest | undefined;
   readonly state: ModuleState;
   /** Of the generation under way or the last one; 0 before the first. */
   readonly generation: number;

@@ -133,6 +133,7 @@ export class Entry implements CallMeter {
   status(): ModuleStatus {
     return {
       metadata: this.definition.metadata,
+      manifest: this.definition.manifest,
       state: this.#active.state,
       generation: this.#active.generation,
       inFlight: this.#active.live?.inFlight ?? 0,

@@ -158,6 +158,34 @@ test("reload() takes a path as load() does: the new manifest counts, and a bad o
   expect(await kernel.invoke("a", "shout")).toBe("BYE");
 });
 
+test("list() has the manifest of the version that serves, whatever came of a reload", async () => {
+  const { kernel, platform } = testKernel({ loaders: [shout] });
+  const route = (path: string): object => ({ method: "GET", path, handler: "shout" });
+  for (const [version, folder] of [
+    ["1.0.0", "p"],
+    ["2.0.0", "q"],
+    ["3.0.0", "r"],
+  ]) {
+    const routes = [route(`/v${version}`)];
+    platform.files.put(`/${folder}/manifest.json`, JSON.stringify({ ...manifest, version, routes }));
+    if (folder !== "r") platform.files.put(`/${folder}/a.shout`, "hello");
+  }
+  platform.files.put("/bare.shout", "hello");
+  const paths = (): unknown =>
+    kernel.list().map((status) => status.manifest?.routes.map(({ path }) => path) ?? "no manifest");
+
+  await kernel.load("/p");
+  expect(paths()).toEqual([["/v1.0.0"]]);
+  await kernel.reload("a", "/q");
+  expect(paths()).toEqual([["/v2.0.0"]]);
+  // Its entry is not there.
+  await rejection(kernel.reload("a", "/r"));
+  expect(paths()).toEqual([["/v2.0.0"]]);
+  await kernel.load("/bare.shout");
+  await kernel.register(nativeModule({ id: "native" }));
+  expect(paths()).toEqual([["/v2.0.0"], [], "no manifest"]);
+});
+
 test("a loader may make definitions of a class, which are the same with their manifest and under another id", async () => {
   class Definition implements ModuleDefinition {
     readonly #text: string;
