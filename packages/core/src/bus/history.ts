@@ -76,5 +76,5 @@ export class History {
 function isCursor(cursor: Cursor | null): boolean {
   if (typeof cursor !== "object" || cursor === null) return false;
   const { timestamp, id, source } = cursor;
-  return typeof timestamp === "number" && typeof id === "string" && typeof source === "string";
+  return Number.isFinite(timestamp) && typeof id === "string" && typeof source === "string";
 }

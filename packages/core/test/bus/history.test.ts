@@ -75,6 +75,7 @@ describe("the log", () => {
       {},
       5,
       { ...sound, timestamp: "1" },
+      { ...sound, timestamp: NaN },
       { ...sound, id: 2 },
       { ...sound, source: 3 },
     ]) {
