@@ -33,15 +33,20 @@ function grantedFeatures(): Missing {
     missing.length === 0
       ? undefined
       : `all files need ${missing.join(" and ")}; paths granted one by one work`;
+  const unread = ["PATH", "HOME"].filter((variable) => !isGranted({ name: "env", variable }));
+  const inherited =
+    unread.length === 0
+      ? undefined
+      : `children inherit PATH and HOME, which needs --allow-env=${unread.join(",")}; those that are given their own work`;
   const processes = isGranted({ name: "run" })
-    ? undefined
+    ? inherited
     : "starting any command needs --allow-run; commands granted one by one, as in --allow-run=cat, work but cannot be signalled as a group";
   const windows = "Windows has no process groups; only the child itself is ended";
   const hidden = `${os} does not show the environments, pipes and memory of processes`;
   const unseen = "finding descendants needs --allow-all for /proc, or the program ps";
   const proc = canReadProc() ? undefined : "reading /proc needs --allow-all";
   const fork = isGranted({ name: "run", command: deno().execPath() })
-    ? undefined
+    ? inherited
     : `starting Deno itself needs --allow-run=${deno().execPath()}`;
   return {
     files,

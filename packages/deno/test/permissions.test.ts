@@ -93,8 +93,20 @@ describe("on Deno, supports follows the permissions", () => {
     expect(found.tree).toEqual({ value: { ended: 3, orphans: 0 } });
   });
 
+  it("with all commands and a part of the environment: what is missing is named", async () => {
+    const found = await probe("--allow-run", "--allow-env=PATH");
+    expect(found.supports).toMatchObject({ processes: false, fork: false });
+    expect(found.reasons["processes"]).toContain("--allow-env=HOME;");
+    const whole = await probe("--allow-run", "--allow-env=PATH,HOME");
+    expect(whole.supports).toMatchObject({ processes: true, fork: true });
+    expect(whole.cat).toEqual({ value: { text: "hello", ended: 1, orphans: 0 } });
+  });
+
   it("with a module's own environment, none of the host's is needed", async () => {
     const found = await probe("--allow-run");
+    expect(found.supports).toMatchObject({ processes: false, processTree: false, fork: false });
+    for (const feature of ["processes", "fork"])
+      expect(found.reasons[feature]).toContain("--allow-env=PATH,HOME");
     expect(found.cat).toMatchObject({ code: "PERMISSION_DENIED" });
     expect(found.catWithOwnEnv).toEqual({ value: { text: "hello", ended: 1, orphans: 0 } });
   });
