@@ -15,7 +15,7 @@ export type ModuleKind = "native" | "wasm" | "process" | (string & {});
 
 /** Who a module is. */
 export interface ModuleMetadata {
-  /** Unique in a kernel: 1 to 64 of a–z, 0–9, `-`, `_`, `.`, beginning with a letter or digit. */
+  /** Unique in a kernel: 1 to 64 of a–z, 0–9, `-`, `_`, `.`, beginning with a letter or digit, and neither `kernel` nor `host`. */
   readonly id: string;
   /** For people. */
   readonly name: string;

@@ -3,10 +3,12 @@ import semverSatisfies from "semver/functions/satisfies.js";
 import validRange from "semver/ranges/valid.js";
 
 /** What a module's id is, in words. */
-export const MODULE_ID_RULE = "1 to 64 of a-z, 0-9, -, _ and ., beginning with a letter or digit";
-const MODULE_ID = /^[a-z0-9][a-z0-9._-]{0,63}$/;
+export const MODULE_ID_RULE =
+  "1 to 64 of a-z, 0-9, -, _ and ., beginning with a letter or digit, and not kernel or host";
+/** On the bus and in metrics the two names stand for the kernel and the host: a module of that id would speak as they do. */
+const MODULE_ID = /^(?!(?:kernel|host)$)[a-z0-9][a-z0-9._-]{0,63}$/;
 
-/** Whether `value` can be a module's id: 1 to 64 of a–z, 0–9, `-`, `_` and `.`, beginning with a letter or digit. */
+/** Whether `value` can be a module's id: 1 to 64 of a–z, 0–9, `-`, `_` and `.`, beginning with a letter or digit, and neither `kernel` nor `host`. */
 export function isModuleId(value: unknown): value is string {
   return typeof value === "string" && MODULE_ID.test(value);
 }

@@ -2,9 +2,12 @@ import { describe, expect, test } from "vitest";
 import { isModuleId, isRange, isVersion, satisfies } from "../../src/manifest/index.ts";
 
 describe("ids, versions and ranges", () => {
-  test.each(["a", "0", "a.b-c_d", "a".repeat(64), "constructor"])("%j is a module id", (id) => {
-    expect(isModuleId(id)).toBe(true);
-  });
+  test.each(["a", "0", "a.b-c_d", "a".repeat(64), "constructor", "kernels", "a-host"])(
+    "%j is a module id",
+    (id) => {
+      expect(isModuleId(id)).toBe(true);
+    },
+  );
 
   test.each(["", "A", "-a", ".a", "_a", "a b", "a/b", "ä", "a\n", "a".repeat(65), "__proto__", null, 1])(
     "%j is no module id",
@@ -12,6 +15,10 @@ describe("ids, versions and ranges", () => {
       expect(isModuleId(id)).toBe(false);
     },
   );
+
+  test.each(["kernel", "host"])("%j, which stands for another on the bus, is no module id", (id) => {
+    expect(isModuleId(id)).toBe(false);
+  });
 
   test.each(["1.2.3", "0.0.0", "1.2.3-beta.1", "1.2.3+build.5", "1.2.3-a+b"])(
     "%j is a version",
