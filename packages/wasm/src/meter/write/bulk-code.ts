@@ -6,16 +6,18 @@ import {
   I32,
   i32Add,
   i32And,
-  i32Greater,
-  i32ShiftLeft,
-  i32ShiftRight,
+  i32GtU,
+  i32Shl,
+  i32ShrU,
   i32Sub,
   IF,
   localGet,
   localTee,
 } from "../bytecode.ts";
 import type { FunctionCode } from "./function-code.ts";
+import * as growth from "./growth.ts";
 import * as helpers from "./helpers.ts";
+import { wait } from "./wait.ts";
 import type { Layout } from "../layout.ts";
 import { copyInPieces, fillInPieces, initInPieces, storeOf, type Store } from "./pieces.ts";
 import { Reader } from "../read/reader.ts";
@@ -36,14 +38,14 @@ export function chargeBulk(code: FunctionCode, unit: number, wide: boolean): voi
   // at most 2^28 each way: no array has more elements, no table more than 2^25 entries
   if (unit === Bulk.bytes) {
     out.i32(4);
-    out.byte(i32ShiftRight);
+    out.byte(i32ShrU);
   } else {
     out.i32(unit === Bulk.elements ? 0x0fff_ffff : 0x01ff_ffff);
     out.byte(i32And);
   }
   if (unit === Bulk.entries) {
     out.i32(3);
-    out.byte(i32ShiftLeft);
+    out.byte(i32Shl);
   }
   out.byte(i32Sub);
   code.storeAndTest();
@@ -62,7 +64,7 @@ export function writeInPieces(code: FunctionCode, at: number, unit: number, wide
   const { piece, value } = pieces.store;
   out.op(localGet, code.length);
   out.i32(piece);
-  out.byte(i32Greater);
+  out.byte(i32GtU);
   code.rarely(IF);
   out.s32(layout.functionType([I32, ...Array.from(pieces.fills ? value : [I32]), I32], [], [3, 0]));
   code.callFor(at, pieces.helper);
@@ -94,18 +96,18 @@ function inPieces(
 /** Takes room for `granules`. */
 export function takeRoom({ out, layout }: FunctionCode, granules: number): void {
   out.i32(granules);
-  out.op(CALL, helpers.takeRoom(layout));
+  out.op(CALL, growth.takeRoom(layout));
 }
 
 /** Takes room for an array of as many elements, of `elementBytes` each, as the last length was. */
 export function takeArrayRoom({ out, layout, length }: FunctionCode, elementBytes: number): void {
   out.op(localGet, length);
   out.i32(4 - Math.log2(Math.max(1, elementBytes)));
-  out.byte(i32ShiftRight);
+  out.byte(i32ShrU);
   // what the division leaves over, and the array's own words
   out.i32(2);
   out.byte(i32Add);
-  out.op(CALL, helpers.takeRoom(layout));
+  out.op(CALL, growth.takeRoom(layout));
 }
 
 /** A wait on shared memory, which ends now and then to ask the host. */
@@ -115,5 +117,5 @@ export function writeWait(code: FunctionCode, width: number, at: number, end: nu
   reader.u32();
   const from = reader.at;
   const memory = reader.u32() & 0x40 ? reader.u32() : 0;
-  code.call(helpers.wait(code.layout, width, memory, bytes.slice(from, end)));
+  code.call(wait(code.layout, width, memory, bytes.slice(from, end)));
 }

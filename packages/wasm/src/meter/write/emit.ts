@@ -4,7 +4,7 @@ import { CALL, END, RETURN, UNREACHABLE } from "../bytecode.ts";
 import { DepthBy, isParameter } from "../scan/depth.ts";
 import { FrameCode } from "./frame.ts";
 import type { FunctionCode } from "./function-code.ts";
-import * as helpers from "./helpers.ts";
+import * as growth from "./growth.ts";
 import { HostCode } from "./host-code.ts";
 import { type Locals, readLocals, withoutFirst, writeLocals } from "./locals.ts";
 import { LoopCode } from "./loop-code.ts";
@@ -233,11 +233,11 @@ export class Emitter {
           takeArrayRoom(code, a);
           break;
         case Action.memoryGrow:
-          code.call(helpers.growMemory(layout, a));
+          code.call(growth.growMemory(layout, a));
           cursor = b;
           break;
         case Action.tableGrow:
-          code.call(helpers.growTable(layout, a));
+          code.call(growth.growTable(layout, a));
           cursor = b;
           break;
         case Action.wait:

@@ -8,12 +8,13 @@ import {
   i32Add,
   i32Or,
   i32Sub,
-  i32Wrap,
-  i64Extend,
+  i32WrapI64,
+  i64ExtendI32U,
   IF,
   localGet,
   localSet,
   localTee,
+  i64Const,
 } from "../bytecode.ts";
 import { DepthBy, isParameter } from "../scan/depth.ts";
 import type { FunctionCode } from "./function-code.ts";
@@ -23,7 +24,7 @@ import { PREPAID } from "../layout.ts";
 import { factsOf, immediateIn, Role, roleIn } from "../read/opcodes.ts";
 
 /** `i64.const 0`. */
-const I64_ZERO = [0x42, 0];
+const I64_ZERO = [i64Const, 0];
 /** Instructions that are looked at for what becomes of the first local. */
 const MAX_LOOK = 16;
 
@@ -205,7 +206,7 @@ export class FrameCode {
   #pushGiven(): void {
     const { out } = this.#code;
     out.op(localGet, this.given);
-    if (this.wide) out.byte(i32Wrap);
+    if (this.wide) out.byte(i32WrapI64);
   }
 
   /** The block around the body. */
@@ -265,7 +266,7 @@ export class FrameCode {
     if (depthBy === DepthBy.global) this.tell();
     else if (isParameter(depthBy)) {
       this.#pushDepth();
-      if (depthBy === DepthBy.wideParameter) out.byte(i64Extend);
+      if (depthBy === DepthBy.wideParameter) out.byte(i64ExtendI32U);
     }
   }
 

@@ -6,7 +6,7 @@ import {
   globalGet,
   globalSet,
   i32Eq,
-  i32LessThan,
+  i32LtS,
   i32Sub,
   IF,
   localGet,
@@ -133,7 +133,7 @@ export class FunctionCode {
   ): void {
     const { out } = this;
     out.i32(0);
-    out.byte(i32LessThan);
+    out.byte(i32LtS);
     this.rarely(IF);
     out.byte(EMPTY);
     if (this.plan.local) {

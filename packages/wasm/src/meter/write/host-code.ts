@@ -5,7 +5,7 @@ import {
   globalGet,
   globalSet,
   i32Eq,
-  i32LessThan,
+  i32LtS,
   i32Or,
   i32Sub,
   IF,
@@ -87,7 +87,7 @@ export class HostCode {
       out.byte(i32Eq);
       out.op(globalGet, layout.fuel);
       out.i32(0);
-      out.byte(i32LessThan);
+      out.byte(i32LtS);
       out.byte(i32Or);
       this.#openRarely();
       out.op(CALL, layout.numberOf(helpers.afterHost));

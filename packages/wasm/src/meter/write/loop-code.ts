@@ -6,7 +6,7 @@ import {
   EMPTY,
   END,
   i32Add,
-  i32LessThan,
+  i32LtS,
   i32Sub,
   IF,
   localGet,
@@ -74,7 +74,7 @@ export class LoopCode {
     out.byte(i32Sub);
     out.op(localTee, counter);
     out.i32(0);
-    out.byte(i32LessThan);
+    out.byte(i32LtS);
     this.#code.rarely(BR_IF);
     out.u32(1);
   }

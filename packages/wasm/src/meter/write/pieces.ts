@@ -1,4 +1,34 @@
-import { CALL, EMPTY, END, I32, localGet, localSet } from "../bytecode.ts";
+import {
+  BR,
+  CALL,
+  EMPTY,
+  END,
+  I32,
+  i32Add,
+  i32Const,
+  i32GtU,
+  i32LeU,
+  i32Or,
+  i32Sub,
+  I64,
+  i64Add,
+  i64Const,
+  i64ExtendI32U,
+  i64GtU,
+  i64LeU,
+  i64LtU,
+  i64Shl,
+  i64Sub,
+  IF,
+  localGet,
+  localSet,
+  LOOP,
+  memorySize,
+  MISC,
+  RETURN,
+  tableSize,
+  UNREACHABLE,
+} from "../bytecode.ts";
 import { afterHost } from "./helpers.ts";
 import type { Layout } from "../layout.ts";
 import type { Writer } from "./writer.ts";
@@ -53,43 +83,43 @@ function addressCode(writer: Writer, wide: boolean): AddressCode {
   return {
     type: addressType(wide),
     constant(value) {
-      writer.byte(wide ? 0x42 : 0x41);
+      writer.byte(wide ? i64Const : i32Const);
       writer.s32(value);
     },
-    add: wide ? 0x7c : 0x6a,
-    sub: wide ? 0x7d : 0x6b,
-    lessOrEqual: wide ? 0x58 : 0x4d,
-    greater: wide ? 0x56 : 0x4b,
+    add: wide ? i64Add : i32Add,
+    sub: wide ? i64Sub : i32Sub,
+    lessOrEqual: wide ? i64LeU : i32LeU,
+    greater: wide ? i64GtU : i32GtU,
   };
 }
 
 function addressType(wide: boolean): number {
-  return wide ? 0x7e : I32;
+  return wide ? I64 : I32;
 }
 
 /** Leaves whether `length` is short, or `address + length` lies outside of the store, so that the engine shall trap. */
 function pushOutOfBounds(writer: Writer, store: Store, address: number, length: number): void {
   const extended = (local: number): void => {
     writer.op(localGet, local);
-    if (!store.wide) writer.byte(0xad);
+    if (!store.wide) writer.byte(i64ExtendI32U);
   };
   // address + length > size, or the sum passes 2^64
   extended(address);
   extended(length);
-  writer.byte(0x7c);
-  if (store.name === "memory") writer.op(0x3f, store.number);
+  writer.byte(i64Add);
+  if (store.name === "memory") writer.op(memorySize, store.number);
   else {
-    writer.raw([0xfc, 16]);
+    writer.raw([MISC, tableSize]);
     writer.u32(store.number);
   }
-  if (!store.wide) writer.byte(0xad);
-  if (store.name === "memory") writer.raw([0x42, 16, 0x86]);
-  writer.byte(0x56);
+  if (!store.wide) writer.byte(i64ExtendI32U);
+  if (store.name === "memory") writer.raw([i64Const, 16, i64Shl]);
+  writer.byte(i64GtU);
   extended(address);
   extended(length);
-  writer.byte(0x7c);
+  writer.byte(i64Add);
   extended(address);
-  writer.raw([0x54, 0x72]);
+  writer.raw([i64LtU, i32Or]);
 }
 
 /** `(address, value, length) → ()`: fills in pieces. */
@@ -108,15 +138,15 @@ export function fillInPieces(layout: Layout, store: Store): number {
         writer.op(localGet, address);
         writer.op(localGet, 1);
         count();
-        writer.raw([0xfc, store.fill]);
+        writer.raw([MISC, store.fill]);
         writer.u32(store.number);
       };
       const whole = (): void => {
         fill(() => writer.op(localGet, length));
-        writer.byte(0x0f);
+        writer.byte(RETURN);
       };
       pushOutOfBounds(writer, store, address, length);
-      writer.raw([0x04, EMPTY]);
+      writer.raw([IF, EMPTY]);
       whole();
       writer.byte(END);
       loopOverPieces(layout, writer, code, piece, length, whole, () => {
@@ -124,7 +154,7 @@ export function fillInPieces(layout: Layout, store: Store): number {
         step(writer, code, piece, address, code.add);
         step(writer, code, piece, length, code.sub);
       });
-      writer.byte(0x00);
+      writer.byte(UNREACHABLE);
     },
   );
 }
@@ -147,24 +177,24 @@ export function copyInPieces(layout: Layout, target: Store, source: Store): numb
         push(to);
         push(from);
         count();
-        writer.raw([0xfc, target.copy]);
+        writer.raw([MISC, target.copy]);
         writer.u32(target.number);
         writer.u32(source.number);
       };
       const plain = (local: number): void => writer.op(localGet, local);
       const whole = (): void => {
         copy(plain, () => plain(length));
-        writer.byte(0x0f);
+        writer.byte(RETURN);
       };
       const loop = (one: () => void): void => loopOverPieces(layout, writer, code, piece, length, whole, one);
       pushOutOfBounds(writer, target, to, length);
       pushOutOfBounds(writer, source, from, length);
-      writer.raw([0x72, 0x04, EMPTY]);
+      writer.raw([i32Or, IF, EMPTY]);
       whole();
       writer.byte(END);
       plain(to);
       plain(from);
-      writer.raw([code.greater, 0x04, EMPTY]);
+      writer.raw([code.greater, IF, EMPTY]);
       loop(() => {
         step(writer, code, piece, length, code.sub);
         copy(
@@ -183,7 +213,7 @@ export function copyInPieces(layout: Layout, target: Store, source: Store): numb
         step(writer, code, piece, from, code.add);
         step(writer, code, piece, length, code.sub);
       });
-      writer.byte(0x00);
+      writer.byte(UNREACHABLE);
     },
   );
 }
@@ -198,15 +228,15 @@ function loopOverPieces(
   whole: () => void,
   one: () => void,
 ): void {
-  writer.raw([0x03, EMPTY]);
+  writer.raw([LOOP, EMPTY]);
   writer.op(localGet, length);
   code.constant(piece);
-  writer.raw([code.lessOrEqual, 0x04, EMPTY]);
+  writer.raw([code.lessOrEqual, IF, EMPTY]);
   whole();
   writer.byte(END);
   one();
   writer.op(CALL, afterHost(layout));
-  writer.op(0x0c, 0);
+  writer.op(BR, 0);
   writer.byte(END);
 }
 
@@ -237,14 +267,14 @@ export function initInPieces(layout: Layout, store: Store, segment: number): num
         push(to);
         push(from);
         count();
-        writer.raw([0xfc, store.init]);
+        writer.raw([MISC, store.init]);
         writer.u32(segment);
         writer.u32(store.number);
       };
       const plain = (local: number): void => writer.op(localGet, local);
       const whole = (): void => {
         init(plain, () => plain(length));
-        writer.byte(0x0f);
+        writer.byte(RETURN);
       };
       const pushEnd = (of: number): void => {
         plain(of);
@@ -255,7 +285,7 @@ export function initInPieces(layout: Layout, store: Store, segment: number): num
       for (const start of [to, from]) {
         writer.op(localGet, start);
         pushEnd(start);
-        writer.raw([code.greater, 0x04, EMPTY]);
+        writer.raw([code.greater, IF, EMPTY]);
         whole();
         writer.byte(END);
       }
@@ -266,7 +296,7 @@ export function initInPieces(layout: Layout, store: Store, segment: number): num
         step(writer, code, piece, from, code.add);
         step(writer, code, piece, length, code.sub);
       });
-      writer.byte(0x00);
+      writer.byte(UNREACHABLE);
     },
   );
 }

@@ -9,7 +9,7 @@ import {
   localGet,
   localSet,
   localTee,
-  i32LessThan,
+  i32LtS,
   i32Add,
   i32Sub,
 } from "../bytecode.ts";
@@ -145,7 +145,7 @@ function test({ out, counter, rarely }: UnrolledParts, price: number, least: num
   out.byte(i32Sub);
   out.op(localTee, counter);
   out.i32(least);
-  out.byte(i32LessThan);
+  out.byte(i32LtS);
   rarely();
   out.u32(label);
 }
