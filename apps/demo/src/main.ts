@@ -2,14 +2,17 @@
  * Press, the demo: `npm start`, or `npm start -- --once` to see all of it without a person.
  */
 import process from "node:process";
-import { fileURLToPath } from "node:url";
 import { createDisplay, shutdownOnSignals, type ShutdownReport } from "keelson";
 import { runOnce } from "./once/once.ts";
 import { help, parseOptions, type Options } from "./options.ts";
 import { openPress } from "./press.ts";
 import { currentRuntime, runOn } from "./runtime.ts";
 
-async function main(args: readonly string[]): Promise<number | undefined> {
+/** How often Press looks whether npm's shell is still there, ms. */
+const PARENT_LOOK_MS = 250;
+
+/** Runs what the command line asks for; answers the exit code when all of it is over. */
+export async function main(args: readonly string[]): Promise<number> {
   let options: Options;
   try {
     options = parseOptions(args);
@@ -23,20 +26,19 @@ async function main(args: readonly string[]): Promise<number | undefined> {
   }
   const { runtime } = options;
   if (runtime !== undefined && runtime !== currentRuntime()) {
-    return runOn(runtime, fileURLToPath(import.meta.url), args);
+    return runOn(runtime, args);
   }
   try {
     if (options.once) return (await runOnce(options)) ? 0 : 1;
-    await serve(options);
-    return undefined;
+    return await serve(options);
   } catch (error) {
     console.error("Press could not go on:", error);
     return 1;
   }
 }
 
-/** Serves until a signal comes; the exit code is set by what the shutdown finds. */
-async function serve({ port }: Options): Promise<void> {
+/** Serves until a signal comes; answers whether the shutdown found anything amiss, as an exit code. */
+async function serve({ port }: Options): Promise<number> {
   let url = "";
   const display = createDisplay({ heading: () => [`Press  ${url}  (Ctrl-C ends it)`, ""] });
   const press = await openPress({
@@ -48,8 +50,11 @@ async function serve({ port }: Options): Promise<void> {
   });
   ({ url } = press);
   // Before anybody can know that it is up.
-  shutdownOnSignals(press.kernel, {
-    before: async () => void (await press.close()),
+  const { done } = shutdownOnSignals(press.kernel, {
+    before: async (signal) => {
+      display.line(`${signal}: shutting down; Ctrl-C once more ends it at once`);
+      await press.close();
+    },
     onReport: (report) => {
       display[Symbol.dispose]();
       for (const line of describe(report)) console.log(line);
@@ -58,6 +63,8 @@ async function serve({ port }: Options): Promise<void> {
   const { name, version } = press.kernel.platform;
   display.line(`Press serves this repository's pages on ${url} (${name} ${version})`);
   if (display.live) display.show(press.kernel);
+  await done;
+  return Number(process.exitCode ?? 0);
 }
 
 /** A shutdown report for people. */
@@ -69,7 +76,19 @@ function describe({ terminated, orphans, errors }: ShutdownReport): string[] {
   ];
 }
 
+/**
+ * Ends Press when the process that started it has ended. npm hands a SIGTERM on to the shell between them, and the shell to nobody: it
+ * would leave Press behind, with the port taken.
+ */
+function endWithParent(): void {
+  const parent = process.ppid;
+  setInterval(() => {
+    if (process.ppid !== parent) process.kill(process.pid, "SIGTERM");
+  }, PARENT_LOOK_MS).unref();
+}
+
 if (import.meta.main) {
-  const code = await main(process.argv.slice(2));
-  if (code !== undefined) process.exitCode = code;
+  // Started by hand it may outlive its shell.
+  if (process.env["npm_lifecycle_event"] === "start") endWithParent();
+  process.exitCode = await main(process.argv.slice(2));
 }

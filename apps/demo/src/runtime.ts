@@ -1,4 +1,5 @@
 import { execFileSync, spawn } from "node:child_process";
+import { constants } from "node:os";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 
@@ -48,34 +49,33 @@ export function runScript(path: string): Promise<void> {
   });
 }
 
-/** How long the other program has for a Ctrl-C that reached it too, before this one hands it on, ms. */
-const OWN_SIGNAL_MS = 500;
+/** What is handed on to the other program: what asks it to end, and that its terminal has another size. */
+const HANDED_ON = ["SIGINT", "SIGTERM", "SIGWINCH"] as const;
 
 /**
- * Runs this program on another runtime, the pinned one of the repository, with the terminal as it is; answers its exit code. Signals are
- * handed on, since who manages processes sends them to this one alone. A terminal's Ctrl-C reaches both: so the first is handed on late, and as
- * SIGTERM, which asks for nothing that it has not asked for already; it must not overtake the other, which would be a second interrupt then.
+ * Runs Press on another runtime, the pinned one of the repository; answers its exit code. It has a group of its own, so that each signal
+ * reaches it once, from here, whether it was sent to this process alone or to all of its group, as a terminal does. When this process is
+ * gone, however it ended, the other sees the end of its standard input and ends as well.
  */
-export function runOn(runtime: RuntimeName, script: string, args: readonly string[]): Promise<number> {
+export function runOn(runtime: RuntimeName, args: readonly string[]): Promise<number> {
+  const script = fileURLToPath(new URL("launched.ts", import.meta.url));
   const binary = binaryOf(runtime);
   return new Promise((resolve, reject) => {
-    const child = spawn(binary, [...commands[runtime], script, ...args], { stdio: "inherit" });
-    // Not child.kill, after which Deno tells of a signal however the child ended.
-    const send = (signal: NodeJS.Signals): void => {
-      if (child.pid !== undefined) process.kill(child.pid, signal);
+    const child = spawn(binary, [...commands[runtime], script, ...args], {
+      stdio: ["pipe", "inherit", "inherit"],
+      detached: true,
+    });
+    const handOn = (signal: NodeJS.Signals): void => {
+      try {
+        // Not child.kill, after which Deno tells of a signal however the child ended.
+        if (child.pid !== undefined) process.kill(child.pid, signal);
+      } catch {
+        // It has just ended.
+      }
     };
-    let later: NodeJS.Timeout | undefined;
-    const onInterrupt = (): void => {
-      if (later === undefined) later = setTimeout(send, OWN_SIGNAL_MS, "SIGTERM");
-      else send("SIGINT");
-    };
-    const onTerminate = (): void => send("SIGTERM");
-    process.on("SIGINT", onInterrupt);
-    process.on("SIGTERM", onTerminate);
+    for (const signal of HANDED_ON) process.on(signal, handOn);
     const done = (): void => {
-      clearTimeout(later);
-      process.off("SIGINT", onInterrupt);
-      process.off("SIGTERM", onTerminate);
+      for (const signal of HANDED_ON) process.off(signal, handOn);
     };
     child.on("error", (error) => {
       done();
@@ -83,7 +83,8 @@ export function runOn(runtime: RuntimeName, script: string, args: readonly strin
     });
     child.on("exit", (code, signal) => {
       done();
-      resolve(code ?? (signal === "SIGINT" ? 130 : 1));
+      // As a shell reports what a signal has ended.
+      resolve(code ?? 128 + constants.signals[signal ?? "SIGKILL"]);
     });
   });
 }

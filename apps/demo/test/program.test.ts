@@ -1,5 +1,7 @@
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { readdir } from "node:fs/promises";
+import { type AddressInfo, connect, createServer } from "node:net";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, test } from "vitest";
@@ -21,10 +23,15 @@ interface Run {
 }
 
 function run(...args: readonly string[]): Run {
-  const child = spawn(process.execPath, [...before, main, ...args], {
+  return follow(process.execPath, [...before, main, ...args]);
+}
+
+function follow(command: string, args: readonly string[], variables: NodeJS.ProcessEnv = {}): Run {
+  const child = spawn(command, args, {
     stdio: ["ignore", "pipe", "pipe"],
     // It leads a group of its own then, whose id is its own.
     detached: true,
+    env: { ...process.env, ...variables },
   });
   let output = "";
   const waiting = new Set<() => void>();
@@ -98,6 +105,15 @@ describe("without --once", () => {
     60_000,
   );
 
+  test("started by npm it ends with npm's shell, to which alone npm hands a signal on", async () => {
+    const line = [process.execPath, ...before, main].map((word) => `'${word}'`).join(" ");
+    const { signal, ended, until } = follow("sh", ["-c", `${line}; true`], { npm_lifecycle_event: "start" });
+    await until(/on http:/);
+    signal("SIGTERM");
+    // The output is at its end only when both are gone.
+    expect((await ended).output).toContain("stopped 10 modules");
+  }, 60_000);
+
   test("a request that is under way when the signal comes is answered", async () => {
     const { signal, ended, until } = run();
     const [, url = ""] = await until(/on (http:\/\/127\.0\.0\.1:\d+)/);
@@ -123,16 +139,28 @@ describe("the command line", () => {
     },
   );
 
-  const [one, two] = runtimeNames.filter((name) => name !== currentRuntime());
+  test("a port that is taken is an error and not a hang", async () => {
+    const first = run();
+    const [, port = ""] = await first.until(/on http:\/\/127\.0\.0\.1:(\d+)/);
+    const { code, output } = await run("--port", port).ended;
+    expect([code, output]).toEqual([1, expect.stringContaining("EADDRINUSE")]);
+    first.signal("SIGTERM");
+    expect((await first.ended).code).toBe(0);
+  }, 60_000);
+});
+
+describe("--runtime", () => {
+  const others = runtimeNames.filter((name) => name !== currentRuntime());
+  const [one = "node", two = "node"] = others;
 
   test.each([
     [one, "SIGTERM", "alone"],
     [two, "SIGINT", "alone"],
     [one, "SIGINT", "group"],
-    [two, "SIGINT", "group"],
+    [two, "SIGTERM", "group"],
   ] as const)(
-    "--runtime %s runs it there, and a %s (%s) ends it once",
-    async (other = "node", name, whom) => {
+    "%s runs it there, and a %s (%s) ends it once, with 0",
+    async (other, name, whom) => {
       const { signal, ended, until } = run("--runtime", other);
       expect((await until(/on http:\S+ \((\w+) /))[1]).toBe(other);
       signal(name, whom);
@@ -143,14 +171,57 @@ describe("the command line", () => {
     60_000,
   );
 
-  test("a port that is taken is an error and not a hang", async () => {
-    const first = run();
-    const [, port = ""] = await first.until(/on http:\/\/127\.0\.0\.1:(\d+)/);
-    const { code, output } = await run("--port", port).ended;
-    expect([code, output]).toEqual([1, expect.stringContaining("EADDRINUSE")]);
-    first.signal("SIGTERM");
-    expect((await first.ended).code).toBe(0);
-  }, 60_000);
+  test.each([
+    [one, "alone"],
+    [two, "group"],
+  ] as const)(
+    "%s: a second SIGINT (%s) ends it at once, with 130",
+    async (other, whom) => {
+      const { signal, ended, until } = run("--runtime", other);
+      const [, url = ""] = await until(/on (http:\/\/127\.0\.0\.1:\d+)/);
+      // The shutdown waits for its body, which does not come.
+      const { hostname, port } = new URL(url);
+      const socket = connect(Number(port), hostname).on("error", () => {});
+      socket.write("POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1\r\nexpect: 100-continue\r\n\r\n");
+      await once(socket, "data");
+      signal("SIGINT", whom);
+      await until(/SIGINT: shutting down/);
+      signal("SIGINT", whom);
+      const { code, output } = await ended;
+      socket.destroy();
+      expect(output).not.toContain("stopped 10 modules");
+      expect(code).toBe(130);
+    },
+    60_000,
+  );
+
+  test.each(others)(
+    "%s: it shuts down when its launcher was killed with SIGKILL, and its port is free",
+    async (other) => {
+      const { signal, ended, until } = run("--runtime", other);
+      const [, url = ""] = await until(/on (http:\/\/127\.0\.0\.1:\d+)/);
+      signal("SIGKILL");
+      // The output is at its end only when both are gone.
+      const { output } = await ended;
+      expect(output).toContain("stopped 10 modules");
+      expect(output).toContain("processes that could not be ended: none");
+      await expect(get(url, "/")).rejects.toThrow();
+    },
+    60_000,
+  );
+
+  test.each(others)(
+    "%s: its exit code is handed on",
+    async (other) => {
+      const server = createServer().listen(0, "127.0.0.1");
+      await once(server, "listening");
+      const { port } = server.address() as AddressInfo;
+      const { code, output } = await run("--runtime", other, "--port", String(port)).ended;
+      server.close();
+      expect([code, output]).toEqual([1, expect.stringContaining("EADDRINUSE")]);
+    },
+    60_000,
+  );
 });
 
 test("what is built is named by the build and nothing is left of its work", async () => {
