@@ -1,5 +1,6 @@
 import { createPlatform, createWebWorkers, processFeatures, type LogOptions } from "@keelson/node-compat";
 import type { Platform } from "@keelson/core";
+import { requireOptions } from "@keelson/core/plain";
 import { bun } from "./bun.ts";
 import { createClock } from "./clock.ts";
 import { createLog } from "./log.ts";
@@ -10,8 +11,9 @@ export interface PlatformOptions {
   readonly log?: LogOptions;
 }
 
-/** The adapter for Bun: every port there is, and in `supports` what the system allows. */
-export function bunPlatform(options: PlatformOptions = {}): Platform {
+/** The adapter for Bun: every port there is, and in `supports` what the system allows. @throws KeelsonError `INVALID_OPTIONS` */
+export function bunPlatform(options?: PlatformOptions): Platform {
+  requireOptions("platform", options, { log: "object" });
   return createPlatform({
     name: "bun",
     version: bun().version,

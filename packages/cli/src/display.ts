@@ -1,5 +1,6 @@
 import process from "node:process";
 import { KeelsonError, type Clock, type Envelope, type Kernel } from "@keelson/core";
+import { requireOptions } from "@keelson/core/plain";
 import { formatEvent, formatStatus } from "./status.ts";
 import { cut } from "./text.ts";
 
@@ -34,7 +35,7 @@ export interface Display extends Disposable {
   readonly live: boolean;
   /** Prints lines: above the table where there is one. */
   line(text: string): void;
-  /** Begins to show a kernel. */
+  /** Begins to show a kernel. `INVALID_OPTIONS` for what is none. */
   show(kernel: Kernel): void;
 }
 
@@ -50,6 +51,12 @@ const TICK_MS = 1000;
  * @throws KeelsonError `INVALID_OPTIONS`
  */
 export function createDisplay(given?: DisplayOptions): Display {
+  requireOptions(
+    "display",
+    given,
+    { output: "object", heading: "function", color: "boolean", everyMs: 0 },
+    Infinity,
+  );
   const options = given ?? {};
   const output: DisplayOutput = options.output ?? process.stdout;
   if (typeof output.write !== "function")
@@ -65,8 +72,12 @@ export function useColor(output: Pick<DisplayOutput, "isTTY">): boolean {
   return output.isTTY === true && !process.env["NO_COLOR"];
 }
 
-/** Listens to what the kernel itself tells, and to no topic of the modules. */
+/** Listens to what the kernel itself tells, and to no topic of the modules. @throws KeelsonError `INVALID_OPTIONS` for what is no kernel */
 export function onKernelEvents(kernel: Kernel, listener: (envelope: Envelope) => void): Disposable {
+  if (typeof kernel?.bus?.on !== "function")
+    throw new KeelsonError("INVALID_OPTIONS", "A display shows a kernel", {
+      hint: "give what createKernel answers, awaited",
+    });
   const listening = ["module.*", "supervisor.*", "kernel.*"].map((pattern) =>
     kernel.bus.on(pattern, listener),
   );
@@ -92,11 +103,12 @@ class EventLines implements Display {
   readonly line = (text: string): void => void this.#output.write(`${text}\n`);
 
   show(kernel: Kernel): void {
-    this.#listening?.[Symbol.dispose]();
-    this.#listening = onKernelEvents(kernel, (envelope) => {
+    const listening = onKernelEvents(kernel, (envelope) => {
       const line = formatEvent(envelope, { color: this.#color });
       if (line !== undefined) this.line(line);
     });
+    this.#listening?.[Symbol.dispose]();
+    this.#listening = listening;
   }
 
   [Symbol.dispose](): void {
@@ -129,12 +141,13 @@ class LiveTable implements Display {
   };
 
   show(kernel: Kernel): void {
+    const listening = onKernelEvents(kernel, () => this.#soon(this.#options.everyMs ?? 100));
     this.#stop();
     this.#kernel = kernel;
     this.#output.write(HIDE_CURSOR);
     // Whatever ends the program, the cursor comes back.
     process.on("exit", this.#showCursor);
-    this.#listening = onKernelEvents(kernel, () => this.#soon(this.#options.everyMs ?? 100));
+    this.#listening = listening;
     this.#draw();
   }
 

@@ -4,7 +4,8 @@ import { createWasmLoader, wasmLoader, type Isolation } from "@keelson/wasm";
 /** The options with the loaders of this package before the host's own, which go first where they take the same kind. */
 export function withLoaders<T extends { readonly loaders?: readonly ModuleLoader[] }>(options: T): T {
   const { loaders = [] } = options ?? {};
-  // What is no list is the kernel's to refuse.
+  // What is no list, and what are no options, is the kernel's to refuse.
+  if (options != null && typeof options !== "object") return options;
   return { ...options, loaders: Array.isArray(loaders) ? [wasmLoader, ...loaders] : loaders };
 }
 

@@ -1,4 +1,5 @@
 import process from "node:process";
+import { requireOptions } from "@keelson/core/plain";
 import { KeelsonError, type Kernel, type MaybePromise, type ShutdownReport } from "@keelson/core";
 
 /** The signals that ask a program to end. */
@@ -32,9 +33,15 @@ const INTERRUPTED = 130;
  *
  * After the second SIGINT nothing is waited for: process modules see the end of their standard input, and what stays is ended by the next host.
  *
- * @throws KeelsonError `INVALID_OPTIONS` for what is no kernel
+ * @throws KeelsonError `INVALID_OPTIONS`
  */
 export function shutdownOnSignals(kernel: Kernel, options?: ShutdownOnSignalsOptions): SignalHandling {
+  requireOptions(
+    "shutdownOnSignals",
+    options,
+    { before: "function", onReport: "function", onError: "function", timeoutMs: 0 },
+    Infinity,
+  );
   const { before, onReport, onError = (error: unknown) => console.error(error), timeoutMs } = options ?? {};
   // Found out when a signal comes, nothing would end the program.
   if (typeof kernel?.shutdown !== "function")

@@ -1,4 +1,5 @@
 import { KeelsonError, type Envelope, type ModuleState, type ModuleStatus } from "@keelson/core";
+import { requireOptions } from "@keelson/core/plain";
 import { cut, oneLine, painter, type Color } from "./text.ts";
 
 /** Options of {@link formatStatus}. */
@@ -34,6 +35,7 @@ const STATE_COLUMN = HEADINGS.indexOf("STATE");
 
 /** The table of `kernel.list()` for people: a heading and a line a module. @throws KeelsonError `INVALID_OPTIONS` for what is no such list */
 export function formatStatus(modules: readonly ModuleStatus[], options?: FormatStatusOptions): string {
+  requireOptions("formatStatus", options, { color: "boolean", columns: 0 }, Infinity);
   const { color = false, columns = Infinity } = options ?? {};
   const isList: boolean =
     Array.isArray(modules) && [...modules].every((module) => typeof module?.metadata?.id === "string");
@@ -102,6 +104,7 @@ const NOTABLE = /^(kernel\.|supervisor\.(restarting|failed)$|module\.(?!initiali
 /** One line for an event of the kernel's own, such as `12:30:05.120 module.started id=greeter`; undefined for all others. */
 export function formatEvent(envelope: Envelope, options?: { readonly color?: boolean }): string | undefined {
   const { topic, timestamp, source, data } = envelope ?? {};
+  requireOptions("formatEvent", options, { color: "boolean" });
   const { color = false } = options ?? {};
   if (source !== "kernel" || !NOTABLE.test(topic)) return undefined;
   const paint = painter(color);

@@ -43,6 +43,24 @@ test("a native plugin may export what nativeModule takes, its own create() inclu
   expect(await made.call("any")).toBe(1);
 });
 
+test("a native plugin may export an object with fields of its own; what it says of its stop holds", async () => {
+  const folder = folderWith({
+    "manifest.json": manifest("fields"),
+    "fields.mjs": `
+      class Fields { count = 0; deadlines = { stopMs: 5 }; call() { return ++this.count; } }
+      export default new Fields();`,
+    "bad.json": manifest("bad"),
+    "bad.mjs": `export default { methods: {}, deadlines: { stop: 5 } };`,
+  });
+  await using kernel = await createKernel();
+  const fields = await kernel.load(folder);
+  expect(await fields.call("any")).toBe(1);
+  await expect(kernel.load(join(folder, "bad.json"))).rejects.toMatchObject({
+    code: "INVALID_OPTIONS",
+    details: { option: "deadlines.stop" },
+  });
+});
+
 test("a pipe in place of a manifest or of an entry is refused unread", async () => {
   const folder = folderWith({ "entry.json": manifest("pipe") });
   execFileSync("mkfifo", [join(folder, "manifest.json"), join(folder, "pipe.mjs")]);

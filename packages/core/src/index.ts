@@ -71,7 +71,6 @@ export {
   parseManifest,
   parseSize,
   satisfies,
-  suggest,
   type ManifestIssue,
   type ParseManifestOptions,
 } from "./manifest/index.ts";
@@ -81,6 +80,7 @@ export {
   type LineReader,
   type LineReaderOptions,
 } from "./primitives/json-lines.ts";
+export { suggest } from "./primitives/suggest.ts";
 export { createMetrics, openMetricsContentType, type MetricsRegistry } from "./metrics/index.ts";
 export { createPool, pooled, type PoolDeps } from "./pool/index.ts";
 export { createSupervisor, type SupervisorOptions } from "./supervisor/index.ts";

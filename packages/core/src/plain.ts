@@ -1,5 +1,5 @@
 /**
- * The part of core that also runs where no kernel is, in the threads and processes of isolated guests: errors and plain data. The same
+ * The part of core that also runs where no kernel is, in the threads and processes of isolated guests: errors, plain data, and how options are refused. The same
  * things as behind the main door, without what validates manifests, so that a thread starts in a tenth of the time.
  */
 export {
@@ -12,4 +12,12 @@ export {
   withDetails,
 } from "./contract/errors.ts";
 export { decodeValue, encodeValue } from "./boundary/wire-value.ts";
-export { suggest } from "./manifest/suggest.ts";
+export { suggest } from "./primitives/suggest.ts";
+export { given } from "./primitives/given.ts";
+export {
+  invalidOptions,
+  isObject,
+  requireOptions,
+  shown,
+  type Wanted,
+} from "./primitives/invalid-options.ts";

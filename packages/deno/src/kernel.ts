@@ -1,4 +1,4 @@
-import { createKernelOn } from "@keelson/node-compat";
+import { createKernelOn, kernelOptions } from "@keelson/node-compat";
 import type { Kernel, KernelOptions } from "@keelson/core";
 import { denoPlatform, type PlatformOptions } from "./platform.ts";
 
@@ -11,7 +11,7 @@ export interface DenoKernelOptions extends Omit<KernelOptions, "platform"> {
  * Makes a kernel on Deno. First ends what hosts that died without a shutdown left behind, once in a program.
  * @throws KeelsonError `INVALID_OPTIONS`
  */
-export function createKernel(given?: DenoKernelOptions): Promise<Kernel> {
-  const { platform, ...options } = given ?? {};
+export async function createKernel(given?: DenoKernelOptions): Promise<Kernel> {
+  const { platform, ...options } = kernelOptions(given);
   return createKernelOn(denoPlatform(platform), options);
 }

@@ -3,7 +3,7 @@ import type { Log } from "@keelson/core";
 import { deno } from "./deno.ts";
 
 /** The log on standard error; coloured on a terminal unless `NO_COLOR` is set, which Deno tells without a permission. */
-export function createLog(options: LogOptions = {}): Log {
+export function createLog(options?: LogOptions): Log {
   const { noColor, stderr } = deno();
-  return createSharedLog({ color: !noColor && stderr.isTerminal(), ...options });
+  return createSharedLog(options, !noColor && stderr.isTerminal());
 }

@@ -1,5 +1,6 @@
 import { createPlatform, createWebWorkers, type LogOptions, type Missing } from "@keelson/node-compat";
 import type { Platform } from "@keelson/core";
+import { requireOptions } from "@keelson/core/plain";
 import { createClock } from "./clock.ts";
 import { deno } from "./deno.ts";
 import { createLog } from "./log.ts";
@@ -11,8 +12,9 @@ export interface PlatformOptions {
   readonly log?: LogOptions;
 }
 
-/** The adapter for Deno: every port there is, and in `supports` what the permissions granted at its making allow. */
-export function denoPlatform(options: PlatformOptions = {}): Platform {
+/** The adapter for Deno: every port there is, and in `supports` what the permissions granted at its making allow. @throws KeelsonError `INVALID_OPTIONS` */
+export function denoPlatform(options?: PlatformOptions): Platform {
+  requireOptions("platform", options, { log: "object" });
   return createPlatform({
     name: "deno",
     version: deno().version.deno,

@@ -3,7 +3,7 @@
 export { createClock, type ClockOptions } from "./clock.ts";
 export { fileError, nativeCode, permissionHint, spawnError, type SpawnFacts } from "./errors.ts";
 export { createFiles } from "./files.ts";
-export { createKernelOn } from "./kernel.ts";
+export { createKernelOn, kernelOptions } from "./kernel.ts";
 export { createLog, type LogOptions } from "./log.ts";
 export type { SendSignal } from "./processes/ending.ts";
 export type { InputSink } from "./processes/input.ts";

@@ -1,5 +1,6 @@
 import type { Log, LogLevel } from "@keelson/core";
 import { describeThrown } from "@keelson/core";
+import { requireOptions } from "@keelson/core/plain";
 
 /** Options of {@link createLog}. */
 export interface LogOptions {
@@ -23,8 +24,12 @@ const colors: Readonly<Record<LogLevel, number>> = { debug: 90, info: 36, warn: 
 /**
  * A log for people: one line a record, `12:30:05.120 warn  message key=value`, to standard error. What a guest or a
  * child wrote cannot steer the terminal: control characters are shown, not sent.
+ *
+ * @param colored where `color` is not given
+ * @throws KeelsonError `INVALID_OPTIONS`
  */
-export function createLog(given?: LogOptions): Log {
+export function createLog(given?: LogOptions, colored = false): Log {
+  requireOptions("log", given, { level: Object.keys(ranks), color: "boolean", write: "function" });
   const options = given ?? {};
   const least = ranks[options.level ?? "info"];
   // console.error is the one writer that all runtimes have and that stays quiet when standard error is closed.
@@ -33,7 +38,7 @@ export function createLog(given?: LogOptions): Log {
     write(level, message, fields) {
       if (ranks[level] < least) return;
       try {
-        write(record(level, message, fields, options.color ?? false));
+        write(record(level, message, fields, options.color ?? colored));
       } catch {
         // A log that fails must not take down what it reports on.
       }

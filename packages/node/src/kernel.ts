@@ -1,4 +1,4 @@
-import { createKernelOn } from "@keelson/node-compat";
+import { createKernelOn, kernelOptions } from "@keelson/node-compat";
 import type { Kernel, KernelOptions } from "@keelson/core";
 import { nodePlatform, type PlatformOptions } from "./platform.ts";
 
@@ -11,7 +11,7 @@ export interface NodeKernelOptions extends Omit<KernelOptions, "platform"> {
  * Makes a kernel on Node. First ends what hosts that died without a shutdown left behind, once in a program.
  * @throws KeelsonError `INVALID_OPTIONS`
  */
-export function createKernel(given?: NodeKernelOptions): Promise<Kernel> {
-  const { platform, ...options } = given ?? {};
+export async function createKernel(given?: NodeKernelOptions): Promise<Kernel> {
+  const { platform, ...options } = kernelOptions(given);
   return createKernelOn(nodePlatform(platform), options);
 }

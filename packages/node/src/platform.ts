@@ -1,5 +1,6 @@
 import { createPlatform, processFeatures, type LogOptions, type Missing } from "@keelson/node-compat";
 import type { Platform } from "@keelson/core";
+import { requireOptions } from "@keelson/core/plain";
 import process from "node:process";
 import { createClock } from "./clock.ts";
 import { createLog } from "./log.ts";
@@ -11,8 +12,9 @@ export interface PlatformOptions {
   readonly log?: LogOptions;
 }
 
-/** The adapter for Node: every port there is, and in `supports` what this system and its permissions allow. */
-export function nodePlatform(options: PlatformOptions = {}): Platform {
+/** The adapter for Node: every port there is, and in `supports` what this system and its permissions allow. @throws KeelsonError `INVALID_OPTIONS` */
+export function nodePlatform(options?: PlatformOptions): Platform {
+  requireOptions("platform", options, { log: "object" });
   return createPlatform({
     name: "node",
     version: process.versions.node,

@@ -3,7 +3,7 @@ import type { Manifest } from "../contract/manifest.ts";
 import type { RestartOptions } from "../contract/supervised.ts";
 import type { MaybePromise } from "../contract/value.ts";
 import type { RequestHandler } from "./requests.ts";
-import { invalidOptions, requireRange, shown } from "../primitives/invalid-options.ts";
+import { invalidOptions, shown } from "../primitives/invalid-options.ts";
 
 /** Variables for a child's environment. */
 export type Environment = Readonly<Record<string, string>>;
@@ -76,9 +76,21 @@ export function isVariable(name: string, value: unknown): boolean {
   return name !== "" && !/[=\0]/.test(name) && typeof value === "string" && !value.includes("\0");
 }
 
-/** Throws `INVALID_OPTIONS` for a command that cannot be one, or numbers out of range. */
+/** For `requireOptions`. */
+export const childOptions = {
+  command: "any",
+  args: "any",
+  cwd: "any",
+  env: "object",
+  preSpawn: "any",
+  maxLineBytes: 1,
+  graceMs: 0,
+  deadlineMs: 0,
+} as const;
+
+/** Throws `INVALID_OPTIONS` for a command that cannot be one, or an environment. */
 export function checkChildOptions(options: ChildProcessOptions): void {
-  const { command, args = [], cwd = "", maxLineBytes = 1, graceMs = 0, deadlineMs = 0 } = options ?? {};
+  const { command, args = [], cwd = "" } = options ?? {};
   if (!Array.isArray(args)) throw invalidOptions(`args is ${shown(args)}`, "give an array of strings");
   for (const [index, word] of [command, ...args].entries()) {
     if (typeof word === "string" && !word.includes("\0") && (index > 0 || word !== "")) continue;
@@ -98,7 +110,4 @@ export function checkChildOptions(options: ChildProcessOptions): void {
       { option: "env" },
     );
   }
-  requireRange("maxLineBytes", maxLineBytes, 1);
-  requireRange("graceMs", graceMs, 0);
-  requireRange("deadlineMs", deadlineMs, 0);
 }

@@ -3,13 +3,14 @@ import type { Call } from "../contract/call.ts";
 import type { Health, Module, ModuleContext, ModuleDefinition } from "../contract/module.ts";
 import type { ProcessExit } from "../contract/platform.ts";
 import type { Value } from "../contract/value.ts";
-import { requireRange } from "../primitives/invalid-options.ts";
+import { requireOptions } from "../primitives/invalid-options.ts";
 import { Child } from "./child.ts";
 import { PendingCalls } from "./calls.ts";
 import { Dialogue } from "./dialogue.ts";
 import { endChild, survivedError } from "./ending.ts";
 import {
   checkChildOptions,
+  childOptions,
   DEFAULT_DEADLINE_MS,
   DEFAULT_GRACE_MS,
   DEFAULT_LINE_BYTES,
@@ -19,6 +20,24 @@ import { ChildRequests, type RequestAnswer, type RequestHandler } from "./reques
 import { spawnChild } from "./spawn.ts";
 import { LineWriter } from "./writer.ts";
 import { given } from "../primitives/given.ts";
+
+const PROCESS_OPTIONS = {
+  ...childOptions,
+  id: "any",
+  name: "any",
+  version: "any",
+  description: "string",
+  handshakeMs: 1,
+  restart: "object",
+  deadlines: "object",
+  depends: "any",
+  overlap: "boolean",
+  health: "boolean",
+  onRequest: "function",
+  maxPending: 1,
+  maxQueuedBytes: 1,
+  manifest: "any",
+} as const;
 
 const DEFAULT_HANDSHAKE_MS = 10_000;
 const DEFAULT_PENDING = 10_000;
@@ -41,16 +60,18 @@ export function processModule(options: ProcessModuleOptions): ModuleDefinition {
     graceMs = DEFAULT_GRACE_MS,
     deadlineMs = DEFAULT_DEADLINE_MS,
   } = options;
-  requireRange("handshakeMs", handshakeMs, 1);
-  requireRange("maxPending", options.maxPending ?? 1, 1);
-  requireRange("maxQueuedBytes", options.maxQueuedBytes ?? 1, 1);
+  requireOptions("processModule", options, PROCESS_OPTIONS);
   const { id, name = id, version = "0.0.0", description, depends, manifest } = options;
   return {
     metadata: { id, name, version, kind: "process", ...given({ description }) },
-    restart: { policy: "on-failure", ...options.restart },
+    restart: { policy: "on-failure", ...given(options.restart ?? {}) },
     overlap: options.overlap ?? false,
     // The kernel's own deadlines are the net below: the handshake and the ending of the tree tell more when they time out.
-    deadlines: { startMs: handshakeMs + 10_000, stopMs: graceMs + deadlineMs + 2000, ...options.deadlines },
+    deadlines: {
+      startMs: handshakeMs + 10_000,
+      stopMs: graceMs + deadlineMs + 2000,
+      ...given(options.deadlines ?? {}),
+    },
     ...given({ depends, manifest }),
     create: () => new ProcessModule(options, handshakeMs),
   };
@@ -204,6 +225,13 @@ function requestHandler(context: ModuleContext, own: RequestHandler | undefined)
         hint: "name a module in the request, or give processModule an onRequest function",
       });
     };
-    return own === undefined ? next() : own(module, method, payload, { ...options, next });
+    if (own === undefined) return next();
+    // Hidden, so that a handler may give them on as the options of a call.
+    return own(
+      module,
+      method,
+      payload,
+      Object.defineProperty({ ...options }, "next", { value: next }) as Parameters<RequestHandler>[3],
+    );
   };
 }

@@ -6,6 +6,7 @@ import { endChild, survivedError } from "./ending.ts";
 import {
   type ChildProcessOptions,
   checkChildOptions,
+  childOptions,
   DEFAULT_LINE_BYTES,
   type Environment,
 } from "./options.ts";
@@ -14,8 +15,8 @@ import { given } from "../primitives/given.ts";
 import {
   invalidOptions,
   isSignal,
+  requireOptions,
   requirePorts,
-  requireRange,
   shown,
 } from "../primitives/invalid-options.ts";
 
@@ -35,7 +36,7 @@ export async function runOnce(platform: Platform, options: RunOnceOptions): Prom
   requirePorts("runOnce", platform, "clock", "random", "log");
   checkChildOptions(options);
   const { command, timeoutMs = 10_000, maxLineBytes = DEFAULT_LINE_BYTES, signal } = options;
-  requireRange("timeoutMs", timeoutMs, 1);
+  requireOptions("runOnce", options, { ...childOptions, timeoutMs: 1, signal: "any" });
   if (!isSignal(signal)) throw invalidOptions(`signal is ${shown(signal)}`, "give an AbortSignal, or none");
   const process = await spawnChild(platform, options, { id: command, generation: 1, signal });
   let child: Child;
@@ -95,6 +96,7 @@ export function runDiscoveredOnce(
       });
     }
     const extra = preSpawn.find((one) => one?.moduleId === id)?.env;
-    return runOnce(platform, { ...module, ...given({ preSpawn: extra }), ...options });
+    const { id: _, ...rest } = module;
+    return runOnce(platform, { ...rest, ...given({ preSpawn: extra, ...options }) });
   });
 }

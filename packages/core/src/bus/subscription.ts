@@ -2,7 +2,7 @@ import type { Envelope, OverflowPolicy, QueueOptions, Subscription } from "../co
 import { KeelsonError } from "../contract/errors.ts";
 import { BoundedQueue } from "../primitives/bounded-queue.ts";
 import type { Waiting } from "./waiting.ts";
-import { invalidOptions, shown } from "../primitives/invalid-options.ts";
+import { requireOptions } from "../primitives/invalid-options.ts";
 
 const POLICIES: readonly OverflowPolicy[] = ["drop-oldest", "drop-newest", "back-pressure"];
 
@@ -92,13 +92,8 @@ export class QueueSubscription implements Subscription, AsyncIterator<Envelope, 
 
   /** @throws KeelsonError `INVALID_OPTIONS` */
   constructor(pattern: string, options: QueueOptions, count: LagCount, leave: () => void) {
+    requireOptions("subscribe", options, { capacity: 1, overflow: POLICIES, from: "any" });
     const { capacity = 1024, overflow = "drop-oldest" } = options;
-    if (!POLICIES.includes(overflow)) {
-      throw invalidOptions(
-        `A subscription to "${pattern}" has the overflow policy ${shown(overflow)}`,
-        `choose one of ${POLICIES.join(", ")}`,
-      );
-    }
     this.pattern = pattern;
     this.overflow = overflow;
     this.#queue = new BoundedQueue(capacity);

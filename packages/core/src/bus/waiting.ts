@@ -1,7 +1,7 @@
 import { KeelsonError, type ErrorCode } from "../contract/errors.ts";
 import type { CallOptions } from "../contract/call.ts";
 import type { DeadlineQueue, PendingDeadline } from "../primitives/deadline.ts";
-import { invalidOptions, isSignal, shown } from "../primitives/invalid-options.ts";
+import { requireFit } from "../primitives/call-options.ts";
 
 /** Everything that waits on behalf of one door, so that closing the door ends it. */
 export type WaitingSet = Set<Waiting<never>>;
@@ -86,13 +86,8 @@ export class Waiting<T> {
 
 /** The time-out in `options`, or `fallback`; the signal is looked at as well. @throws KeelsonError `INVALID_OPTIONS` */
 export function timeoutOf(options: CallOptions | undefined, fallback: number): number {
-  if (options == null) return fallback;
-  const { timeoutMs = fallback, signal } = options;
-  if (typeof timeoutMs === "number" && timeoutMs >= 0 && isSignal(signal)) return timeoutMs;
-  throw invalidOptions(
-    `timeoutMs is ${shown(timeoutMs)}, the signal ${shown(signal)}`,
-    "give milliseconds, 0 or more, or Infinity for no limit; and an AbortSignal, or none",
-  );
+  requireFit(options);
+  return options?.timeoutMs ?? fallback;
 }
 
 /** The error for a caller whose signal fired. */

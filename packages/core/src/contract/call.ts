@@ -4,7 +4,7 @@ import type { MaybePromise, Value } from "./value.ts";
 /** Options of one call. */
 export interface CallOptions {
   /**
-   * Wall time the call may take, the wait for an instance included, ms; `Infinity` for no limit. Default: the kernel's `callTimeoutMs`, 30,000. A shorter one in
+   * Wall time the call may take, the wait for an instance included, ms; `Infinity` for no limit, 0 for none left; what is below is `INVALID_OPTIONS`. Default: the kernel's `callTimeoutMs`, 30,000. A shorter one in
    * the module's manifest, or of the call inside which it is made, holds as well.
    */
   readonly timeoutMs?: number | undefined;

@@ -150,14 +150,12 @@ export class KeelsonError extends Error {
 /** Whether `error` is a {@link KeelsonError}, made by any copy of this package; narrows by `code` if given. */
 export function isKeelsonError(error: unknown, code?: ErrorCode): error is KeelsonError {
   try {
-    return (
-      typeof error === "object" &&
-      error !== null &&
-      (error as Record<symbol, unknown>)[BRAND] === true &&
-      (code === undefined || (error as KeelsonError).code === code)
-    );
+    if (typeof error !== "object" || (error as Record<symbol, unknown> | null)?.[BRAND] !== true)
+      return false;
+    // What throws when it is looked at is none: whoever is told that it is one looks at these.
+    const { code: own, details } = error as KeelsonError;
+    return typeof own === "string" && details !== null && (code === undefined || own === code);
   } catch {
-    // A proxy may throw whatever it is asked.
     return false;
   }
 }

@@ -65,10 +65,15 @@ export interface Measured {
  * tell, and for whatever is no error of a call.
  */
 export function usageOf(error: unknown): Usage | undefined {
-  const usage = (isKeelsonError(error) ? error.details?.["usage"] : undefined) as Usage | null | undefined;
-  // A child process may have sent the error, and anything as its details.
-  const isUsage = [usage?.fuel, usage?.cpuMs, usage?.memoryPeakBytes].every((count) => count! >= 0);
-  return isUsage ? (usage as Usage) : undefined;
+  try {
+    const usage = (isKeelsonError(error) ? error.details?.["usage"] : undefined) as Usage | null | undefined;
+    // A child process may have sent the error, and anything as its details.
+    const isUsage = [usage?.fuel, usage?.cpuMs, usage?.memoryPeakBytes].every((count) => count! >= 0);
+    return isUsage ? (usage as Usage) : undefined;
+  } catch {
+    // Whoever threw it may have made details that throw when they are looked at.
+    return undefined;
+  }
 }
 
 /** Which limit a guest was stopped at. */
@@ -98,9 +103,13 @@ const codes: Readonly<Record<StopReason, ErrorCode>> = {
  */
 export function stopOf(error: unknown, module: string): StopDetails | undefined {
   if (!isKeelsonError(error)) return undefined;
-  const details = error.details as Partial<StopDetails> | undefined;
-  if (details?.module !== module || typeof details.limit !== "string") return undefined;
-  return Object.hasOwn(codes, details.limit) && codes[details.limit] === error.code
-    ? (details as StopDetails)
-    : undefined;
+  try {
+    const details = error.details as Partial<StopDetails> | undefined;
+    if (details?.module !== module || typeof details.limit !== "string") return undefined;
+    return Object.hasOwn(codes, details.limit) && codes[details.limit] === error.code
+      ? (details as StopDetails)
+      : undefined;
+  } catch {
+    return undefined;
+  }
 }

@@ -7,6 +7,7 @@ import { DeadlineQueue } from "../primitives/deadline.ts";
 import {
   invalidOptions,
   requireFunction,
+  requireOptions,
   requirePorts,
   requireRange,
   shown,
@@ -135,8 +136,8 @@ class HookTable implements KernelHooks {
       throw invalidOptions(`${shown(name)} names no hook`, "name it by a text");
     requireFunction(`The handler of the hook "${name}"`, handler);
     const { priority = 0, timeoutMs = this.#timeoutMs } = options ?? {};
-    requireRange("priority", priority, -Infinity, Infinity);
-    checkTimeout(timeoutMs);
+    const wanted = { priority: -Infinity, timeoutMs: Number.MIN_VALUE };
+    requireOptions(`The hook "${name}"`, options, wanted, Infinity);
     const run = handler as (...args: Value[]) => unknown;
     const made = new HookHandler(this.#world, { hook: name, type, module, run, priority, timeoutMs, order });
     return this.#prepared(type === "filter" ? this.#filters : this.#actions, name, made);

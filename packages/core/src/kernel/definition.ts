@@ -1,5 +1,11 @@
 import { asKeelsonError, type KeelsonError, withDetails } from "../contract/errors.ts";
-import { invalidOptions, isObject, requireRange, shown } from "../primitives/invalid-options.ts";
+import {
+  invalidOptions,
+  isObject,
+  requireOptions,
+  requireWhole,
+  shown,
+} from "../primitives/invalid-options.ts";
 import { parseRestart } from "../supervisor/index.ts";
 import type { ModuleDefinition } from "../contract/module.ts";
 import type { QuarantineOptions } from "../contract/quarantine.ts";
@@ -11,7 +17,7 @@ import { MODULE_ID_RULE } from "../manifest/version.ts";
  * @throws KeelsonError `INVALID_OPTIONS` naming the field
  */
 export function checkDefinition(definition: ModuleDefinition): void {
-  const { metadata, depends, deadlines, restart, manifest } = definition ?? {};
+  const { metadata, depends, deadlines, restart, manifest, quarantine, overlap } = definition ?? {};
   if (!isObject(metadata) || typeof definition.create !== "function") {
     throw invalidOptions(
       "A module definition needs metadata and create()",
@@ -31,9 +37,9 @@ export function checkDefinition(definition: ModuleDefinition): void {
   checkObject(id, "restart", restart);
   if (depends !== undefined) checkDepends(id, depends);
   try {
-    for (const [key, ms] of Object.entries(deadlines ?? {}))
-      requireRange(`deadlines.${key}`, ms, 0, Infinity);
+    requireOptions("deadlines", deadlines, { initMs: 0, startMs: 0, stopMs: 0 }, Infinity);
     if (restart !== undefined) parseRestart(restart);
+    checkQuarantine("quarantine", quarantine);
   } catch (error) {
     throw withDetails(
       asKeelsonError(error, "INVALID_OPTIONS", "it cannot be read"),
@@ -44,7 +50,8 @@ export function checkDefinition(definition: ModuleDefinition): void {
   if (manifest !== undefined && !(isObject(manifest?.limits) && Array.isArray(manifest.hooks))) {
     throw refused(id, "its manifest is none", "give what parseManifest() answers, or leave it out");
   }
-  checkQuarantine(`Module "${id}"`, definition.quarantine);
+  if (overlap !== undefined && typeof overlap !== "boolean")
+    throw refused(id, `overlap is ${shown(overlap)}`, "give true or false, or leave it out");
 }
 
 function refused(id: string, what: string, hint: string): KeelsonError {
@@ -66,19 +73,13 @@ function checkDepends(id: string, depends: NonNullable<ModuleDefinition["depends
   }
 }
 
-/** Checks what `owner` says of quarantine: a number of stops of at least 1, times above 0. */
-export function checkQuarantine(owner: string, quarantine: QuarantineOptions | false | undefined): void {
+/** Checks the options of a quarantine, which messages call `what`. */
+export function checkQuarantine(what: string, quarantine: QuarantineOptions | false | undefined): void {
   if (quarantine === undefined || quarantine === false) return;
   if (!isObject(quarantine))
-    throw invalidOptions(`${owner}: quarantine is ${shown(quarantine)}`, "give options, or false for none");
-  for (const [key, value] of Object.entries(quarantine) as [string, unknown][]) {
-    if (value === undefined) continue;
-    const least = key === "minRunMs" ? 0 : key === "stops" ? 1 : Number.MIN_VALUE;
-    const fits = typeof value === "number" && value >= least && (key !== "stops" || Number.isInteger(value));
-    if (!fits)
-      throw invalidOptions(
-        `${owner}: quarantine.${key} is ${shown(value)}`,
-        "give a positive number; stops is whole",
-      );
-  }
+    throw invalidOptions(`${what} is ${shown(quarantine)}`, "give options, or false for none");
+  const above0 = Number.MIN_VALUE;
+  const wanted = { stops: 1, withinMs: above0, initialMs: above0, maxMs: above0, minRunMs: 0 };
+  requireOptions(what, quarantine, wanted, Infinity);
+  if (quarantine.stops !== undefined) requireWhole(`${what}.stops`, quarantine.stops, 1);
 }

@@ -2,21 +2,28 @@ import { KeelsonError } from "../contract/errors.ts";
 import type { ModuleDefinition } from "../contract/module.ts";
 import { satisfies } from "../manifest/index.ts";
 import { shown } from "../primitives/invalid-options.ts";
+import { suggest } from "../primitives/suggest.ts";
 
 type Find = (id: string) => ModuleDefinition | undefined;
 
 /**
  * The modules `ids` and all they depend on, each behind what it depends on.
+ * @param registered for a hint, where ids come from a host
  * @throws KeelsonError `UNKNOWN_MODULE`, `DEPENDENCY_MISSING` (absent, or not in the wanted version), `DEPENDENCY_CYCLE`
  */
-export function startOrder(ids: readonly string[], find: Find): readonly ModuleDefinition[] {
+export function startOrder(
+  ids: readonly string[],
+  find: Find,
+  registered: ReadonlyMap<string, unknown> = new Map(),
+): readonly ModuleDefinition[] {
   const order: ModuleDefinition[] = [];
   const state = new Map<string, "open" | "done">();
   // Iterative, since a chain of dependencies may be longer than the stack is deep.
   const path: { definition: ModuleDefinition; rest: string[] }[] = [];
   const open = (id: string, wantedBy: ModuleDefinition | undefined): void => {
     const definition = find(id);
-    if (definition === undefined) throw wantedBy === undefined ? unknownModule(id) : missing(wantedBy, id);
+    if (definition === undefined)
+      throw wantedBy === undefined ? unknownModule(id, registered) : missing(wantedBy, id);
     if (wantedBy !== undefined) checkVersion(wantedBy, definition);
     if (state.get(id) === "done") return;
     if (state.get(id) === "open") {
@@ -56,10 +63,14 @@ export function dependents(definitions: Iterable<ModuleDefinition>): ReadonlyMap
   return map;
 }
 
-/** The error for an id that nobody registered. */
-export function unknownModule(id: string): KeelsonError {
+/** From so many modules on nobody looks for the one that was meant: a child may ask for unknown ones as often as it likes. */
+const MANY_MODULES = 100;
+
+/** The error for an id that nobody registered, beside what is registered. */
+export function unknownModule(id: string, registered: ReadonlyMap<string, unknown>): KeelsonError {
+  const near = registered.size < MANY_MODULES ? suggest(id, registered.keys()) : undefined;
   return new KeelsonError("UNKNOWN_MODULE", `No module ${shown(id)} is registered`, {
-    hint: "register() it first; list() names those that are",
+    hint: near === undefined ? "register() it first; list() names those that are" : `did you mean "${near}"?`,
     details: { id },
   });
 }

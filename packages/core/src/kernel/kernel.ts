@@ -28,7 +28,13 @@ import { Phases } from "../lifecycle/phases.ts";
 import { createMetrics, type MetricsRegistry } from "../metrics/index.ts";
 import { DeadlineQueue } from "../primitives/deadline.ts";
 import { given } from "../primitives/given.ts";
-import { invalidOptions, isObject, requirePorts, requireRange } from "../primitives/invalid-options.ts";
+import {
+  invalidOptions,
+  isObject,
+  requireOptions,
+  requirePorts,
+  requireRange,
+} from "../primitives/invalid-options.ts";
 import { parseQuarantine } from "../primitives/quarantine.ts";
 import { createSupervisor } from "../supervisor/index.ts";
 import { checkDefinition, checkQuarantine } from "./definition.ts";
@@ -45,6 +51,17 @@ import { startAll } from "./starting.ts";
 import { allOf, definitionsOf, stopAll } from "./stopping.ts";
 import { summaryOf } from "./error-summary.ts";
 
+const KERNEL_OPTIONS = {
+  platform: "any",
+  loaders: "any",
+  reclaimed: "any",
+  callTimeoutMs: 0,
+  logCapacity: 0,
+  maxParked: 0,
+  drainMs: 0,
+  quarantine: "any",
+} as const;
+
 /** Failures kept for the shutdown report at most. */
 const MAX_FAILURES = 1_000;
 
@@ -55,14 +72,13 @@ const MAX_FAILURES = 1_000;
 export function createKernel(options: KernelOptions): Kernel {
   requirePorts("createKernel", options?.platform, "clock", "random", "log");
   // A copy has no holes.
-  const { loaders = [], reclaimed } = options;
+  const { loaders = [], reclaimed, quarantine } = options;
   if (!Array.isArray(loaders) || ![...loaders].every(isLoader))
     throw invalidOptions("loaders is no array of loaders", "each has a kind and a function load");
   if (reclaimed !== undefined && !(isProcessList(reclaimed?.ended) && isProcessList(reclaimed.orphans)))
     throw invalidOptions("reclaimed is no report", "give what the platform's processes.reclaim() answers");
-  for (const key of ["callTimeoutMs", "logCapacity", "maxParked", "drainMs"] as const)
-    requireRange(key, options[key] ?? 0, 0, Infinity);
-  checkQuarantine("The kernel", options.quarantine);
+  requireOptions("kernel", options, KERNEL_OPTIONS, Infinity);
+  checkQuarantine("kernel.quarantine", quarantine);
   return new KeelsonKernel(options);
 }
 
@@ -207,6 +223,7 @@ class KeelsonKernel implements Kernel {
 
   async load(source: string | URL, options?: LoadOptions): Promise<Plugin> {
     this.#checkOpen();
+    requireOptions("load", options, { id: "string", start: "boolean" });
     const loaded = await loadDefinition(source, this.#loaders, this.platform);
     const { id = loaded.metadata.id } = options ?? {};
     const definition = withId(loaded, id);
@@ -367,7 +384,7 @@ class KeelsonKernel implements Kernel {
 
   async reconcile(desired: readonly (string | ModuleDefinition)[]): Promise<ReconcileReport> {
     this.#checkOpen();
-    return reconcile(this, (id) => this.#entries.get(id)?.definition, desired);
+    return reconcile(this, this.#entries, desired);
   }
 
   phase(phase: Phase, hook: PhaseHook, options?: PhaseOptions): Disposable {
@@ -384,7 +401,7 @@ class KeelsonKernel implements Kernel {
 
   async shutdown(options?: ShutdownOptions): Promise<ShutdownReport> {
     const { timeoutMs = 10_000 } = options ?? {};
-    requireRange("timeoutMs", timeoutMs, 0, Infinity);
+    requireOptions("shutdown", options, { timeoutMs: 0 }, Infinity);
     return (this.#shutdown ??= this.#shutDown(timeoutMs));
   }
 

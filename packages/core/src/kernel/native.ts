@@ -4,7 +4,13 @@ import type { Manifest } from "../contract/manifest.ts";
 import type { Module, ModuleDefinition, ModuleLoader, ModuleMetadata } from "../contract/module.ts";
 import { requireModule } from "../lifecycle/failures.ts";
 import { given } from "../primitives/given.ts";
-import { invalidOptions, isObject } from "../primitives/invalid-options.ts";
+import {
+  invalidOptions,
+  isObject,
+  requireFunction,
+  requireOptions,
+  shown,
+} from "../primitives/invalid-options.ts";
 
 /** Options of {@link nativeModule}. */
 export interface NativeModuleOptions extends Omit<ModuleDefinition, "metadata" | "create" | "manifest"> {
@@ -25,6 +31,25 @@ export interface NativeModuleOptions extends Omit<ModuleDefinition, "metadata" |
   readonly create?: () => Module | Promise<Module>;
 }
 
+// The rest is what definitions have, and is looked at where they are registered.
+const NATIVE_OPTIONS = {
+  id: "any",
+  name: "any",
+  version: "any",
+  description: "string",
+  methods: "any",
+  init: "function",
+  start: "function",
+  stop: "function",
+  health: "function",
+  create: "function",
+  depends: "any",
+  restart: "any",
+  overlap: "any",
+  deadlines: "any",
+  quarantine: "any",
+} as const;
+
 /**
  * A module in the host's own language and thread. It is trusted: nothing stops its loops, and what it throws outside of a call, in a
  * timer or an unawaited promise, reaches the runtime's own handler and ends the host unless the host handles it there.
@@ -37,6 +62,9 @@ export function nativeModule(options: NativeModuleOptions): ModuleDefinition {
       'such as { id: "greet", methods: { hello: () => "hello" } }',
     );
   }
+  requireOptions("nativeModule", options, NATIVE_OPTIONS);
+  for (const [name, handler] of Object.entries(options.methods ?? {}))
+    requireFunction(`The method ${shown(name)}`, handler);
   const {
     id,
     name = id,
@@ -103,7 +131,7 @@ function bound(module: Module): Module {
 }
 
 function unknownMethod(id: string, method: string, methods: readonly string[]): KeelsonError {
-  return new KeelsonError("UNKNOWN_METHOD", `Module "${id}" has no method "${method}"`, {
+  return new KeelsonError("UNKNOWN_METHOD", `Module "${id}" has no method ${shown(method)}`, {
     hint: `it has ${methods.join(", ") || "none"}`,
     details: { id, method, methods },
   });
@@ -136,8 +164,10 @@ export const nativeLoader: ModuleLoader = {
     }
     const create = typeof exported === "function" ? (exported as () => Module | Promise<Module>) : undefined;
     const options = (create === undefined ? exported : { create }) as Partial<NativeModuleOptions> & Module;
+    const { methods, init, start, stop, health, deadlines, quarantine } = { ...options };
     return nativeModule({
-      ...options,
+      // It may be a module with fields of its own, which are no options.
+      ...given({ methods, init, start, stop, health, deadlines, quarantine }),
       id,
       name,
       version,
@@ -145,7 +175,11 @@ export const nativeLoader: ModuleLoader = {
       depends: { ...options.depends, ...depends },
       // It may be an object of a class, whose functions a copy would lack.
       create: options.create ?? (() => options),
-      ...given({ description, restart, overlap }),
+      ...given({
+        description: description ?? options.description,
+        restart: restart ?? options.restart,
+        overlap: overlap ?? options.overlap,
+      }),
     });
   },
 };

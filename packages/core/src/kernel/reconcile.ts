@@ -13,9 +13,10 @@ import { startOrder } from "./dependencies.ts";
  */
 export async function reconcile(
   kernel: Kernel,
-  find: (id: string) => ModuleDefinition | undefined,
+  entries: ReadonlyMap<string, { readonly definition: ModuleDefinition }>,
   desired: readonly (string | ModuleDefinition)[],
 ): Promise<ReconcileReport> {
+  const find = (id: string): ModuleDefinition | undefined => entries.get(id)?.definition;
   const wanted = wantedOf(desired);
   const next = (id: string): ModuleDefinition | undefined => {
     const before = find(id);
@@ -23,7 +24,7 @@ export async function reconcile(
     const same = definition === undefined || definition.metadata.version === before?.metadata.version;
     return same ? before : definition;
   };
-  const order = startOrder([...wanted.keys()], next);
+  const order = startOrder([...wanted.keys()], next, entries);
   const needed = new Set(order.map(({ metadata }) => metadata.id));
   const changed = new Map(
     order

@@ -1,34 +1,9 @@
-import type { CallOptions } from "../contract/call.ts";
 import { KeelsonError } from "../contract/errors.ts";
 import { given } from "../primitives/given.ts";
-import { invalidOptions, isSignal, shown } from "../primitives/invalid-options.ts";
 import { nameOf, type CallFrame } from "./call.ts";
 import type { Entry } from "./entry.ts";
 
 // Why a call is refused before it reaches its module.
-
-/**
- * Whether the options of a call fit. A deadline that is not a number would never pass, and would stand before all others in their queue; what is negative is over already. A signal
- * that cannot be listened to would be found out when the module works already.
- */
-export function fits(options: CallOptions | undefined): boolean {
-  if (options == null) return true;
-  const { timeoutMs, signal } = options;
-  return (
-    (timeoutMs === undefined || (typeof timeoutMs === "number" && timeoutMs === timeoutMs)) &&
-    isSignal(signal)
-  );
-}
-
-/** @throws KeelsonError `INVALID_OPTIONS` unless the options of a call fit */
-export function requireFit(options: CallOptions | undefined): void {
-  if (fits(options)) return;
-  const { timeoutMs, signal } = options ?? {};
-  throw invalidOptions(
-    `The call's timeoutMs is ${shown(timeoutMs)}, its signal ${shown(signal)}`,
-    "give a number of milliseconds or Infinity, and an AbortSignal, or neither",
-  );
-}
 
 /** The error of a call that its module has no function for. */
 export function noMethod(frame: CallFrame): KeelsonError {

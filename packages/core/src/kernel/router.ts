@@ -5,14 +5,16 @@ import type { Clock } from "../contract/platform.ts";
 import type { Measured, MeasureOptions, Measurement } from "../contract/usage.ts";
 import type { MaybePromise, Value } from "../contract/value.ts";
 import type { Life } from "../lifecycle/life.ts";
+import { callOptions, fits, requireFit } from "../primitives/call-options.ts";
 import { isPromise } from "../primitives/deferred.ts";
 import type { DeadlineQueue } from "../primitives/deadline.ts";
+import { requireOptions } from "../primitives/invalid-options.ts";
 import { callFailed, CallFrame, nameOf, type CallRouter } from "./call.ts";
 import { unknownModule } from "./dependencies.ts";
 import type { Entry } from "./entry.ts";
 import type { Trial } from "./stop-guard.ts";
 import { cannotRecord, createMeasurement, measuredError, measuredValue } from "./measured.ts";
-import { fits, noMethod, notRunning, requireFit } from "./refusals.ts";
+import { noMethod, notRunning } from "./refusals.ts";
 import { streamCall } from "./stream.ts";
 
 /**
@@ -108,7 +110,8 @@ export class Router implements CallRouter {
     options: MeasureOptions | undefined,
   ): Promise<Measured> {
     const entry = this.find(id);
-    requireFit(options);
+    requireOptions("The call", options, { ...callOptions, record: "boolean" }, Infinity);
+    requireFit(options, "record");
     const measurement = createMeasurement(options?.record === true);
     const frame = this.frame(entry, method, payload, options, undefined, measurement);
     for (let { parked } = entry; parked !== undefined; { parked } = entry)
@@ -158,7 +161,7 @@ export class Router implements CallRouter {
   /** @throws KeelsonError `UNKNOWN_MODULE` */
   find(id: string): Entry {
     const entry = this.#entries.get(id);
-    if (entry === undefined) throw unknownModule(id);
+    if (entry === undefined) throw unknownModule(id, this.#entries);
     return entry;
   }
 
@@ -210,14 +213,15 @@ export class Router implements CallRouter {
     parent: Call | undefined,
     from: ModuleContext | undefined,
   ): Promise<Value> {
-    if (entry === undefined) throw unknownModule(id);
+    if (entry === undefined) throw unknownModule(id, this.#entries);
     requireFit(options);
     const frame = this.frame(entry, method, payload, options, parent);
     if (entry.parked === undefined) return this.#enter(entry, frame, options);
     const life = entry.openInside(parent, from);
     if (life !== undefined) return this.#answer(entry, life, frame, options);
     await entry.parked.wait(frame, options?.signal);
-    const timeoutMs = frame.deadline - this.clock.now();
+    // It may have been let go on in the very moment in which its time was over.
+    const timeoutMs = Math.max(0, frame.deadline - this.clock.now());
     return this.invoke(id, method, payload, { ...options, timeoutMs }, parent);
   }
 }

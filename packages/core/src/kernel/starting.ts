@@ -15,7 +15,7 @@ export function startAll(
 ): ReadonlyMap<string, Promise<void>> {
   checkOpen();
   const starts = new Map<string, Promise<void>>();
-  for (const { metadata, depends } of startOrder(ids, (id) => entries.get(id)?.definition)) {
+  for (const { metadata, depends } of startOrder(ids, (id) => entries.get(id)?.definition, entries)) {
     const entry = entries.get(metadata.id) as Entry;
     // What is up already need not be waited for, nor for what it depends on.
     if (entry.staysUp) continue;

@@ -3,7 +3,8 @@ import type { KeelsonError } from "../contract/errors.ts";
 import type { Value } from "../contract/value.ts";
 import type { PendingCall } from "../lifecycle/life.ts";
 import { callFailed, type CallMeter } from "./call.ts";
-import { noMethod, notRunning, requireFit } from "./refusals.ts";
+import { requireFit } from "../primitives/call-options.ts";
+import { noMethod, notRunning } from "./refusals.ts";
 import type { Router } from "./router.ts";
 
 /**

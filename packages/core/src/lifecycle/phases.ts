@@ -2,7 +2,7 @@ import { asKeelsonError, KeelsonError, plainMessage } from "../contract/errors.t
 import type { Phase, PhaseHook, PhaseOptions } from "../contract/kernel.ts";
 import type { ModuleMetadata } from "../contract/module.ts";
 import type { MaybePromise } from "../contract/value.ts";
-import { invalidOptions, requireRange, shown } from "../primitives/invalid-options.ts";
+import { invalidOptions, requireOptions, shown } from "../primitives/invalid-options.ts";
 
 interface Registered {
   readonly hook: PhaseHook;
@@ -30,7 +30,7 @@ export class Phases {
       );
     }
     const { priority = 0, critical = false } = options ?? {};
-    requireRange("priority", priority, -Infinity, Infinity);
+    requireOptions("phase", options, { priority: -Infinity, critical: "boolean" }, Infinity);
     const registered: Registered = { hook, priority, critical };
     // Copied on write, so that a run under way keeps its list.
     const before = this.#hooks.get(phase) ?? [];

@@ -4,5 +4,4 @@ export { diffCapabilities, formatCapabilityDiff } from "./capabilities.ts";
 export type { ManifestIssue } from "./issues.ts";
 export { parseManifest, type ParseManifestOptions, requireSmall } from "./parse.ts";
 export { parseSize } from "./size.ts";
-export { suggest } from "./suggest.ts";
 export { isModuleId, isRange, isVersion, satisfies } from "./version.ts";

@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import { knownKeys } from "./schema.ts";
-import { suggest } from "./suggest.ts";
+import { suggest } from "../primitives/suggest.ts";
 import { given } from "../primitives/given.ts";
 
 /** One thing that is wrong with a manifest. */

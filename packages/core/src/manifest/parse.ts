@@ -5,7 +5,7 @@ import { readJson } from "./json.ts";
 import { kindFaults } from "./kinds.ts";
 import { copyPlain } from "./plain.ts";
 import { checkSchema } from "./schema.ts";
-import { isObject } from "../primitives/invalid-options.ts";
+import { isObject, requireOptions } from "../primitives/invalid-options.ts";
 
 /** Options of {@link parseManifest}. */
 export interface ParseManifestOptions {
@@ -24,6 +24,7 @@ const MAX_ISSUES = 100;
  * @throws KeelsonError `INVALID_MANIFEST`, whose message names all that is wrong; `details.issues` has it as {@link ManifestIssue}s
  */
 export function parseManifest(input: unknown, options?: ParseManifestOptions): Manifest {
+  requireOptions("parseManifest", options, { source: "string" });
   const { source = "The manifest" } = options ?? {};
   const { value, lineOf } = read(input, source);
   const checked = checkSchema(value);

@@ -1,6 +1,6 @@
 import type { KeelsonError } from "../contract/errors.ts";
-import type { InstrumentOptions, Labels } from "../contract/metrics.ts";
-import { invalidOptions, shown } from "../primitives/invalid-options.ts";
+import type { HistogramOptions, Labels } from "../contract/metrics.ts";
+import { invalidOptions, isObject, requireOptions, shown } from "../primitives/invalid-options.ts";
 
 /** The kinds of metric family that Keelson writes. */
 export type FamilyType = "counter" | "gauge" | "histogram";
@@ -25,7 +25,7 @@ export function claimedNames(type: FamilyType, family: string): readonly string[
  * The family's name for the name an instrument was asked for by: a counter may be asked for with its `_total` or without.
  * @throws KeelsonError `INVALID_OPTIONS` when the name, the unit or the help text is not well formed
  */
-export function familyName(type: FamilyType, name: string, options: InstrumentOptions): string {
+export function familyName(type: FamilyType, name: string, options: HistogramOptions): string {
   if (typeof name !== "string" || !METRIC_NAME.test(name)) {
     throw invalidMetric(
       `${shown(name)} is not a metric name: letters, digits, "_" and ":", not beginning with a digit`,
@@ -33,6 +33,7 @@ export function familyName(type: FamilyType, name: string, options: InstrumentOp
   }
   const family = type === "counter" && name.endsWith("_total") ? name.slice(0, -"_total".length) : name;
   if (family === "") throw invalidMetric(`${shown(name)} leaves no name for the counter`);
+  requireOptions("metric", options, { help: "any", unit: "any", buckets: "any" });
   if (typeof options?.help !== "string") throw invalidMetric(`the metric ${name} needs a help text`);
   const { unit } = options;
   if (unit !== undefined && (typeof unit !== "string" || !UNIT.test(unit) || !family.endsWith(`_${unit}`))) {
@@ -49,6 +50,7 @@ export function familyName(type: FamilyType, name: string, options: InstrumentOp
  */
 export function joinLabels(type: FamilyType | undefined, fixed: Labels, own?: Labels): Labels {
   const joined: Record<string, string> = { ...fixed };
+  if (own != null && !isObject(own)) throw invalidMetric(`labels are an object, not ${shown(own)}`);
   for (const [name, value] of Object.entries(own ?? {})) {
     if (!LABEL_NAME.test(name) || name.startsWith("__")) {
       throw invalidMetric(

@@ -1,14 +1,27 @@
 import type { PoolOptions } from "../contract/pool.ts";
-import { invalidOption, requireRange, requireWhole } from "../primitives/invalid-options.ts";
+import { invalidOption, requireOptions, requireWhole } from "../primitives/invalid-options.ts";
 
 /** {@link PoolOptions} with the defaults filled in. */
 export type ParsedPoolOptions = Required<PoolOptions>;
 
+const above0 = Number.MIN_VALUE;
+const WANTED = {
+  min: 0,
+  max: 1,
+  maxUses: 1,
+  maxIdleMs: above0,
+  timeoutMs: 0,
+  maxWaiting: 0,
+  maxMemoryBytes: above0,
+  drainMs: 0,
+};
+
 /** Checks `options` and fills in the defaults; `INVALID_OPTIONS` names the first that does not fit. */
 export function parsePoolOptions(options: PoolOptions): ParsedPoolOptions {
   const given = options ?? {};
+  requireOptions("pool", given, WANTED, Infinity);
   const { min = 0 } = given;
-  requireWhole("min", min, 0);
+  requireWhole("pool.min", min, 0);
   const {
     max = Math.max(8, min),
     maxUses = Infinity,
@@ -18,13 +31,9 @@ export function parsePoolOptions(options: PoolOptions): ParsedPoolOptions {
     maxMemoryBytes = Infinity,
     drainMs = 5_000,
   } = given;
-  requireWhole("max", max, 1);
-  if (max < min) throw invalidOption("max", max, `at least min, which is ${min}`);
-  if (maxUses !== Infinity) requireWhole("maxUses", maxUses, 1);
-  if (maxWaiting !== Infinity) requireWhole("maxWaiting", maxWaiting, 0);
-  requireRange("maxIdleMs", maxIdleMs, Number.MIN_VALUE, Infinity);
-  requireRange("timeoutMs", timeoutMs, 0, Infinity);
-  requireRange("maxMemoryBytes", maxMemoryBytes, Number.MIN_VALUE, Infinity);
-  requireRange("drainMs", drainMs, 0, Infinity);
+  requireWhole("pool.max", max, 1);
+  if (max < min) throw invalidOption("pool.max", max, `at least min, which is ${min}`);
+  if (maxUses !== Infinity) requireWhole("pool.maxUses", maxUses, 1);
+  if (maxWaiting !== Infinity) requireWhole("pool.maxWaiting", maxWaiting, 0);
   return { min, max, maxUses, maxIdleMs, timeoutMs, maxWaiting, maxMemoryBytes, drainMs };
 }

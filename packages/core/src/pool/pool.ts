@@ -29,13 +29,8 @@ import { exposePool, type PoolSeries } from "./series.ts";
 import type { Slot } from "./slot.ts";
 import { Stock, type StockOwner } from "./stock.ts";
 import { type Creation, Waiter, type WaitOwner, WaitQueue } from "./waiters.ts";
-import {
-  invalidOption,
-  invalidOptions,
-  isSignal,
-  requirePorts,
-  requireRange,
-} from "../primitives/invalid-options.ts";
+import { fits, requireFit } from "../primitives/call-options.ts";
+import { invalidOptions, requireOptions, requirePorts, requireRange } from "../primitives/invalid-options.ts";
 
 /** What a pool needs from its surroundings. */
 export interface PoolDeps {
@@ -145,7 +140,7 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T>, WaitOwner<T>, PlaceU
   }
 
   checkout(options?: CheckoutOptions): Promise<Lease<T>> {
-    if (options === undefined || isPlain(options)) {
+    if (options === undefined || (fits(options, "call") && options?.signal?.aborted !== true)) {
       const slot = this.#idle.pop();
       if (slot !== undefined) {
         this.#checkouts++;
@@ -209,7 +204,7 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T>, WaitOwner<T>, PlaceU
   close(options?: { readonly timeoutMs?: number }): Promise<void> {
     if (this.#closed === undefined) {
       const { timeoutMs = this.#options.drainMs } = options ?? {};
-      requireRange("timeoutMs", timeoutMs, 0, Infinity);
+      requireOptions("close", options, { timeoutMs: 0 }, Infinity);
       const { promise, resolve } = Promise.withResolvers<void>();
       // Set first: what is called on the way may close again.
       this.#closed = promise;
@@ -319,6 +314,8 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T>, WaitOwner<T>, PlaceU
 
   #wait(options: CheckoutOptions | null | undefined): Promise<Lease<T>> {
     try {
+      // Found out once it waits, it would be handed a lease that nobody gives back.
+      requireFit(options, "call");
       return this.#enter(options ?? {});
     } catch (error) {
       return Promise.reject(error);
@@ -332,9 +329,6 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T>, WaitOwner<T>, PlaceU
       this.#checkoutErrors++;
       throw refusal;
     }
-    requireRange("timeoutMs", timeoutMs, 0, Infinity);
-    // Found out once it waits, it would be handed a lease that nobody gives back.
-    if (!isSignal(signal)) throw invalidOption("signal", signal, "an AbortSignal");
     const waiter = new Waiter<T>(call, timeoutMs === this.#options.timeoutMs);
     const lease = this.#queue.add(waiter);
     if (this.#series !== undefined) this.#queue.reckon();
@@ -499,13 +493,6 @@ export class SlotPool<T> implements Pool<T>, StockOwner<T>, WaitOwner<T>, PlaceU
     const inUse = this.#stock.slots.size - this.#idle.length;
     return `${inUse} of ${this.#options.max} in use, ${this.#queue.size} waiting`;
   }
-}
-
-/** Whether nothing in `options` keeps a free instance from being handed out at once. */
-function isPlain(options: CheckoutOptions | null): boolean {
-  const { signal, timeoutMs } = options ?? {};
-  const fits = timeoutMs === undefined || (typeof timeoutMs === "number" && timeoutMs >= 0);
-  return fits && isSignal(signal) && signal?.aborted !== true;
 }
 
 function isWithin(call: Call, holder: Call | undefined): boolean {

@@ -1,5 +1,5 @@
 import type { BackoffOptions } from "../contract/supervised.ts";
-import { requireRange } from "./invalid-options.ts";
+import { requireOptions, requireRange } from "./invalid-options.ts";
 
 /** Waits that grow with each try in a row: see {@link BackoffOptions} for the formula. */
 export interface Backoff {
@@ -13,9 +13,7 @@ export interface Backoff {
 /** A {@link Backoff} with defaults filled in. Throws `INVALID_OPTIONS` for what is out of range. */
 export function createBackoff(options?: BackoffOptions): Backoff {
   const { initialMs = 100, factor = 2, maxMs = 30_000, jitter = 0.2 } = options ?? {};
-  requireRange("backoff.initialMs", initialMs, 0);
-  requireRange("backoff.factor", factor, 1);
-  requireRange("backoff.maxMs", maxMs, 0);
+  requireOptions("backoff", options, { initialMs: 0, factor: 1, maxMs: 0, jitter: 0 });
   requireRange("backoff.jitter", jitter, 0, 1);
   return {
     waitMs(n, chance) {

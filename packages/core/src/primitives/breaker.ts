@@ -1,5 +1,5 @@
 import type { Clock } from "../contract/platform.ts";
-import { requireRange } from "./invalid-options.ts";
+import { requireOptions } from "./invalid-options.ts";
 
 /** When a breaker opens, and for how long. */
 export interface BreakerOptions {
@@ -34,9 +34,8 @@ export class Breaker {
   /** @throws KeelsonError `INVALID_OPTIONS` for what are no positive numbers */
   constructor(clock: Clock, options: BreakerOptions = {}) {
     const { failures = 5, withinMs = 600_000, coolDownMs = withinMs } = options;
-    requireRange("breaker.failures", failures, 1);
-    requireRange("breaker.withinMs", withinMs, Number.MIN_VALUE, Infinity);
-    requireRange("breaker.coolDownMs", coolDownMs, Number.MIN_VALUE, Infinity);
+    const above0 = Number.MIN_VALUE;
+    requireOptions("breaker", options, { failures: 1, withinMs: above0, coolDownMs: above0 }, Infinity);
     this.#clock = clock;
     this.#limit = failures;
     this.#withinMs = withinMs;

@@ -1,4 +1,5 @@
 import { KeelsonError, type ErrorDetails } from "../contract/errors.ts";
+import { suggest } from "./suggest.ts";
 
 /** The error for options that a host got wrong: which, what is wrong with it, and what to give instead. */
 export function invalidOptions(message: string, hint: string, details?: ErrorDetails): KeelsonError {
@@ -65,4 +66,45 @@ export function invalidOption(name: string, value: unknown, wanted: string): Kee
     `leave ${name} out for its default`,
     { option: name },
   );
+}
+
+/** What an option may be: a number of at least this (`Number.MIN_VALUE` for above 0), of a type, one of a list, or what is looked at elsewhere. */
+export type Wanted = number | "boolean" | "function" | "object" | "string" | "any" | readonly string[];
+
+/**
+ * Throws `INVALID_OPTIONS` unless `options`, which messages call `what`, are absent or an object of nothing but what is `wanted`: a limit that was mistyped would
+ * not hold. An option that is undefined is not given.
+ *
+ * @param max of all numbers; by default any that is finite
+ */
+export function requireOptions<T extends object>(
+  what: string,
+  options: T | null | undefined,
+  wanted: Readonly<Record<keyof T, Wanted>>,
+  max?: number,
+): void {
+  if (options == null) return;
+  if (!isObject(options))
+    throw invalidOptions(`${what} is ${shown(options)}`, "give an object of options, or leave it out");
+  const known = Object.keys(wanted);
+  for (const name of Object.keys(options)) {
+    if (known.includes(name)) continue;
+    const near = suggest(name, known);
+    throw invalidOptions(
+      `${what} has no option ${shown(name)}`,
+      near === undefined ? `the options are ${known.join(", ")}` : `did you mean ${near}?`,
+      { option: `${what}.${name}` },
+    );
+  }
+  for (const [name, want] of Object.entries(wanted) as [keyof T & string, Wanted][]) {
+    const value: unknown = options[name];
+    if (value === undefined || want === "any") continue;
+    if (typeof want === "number") requireRange(`${what}.${name}`, value, want, max);
+    else if (typeof want === "string" ? typeof value !== want : !want.includes(value as string))
+      throw invalidOption(
+        `${what}.${name}`,
+        value,
+        typeof want === "string" ? `of type ${want}` : `one of ${want.join(", ")}`,
+      );
+  }
 }

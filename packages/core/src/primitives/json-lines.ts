@@ -1,4 +1,4 @@
-import { requireFunction, requireRange } from "./invalid-options.ts";
+import { requireFunction, requireOptions } from "./invalid-options.ts";
 
 /** Why a line could not be given out. */
 export type LineFault = "LINE_TOO_LONG" | "INVALID_UTF8";
@@ -45,9 +45,14 @@ export function createLineReader(options: LineReaderOptions): LineReader {
     onLine,
     onFault = () => {},
   } = options ?? {};
-  requireRange("maxLineBytes", maxLineBytes, 1);
+  requireOptions("lineReader", options, {
+    maxLineBytes: 1,
+    tooLong: ["fault", "cut"],
+    brokenUtf8: ["fault", "replace"],
+    onLine: "function",
+    onFault: "function",
+  });
   requireFunction("onLine", onLine);
-  requireFunction("onFault", onFault);
   // ignoreBOM keeps U+FEFF: each decode call would strip one, and lines would depend on how the chunks fall.
   const strict = new TextDecoder("utf-8", { fatal: brokenUtf8 === "fault", ignoreBOM: true });
   const lenient = new TextDecoder("utf-8", { fatal: false, ignoreBOM: true });

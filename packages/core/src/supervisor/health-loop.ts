@@ -1,7 +1,7 @@
 import { asKeelsonError, KeelsonError, plainMessage } from "../contract/errors.ts";
 import type { Clock, Log } from "../contract/platform.ts";
 import type { HealthCheckOptions, Supervised } from "../contract/supervised.ts";
-import { requireRange } from "../primitives/invalid-options.ts";
+import { requireOptions } from "../primitives/invalid-options.ts";
 
 /** Asks a child for its health, again and again, until it failed too often in a row or {@link HealthLoop.stop} is called. */
 export class HealthLoop {
@@ -123,8 +123,6 @@ export class HealthLoop {
 /** Health options with defaults filled in. Throws `INVALID_OPTIONS` for what is out of range. */
 export function parseHealthOptions(options: HealthCheckOptions): Required<HealthCheckOptions> {
   const { everyMs = 30_000, timeoutMs = 5_000, failures = 3 } = options;
-  requireRange("restart.health.everyMs", everyMs, 1);
-  requireRange("restart.health.timeoutMs", timeoutMs, 1);
-  requireRange("restart.health.failures", failures, 1);
+  requireOptions("restart.health", options, { everyMs: 1, timeoutMs: 1, failures: 1 });
   return { everyMs, timeoutMs, failures };
 }

@@ -1,5 +1,5 @@
 import type { RestartOptions } from "../contract/supervised.ts";
-import { requireRange } from "../primitives/invalid-options.ts";
+import { requireOptions, requireRange } from "../primitives/invalid-options.ts";
 
 /** Counts restarts in a sliding window. */
 export class Intensity {
@@ -10,6 +10,7 @@ export class Intensity {
   /** Throws `INVALID_OPTIONS` for what is out of range. */
   constructor(options: RestartOptions["intensity"]) {
     const { max, withinMs } = options ?? { max: 5, withinMs: 60_000 };
+    requireOptions("restart.intensity", options, { max: 0, withinMs: 0 });
     requireRange("restart.intensity.max", max, 0);
     requireRange("restart.intensity.withinMs", withinMs, 0);
     this.max = max;

@@ -1,6 +1,6 @@
 import type { HealthCheckOptions, RestartOptions, RestartPolicy } from "../contract/supervised.ts";
 import { type Backoff, createBackoff } from "../primitives/backoff.ts";
-import { invalidOptions, shown } from "../primitives/invalid-options.ts";
+import { requireOptions } from "../primitives/invalid-options.ts";
 import { parseHealthOptions } from "./health-loop.ts";
 import { Intensity } from "./intensity.ts";
 
@@ -15,17 +15,9 @@ export interface ParsedRestart {
 const POLICIES: readonly RestartPolicy[] = ["never", "on-failure", "always"];
 
 /** Checks `options` and fills in the defaults; `INVALID_OPTIONS` names the first that does not fit. */
-export function parseRestart({
-  policy = "never",
-  intensity,
-  backoff,
-  health,
-}: RestartOptions): ParsedRestart {
-  if (!POLICIES.includes(policy)) {
-    throw invalidOptions(`${shown(policy)} is no restart policy`, `use one of ${POLICIES.join(", ")}`, {
-      option: "restart.policy",
-    });
-  }
+export function parseRestart(options: RestartOptions): ParsedRestart {
+  requireOptions("restart", options, { policy: POLICIES, intensity: "any", backoff: "any", health: "any" });
+  const { policy = "never", intensity, backoff, health } = options;
   return {
     policy,
     intensity: new Intensity(intensity),

@@ -491,6 +491,22 @@ describe("child → host", () => {
     expect(parsed(child.received)).toMatchObject([{ reply_id: "a", error: { code } }]);
   });
 
+  test("what a handler is given besides may be given on as the options of a call", async () => {
+    const given: unknown[] = [];
+    const self = scene({
+      onRequest: (_module, _method, _payload, options) => {
+        given.push(Object.keys(options).toSorted(), { ...options });
+        return options.next();
+      },
+    });
+    self.invoke = () => Promise.resolve(1);
+    const child = await self.running();
+    child.say({ request_id: "a", module: "m", method: "x", timeout_ms: 50 });
+    await settle();
+    expect(given).toEqual([["signal", "timeoutMs"], { timeoutMs: 50, signal: expect.any(AbortSignal) }]);
+    expect(parsed(child.received)).toMatchObject([{ reply_id: "a", result: 1 }]);
+  });
+
   test("the host's handler sees requests that name a module too, and lets pass what it likes", async () => {
     const asked: unknown[] = [];
     const self = scene({

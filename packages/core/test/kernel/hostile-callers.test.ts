@@ -1,7 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { boundaryTopic, runDiscoveredOnce, runOnce } from "../../src/boundary/index.ts";
 import { createBus, createBusDoor } from "../../src/bus/index.ts";
+import { isKeelsonError, type KeelsonError } from "../../src/contract/errors.ts";
 import type { Kernel } from "../../src/contract/kernel.ts";
+import { stopOf, usageOf } from "../../src/contract/usage.ts";
 import type { ModuleDefinition } from "../../src/contract/module.ts";
 import type { Value } from "../../src/contract/value.ts";
 import { createHooks } from "../../src/hooks/index.ts";
@@ -11,9 +13,9 @@ import {
   formatCapabilityDiff,
   parseManifest,
   satisfies,
-  suggest,
 } from "../../src/manifest/index.ts";
 import { createPool, pooled } from "../../src/pool/index.ts";
+import { suggest } from "../../src/primitives/suggest.ts";
 import { createSupervisor } from "../../src/supervisor/index.ts";
 import { createTestPlatform } from "../../src/testing/index.ts";
 import { rejectionCode, thrownCode } from "../support/errors.ts";
@@ -99,6 +101,73 @@ describe("what is no definition", () => {
       expect(await rejectionCode(kernel.reload("a", definition(part)))).toBe("INVALID_OPTIONS");
     expect(await kernel.invoke("a", "echo", 1)).toEqual({ version: "1.0.0", payload: 1 });
   });
+});
+
+test("a deadline that is mistyped, negative or no number is refused, whether the module is open, parked or gone", async () => {
+  const calls: readonly unknown[] = [
+    { timeoutMs: -1 },
+    { timeoutMs: NaN },
+    { timeoutMs: -Infinity },
+    { timeoutMs: "5" },
+    { timeoutMs: null },
+    { timeout: 5 },
+    { timeoutms: 5 },
+    { signal: undefined, timeout: 5 },
+    5,
+    "5",
+    true,
+    () => {},
+  ];
+  const { kernel } = testKernel();
+  let seen = 0;
+  const inner = nativeModule({
+    id: "inner",
+    methods: { go: ({ payload }) => (seen++, payload), fail: () => Promise.reject(new Error("own")) },
+  });
+  const outer = nativeModule({
+    id: "outer",
+    methods: { pass: (call) => call.invoke("inner", "go", 1, calls[call.payload as number] as never) },
+  });
+  for (const module of [inner, outer]) await kernel.register(module);
+  await kernel.start();
+  kernel.bus.respond("ask", (data) => (seen++, data));
+  const all = async (): Promise<void> => {
+    for (const [index, options] of calls.entries()) {
+      const given = options as never;
+      expect(await rejectionCode(kernel.invoke("inner", "go", 1, given))).toBe("INVALID_OPTIONS");
+      expect(await rejectionCode(kernel.invoke("outer", "pass", index))).toBe("INVALID_OPTIONS");
+      expect(await rejectionCode(kernel.measure("inner", "go", 1, given))).toBe("INVALID_OPTIONS");
+      expect(await rejectionCode(kernel.bus.request("ask", 1, given))).toBe("INVALID_OPTIONS");
+      expect(await rejectionCode(kernel.bus.send("a", 1, given))).toBe("INVALID_OPTIONS");
+      expect(await rejectionCode(kernel.stream("inner", "go", 1, given)[Symbol.asyncIterator]().next())).toBe(
+        "INVALID_OPTIONS",
+      );
+    }
+  };
+  await all();
+  // Where it may not pass straight on, it is refused for the same reason.
+  await kernel.stop("inner");
+  for (const options of calls as never[])
+    expect(await rejectionCode(kernel.invoke("inner", "go", 1, options))).toBe("INVALID_OPTIONS");
+  expect(seen).toBe(0);
+  // What is 0 is over, and what is undefined is not given.
+  await kernel.start("inner");
+  expect(await rejectionCode(kernel.invoke("inner", "go", 1, { timeoutMs: 0 }))).toBe("DEADLINE_EXCEEDED");
+  expect(await kernel.invoke("inner", "go", 1, { timeoutMs: undefined, signal: undefined })).toBe(1);
+});
+
+test("limits that are mistyped are refused: pools, queues, checkouts", async () => {
+  const source = { create: () => ({}), destroy: () => {} };
+  const platform = createTestPlatform();
+  for (const options of [{ maximum: 5 }, { maxwaiting: 5 }, { timeout: 5 }] as never[])
+    expect(thrownCode(() => createPool(source, options, platform))).toBe("INVALID_OPTIONS");
+  await using pool = createPool(source, { max: 1 }, platform);
+  for (const options of [{ timeout: 5 }, { timeoutMs: -1 }, 5, "x"] as never[]) {
+    expect(await rejectionCode(pool.checkout(options))).toBe("INVALID_OPTIONS");
+    await expect(async () => pool.close(options)).rejects.toMatchObject({ code: "INVALID_OPTIONS" });
+  }
+  expect(pool.stats()).toMatchObject({ inUse: 0, waiting: 0 });
+  (await pool.checkout({ timeoutMs: undefined, call: undefined } as never)).release();
 });
 
 test("arguments of other types are KeelsonErrors", async () => {
@@ -263,6 +332,71 @@ describe("what a module throws", () => {
       expect(await rejectionCode(kernel.invoke("call", method))).toBe("CALL_FAILED");
     expect(kernel.list().find(({ metadata }) => metadata.id === "call")?.inFlight).toBe(0);
   });
+});
+
+describe("what says that it is an error of Keelson's", () => {
+  const BRAND = Symbol.for("keelson.error");
+  const refuse = (): never => {
+    throw new Error("do not touch");
+  };
+  const liars: readonly object[] = [
+    { [BRAND]: true },
+    { [BRAND]: true, code: 5 },
+    Object.defineProperty({ [BRAND]: true, code: "ABORTED" }, "details", { get: refuse }),
+    Object.defineProperty({ [BRAND]: true }, "code", { get: refuse }),
+    Object.defineProperty({}, BRAND, { get: refuse }),
+  ];
+  const hostileDetails = { [BRAND]: true, code: "ABORTED", message: "x", details: angry() };
+
+  test("and cannot be looked at is none: its call fails with CALL_FAILED, at once or later", async () => {
+    const { kernel } = testKernel();
+    const methods = {
+      now: ({ payload }: { payload: Value }): Value => {
+        throw liars[payload as number];
+      },
+      later: ({ payload }: { payload: Value }): Promise<Value> =>
+        Promise.reject(liars[payload as number] as Error),
+    };
+    await kernel.register(nativeModule({ id: "liar", methods }));
+    await kernel.start();
+    for (const [index, liar] of liars.entries()) {
+      expect(isKeelsonError(liar)).toBe(false);
+      for (const method of ["now", "later"])
+        expect(await rejectionCode(kernel.invoke("liar", method, index))).toBe("CALL_FAILED");
+    }
+    expect(kernel.list()[0]?.inFlight).toBe(0);
+  });
+
+  test("tells of no stop and no usage when its details cannot be looked at, and ends its call", async () => {
+    for (const error of [...liars, hostileDetails]) {
+      expect(stopOf(error, "a")).toBeUndefined();
+      expect(usageOf(error)).toBeUndefined();
+    }
+    const kernel = await running(
+      nativeModule({
+        id: "a",
+        methods: { later: () => Promise.reject(hostileDetails as unknown as Error) },
+      }),
+    );
+    expect(await kernel.invoke("a", "later").catch((thrown: unknown) => thrown)).toBe(hostileDetails);
+    expect(kernel.list()[0]?.inFlight).toBe(0);
+  });
+});
+
+test("an unknown id is told with the one that was meant, unless there are very many", async () => {
+  const kernel = await running(echo("markdown"), echo("search"));
+  const hints = async (): Promise<unknown[]> => {
+    const errors = [
+      await kernel.invoke("markdwon", "echo").catch((thrown: unknown) => thrown),
+      await kernel.start("markdwon").catch((thrown: unknown) => thrown),
+      await kernel.reload("markdwon").catch((thrown: unknown) => thrown),
+      await kernel.reconcile(["search", "markdwon"]).catch((thrown: unknown) => thrown),
+    ];
+    return errors.map((error) => (error as KeelsonError).hint);
+  };
+  expect(await hints()).toEqual(Array(4).fill('did you mean "markdown"?'));
+  for (let index = 0; index < 98; index++) await kernel.register(echo(`module-${index}`));
+  for (const hint of await hints()) expect(hint).toMatch(/list\(\)/u);
 });
 
 describe("an answer with a `then` that lies", () => {

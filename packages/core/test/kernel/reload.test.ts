@@ -259,6 +259,19 @@ describe("reload", () => {
     expect(await patient).toMatchObject({ version: "2.0.0" });
   });
 
+  test("a parked call that is let go on when its time is just over is DEADLINE_EXCEEDED as well", async () => {
+    const { kernel, platform } = testKernel();
+    const { gate, reloaded } = await reloadHeldAtStart(kernel);
+    const late = rejection(kernel.invoke("a", "echo", 1, { timeoutMs: 100 }));
+    // The clock is read before its timers run.
+    const { now } = platform.clock;
+    platform.clock.now = () => now.call(platform.clock) + 1_000;
+    gate.resolve();
+    await reloaded;
+    expect((await late).code).toBe("DEADLINE_EXCEEDED");
+    platform.clock.now = now;
+  });
+
   test("calls that wait for it end with their signal, at once if it has fired, and make room for others", async () => {
     const { kernel, platform } = testKernel({ maxParked: 1 });
     const { gate, reloaded } = await reloadHeldAtStart(kernel);

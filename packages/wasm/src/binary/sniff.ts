@@ -1,6 +1,6 @@
 import { KeelsonError, type Bytes } from "@keelson/core";
 
-import { invalidOptions, shown } from "../given.ts";
+import { invalidOptions, shown } from "@keelson/core/plain";
 /** What the first eight bytes of a file say. */
 type Header = "module" | "component" | "other";
 

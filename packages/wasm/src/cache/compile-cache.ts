@@ -6,7 +6,7 @@ import {
   type MaybePromise,
   type Platform,
 } from "@keelson/core";
-import { invalidOptions, isObject, shown } from "../given.ts";
+import { invalidOptions, isObject, requireOptions, shown } from "@keelson/core/plain";
 import type { EngineModule } from "../instance/engine.ts";
 import { readOutline, type Outline } from "../binary/outline.ts";
 import { MalformedBinary, readSections } from "../binary/reader.ts";
@@ -86,6 +86,7 @@ export interface CompileCacheOptions {
  * @throws KeelsonError `INVALID_OPTIONS` when a count is no whole number of at least 0
  */
 export function createCompileCache(options?: CompileCacheOptions): CompileCache {
+  requireOptions("cache", options, { maxModules: 0, folder: "any", maxBytes: 0 }, Infinity);
   const { maxModules = 64, folder, maxBytes = 256 * 2 ** 20 } = options ?? {};
   if (folder !== undefined && typeof folder !== "string" && !(folder instanceof URL))
     throw invalidOptions(`The folder of a compile cache is ${shown(folder)}`, "give a path or a file: URL");

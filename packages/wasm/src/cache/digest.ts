@@ -1,6 +1,6 @@
 import { KeelsonError, type Bytes } from "@keelson/core";
 
-import { invalidOptions } from "../given.ts";
+import { invalidOptions } from "@keelson/core/plain";
 // All supported runtimes have WebCrypto; only the one function used here is declared.
 declare const crypto: {
   readonly subtle: { digest(algorithm: "SHA-256", bytes: Uint8Array<ArrayBuffer>): Promise<ArrayBuffer> };

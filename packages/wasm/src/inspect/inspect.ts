@@ -1,5 +1,5 @@
 import { asKeelsonError, describeThrown, KeelsonError, type Bytes } from "@keelson/core";
-import { shown } from "../given.ts";
+import { requireOptions, shown } from "@keelson/core/plain";
 import { missingExports, type AbiProfile, type ModuleShape } from "../abi/profile.ts";
 import { abiProfiles } from "../abi/profiles.ts";
 import { readOutline } from "../binary/outline.ts";
@@ -66,6 +66,7 @@ export interface WasmInspection {
  * decodes and that this engine refuses all the same is described, with `refused`.
  */
 export function inspectWasm(bytes: Bytes, options?: InspectOptions): WasmInspection {
+  requireOptions("inspectWasm", options, { origin: "string", abi: "any", metering: "object" });
   const { origin = "the given binary", metering = pluginMetering, abi } = options ?? {};
   const surface = requireWholeModule(bytes, origin);
   const shape: ModuleShape = {

@@ -1,5 +1,5 @@
 import { KeelsonError } from "@keelson/core";
-import { invalidOptions, shown } from "../given.ts";
+import { invalidOptions, shown } from "@keelson/core/plain";
 import { abiProfiles } from "../abi/profiles.ts";
 import type { Metering, WasmModuleOptions } from "../module/options.ts";
 

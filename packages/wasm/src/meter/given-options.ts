@@ -1,8 +1,22 @@
-import { invalidOptions, isObject, shown } from "../given.ts";
+import { invalidOptions, isObject, requireOptions, shown, type Wanted } from "@keelson/core/plain";
 import { defaultMeterLimits, type MeterLimits, type MeterOptions } from "./options.ts";
 
-const NUMBERS = ["stackBytes", "memoryBytes", "tableElements"] as const;
-const SWITCHES = ["checkImports", "offsetMap", "branchHints"] as const;
+const WANTED: Readonly<Record<keyof MeterOptions, Wanted>> = {
+  mode: ["exact", "deadline"],
+  stackBytes: 0,
+  memoryBytes: 0,
+  tableElements: 0,
+  checkImports: "boolean",
+  relaxedSimd: ["allow", "refuse"],
+  offsetMap: "boolean",
+  branchHints: "boolean",
+  limits: "object",
+  now: "function",
+};
+const LIMITS = Object.fromEntries(Object.keys(defaultMeterLimits).map((name) => [name, 0])) as Record<
+  keyof MeterLimits,
+  number
+>;
 
 /** @throws `INVALID_OPTIONS` for what is no bytes */
 export function requireBytes(input: unknown): void {
@@ -15,40 +29,22 @@ export function requireBytes(input: unknown): void {
 
 /** @throws `INVALID_OPTIONS` naming the option that cannot be one */
 export function requireMeterOptions(options: MeterOptions): void {
-  const { mode, relaxedSimd, limits, now } = isObject(options) ? options : ({} as Partial<MeterOptions>);
-  if (mode !== "exact" && mode !== "deadline")
+  if (!isObject(options))
     throw invalidOptions(
-      `The meter's mode is ${shown(mode)}`,
+      `The meter's options are ${shown(options)}`,
       'give { mode: "exact" } or { mode: "deadline" }',
     );
-  for (const name of NUMBERS) requireCount(name, options[name]);
-  for (const name of SWITCHES) {
-    const value = options[name];
-    if (value !== undefined && typeof value !== "boolean")
-      throw invalidOptions(`The meter's ${name} is ${shown(value)}`, "give true or false, or leave it out");
-  }
-  if (relaxedSimd !== undefined && relaxedSimd !== "allow" && relaxedSimd !== "refuse")
-    throw invalidOptions(`The meter's relaxedSimd is ${shown(relaxedSimd)}`, 'give "allow" or "refuse"');
-  if (now !== undefined && typeof now !== "function")
-    throw invalidOptions(`The meter's now is ${shown(now)}`, "give a function that answers milliseconds");
-  if (limits !== undefined && !isObject(limits))
-    throw invalidOptions(`The meter's limits are ${shown(limits)}`, "give an object, or leave it out");
+  requireOptions("meter", options, WANTED, Infinity);
+  if (options.mode === undefined)
+    throw invalidOptions("The meter's mode is undefined", 'give { mode: "exact" } or { mode: "deadline" }');
 }
 
 /** The limits that hold: a missing one has its default. @throws `INVALID_OPTIONS` naming the one that is no number */
 export function limitsOf(given: Partial<MeterLimits> | undefined): MeterLimits {
+  requireOptions("meter.limits", given, LIMITS, Infinity);
   const limits: { -readonly [Name in keyof MeterLimits]: number } = { ...defaultMeterLimits };
   for (const name of Object.keys(defaultMeterLimits) as (keyof MeterLimits)[]) {
-    requireCount(`limits.${name}`, given?.[name]);
     limits[name] = given?.[name] ?? limits[name];
   }
   return limits;
-}
-
-function requireCount(name: string, value: unknown): void {
-  if (value === undefined || (typeof value === "number" && value >= 0)) return;
-  throw invalidOptions(
-    `The meter's ${name} is ${shown(value)}`,
-    "give a number of at least 0, or leave it out",
-  );
 }

@@ -1,45 +1,48 @@
-import { suggest } from "@keelson/core";
-import { invalidOptions, shown } from "../given.ts";
+import { given, invalidOptions, requireOptions, shown, type Wanted } from "@keelson/core/plain";
 import { defaultMeterLimits, type MeterLimits } from "../meter/options.ts";
 import type { WasmLimits, WasmModuleOptions } from "./options.ts";
 
-const OPTIONS: readonly string[] = [
-  "source",
-  "manifest",
-  "base",
-  "id",
-  "name",
-  "version",
-  "description",
-  "abi",
-  "pool",
-  "limits",
-  "metering",
-  "scheduling",
-  "state",
-  "isolation",
-  "imports",
-  "integrity",
-  "depends",
-  "restart",
-  "overlap",
-  "deadlines",
-  "interrupt",
-  "quarantine",
-  "offsets",
-  "cache",
-] satisfies readonly (keyof WasmModuleOptions)[];
+const OPTIONS: Readonly<Record<keyof WasmModuleOptions, Wanted>> = {
+  source: "any",
+  manifest: "any",
+  base: "any",
+  id: "any",
+  name: "string",
+  version: "string",
+  description: "string",
+  abi: "any",
+  pool: "any",
+  limits: "any",
+  metering: "any",
+  scheduling: "any",
+  state: "any",
+  isolation: "any",
+  imports: "any",
+  integrity: "string",
+  depends: "any",
+  restart: "any",
+  overlap: "boolean",
+  deadlines: "any",
+  interrupt: "any",
+  quarantine: "any",
+  offsets: "boolean",
+  cache: "any",
+};
 
 /** A typing error must not mean "inline", or "kept between calls". @throws `INVALID_OPTIONS`, with the option that was meant */
 export function requireKnownOptions(options: WasmModuleOptions): void {
-  for (const name of Object.keys(options)) {
-    if (OPTIONS.includes(name)) continue;
-    const near = LIMITS.includes(name) ? `limits.${name}` : suggest(name, OPTIONS);
-    throw invalidOptions(
-      `wasmModule: there is no option ${shown(name)}`,
-      near === undefined ? `the options are ${OPTIONS.join(", ")}` : `did you mean \`${near}\`?`,
-    );
-  }
+  const limit = Object.keys(options).find((name) => !Object.hasOwn(OPTIONS, name) && LIMITS.includes(name));
+  if (limit !== undefined)
+    throw invalidOptions(`wasmModule has no option ${shown(limit)}`, `did you mean limits.${limit}?`);
+  requireOptions("wasmModule", options, OPTIONS);
+}
+
+/** The options that a host has for a plugin whose code its manifest names. @throws `INVALID_OPTIONS` for any other */
+export function requireHostOptions(
+  options: Omit<WasmModuleOptions, "source" | "manifest" | "base"> | undefined,
+): void {
+  const { source: _, manifest: __, base: ___, ...wanted } = OPTIONS;
+  requireOptions("readWasmModule", options, wanted);
 }
 
 const LIMITS: readonly string[] = [
@@ -75,9 +78,9 @@ export function codeLimitsOf(code: Partial<MeterLimits> = {}, id: string): Parti
         `the limits are ${Object.keys(defaultMeterLimits).join(", ")}`,
       );
     }
-    requireWholeNumber(value, 1, `limits.code.${name}`, id);
+    if (value !== undefined) requireWholeNumber(value, 1, `limits.code.${name}`, id);
   }
-  return code;
+  return given(code);
 }
 
 /** @throws `INVALID_OPTIONS` unless `value` is a whole number of at least `min`; `name` is what the message calls it */

@@ -1,5 +1,5 @@
 import { KeelsonError, type ModuleLoader } from "@keelson/core";
-import { invalidOptions, isObject, shown } from "../given.ts";
+import { requireOptions } from "@keelson/core/plain";
 import { compileCacheOf } from "../cache/compile-cache.ts";
 import type { WasmModuleOptions } from "./options.ts";
 import { wasmModule } from "./wasm-module.ts";
@@ -22,19 +22,30 @@ export type WasmLoaderOptions = Pick<
   | "deadlines"
 >;
 
+// What they are is looked at with each module.
+const LOADER_OPTIONS: Readonly<Record<keyof WasmLoaderOptions, "any">> = {
+  pool: "any",
+  limits: "any",
+  state: "any",
+  scheduling: "any",
+  metering: "any",
+  isolation: "any",
+  imports: "any",
+  quarantine: "any",
+  cache: "any",
+  deadlines: "any",
+};
+
 /**
  * A loader for the kind `wasm`: manifests with an `entry`, and bare `.wasm` files, which are granted nothing and get 64 MiB of memory
  * and 50 ms of running time a call.
  */
 export function createWasmLoader(options?: WasmLoaderOptions): ModuleLoader {
-  if (options != null && !isObject(options)) {
-    throw invalidOptions(
-      `createWasmLoader: the options are ${shown(options)}`,
-      "give an object, such as { pool: { max: 4 } }, or leave it out",
-    );
-  }
+  requireOptions("createWasmLoader", options, LOADER_OPTIONS);
   const shared =
     options?.cache === undefined ? options : { ...options, cache: compileCacheOf(options.cache) };
+  // Refuses what is wrong with them now, and not with the first plugin.
+  wasmModule({ ...shared, id: "plugin", source: new Uint8Array() });
   return {
     kind: "wasm",
     extensions: [".wasm"],

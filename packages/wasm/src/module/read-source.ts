@@ -1,5 +1,5 @@
 import { KeelsonError, type Bytes, type Files, type Platform } from "@keelson/core";
-import { invalidOptions, isObject, shown } from "../given.ts";
+import { invalidOptions, isObject, shown } from "@keelson/core/plain";
 import { tooLarge } from "../meter/read/reader.ts";
 import type { BinarySource } from "./options.ts";
 

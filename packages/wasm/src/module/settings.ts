@@ -1,4 +1,4 @@
-import { invalidOptions, isObject, shown } from "../given.ts";
+import { invalidOptions, isObject, shown } from "@keelson/core/plain";
 import type { AbiProfile } from "../abi/profile.ts";
 import { DEFAULT_MAX_INSTANCES } from "../instance/live-instances.ts";
 import type { HostImports } from "../instance/link.ts";
@@ -79,7 +79,25 @@ export function settle(options: WasmModuleOptions): WasmSettings {
     if (value !== undefined && !isObject(value) && !(name === "imports" && typeof value === "function"))
       throw invalidOptions(`${id}: ${name} is ${shown(value)}`, "give an object, or leave it out");
   }
+  for (const [name, values] of Object.entries(options.imports ?? {}))
+    if (!isObject(values))
+      throw invalidOptions(
+        `${id}: imports.${name} is ${shown(values)}`,
+        "give an object of what may be imported from it",
+      );
+  const { abi } = options;
+  if (abi !== undefined && typeof abi !== "string" && !isProfile(abi))
+    throw invalidOptions(`${id}: abi is ${shown(abi)}`, "give the name of an ABI profile, or a profile");
   requireKnownLimits(limits, id);
+  if (limits.code !== undefined && !isObject(limits.code))
+    throw invalidOptions(`${id}: limits.code is ${shown(limits.code)}`, "give an object, or leave it out");
+  if (options.interrupt !== undefined && !(options.interrupt instanceof Int32Array))
+    throw invalidOptions(
+      `${id}: interrupt is ${shown(options.interrupt)}`,
+      "give an Int32Array over shared memory",
+    );
+  if (options.base !== undefined && !(options.base instanceof URL))
+    throw invalidOptions(`${id}: base is ${shown(options.base)}`, "give a URL");
   const maxMemoryBytes = limits.memory ?? manifest?.limits.memory ?? DEFAULT_MEMORY_BYTES;
   const maxInstances = limits.instances ?? DEFAULT_MAX_INSTANCES;
   requireWholeNumber(maxMemoryBytes, 0, "limits.memory", id);
@@ -107,7 +125,7 @@ export function settle(options: WasmModuleOptions): WasmSettings {
     source: isCompiled(source) ? undefined : (source as BinarySource),
     compiled: isCompiled(source) ? source : undefined,
     within: folderOf(options),
-    abi: options.abi ?? manifest?.abi,
+    abi: abi ?? manifest?.abi,
     maxMemoryBytes,
     maxInstances,
     imports: options.imports,
@@ -125,6 +143,15 @@ export function settle(options: WasmModuleOptions): WasmSettings {
     offsets: options.offsets === true,
     unenforced,
   };
+}
+
+function isProfile(abi: unknown): boolean {
+  const { name, requires, matches, imports, bind } = (isObject(abi) ? abi : {}) as Partial<AbiProfile>;
+  return (
+    typeof name === "string" &&
+    Array.isArray(requires) &&
+    [matches, imports, bind].every((part) => typeof part === "function")
+  );
 }
 
 function schedulingOf({ scheduling }: WasmModuleOptions, metering: Metering, id: string): Scheduling {

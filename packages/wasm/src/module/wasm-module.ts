@@ -1,14 +1,17 @@
 import {
   parseManifest,
   pooled,
+  type Module,
   type Platform,
   type ModuleDefinition,
   type ModuleMetadata,
 } from "@keelson/core";
+import { given } from "@keelson/core/plain";
 import { compileCacheOf } from "../cache/compile-cache.ts";
 import { CoreModule } from "./core-module.ts";
 import { readManifestFile } from "./read-source.ts";
 import type { WasmModuleOptions } from "./options.ts";
+import { requireHostOptions } from "./given-options.ts";
 import { settle } from "./settings.ts";
 
 /**
@@ -44,7 +47,10 @@ export function wasmModule(options: WasmModuleOptions): ModuleDefinition {
   const overlap = options.overlap ?? manifest?.overlap;
   // What has not ended by then is to be ended within the time of the stop, too.
   const drainMs = DRAIN_SHARE * (deadlines?.stopMs ?? DEFAULT_STOP_MS);
-  const pool = { drainMs, ...options.pool };
+  const pool = { drainMs, ...given(options.pool ?? {}) };
+  const create = (): Module => pooled(new CoreModule(settings, cache), pool);
+  // Refuses what is wrong with the pool's options now, and not when the module is started.
+  create();
   return {
     metadata,
     depends: options.depends ?? manifest?.depends ?? {},
@@ -53,7 +59,7 @@ export function wasmModule(options: WasmModuleOptions): ModuleDefinition {
     ...(deadlines === undefined ? {} : { deadlines }),
     ...(quarantine === undefined ? {} : { quarantine }),
     ...(manifest === undefined ? {} : { manifest }),
-    create: () => pooled(new CoreModule(settings, cache), pool),
+    create,
   };
 }
 
@@ -71,8 +77,9 @@ const DRAIN_SHARE = 0.8;
 export async function readWasmModule(
   manifest: string | URL,
   platform: Platform,
-  options: Omit<WasmModuleOptions, "source" | "manifest" | "base"> = {},
+  options?: Omit<WasmModuleOptions, "source" | "manifest" | "base">,
 ): Promise<ModuleDefinition> {
+  requireHostOptions(options);
   const { bytes, origin, url } = await readManifestFile(manifest, platform);
   return wasmModule({ ...options, manifest: parseManifest(bytes, { source: origin }), base: url });
 }

@@ -1,11 +1,13 @@
 import {
   encodeValue,
+  isKeelsonError,
   KeelsonError,
   type Bytes,
   type Call,
   type Measurement,
   type Value,
 } from "@keelson/core";
+import { invalidOptions, requireOptions, shown } from "@keelson/core/plain";
 import { createCompileCache } from "../cache/compile-cache.ts";
 import { sha256, toHex } from "../cache/digest.ts";
 import { Governor } from "../governor/index.ts";
@@ -19,7 +21,7 @@ import { hashMemories } from "./memory-hash.ts";
 import { fromPlain, toPlain } from "./plain.ts";
 import { Replayer } from "./replayer.ts";
 import type { CallRecording, Replayed, ReplayOptions } from "./recording.ts";
-import { requireRecord } from "./text.ts";
+import { invalidRecord, requireRecord } from "./text.ts";
 
 /** Units that a call run again may use beyond what the record says before it is given up. */
 const MARGIN_FUEL = 1_000_000;
@@ -40,13 +42,41 @@ export async function replay(
   source: Bytes,
   options: ReplayOptions,
 ): Promise<Replayed> {
-  requireRecord(record);
+  if (!(source instanceof Uint8Array))
+    throw invalidOptions(`The module to replay is ${shown(source)}`, "give its bytes, a Uint8Array");
+  requireOptions(
+    "replay",
+    options,
+    { clock: "object", abi: "object", timeoutMs: 0, strict: "boolean" },
+    Infinity,
+  );
+  requireClock(options?.clock);
+  requirePlain(record);
   const strict = options.strict ?? true;
   const differences = await compareSubjects(record, source);
   if (strict && differences.length > 0) throw diverged(record, differences);
   const replayed = await run(record, source, options, differences);
   if (strict && !replayed.equal) throw diverged(record, replayed.differences);
   return replayed;
+}
+
+function requireClock(clock: unknown): void {
+  if (typeof (clock as ReplayOptions["clock"] | undefined)?.now === "function") return;
+  throw invalidOptions(
+    "replay needs a clock",
+    "give { clock: kernel.platform.clock }, or { clock: performance }",
+  );
+}
+
+/** Refuses what only looks like a record: one that was parsed holds plain data, and none in a circle. */
+function requirePlain(record: unknown): asserts record is CallRecording {
+  try {
+    requireRecord(record);
+    encodeValue(record);
+  } catch (error) {
+    if (isKeelsonError(error, "INVALID_RECORD")) throw error;
+    throw invalidRecord("it cannot be read as plain data", error);
+  }
 }
 
 async function compareSubjects({ module, metering }: CallRecording, source: Bytes): Promise<string[]> {

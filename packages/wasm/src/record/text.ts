@@ -116,7 +116,7 @@ function need(fits: boolean, field: string): void {
   if (!fits) throw invalidRecord(`its field ${field} is missing or of the wrong form`);
 }
 
-function invalidRecord(why: string, cause?: unknown): KeelsonError {
+export function invalidRecord(why: string, cause?: unknown): KeelsonError {
   return new KeelsonError("INVALID_RECORD", `This is no record of a call: ${why}`, {
     hint: "give the text that printRecord() made, whole; a record of a newer Keelson needs that",
     ...(cause === undefined ? {} : { cause }),

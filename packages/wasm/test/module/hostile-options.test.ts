@@ -1,3 +1,4 @@
+import { createKernel } from "@keelson/core";
 import { createTestPlatform } from "@keelson/core/testing";
 import { expect, test } from "vitest";
 import {
@@ -6,6 +7,7 @@ import {
   Governor,
   inspectWasm,
   readWasmModule,
+  suspending,
   wasmModule,
 } from "../../src/index.ts";
 import { failure } from "../support/errors.ts";
@@ -72,4 +74,39 @@ test("what is no path and no URL is read from nowhere, and what is no bytes not 
     await failure("INVALID_OPTIONS", () => readWasmModule(other, createTestPlatform()));
     await failure("INVALID_OPTIONS", () => inspectWasm(other));
   }
+});
+
+test("what a pool may not have is refused when the module is defined, and not when it is started", async () => {
+  for (const pool of [{ min: -1 }, { max: "8" }, { maximum: 8 }, { drainMs: NaN }] as never[]) {
+    await failure("INVALID_OPTIONS", () => wasmModule({ id: "a", source, pool }));
+    await failure("INVALID_OPTIONS", () => createWasmLoader({ pool }));
+  }
+});
+
+test("what is undefined is not given, also where it stands inside: a stop's calls have their share of its time", async () => {
+  const plain = createTestPlatform();
+  const platform = { ...plain, supports: { ...plain.supports, jspi: true } };
+  const kernel = createKernel({ platform });
+  await kernel.register(
+    wasmModule({
+      id: "a",
+      source: wat(`(module (import "host" "wait" (func $wait)) (func (export "go") (call $wait)))`),
+      imports: { host: { wait: suspending(() => new Promise(() => {})) } },
+      pool: { drainMs: undefined, min: undefined },
+      limits: { memory: undefined, code: { maxBytes: undefined } },
+      deadlines: { initMs: undefined, stopMs: 1_000 },
+    } as never),
+  );
+  await kernel.start("a");
+  const call = failure("MODULE_NOT_RUNNING", () =>
+    kernel.invoke("a", "go", undefined, { timeoutMs: Infinity }),
+  );
+  const stopped = kernel.stop("a");
+  await platform.clock.advance(799);
+  expect(kernel.state("a")).toBe("stopping");
+  await platform.clock.advance(1);
+  expect(kernel.state("a")).toBe("stopped");
+  await stopped;
+  await call;
+  await kernel.shutdown();
 });

@@ -376,3 +376,26 @@ describe("what is recorded of a hostile guest, or a careless caller", () => {
     }
   });
 });
+
+test("what looks like a record and holds no plain data is INVALID_RECORD, wherever that is", async () => {
+  const { record } = await recordedCall(await open(), "sum", 20 as never);
+  const circle: Record<string, unknown> = {};
+  circle["self"] = circle;
+  let deep: unknown = 1;
+  for (let depth = 0; depth < 100_000; depth++) deep = [deep];
+  const angry = Object.defineProperty({}, "x", {
+    enumerable: true,
+    get() {
+      throw new Error("do not touch");
+    },
+  });
+  for (const bad of [circle, deep, angry, () => {}, Symbol("s"), NaN])
+    for (const place of [
+      { payload: bad },
+      { outcome: { ...record.outcome, value: bad } },
+      { hostCalls: [{ ...record.hostCalls[0], note: bad }] },
+    ])
+      expect(
+        await rejection(replay({ ...record, ...place } as never, GUEST, { clock: realClock })),
+      ).toMatchObject({ code: "INVALID_RECORD" });
+});

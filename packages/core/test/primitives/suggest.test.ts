@@ -1,7 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { suggest } from "../../src/manifest/index.ts";
-import { editDistance } from "../../src/manifest/suggest.ts";
+import { editDistance, suggest } from "../../src/primitives/suggest.ts";
 
 const keys = ["memory", "fuel", "cpuMs", "timeoutMs", "storage", "network"];
 const word = fc.stringMatching(/^[a-d]{0,7}$/u);
