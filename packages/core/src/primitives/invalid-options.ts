@@ -100,7 +100,9 @@ export function requireOptions<T extends object>(
     const value: unknown = options[name];
     if (value === undefined || want === "any") continue;
     if (typeof want === "number") requireRange(`${what}.${name}`, value, want, max);
-    else if (typeof want === "string" ? typeof value !== want : !want.includes(value as string))
+    else if (
+      typeof want === "string" ? typeof value !== want || value === null : !want.includes(value as string)
+    )
       throw invalidOption(
         `${what}.${name}`,
         value,
