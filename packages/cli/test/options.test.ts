@@ -4,16 +4,23 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import {
   createDisplay,
+  createCompileCache,
   createKernel,
+  createLineReader,
+  createPool,
   createWasmLoader,
+  diffCapabilities,
+  formatCapabilityDiff,
   boundaryEventOf,
   boundaryFaultOf,
   formatEvent,
   formatStatus,
   isKeelsonError,
   nativeModule,
+  parseManifest,
   parseRecord,
   platform,
+  pooled,
   processModule,
   readWasmModule,
   recordOf,
@@ -410,6 +417,61 @@ const takers: Readonly<Record<string, Taker>> = {
     optional: true,
     options: { color: flag, columns: { ...countFrom0, nonsense: nothingLike.slice(0, 2).concat(NaN, -1) } },
   },
+  createPool: {
+    take: (given) => createPool({ create: () => ({}), destroy() {} }, given, log).close(),
+    optional: true,
+    options: {
+      min: { ...countFrom0, sound: [0, 2], nonsense: [...countFrom0.nonsense, Infinity, 9_000.5] },
+      max: { ...count, nonsense: [...count.nonsense, Infinity] },
+      maxUses: { ...count, sound: [1, Infinity] },
+      maxIdleMs: timeAbove0,
+      timeoutMs: time,
+      maxWaiting: { ...countFrom0, sound: [0, Infinity] },
+      // It needs a source that can tell.
+      maxMemoryBytes: { sound: [Infinity], nonsense: timeAbove0.nonsense },
+      drainMs: time,
+    },
+  },
+  "pool.checkout()": {
+    take: async (given) => {
+      await using held = createPool({ create: () => ({}), destroy() {} }, {}, log);
+      (await held.checkout(given)).release();
+    },
+    optional: true,
+    options: call,
+  },
+  createLineReader: {
+    take: createLineReader,
+    needed: { onLine: () => {} },
+    options: {
+      maxLineBytes: finiteTime,
+      tooLong: oneOf("fault", "cut"),
+      brokenUtf8: oneOf("fault", "replace"),
+      onLine: callback,
+      onFault: callback,
+    },
+  },
+  createCompileCache: {
+    take: createCompileCache,
+    optional: true,
+    options: {
+      maxModules: { ...countFrom0, sound: [0, Infinity] },
+      folder: { sound: ["./cache", new URL("file:///tmp/cache")], nonsense: [null, 5, true, {}, []] },
+      maxBytes: { ...countFrom0, sound: [0, Infinity] },
+    },
+  },
+  parseManifest: {
+    // Options are looked at first.
+    take: (given) => {
+      try {
+        parseManifest({}, given);
+      } catch (error) {
+        if (!isKeelsonError(error, "INVALID_MANIFEST")) throw error;
+      }
+    },
+    optional: true,
+    options: { source: text },
+  },
   formatEvent: {
     take: (given) => formatEvent({} as never, given),
     optional: true,
@@ -696,6 +758,32 @@ const places: Readonly<
     give: (value) => parseRecord(value),
     nonsense: [...noTexts, "{}", "null"],
     code: "INVALID_RECORD",
+  },
+  "parseManifest(input)": {
+    give: (value) => parseManifest(value),
+    nonsense: [...noTexts, "{}", "null"],
+    code: "INVALID_MANIFEST",
+  },
+  "pooled(source)": { give: (value) => pooled(value), nonsense: [...noLists, {}], code: "INVALID_OPTIONS" },
+  "createPool(source)": {
+    give: (value) => createPool(value, {}, log),
+    nonsense: [...noLists, {}, { create() {} }],
+    code: "INVALID_OPTIONS",
+  },
+  "createPool(source, options, deps)": {
+    give: (value) => createPool({ create: () => 1, destroy() {} }, {}, value),
+    nonsense: [...noLists, {}],
+    code: "INVALID_OPTIONS",
+  },
+  "diffCapabilities(before)": {
+    give: (value) => diffCapabilities(value, []),
+    nonsense: [...noLists, [5]],
+    code: "INVALID_OPTIONS",
+  },
+  "formatCapabilityDiff(diff)": {
+    give: (value) => formatCapabilityDiff(value),
+    nonsense: [...noLists, {}],
+    code: "INVALID_OPTIONS",
   },
   "suspending(run)": { give: (value) => suspending(value), nonsense: noFunctions, code: "INVALID_OPTIONS" },
   "shutdownOnSignals(kernel)": {
