@@ -23,6 +23,9 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
 /** Runs the command line and answers the exit code. Never rejects. */
 export async function main(argv: readonly string[]): Promise<number> {
   const [name, ...rest] = argv;
+  // What stands behind -- is no option.
+  const asked = (flag: string): boolean =>
+    rest.slice(0, rest.includes("--") ? rest.indexOf("--") : undefined).includes(flag);
   try {
     if (name === undefined || name === "--help" || name === "-h" || name === "help") {
       printHelp(await helpOf(await rootCommand()));
@@ -30,8 +33,6 @@ export async function main(argv: readonly string[]): Promise<number> {
     }
     if (name === "--version") return printVersion();
     const command = await findCommand(name);
-    const asked = (flag: string): boolean =>
-      rest.slice(0, rest.includes("--") ? rest.indexOf("--") : undefined).includes(flag);
     if (asked("--help") || asked("-h")) {
       printHelp(await helpOf(toCitty(command), await rootCommand()));
       return EXIT.ok;
@@ -43,9 +44,9 @@ export async function main(argv: readonly string[]): Promise<number> {
       printError(`keelson: ${error.message}${error.hint === undefined ? "" : `\n  hint: ${error.hint}`}`);
       return EXIT.usage;
     }
-    if (rest.includes("--json") && isKeelsonError(error))
+    if (asked("--json") && isKeelsonError(error))
       print(JSON.stringify({ type: "error", ...errorJson(error) }));
-    else printError(formatError(error, errorOptions(rest.includes("--verbose"))));
+    else printError(formatError(error, errorOptions(asked("--verbose"))));
     return EXIT.failed;
   }
 }

@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { here } from "./here.ts";
 import { folderWith, keelson } from "./program.ts";
 
 const VALID = JSON.stringify({
@@ -31,6 +32,31 @@ test("check prints a valid manifest with its defaults, given its path or its fol
     expect(stdout).toContain("http.fetch: https://example.org");
     expect(stdout).toContain("filter page.html → render");
   }
+});
+
+test("check prints all that a manifest can have, one thing a line, and what it lacks as none", async () => {
+  const full = {
+    ...(JSON.parse(VALID) as object),
+    kind: "own",
+    limits: { memory: "1500KiB", storage: "3MiB", fuel: 1000 },
+    hooks: [{ type: "action", name: "saved", priority: 5 }],
+    routes: [{ method: "GET", path: "/x", handler: "show" }],
+    depends: { store: "^1.0.0" },
+    settings: { deep: { a: [1] } },
+  };
+  const { code, stdout } = await here("check", folderWith({ "manifest.json": JSON.stringify(full) }));
+  expect(code).toBe(0);
+  for (const line of [
+    "memory 1536000 bytes",
+    "storage 3145728 bytes (3 MiB)",
+    "action saved → saved (priority 5)",
+    "GET /x → show",
+    "store ^1.0.0",
+    'deep {"a":[1]}',
+  ])
+    expect(stdout.split("\n").filter((one) => one.endsWith(` ${line}`))).toHaveLength(1);
+  const bare = await here("check", folderWith({ "manifest.json": VALID }));
+  expect(bare.stdout).toMatch(/^routes +none$/m);
 });
 
 test("check notes an entry that is not there yet, and a kind that only a loader of the host's could take", async () => {

@@ -40,6 +40,11 @@ test("the kernel's options are taken, quarantine included", () => {
     });
 });
 
+test("loaders are taken: objects with load()", () => {
+  const loader = { kind: "own", load: () => Promise.resolve(nativeModule({ id: "one" })) };
+  expect(parseConfig({ kernel: { loaders: [loader] } }, FILE).kernel).toEqual({ loaders: [loader] });
+});
+
 test("an empty configuration is fine", () => {
   expect(parseConfig({}, FILE)).toEqual({ kernel: {}, plugins: [] });
 });
@@ -64,6 +69,7 @@ test.each([
     ["kernel.calTimeoutMs", "kernel.callTimeoutMs", "kernel.drainMs"],
   ],
   [{ kernel: { loaders: ["x"] } }, ["kernel.loaders"]],
+  [{ kernel: { loaders: [{ kind: "own" }] } }, ["kernel.loaders"]],
   [{ kernel: { quarantine: true } }, ["kernel.quarantine"]],
   [
     { kernel: { quarantine: { stops: 1.5, withinMs: "1", maxMs: 0, minRunMs: -1, stop: 1 } } },
@@ -90,5 +96,8 @@ test.each([
 test("each issue says what to do next", () => {
   expect(() => parseConfig({ plugin: [], modules: ["./x"] }, FILE)).toThrow(
     /did you mean `plugins`\?[\s\S]*paths belong into plugins[\s\S]*hint: /,
+  );
+  expect(() => parseConfig({ frobnicate: 1, plugins: () => [] }, FILE)).toThrow(
+    /known are kernel, plugins, modules[\s\S]*must be a list, not a function/,
   );
 });

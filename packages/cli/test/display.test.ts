@@ -171,3 +171,10 @@ test("without a terminal each event that matters is a line, and nothing is colou
     undefined,
   ]);
 });
+
+test("a display on what cannot be written to is INVALID_OPTIONS", () => {
+  for (const output of [{}, { write: "x" }])
+    expect(() => createDisplay({ output: output as never })).toThrow(
+      expect.objectContaining({ code: "INVALID_OPTIONS" }) as Error,
+    );
+});

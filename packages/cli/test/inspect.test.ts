@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { ECHO, keelsonGuest } from "../../wasm/test/support/guests.ts";
 import { wat } from "../../wasm/test/support/wat.ts";
+import { here } from "./here.ts";
 import { folderWith, keelson } from "./program.ts";
 
 const GUEST = wat(keelsonGuest(ECHO));
@@ -92,6 +93,9 @@ test("inspect of a plugin of another kind shows the manifest alone", async () =>
   const { code, stdout } = await keelson(["inspect", folder]);
   expect(code).toBe(0);
   expect(stdout).toContain("kind process has no WebAssembly");
+  const json = JSON.parse((await here("inspect", folder, "--json")).stdout) as object;
+  expect(json).toMatchObject({ manifest: { id: "echo", kind: "process" } });
+  expect(Object.keys(json)).toEqual(["file", "manifest"]);
 });
 
 test("inspect exits with 1 for a module that the engine refuses, and still shows it", async () => {
@@ -101,6 +105,16 @@ test("inspect exits with 1 for a module that the engine refuses, and still shows
   expect(code).toBe(1);
   expect(stdout).toContain("This engine refuses it: ");
   expect(stdout).toMatch(/^exports +f /m);
+});
+
+test("inspect meters a plugin that asks for no memory as any other, and tells how", async () => {
+  const { limits: _, ...rest } = MANIFEST;
+  const folder = folderWith({ "manifest.json": JSON.stringify(rest), "echo.wasm": GUEST });
+  const { code, stdout } = await here("inspect", folder, "--json");
+  expect(code).toBe(0);
+  expect(JSON.parse(stdout)).toMatchObject({
+    wasm: { metering: { possible: true, report: { cappedMemories: 1 } } },
+  });
 });
 
 test("inspect makes control characters in a module's names visible", async () => {

@@ -1,29 +1,11 @@
 import { readFileSync } from "node:fs";
-import process from "node:process";
 import { expect, test, vi } from "vitest";
-import { main } from "../src/main.ts";
-import { keelson, runtime } from "./program.ts";
+import { here } from "./here.ts";
+import { folderWith, keelson, runtime } from "./program.ts";
 
 const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
   version: string;
 };
-
-/** Runs the command line in this very process; child processes take a second each on a busy machine. */
-async function here(...argv: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  const written = { stdout: "", stderr: "" };
-  const spies = (["stdout", "stderr"] as const).map((name) =>
-    vi.spyOn(process[name], "write").mockImplementation((text) => {
-      written[name] += String(text);
-      return true;
-    }),
-  );
-  try {
-    const code = await main(argv);
-    return { code, ...written };
-  } finally {
-    for (const spy of spies) spy.mockRestore();
-  }
-}
 
 test("the program exits with what main answers, and prints on the right streams", async () => {
   expect(await keelson(["--version"])).toMatchObject({ code: 0, stdout: `${version}\n`, stderr: "" });
@@ -93,6 +75,31 @@ test("an error prints its code, message and hint; its stack only with --verbose 
   vi.stubEnv("DEBUG", "1");
   expect((await here("run", "nowhere.json")).stderr).toMatch(/^\s+at /m);
   vi.unstubAllEnvs();
+});
+
+test("what stands behind -- is no option, whatever it looks like", async () => {
+  for (const name of ["--help", "-h", "--version", "--json", "--verbose"]) {
+    const { code, stdout, stderr } = await here("check", "--", name);
+    expect([code, stdout]).toEqual([1, ""]);
+    expect(stderr).toMatch(
+      new RegExp(`^NOT_FOUND: There is no manifest at ${name}\n {2}hint: .*\\n {2}cause: ENOENT.*\\n$`),
+    );
+  }
+  expect((await here("check", "--version", "--", "x")).stdout).toBe(`${version}\n`);
+});
+
+test("a path that goes through a file as if it were a folder is IO, for all that read one", async () => {
+  const folder = folderWith({ file: "" });
+  for (const [command, name] of [
+    ["check", "manifest.json"],
+    ["run", "config.json"],
+    ["run", "config.ts"],
+  ] as const) {
+    const { code, stdout, stderr } = await here(command, `${folder}/file/${name}`);
+    expect([command, code, stdout]).toEqual([command, 1, ""]);
+    expect(stderr).toMatch(/^IO: .*could not be read/);
+  }
+  expect((await here("run", `${folder}/none.ts`)).stderr).toMatch(/^NOT_FOUND: /);
 });
 
 test("conformance runs the chosen checks on the adapter of the runtime at hand", async () => {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { MeterOptions, MeterReport } from "@keelson/wasm";
 import { wat } from "../../wasm/test/support/wat.ts";
+import { here } from "./here.ts";
 import { folderWith, keelson } from "./program.ts";
 
 const GUEST = wat(`(module
@@ -34,6 +35,23 @@ test("meter prints size, growth, functions, loops, caps and time, and writes not
   expect(stdout).toMatch(/^took +[\d.]+ ms$/m);
   expect(stdout).not.toContain("\u001b");
   expect(readdirSync(folder)).toEqual(["guest.wasm"]);
+});
+
+test("meter says what is not counted and not capped, and nothing of what a module has not", async () => {
+  const guest = wat(`(module (func (export "f") (result i32) (i32.const 1)))`);
+  const options = ["--mode=deadline", "--memory=none", "--stack=none", "--tables=none"];
+  const { code, stdout } = await here(
+    "meter",
+    join(folderWith({ "guest.wasm": guest }), "guest.wasm"),
+    ...options,
+  );
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^mode +deadline: stoppable, no fuel$/m);
+  expect(stdout).toMatch(/^functions +1/m);
+  expect(stdout).toMatch(/^loops +0$/m);
+  expect(stdout).toMatch(/^start +none$/m);
+  for (const what of ["memory", "elements in tables", "stack"])
+    expect(stdout).toMatch(new RegExp(`${what}: not capped$`, "m"));
 });
 
 test("meter tells the speed of modules that are large enough to have one", async () => {

@@ -12,6 +12,7 @@ import {
 } from "@keelson/wasm";
 import { createKernel } from "#runtime";
 import { wat } from "../../wasm/test/support/wat.ts";
+import { here } from "./here.ts";
 import { bin, folderWith, keelson, Program, runtime } from "./program.ts";
 
 const GUEST = wat(`(module
@@ -26,6 +27,7 @@ const GUEST = wat(`(module
     (local.get $sum))
   (func (export "spin") (param i32) (loop $again (br $again)))
   (func (export "none") (param i32) (result f64) (f64.const nan))
+  (func (export "odd") (param i32) (result f64 f64 f64 i32) (f64.const -0) (f64.const -inf) (f64.const 0) (i32.const 7))
   (func (export "trap") (param i32) unreachable))`);
 
 /** A guest that answers something else than the one above. */
@@ -115,6 +117,18 @@ test("replay --json writes numbers that JSON does not know as records do", async
   const { code, stdout } = await keelson(["replay", "call.json", "--json"], await recorded("none"));
   expect(code).toBe(0);
   expect(JSON.parse(stdout)).toMatchObject({ replayed: { value: { $number: "NaN" } } });
+  const odd = await here("replay", "--json", join(await recorded("odd"), "call.json"));
+  expect(JSON.parse(odd.stdout)).toMatchObject({
+    replayed: { value: [{ $number: "-0" }, { $number: "-Infinity" }, 0, 7] },
+  });
+});
+
+test("replay --json tells with what a call failed again, and no value", async () => {
+  const { code, stdout } = await here("replay", "--json", join(await recorded("trap"), "call.json"));
+  expect(code).toBe(0);
+  const { replayed } = JSON.parse(stdout) as { readonly replayed: object };
+  expect(replayed).toMatchObject({ outcome: "WASM_TRAP", message: expect.stringContaining("guest") });
+  expect(replayed).not.toHaveProperty("value");
 });
 
 test("replay with another module, or of a record that was changed, says what differs and exits with 1", async () => {

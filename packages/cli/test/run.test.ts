@@ -176,7 +176,10 @@ test("a configuration that throws, exports nothing or is not JSON is INVALID_OPT
     "empty.ts": "export {};",
     "broken.json": "{ plugins: [] }",
     "lacks.ts": `import { gone } from "./gone.ts";\nexport default gone;`,
+    "knows.ts": `import { KeelsonError } from "${ENTRY}";\nthrow new KeelsonError("QUOTA_EXCEEDED", "as it was");`,
   });
+  const own = await keelson(["run", "knows.ts"], folder);
+  expect([own.code, own.stderr]).toEqual([1, expect.stringMatching(/^QUOTA_EXCEEDED: as it was$/m)]);
   for (const file of ["throws.ts", "empty.ts", "broken.json", "lacks.ts"]) {
     // Deno colours where an import failed, unless NO_COLOR is set.
     const { code, stderr } = await keelson(["run", file], folder, { NO_COLOR: "" });
@@ -214,15 +217,86 @@ test("a second SIGINT ends at once with exit code 130", async () => {
 });
 
 test("a second SIGTERM changes nothing", async () => {
-  const modules = `nativeModule({ id: "slow", stop: () => new Promise((resolve) => { process.once("SIGUSR2", resolve); console.log("waiting"); }) })`;
+  const modules = `nativeModule({
+    id: "slow",
+    start() { let heard = 0; process.on("SIGTERM", () => console.log("heard", ++heard)); },
+    stop: () => new Promise((resolve) => { process.once("SIGUSR2", resolve); console.log("waiting"); }),
+  })`;
   const program = start(["run", "keelson.config.ts"], folderWith(config(modules)));
   await program.said("module.started id=slow");
   program.kill("SIGTERM");
   await program.said("waiting");
   program.kill("SIGTERM");
+  // Not before it has come: two signals that wait may be delivered in any order.
+  await program.said("heard 2");
   program.kill("SIGUSR2");
   const { code, stdout } = await program.ended;
+  expect(stdout.match(/SIGTERM: shutting down/g)).toHaveLength(1);
   expect(stdout.match(/shut down:/g)).toHaveLength(1);
+  expect(code).toBe(0);
+});
+
+test("a module that fails to stop is named in the report, and the exit code is 1", async () => {
+  const folder = folderWith(
+    config(`nativeModule({ id: "clinging", stop() { throw new Error("not yet"); } })`),
+  );
+  const program = start(["run", "keelson.config.ts"], folder);
+  await program.said("module.started id=clinging");
+  program.kill("SIGTERM");
+  const { code, stdout } = await program.ended;
+  expect(stdout).toMatch(/shut down: \d stopped, 0 orphans, 1 error\n {2}MODULE_FAILED clinging: .*not yet/);
+  expect(code).toBe(1);
+  const once = await keelson(["run", "keelson.config.ts", "--once", "--json"], folder);
+  expect(linesOf(once).at(-1)).toMatchObject({
+    type: "report",
+    errors: [{ id: "clinging", code: "MODULE_FAILED", message: expect.stringContaining("not yet") }],
+  });
+  expect(once.code).toBe(1);
+});
+
+test("a signal while modules start is no failure of theirs", async () => {
+  const modules = `nativeModule({ id: "slow", start: () => new Promise(() => { console.log("begun"); }) })`;
+  const program = start(["run", "keelson.config.ts"], folderWith(config(modules)));
+  await program.said("begun");
+  program.kill("SIGTERM");
+  const { code, stdout, stderr } = await program.ended;
+  expect(stderr).toBe("");
+  expect(stdout).toContain("shut down: ");
+  expect(code).toBe(0);
+});
+
+test("run waits for a module that its supervisor is about to start again, though nothing runs meanwhile", async () => {
+  const modules = `...(() => {
+    const crashed = Promise.withResolvers();
+    let starts = 0;
+    const start = (context) => {
+      if (++starts > 1) return;
+      setTimeout(() => {
+        context.exited({ code: 1 });
+        crashed.resolve();
+      });
+    };
+    const failing = async () => {
+      await crashed.promise;
+      throw new Error("not today");
+    };
+    return [
+      nativeModule({ id: "back", start, restart: { policy: "on-failure", backoff: { initialMs: 300 } } }),
+      nativeModule({ id: "failing", start: failing }),
+    ];
+  })()`;
+  const program = start(["run", "keelson.config.ts"], folderWith(config(modules)));
+  await program.said("module.started id=back generation=2");
+  program.kill("SIGTERM");
+  const { code, stdout, stderr } = await program.ended;
+  expect(stderr).toContain("not today");
+  expect(stdout).not.toContain("Nothing runs.");
+  expect(code).toBe(0);
+});
+
+test("run says so when a configuration names nothing", async () => {
+  const { code, stdout } = await keelson(["run", "x.json", "--once"], folderWith({ "x.json": "{}" }));
+  expect(stdout).toContain("The configuration names no plugins and no modules.");
   expect(code).toBe(0);
 });
 

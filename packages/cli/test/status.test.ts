@@ -25,6 +25,36 @@ test("the table shows a module that is refused, and until when", () => {
   expect(painted[2]).toContain("\u001B[33mrunning");
 });
 
+test("the table tells how often a module was started again, and that nobody will any more", () => {
+  const supervisor = { state: "waiting", restarts: 3, gaveUp: false, nextRestartInMs: undefined };
+  const rows = [supervisor, { ...supervisor, gaveUp: true }].map(
+    (one) => formatStatus([{ ...running, supervisor: one as never }]).split("\n")[1],
+  );
+  expect(rows[0]).toMatch(/running +1 +0 +3$/);
+  expect(rows[1]).toMatch(/running +1 +0 +3 \(gave up\)$/);
+});
+
+test.each([[undefined], [{}], [[undefined]], [[{ id: "page" }]], [Array.from({ length: 1 })]])(
+  "a table of %j is INVALID_OPTIONS",
+  (modules) => {
+    expect(() => formatStatus(modules as never)).toThrow(
+      expect.objectContaining({ code: "INVALID_OPTIONS" }) as Error,
+    );
+  },
+);
+
+test("what is no event of the kernel's own is no line, and one without data is its topic", () => {
+  const envelope = { id: "1", seq: 1, source: "kernel", correlationId: undefined, timestamp: 0 };
+  expect(formatEvent({ ...envelope, topic: "kernel.closed", data: undefined })).toBe(
+    "00:00:00.000 kernel.closed",
+  );
+  expect(formatEvent({ ...envelope, topic: "kernel.closed", data: { ids: ["a", "b"], of: { n: 1 } } })).toBe(
+    '00:00:00.000 kernel.closed ids=2 of={"n":1}',
+  );
+  expect(formatEvent({ ...envelope, source: "page", topic: "kernel.closed", data: {} })).toBeUndefined();
+  expect(formatEvent(undefined as never)).toBeUndefined();
+});
+
 test("a quarantine stands out among the events", () => {
   const envelope = { id: "1", seq: 1, source: "kernel", correlationId: undefined, timestamp: 0 };
   const event = { ...envelope, topic: "module.quarantined", data: { id: "page", lasts_ms: 1000 } };

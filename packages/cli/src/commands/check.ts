@@ -69,7 +69,7 @@ export function formatManifest(manifest: Manifest, color = false): string {
     if (typeof value !== "object" || value === null)
       return void lines.push(`${paint("cyan", key.padEnd(16))} ${text(key, value)}`);
     const entries = Array.isArray(value)
-      ? value.map((item: unknown) => describe(item))
+      ? value.map((item: Readonly<Record<string, unknown>>) => describe(item))
       : Object.entries(value).map(([name, item]) => `${name} ${text(name, item)}`);
     if (entries.length === 0) lines.push(`${paint("cyan", key.padEnd(16))} ${paint("dim", "none")}`);
     for (const [index, entry] of entries.entries())
@@ -84,9 +84,8 @@ export function formatManifest(manifest: Manifest, color = false): string {
 }
 
 /** One capability, hook or route. */
-function describe(item: unknown): string {
-  if (typeof item !== "object" || item === null) return oneLine(String(item));
-  const { name, scope, type, method, path, handler, priority } = item as Record<string, unknown>;
+function describe(item: Readonly<Record<string, unknown>>): string {
+  const { name, scope, type, method, path, handler, priority } = item;
   if (path !== undefined) return oneLine(`${String(method)} ${String(path)} → ${String(handler)}`);
   if (type !== undefined)
     return oneLine(
