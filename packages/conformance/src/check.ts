@@ -76,9 +76,12 @@ async function failureOf(
 }
 
 function print(value: unknown): string {
+  // What JSON does not know is written as an object, so that it is not taken for a text, or for null.
   const order = (_key: string, inner: unknown): unknown => {
-    if (typeof inner === "bigint") return `${inner}n`;
-    if (inner === undefined) return "undefined";
+    if (typeof inner === "bigint") return { bigint: String(inner) };
+    if (inner === undefined) return { undefined: true };
+    if (typeof inner === "number" && !Number.isFinite(inner)) return { number: String(inner) };
+    if (inner instanceof Uint8Array) return { bytes: [...inner] };
     if (typeof inner !== "object" || inner === null || Array.isArray(inner)) return inner;
     return Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)));
   };

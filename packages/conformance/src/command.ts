@@ -1,8 +1,8 @@
-import { describeThrown, isKeelsonError, KeelsonError, suggest, type Platform } from "@keelson/core";
+import { describeThrown, isKeelsonError, KeelsonError, type Platform } from "@keelson/core";
 import { allChecks } from "./checks/index.ts";
 import { requireGiven } from "./given.ts";
 import { formatReport, formatResult } from "./report.ts";
-import { matches, runChecks, type Report } from "./run.ts";
+import { runChecks, selectChecks, type Report } from "./run.ts";
 import { createSubject, type AdapterModule } from "./subject.ts";
 
 /** Options of {@link runConformance}. */
@@ -30,7 +30,8 @@ export async function runConformance(options: ConformanceOptions): Promise<Repor
   const { adapter, only, json = false, color = false, timeoutMs, signal, print } = options ?? {};
   requireGiven(typeof adapter === "object" && adapter !== null, "an adapter, or its URL");
   requireGiven(typeof print === "function", "options with print()");
-  for (const part of only ?? []) checkKnown(part);
+  // Before anything is imported: runChecks would refuse them as well.
+  selectChecks(allChecks, only);
   const exported = "href" in adapter ? await importAdapter(adapter) : adapter;
   checkPlatform(exported);
   const subject = createSubject(exported);
@@ -139,25 +140,6 @@ function parseArguments(
       throw new KeelsonError("INVALID_OPTIONS", `"${flag}" is not understood`, { hint: conformanceUsage });
   }
   return found;
-}
-
-function checkKnown(part: string): void {
-  if (allChecks.some(({ id }) => matches(id, part))) return;
-  const near = suggest(
-    part,
-    allChecks.map(({ id }) => id),
-  );
-  throw new KeelsonError("INVALID_OPTIONS", `There is no check "${part}"`, {
-    hint:
-      near === undefined
-        ? `name a check, or a contract with a dot behind it: ${contracts().join(" ")}`
-        : `did you mean "${near}"?`,
-  });
-}
-
-/** What an id may begin with, each once. */
-function contracts(): string[] {
-  return [...new Set(allChecks.map(({ id }) => `${id.split(".")[0] ?? id}.`))];
 }
 
 async function importAdapter(url: URL): Promise<AdapterModule> {

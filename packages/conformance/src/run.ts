@@ -1,4 +1,4 @@
-import { asKeelsonError } from "@keelson/core";
+import { asKeelsonError, KeelsonError, suggest } from "@keelson/core";
 import type { Check, CheckContext } from "./check.ts";
 import { requireGiven } from "./given.ts";
 import type { Subject } from "./subject.ts";
@@ -51,15 +51,32 @@ const brought: Readonly<Record<string, (subject: Subject) => string | undefined>
   replay: (subject) => (subject.replay === undefined ? "the adapter brings no replay()" : undefined),
 };
 
-/** The checks that `only` names, by id or by the beginning of ids that ends in a dot; all without it. */
+/**
+ * The checks that `only` names, by id or by the beginning of ids that ends in a dot; all without it.
+ * @throws KeelsonError `INVALID_OPTIONS` for a name that stands for none: a suite that checks nothing would look as if all were well
+ */
 export function selectChecks(checks: readonly Check[], only?: readonly string[]): readonly Check[] {
   if (only === undefined) return checks;
+  for (const part of only) requireKnown(part, checks);
   return checks.filter(({ id }) => only.some((part) => matches(id, part)));
 }
 
 /** Whether `part` is this id, or the beginning of it that ends in a dot. */
 export function matches(id: string, part: string): boolean {
   return id === part || (part.endsWith(".") && id.startsWith(part));
+}
+
+function requireKnown(part: string, checks: readonly Check[]): void {
+  const ids = checks.map(({ id }) => id);
+  if (ids.some((id) => matches(id, part))) return;
+  const near = suggest(part, ids);
+  const contracts = new Set(ids.map((id) => id.slice(0, id.indexOf(".") + 1)));
+  throw new KeelsonError("INVALID_OPTIONS", `There is no check "${part}"`, {
+    hint:
+      near === undefined
+        ? `name a check, or a contract with a dot behind it: ${[...contracts].join(" ")}`
+        : `did you mean "${near}"?`,
+  });
 }
 
 function requireSubject(subject: Subject): void {
@@ -139,7 +156,7 @@ async function outcomeOf(
 
 /**
  * Runs the checks one after the other; a failed one does not keep the others from running.
- * @throws KeelsonError `ABORTED` when the signal fires
+ * @throws KeelsonError `ABORTED` when the signal fires, `INVALID_OPTIONS` when `only` names no check
  */
 export async function runChecks(
   checks: readonly Check[],

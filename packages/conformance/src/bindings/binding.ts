@@ -17,7 +17,7 @@ export interface BindingOptions {
   readonly checks?: readonly Check[];
 }
 
-/** Declares one test for each check. */
+/** Declares one test for each check. @throws KeelsonError `INVALID_OPTIONS` when `only` names no check */
 export function declareTests(runner: TestRunner, adapter: AdapterModule, options: BindingOptions = {}): void {
   const subject = createSubject(adapter);
   for (const check of selectChecks(options.checks ?? allChecks, options.only)) {
