@@ -36,7 +36,7 @@ async function openChild(
   return kernel;
 }
 
-/** How many cancellations the child has read, once they are so many: they may come a moment behind the error that the caller has. */
+/** How many cancellations the child has read. Waits until they are as many as expected, for they may reach it a moment after the caller has its error. */
 async function cancellations(kernel: Kernel, expected: number, subject: Subject): Promise<number> {
   const { clock } = subject.platform();
   const until = clock.now() + CANCELLED_MS;
@@ -46,7 +46,7 @@ async function cancellations(kernel: Kernel, expected: number, subject: Subject)
   }
 }
 
-/** The same, started. */
+/** The kernel of {@link openChild} with its module started. */
 async function startModule(...how: Parameters<typeof openChild>): Promise<Kernel> {
   const kernel = await openChild(...how);
   await kernel.start("child");

@@ -67,7 +67,12 @@ export async function ensureGone(
   );
 }
 
-/** Fails unless the end of a child that says in its first line what it has started ends that as well, and reports it. @param what it is, for messages */
+/**
+ * Starts a scenario whose child prints the pid of a process that it has started, and ends the child. Fails unless that process is ended as well, and
+ * reported.
+ *
+ * @param what names that process in messages
+ */
 export async function ensureEndedToo(
   subject: Subject,
   context: CheckContext,

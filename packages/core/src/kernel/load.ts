@@ -35,7 +35,7 @@ export async function loadDefinition(
   return fromManifest(url, loaders, platform, files);
 }
 
-/** A pipe or a device may never end. Answers the file's bytes. */
+/** Answers the size of a file in bytes. Refuses what is none: a pipe or a device may never end. */
 async function requireFile(url: URL, files: Files): Promise<number> {
   const stat = await files.stat(url);
   if (stat?.kind === "file") return stat.bytes;
@@ -144,14 +144,14 @@ function unknownKind(what: string, loaders: ReadonlyMap<string, ModuleLoader>): 
   });
 }
 
-/** The same under another id. */
+/** The definition under another id. */
 export function withId(definition: ModuleDefinition, id: string): ModuleDefinition {
   const { name, version, kind, description } = definition.metadata;
   const metadata = { id, name, version, kind, ...given({ description }) };
   return id === definition.metadata.id ? definition : changed(definition, { metadata });
 }
 
-/** A loader may make definitions of a class, where what they have is not all their own. */
+/** A copy with `changes`. A loader may make definitions of a class, whose members a spread would lose. */
 function changed(definition: ModuleDefinition, changes: Partial<ModuleDefinition>): ModuleDefinition {
   const { metadata, depends, restart, overlap, deadlines, quarantine, manifest } = definition;
   return {

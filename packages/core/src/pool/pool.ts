@@ -60,6 +60,10 @@ export function createPool<T>(source: PoolSource<T>, options: PoolOptions, deps:
  * waiter's lease, so an abort, a time-out and a release never meet half-way. Two invariants carry the order: while someone waits,
  * no instance is idle; and all that becomes free goes through `#offer`. How instances come and go, and that there are `min` of them,
  * is the {@link Stock}'s part, how long callers wait the {@link WaitQueue}'s.
+ *
+ * To read it: callers come by {@link SlotPool.take}, {@link SlotPool.grow} or {@link SlotPool.checkout}. Who has to wait is put into the queue by `#enter`,
+ * and `#provide` has instances made for those in it, which come back by {@link SlotPool.made}. What `lackingSince` to `wanted` answer is asked by
+ * the places that pools share.
  */
 export class SlotPool<T> implements Pool<T>, StockOwner<T>, WaitOwner<T>, PlaceUser {
   readonly #options: ParsedPoolOptions;

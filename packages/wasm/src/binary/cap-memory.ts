@@ -1,5 +1,6 @@
 import { KeelsonError, type Bytes } from "@keelson/core";
 import { readLimits, type Limits } from "./declarations.ts";
+import { SectionId } from "./numbers.ts";
 import { encodeUnsigned, Reader, readSections } from "./reader.ts";
 
 /** Bytes of a page of linear memory. */
@@ -15,7 +16,7 @@ export const PAGE_BYTES = 65_536;
  * limits of an unknown form
  */
 export function capMemory(bytes: Bytes, maxBytes: number, origin: string): Bytes {
-  const section = readSections(bytes).find(({ id }) => id === 5);
+  const section = readSections(bytes).find(({ id }) => id === SectionId.memory);
   if (section === undefined) return bytes;
   const reader = new Reader(bytes, section.body, section.end);
   const memories = readMemories(reader, origin);
@@ -38,7 +39,11 @@ export function capMemory(bytes: Bytes, maxBytes: number, origin: string): Bytes
   for (const { flags, min, max } of memories) {
     body.push(flags | 1, ...encodeUnsigned(min), ...encodeUnsigned(Math.min(max ?? Infinity, min + share)));
   }
-  return splice(bytes, section.from, section.end, [5, ...encodeUnsigned(body.length), ...body]);
+  return splice(bytes, section.from, section.end, [
+    SectionId.memory,
+    ...encodeUnsigned(body.length),
+    ...body,
+  ]);
 }
 
 function readMemories(reader: Reader, origin: string): readonly Limits[] {

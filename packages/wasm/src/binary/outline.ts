@@ -1,5 +1,6 @@
 import type { Bytes } from "@keelson/core";
 import { readLimits } from "./declarations.ts";
+import { ExternId, SectionId } from "./numbers.ts";
 import { Reader, readSections } from "./reader.ts";
 
 /** A function's type; value types that JavaScript numbers cannot carry are "other". */
@@ -51,11 +52,11 @@ function outline(bytes: Bytes): Outline {
   const exports = new Map<string, FunctionType>();
   for (const section of readSections(bytes)) {
     const reader = new Reader(bytes, section.body, section.end);
-    if (section.id === 1) types = readTypes(reader);
-    if (section.id === 2) readImports(reader, types, functions, imports);
-    if (section.id === 3)
+    if (section.id === SectionId.type) types = readTypes(reader);
+    if (section.id === SectionId.import) readImports(reader, types, functions, imports);
+    if (section.id === SectionId.function)
       for (let left = reader.unsigned(); left > 0; left--) functions.push(types[reader.unsigned()]);
-    if (section.id === 7) readExports(reader, functions, exports);
+    if (section.id === SectionId.export) readExports(reader, functions, exports);
   }
   return { imports, exports };
 }
@@ -91,18 +92,18 @@ function readImports(
   for (let left = reader.unsigned(); left > 0; left--) {
     const name = `${reader.name()}.${reader.name()}`;
     const kind = reader.byte();
-    if (kind === 0) {
+    if (kind === ExternId.function) {
       const type = types[reader.unsigned()];
       functions.push(type);
       if (type !== undefined) imports.set(name, type);
-    } else if (kind === 1) {
+    } else if (kind === ExternId.table) {
       readValueType(reader);
       readLimits(reader);
-    } else if (kind === 2) readLimits(reader);
-    else if (kind === 3) {
+    } else if (kind === ExternId.memory) readLimits(reader);
+    else if (kind === ExternId.global) {
       readValueType(reader);
       reader.byte();
-    } else if (kind === 4) {
+    } else if (kind === ExternId.tag) {
       reader.byte();
       reader.unsigned();
     } else throw new Error(`import kind ${kind}`);
@@ -118,7 +119,7 @@ function readExports(
     const name = reader.name();
     const kind = reader.byte();
     const index = reader.unsigned();
-    const type = kind === 0 ? functions[index] : undefined;
+    const type = kind === ExternId.function ? functions[index] : undefined;
     if (type !== undefined) exports.set(name, type);
   }
 }

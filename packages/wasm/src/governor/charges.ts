@@ -53,8 +53,8 @@ export class Charges {
   }
 
   /**
-   * Gives an instance, which has `counter` left, so many units more, or what the run may still use. Answers its new counter, which is below zero when
-   * that does not do: then nothing was given.
+   * Gives an instance, which has `counter` left, so many units, or as many as the run may still use. Answers its new counter. If that is below zero
+   * there was not enough, and nothing was given.
    */
   grant(charge: Charge, counter: number, units: number): number {
     let available = this.limit - this.granted;

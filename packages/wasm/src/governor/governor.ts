@@ -45,13 +45,13 @@ export class Governor {
   /** Stops a guest that comes back from the host, or from growing, as often as this in a run: so a stop of a recorded call is found again. */
   stopAtReturn: number = Number.POSITIVE_INFINITY;
   /**
-   * What is done with a stop and what the engine threw for it, twice for nothing when a long run is about to end; what it throws is ignored. Default:
-   * the error is made. See {@link trapForNothing}.
+   * What a caller does with a stop and with what the engine threw for it. It is done for nothing, up to twice, when a long run is about to end, to have it
+   * quick when it counts; what it throws is ignored. Default: the error is made. See {@link trapForNothing}.
    */
   rehearsal: ((stop: Stop, thrown: unknown) => void) | undefined;
   /**
-   * The thread is watched from the beginning of the next run: set before the first of what comes from outside, which may last long before it is heard of, while
-   * the engine compiles what it is about to execute.
+   * The next run's time is compared with what its thread ran from the very beginning. Set for the first call from outside: while the engine compiles what
+   * is about to run, the guest may not ask to go on for long.
    */
   watchesNext = true;
   readonly #clock: Pick<Clock, "now">;
@@ -65,7 +65,7 @@ export class Governor {
   readonly #outer: OuterRun[] = [];
   #parent: Governor | undefined;
   #running = false;
-  /** The run in progress may be suspended: it is never the thread's current one but while it is in a host function. */
+  /** The run in progress may be suspended: it is the thread's current one only while it is in a host function. */
   #detached = false;
   /** Since when the guest of a detached run does not run, ms. */
   #idleSince: number | undefined;
@@ -124,12 +124,12 @@ export class Governor {
     this.#depthIsFull = false;
   }
 
-  /** Keeps which large functions were called, whose first call costs more, to be restored. */
+  /** Remembers which large functions were called so far: the first call of each costs more fuel. */
   keepCalled(): void {
     for (const { attached } of this.#charges.all) attached.keepCalled();
   }
 
-  /** Has that as it was kept: each guest uses as much fuel again as then. */
+  /** Makes the others cost as a first call again, as at {@link keepCalled}: so the same call uses the same fuel. */
   restoreCalled(): void {
     for (const { attached } of this.#charges.all) attached.restoreCalled();
   }

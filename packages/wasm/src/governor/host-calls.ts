@@ -3,9 +3,9 @@ import { counterGiven } from "../meter/runtime.ts";
 import type { Charge } from "./charges.ts";
 
 /**
- * The calls of host functions that a guest is in, from which it may come back unseen: see {@link MeterMeta.watchedImports}. It finds its counter as it
- * was, by which it knows that it came back from the host, and asks at once: also when the host has called it back in between. What it used then is taken
- * from it when it asks.
+ * The calls of host functions that a guest is in, from which it may come back unseen: see {@link MeterMeta.watchedImports}. It knows by
+ * its counter, which must be as it was, that it comes back from the host, and asks at once. If the host called it back in between, the counter is put back
+ * here, and what it used meanwhile is taken from it when it asks.
  */
 export class HostCalls {
   /** What counter and depth of each instance were when host functions began, and how many instances there were; innermost last. */
@@ -34,7 +34,7 @@ export class HostCalls {
       const charge = charges[index];
       const depth = this.#before.pop()!;
       const before = this.#before.pop()!;
-      // let go while it waited
+      // the guest was let go while it waited
       if (charge === undefined) continue;
       const { attached } = charge;
       attached.depth = depth;

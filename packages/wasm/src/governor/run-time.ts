@@ -1,10 +1,10 @@
 import type { Clock } from "@keelson/core";
 
-/** When a run begins to be compared with what its thread ran, ms: shorter ones need not pay for a reading. */
+/** After how long the time of a run is compared with what its thread ran, ms: shorter ones do not pay for a reading. */
 const WATCH_AFTER_MS = 1;
 /**
- * How long before a run's end its stop is rehearsed, ms: early for the collector of garbage, which may have waited for the guest to let it and then takes
- * some milliseconds; and late for the processor's caches.
+ * How long before a run's end its stop is rehearsed, ms. Once early, so that garbage which waits to be collected, and takes some milliseconds, is gone by
+ * the end; and once late, so that the processor's caches still hold what a stop needs.
  */
 const EARLY_REHEARSAL_MS = 5;
 const REHEARSAL_MS = 0.5;
@@ -46,7 +46,7 @@ export class RunTime {
   #watches = false;
   /** The thread's own time when it was first read, ms; undefined where it cannot be. */
   #ranBefore: number | undefined;
-  /** When that was, and later by what has been given back since. */
+  /** When it was first read, moved on by what has been given back since. */
   #watchedFrom = 0;
 
   constructor(clock: Pick<Clock, "ran">) {
@@ -123,7 +123,7 @@ export class RunTime {
     return this.now - this.#watchedFrom - (ran - before);
   }
 
-  /** What is rare in a run: that its thread begins to be watched, and that its stop is to be rehearsed, which is answered. */
+  /** What a run seldom needs: begins to watch its thread, and answers whether its stop is to be rehearsed now. */
   attend(): boolean {
     const { now } = this;
     if (!this.#watches) this.watch(now);

@@ -26,13 +26,13 @@ type TimeLeft = Pick<RunTime, "now" | "cpuEnd" | "deadline">;
 export class Slices {
   /** When the one that the guest has was handed out, ms. */
   begun = 0;
-  /** By how much the counter was overdrawn then: what one operation on a whole range costs, which then runs. */
+  /** By how much the counter was below zero then: the cost of one operation on a whole range, which then runs as part of the slice. */
   debt = 0;
   #units = MAX_SLICE_UNITS / 4;
   #most = MAX_SLICE_UNITS;
   readonly #time: TimeLeft;
 
-  /** @param time of whose `now` all that is asked here is told */
+  /** @param time all questions here are about its `now` */
   constructor(time: TimeLeft) {
     this.#time = time;
   }
@@ -47,7 +47,7 @@ export class Slices {
     return this.#units;
   }
 
-  /** Makes slices last about as long as they should, after how long this one lasted. */
+  /** Makes the next slice smaller or larger, by how long this one lasted. */
   adapt(): void {
     const lasted = this.#time.now - this.begun;
     if (lasted > SLICE_MS)
@@ -72,7 +72,7 @@ export class Slices {
     return this.#time.now - this.begun > LONGEST_SLICE_MS && this.#most === MAX_SLICE_UNITS;
   }
 
-  /** By how much, ms; one whose operation alone costs many slices can last as long as they. */
+  /** By how much it lasted too long, ms. An operation that alone costs as much as many slices may last as long as they. */
   excess(): number {
     return this.#time.now - this.begun - LONGEST_SLICE_MS - (LONGEST_SLICE_MS * this.debt) / MAX_SLICE_UNITS;
   }

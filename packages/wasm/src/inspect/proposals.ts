@@ -1,3 +1,4 @@
+import { SectionId } from "../binary/numbers.ts";
 import { instructionsIn } from "../meter/read/instructions.ts";
 import { nameOf, prefixBase, relaxedSimd, simdEnd } from "../meter/read/opcodes.ts";
 import type { Surface } from "./surface.ts";
@@ -39,9 +40,9 @@ export function proposalsOf(surface: Surface): Set<string> {
     "threads",
     memories.some(({ shared }) => shared),
   );
-  add("bulk memory", sections.has(12));
+  add("bulk memory", sections.has(SectionId.dataCount));
   add("reference types", tables.length > 1 || tables.some(({ element }) => element !== "funcref"));
-  add("exceptions", sections.has(13) || imports.some(({ kind }) => kind === "tag"));
+  add("exceptions", sections.has(SectionId.tag) || imports.some(({ kind }) => kind === "tag"));
   add(
     "garbage collection",
     types.some(({ kind }) => kind !== "func"),

@@ -1,6 +1,7 @@
 import type { Bytes } from "@keelson/core";
 import { PAGE_BYTES } from "../binary/cap-memory.ts";
 import { readLimits, skipConstant } from "../binary/declarations.ts";
+import { ExternId, SectionId } from "../binary/numbers.ts";
 import { MalformedBinary, Reader, readSections } from "../binary/reader.ts";
 import type { ExternKind } from "../instance/engine.ts";
 import { readTypeTexts, readValueText, type TypeText } from "./type-text.ts";
@@ -83,36 +84,36 @@ class SurfaceReader {
       for (let left = reader.unsigned(); left > 0; left--) run();
     };
     switch (id) {
-      case 1:
+      case SectionId.type:
         this.#types = readTypeTexts(reader);
         return;
-      case 2:
+      case SectionId.import:
         return each(() => this.#import(reader));
-      case 3:
+      case SectionId.function:
         return each(() => {
           this.#functions.push(this.#typeOf(reader.unsigned()));
           this.#defined++;
         });
-      case 4:
+      case SectionId.table:
         return each(() => {
           const initialized = reader.bytes[reader.offset] === 0x40;
           if (initialized) reader.skip(2);
           this.#table(reader, false);
           if (initialized) skipConstant(reader);
         });
-      case 5:
+      case SectionId.memory:
         return each(() => this.#memory(reader, false));
-      case 6:
+      case SectionId.global:
         return each(() => {
           this.#globals.push(readGlobal(reader));
           skipConstant(reader);
         });
-      case 7:
+      case SectionId.export:
         return each(() => this.#export(reader));
-      case 8:
+      case SectionId.start:
         this.#start = reader.unsigned();
         return;
-      case 13:
+      case SectionId.tag:
         return each(() => {
           reader.byte();
           this.#tags.push(this.#typeOf(reader.unsigned()));
@@ -144,23 +145,23 @@ class SurfaceReader {
     const add = (kind: ExternKind, type: string): void =>
       void this.#imports.push({ module, name, kind, type });
     switch (reader.byte()) {
-      case 0: {
+      case ExternId.function: {
         const type = this.#typeOf(reader.unsigned());
         this.#functions.push(type);
         return add("function", type);
       }
-      case 1:
+      case ExternId.table:
         this.#table(reader, true);
         return add("table", tableText(this.#tables.at(-1)));
-      case 2:
+      case ExternId.memory:
         this.#memory(reader, true);
         return add("memory", memoryText(this.#memories.at(-1)));
-      case 3: {
+      case ExternId.global: {
         const type = readGlobal(reader);
         this.#globals.push(type);
         return add("global", type);
       }
-      case 4: {
+      case ExternId.tag: {
         reader.byte();
         const type = this.#typeOf(reader.unsigned());
         this.#tags.push(type);
@@ -179,15 +180,15 @@ class SurfaceReader {
     const add = (what: ExternKind, type: string | undefined): void =>
       void this.#exports.push({ name, kind: what, type: type ?? "" });
     switch (kind) {
-      case 0:
+      case ExternId.function:
         return add("function", this.#functions[index]);
-      case 1:
+      case ExternId.table:
         return add("table", tableText(this.#tables[index]));
-      case 2:
+      case ExternId.memory:
         return add("memory", memoryText(this.#memories[index]));
-      case 3:
+      case ExternId.global:
         return add("global", this.#globals[index]);
-      case 4:
+      case ExternId.tag:
         return add("tag", this.#tags[index]);
       default:
         throw new MalformedBinary("an unknown kind of export", at);

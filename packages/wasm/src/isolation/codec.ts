@@ -8,6 +8,10 @@ const MAX_BYTES = 2 ** 28;
 /** Units of text made at once: one by one each would be a string of its own. */
 const UNITS_AT_ONCE = 4_096;
 
+/** As in JSON: reading digits takes the square of their number. */
+const DIGITS = /^-?\d{1,2500}$/;
+
+// What stands before a value, and says what it is.
 const UNDEFINED = 0;
 const NULL = 1;
 const FALSE = 2;
@@ -17,8 +21,6 @@ const FLOAT = 5;
 const TEXT = 6;
 const UNITS = 7;
 const BIGINT = 8;
-/** As in JSON: reading digits takes the square of their number. */
-const DIGITS = /^-?\d{1,2500}$/;
 const BYTES = 9;
 const ARRAY = 10;
 const OBJECT = 11;

@@ -1,3 +1,4 @@
+import { SectionId } from "../binary/numbers.ts";
 import { CompileBudget } from "./budget.ts";
 import { countLowered, planCaps } from "./caps.ts";
 import { limitsOf, requireBytes, requireMeterOptions } from "./given-options.ts";
@@ -10,7 +11,7 @@ import {
   type MeterReport,
 } from "./options.ts";
 import { readBodies } from "./read/bodies.ts";
-import { type ModuleInfo, readModule, SectionId } from "./read/module.ts";
+import { type ModuleInfo, readModule } from "./read/module.ts";
 import { tooLarge } from "./read/reader.ts";
 import { DepthBy, findDepthBy } from "./scan/depth.ts";
 import { findLeaves } from "./scan/leaf.ts";

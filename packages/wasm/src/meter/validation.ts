@@ -1,6 +1,6 @@
+import { SectionId } from "../binary/numbers.ts";
 import { KeelsonError } from "@keelson/core/plain";
 
-import { SectionId } from "./read/module.ts";
 import { Reader, tooLarge, truncated } from "./read/reader.ts";
 import { Writer } from "./write/writer.ts";
 

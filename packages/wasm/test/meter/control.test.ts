@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 
 import { meter } from "../../src/meter/index.ts";
 import { instructionsIn } from "../../src/meter/read/instructions.ts";
-import { readModule, SectionId } from "../../src/meter/read/module.ts";
+import { SectionId } from "../../src/binary/numbers.ts";
+import { readModule } from "../../src/meter/read/module.ts";
 import { nameOf } from "../../src/meter/read/opcodes.ts";
 import { assemble, corpus, type CorpusCase, hostImports } from "./control-corpus.ts";
 import { type Callable, digest, FuelHost, modes, outcome, run, usual } from "./harness.ts";

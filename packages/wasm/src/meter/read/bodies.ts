@@ -1,5 +1,6 @@
+import { SectionId } from "../../binary/numbers.ts";
 import type { MeterLimits } from "../options.ts";
-import { type ModuleInfo, SectionId } from "./module.ts";
+import type { ModuleInfo } from "./module.ts";
 import { Reader, tooLarge, truncated } from "./reader.ts";
 
 /** Where a function's body lies, from its declarations of locals on. */

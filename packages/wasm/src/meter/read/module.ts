@@ -1,24 +1,7 @@
+import { ExternId, SectionId } from "../../binary/numbers.ts";
 import { scanConstant, type ConstantFacts } from "./constants.ts";
 import { Reader, truncated, unsupported } from "./reader.ts";
 import { readTypes, readValueType, type TypeEntry } from "./types.ts";
-
-/** Section numbers of the binary format. */
-export const SectionId = {
-  custom: 0,
-  type: 1,
-  import: 2,
-  function: 3,
-  table: 4,
-  memory: 5,
-  global: 6,
-  export: 7,
-  start: 8,
-  element: 9,
-  code: 10,
-  data: 11,
-  dataCount: 12,
-  tag: 13,
-} as const;
 
 /** Where one section lies: `start` at its number, `from` to `to` its content. */
 export interface Section {
@@ -171,7 +154,7 @@ const sectionReaders: Readonly<Record<number, (reader: Reader, module: Mutable<M
       module.exports.add(decoder.decode(reader.since(from)));
       const kind = reader.byte();
       const index = reader.u32();
-      if (kind === 0) module.exposed.add(index);
+      if (kind === ExternId.function) module.exposed.add(index);
     }
   },
   [SectionId.start](reader, module) {
@@ -188,22 +171,22 @@ function readImports(reader: Reader, module: Mutable<ModuleInfo>): void {
     const at = reader.at;
     const kind = reader.byte();
     switch (kind) {
-      case 0:
+      case ExternId.function:
         module.functions.push(reader.u32());
         module.importedFunctions++;
         break;
-      case 1:
+      case ExternId.table:
         readTable(reader, module, true);
         break;
-      case 2:
+      case ExternId.memory:
         module.memories.push({ limits: readLimits(reader), imported: true });
         break;
-      case 3:
+      case ExternId.global:
         readHolder(reader, module);
         reader.byte();
         module.globals++;
         break;
-      case 4:
+      case ExternId.tag:
         reader.byte();
         module.tags.push(reader.u32());
         break;

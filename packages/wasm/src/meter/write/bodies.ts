@@ -1,3 +1,4 @@
+import { SectionId } from "../../binary/numbers.ts";
 import type { CompileBudget } from "../budget.ts";
 import type { Caps } from "../caps.ts";
 import { Layout } from "../layout.ts";
@@ -5,7 +6,7 @@ import { OffsetMapBuilder } from "../offset-map.ts";
 import type { MeterLimits, MeterOptions } from "../options.ts";
 import { type PrivateNames, privateNames } from "../private-names.ts";
 import type { Body } from "../read/bodies.ts";
-import { type ModuleInfo, SectionId } from "../read/module.ts";
+import type { ModuleInfo } from "../read/module.ts";
 import { tooLarge, tooLargeForEngines } from "../read/reader.ts";
 import { Scan } from "../scan/scan.ts";
 import type { BranchHints } from "./branch-hints.ts";

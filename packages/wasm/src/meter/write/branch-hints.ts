@@ -1,4 +1,4 @@
-import { SectionId } from "../read/module.ts";
+import { SectionId } from "../../binary/numbers.ts";
 import { Writer } from "./writer.ts";
 
 /** Collects which branches are unlikely, for the section that tells the engine: see the branch hinting proposal. */

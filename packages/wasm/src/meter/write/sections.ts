@@ -1,5 +1,6 @@
+import { SectionId } from "../../binary/numbers.ts";
 import type { Layout } from "../layout.ts";
-import { type Limits, type ModuleInfo, readLimits, type Section, SectionId } from "../read/module.ts";
+import { type Limits, type ModuleInfo, readLimits, type Section } from "../read/module.ts";
 import { Reader } from "../read/reader.ts";
 import { skipConstant } from "../read/constants.ts";
 import { readValueType } from "../read/types.ts";
