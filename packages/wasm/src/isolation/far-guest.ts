@@ -8,7 +8,8 @@ import type { GuestContext } from "../instance/guest-context.ts";
 import type { RenewableInstance } from "../state/fresh-instance.ts";
 import { createGuestInstance, type Blueprint } from "../instance/create-guest.ts";
 import { farImports } from "./far-imports.ts";
-import { readHostAnswer, readMake, writeHostCall, type Provided } from "./host-messages.ts";
+import { readHostAnswer, readMake, writeHostCall, type OverCode, type Provided } from "./host-messages.ts";
+import type { LogRoom, WaitEnd } from "./log-room.ts";
 import {
   Ask,
   kindOf,
@@ -19,6 +20,7 @@ import {
   writeLog,
   writeMade,
   type FarCallMessage,
+  type LogMessage,
   type Plan,
   type Standing,
 } from "./messages.ts";
@@ -41,6 +43,8 @@ export interface FarLine {
   ask(message: Bytes): Bytes;
   /** A flag that the host may raise. */
   readonly interrupt?: Int32Array;
+  /** Room for log records, where sending them does not wait by itself until they are taken; needs `interrupt`. */
+  readonly room?: LogRoom;
   /** What a busy guest is timed by, which is looked at at each of its slices. */
   readonly clock: Pick<Clock, "now" | "ran">;
 }
@@ -59,6 +63,8 @@ export class FarGuest {
   #governor: Governor | undefined;
   #fresh = false;
   #provided: readonly Provided[] = [];
+  /** When the call in progress ends. */
+  #deadline = Infinity;
   /** What the last host function that failed threw into the guest. */
   #hostThrew: unknown;
 
@@ -125,6 +131,7 @@ export class FarGuest {
     const { head } = this.#line;
     let message: Bytes;
     const call = new FarCall(this.#id, asked);
+    this.#deadline = call.deadline;
     try {
       const instance = this.#instance ?? this.#instantiate();
       const value = instance.call(call) as Value;
@@ -134,6 +141,7 @@ export class FarGuest {
       const { usage } = call.measurement ?? {};
       message = writeError(this.#standing(), usage, dead, error, head, this.#cameFromHost(error));
     }
+    this.#deadline = Infinity;
     this.#line.send(message);
     if (this.#fresh) this.#renew();
   }
@@ -185,13 +193,37 @@ export class FarGuest {
     const answer = readHostAnswer(this.#line.ask(writeHostCall(index, args, head)), head);
     if (answer.kind === "over") {
       governor?.excuse(performance.now() - asked);
-      governor?.end(answer.code, answer.code === "ABORTED" ? "signal" : "deadline");
-      throw new KeelsonError(answer.code, `${this.#id}: the call ended while the guest waited for its host`);
+      throw this.#over(answer.code);
     }
     governor?.excuse(performance.now() - asked - answer.hostMs);
     if (answer.kind === "value") return answer.value;
     this.#hostThrew = answer.thrown;
     throw answer.thrown;
+  }
+
+  /** Sends a log record. One whose guest is to stop while it waits for room goes out all the same. */
+  #log(record: LogMessage): void {
+    const { head, room } = this.#line;
+    const message = writeLog(record, head);
+    const end =
+      room === undefined || room.enter(message.length) ? "room" : this.#waitIn(room, message.length);
+    this.#line.send(message);
+    if (end !== "room") throw this.#over(end === "late" ? "DEADLINE_EXCEEDED" : "ABORTED");
+  }
+
+  #waitIn(room: LogRoom, bytes: number): WaitEnd {
+    const began = performance.now();
+    const end = room.enterLater(bytes, this.#line.interrupt as Int32Array, this.#deadline);
+    this.#governor?.excuse(performance.now() - began);
+    return end;
+  }
+
+  /** Ends the guest, which waits for its host. What to throw into it, for which its governor has the error of the stop. */
+  #over(code: OverCode): Error {
+    const message = `${this.#id}: the call ended while the guest waited for its host`;
+    if (this.#governor === undefined) return new KeelsonError(code, message);
+    this.#governor.end(code, code === "ABORTED" ? "signal" : "deadline");
+    return new Error(message);
   }
 
   #cameFromHost(error: unknown): boolean {
@@ -208,8 +240,7 @@ export class FarGuest {
 
   #context(): GuestContext {
     const log: Log = {
-      write: (level, message, fields) =>
-        this.#line.send(writeLog({ level, message, fields }, this.#line.head)),
+      write: (level, message, fields) => this.#log({ level, message, fields }),
     };
     return { id: this.#id, clock, log, platform: { ...bare, log } };
   }

@@ -60,7 +60,7 @@ export class IsolatedModule {
     context: ModuleContext,
     tally: Tally | undefined,
   ) {
-    const { id, clock, log, platform } = context;
+    const { id, clock, log } = context;
     this.#context = { id, clock, log };
     this.#code = code;
     const metered = code.plan.metered !== undefined;
@@ -68,7 +68,7 @@ export class IsolatedModule {
     const forward = ({ level, message, fields }: LogMessage): void => log.write(level, message, fields);
     const start =
       settings.level === "worker"
-        ? threadStarter(platform, code, forward)
+        ? threadStarter(code, context, forward)
         : childStarter(settings, code, context, forward);
     this.#crew = context.scope.add(new Crew({ id, clock, log, start, tally }));
   }
@@ -88,14 +88,15 @@ export class IsolatedModule {
 }
 
 function threadStarter(
-  platform: Platform,
   { plan, module, outline }: IsolatedCode,
+  { clock, platform }: ModuleContext,
   log: (record: LogMessage) => void,
 ): () => MaybePromise<Line> {
   const { workers } = platform;
   if (workers === undefined || platform.supports["workers"] !== true)
     throw lacking(platform, plan.id, "worker", "workers");
-  return () => new ThreadLine(workers, plan.id, { plan, module, outline }, log);
+  const options = { id: plan.id, clock, log };
+  return () => new ThreadLine(workers, { plan, module, outline }, options);
 }
 
 function childStarter(

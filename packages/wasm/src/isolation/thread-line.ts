@@ -1,15 +1,31 @@
-import { asKeelsonError, KeelsonError, type Bytes, type Workers, type WorkerThread } from "@keelson/core";
+import {
+  asKeelsonError,
+  KeelsonError,
+  type Bytes,
+  type Clock,
+  type Workers,
+  type WorkerThread,
+} from "@keelson/core";
 import { threadProgram } from "../programs.ts";
+import { BrokenMessage } from "./codec.ts";
 import type { HostCalls } from "./host-calls.ts";
 import { writeOver } from "./host-messages.ts";
 import type { Line, LineEnd } from "./line.ts";
+import { LogRoom } from "./log-room.ts";
 import { kindOf, readLog, Tell, type LogMessage } from "./messages.ts";
 import { Question } from "./question.ts";
 import { SharedAnswer } from "./shared-answer.ts";
 import type { ThreadLoad } from "./thread.ts";
 
 /** What a thread has to know before anything is asked of it. */
-export type ThreadCode = Omit<ThreadLoad, "interrupt" | "answers">;
+export type ThreadCode = Omit<ThreadLoad, "interrupt" | "answers" | "room">;
+
+/** Options of {@link ThreadLine}. */
+export interface ThreadLineOptions {
+  readonly id: string;
+  readonly clock: Pick<Clock, "after">;
+  readonly log: (record: LogMessage) => void;
+}
 
 const HINT = "the module makes another thread for its next call";
 
@@ -24,20 +40,25 @@ export class ThreadLine implements Line {
   uses = 0;
   host: HostCalls | undefined;
   failure: KeelsonError | undefined;
-  readonly #id: string;
+  readonly #options: ThreadLineOptions;
   readonly #thread: WorkerThread;
   readonly #interrupt = new Int32Array(new SharedArrayBuffer(4));
   readonly #answers = new SharedAnswer();
   readonly #question = new Question();
-  readonly #log: (record: LogMessage) => void;
+  readonly #room = new LogRoom();
+  /** Acknowledges what came of the log. */
+  #turn: Disposable | undefined;
 
-  constructor(workers: Workers, id: string, code: ThreadCode, log: (record: LogMessage) => void) {
-    this.#id = id;
-    this.#log = log;
-    this.#thread = workers.start(threadProgram, (message) => this.#receive(message as Bytes));
-    const shared = { interrupt: this.#interrupt, answers: this.#answers.buffer };
+  constructor(workers: Workers, code: ThreadCode, options: ThreadLineOptions) {
+    this.#options = options;
+    this.#thread = workers.start(threadProgram, (message) => this.#hear(message as Bytes));
+    const shared = {
+      interrupt: this.#interrupt,
+      answers: this.#answers.buffer,
+      room: this.#room.buffer,
+    };
     this.#thread.post({ ...code, ...shared } satisfies ThreadLoad);
-    void this.#thread.exited.then(({ error }) => this.#fail(exited(id, error)));
+    void this.#thread.exited.then(({ error }) => this.#fail(exited(options.id, error)));
   }
 
   tell(message: Bytes): void {
@@ -57,6 +78,7 @@ export class ThreadLine implements Line {
 
   stop(): void {
     Atomics.store(this.#interrupt, 0, 1);
+    this.#room.wake();
   }
 
   fit(): boolean {
@@ -64,10 +86,14 @@ export class ThreadLine implements Line {
   }
 
   distrust(cause: unknown): KeelsonError {
-    const error = new KeelsonError("WORKER_EXITED", `${this.#id}: the guest's thread broke its protocol`, {
-      hint: HINT,
-      cause,
-    });
+    const error = new KeelsonError(
+      "WORKER_EXITED",
+      `${this.#options.id}: the guest's thread broke its protocol`,
+      {
+        hint: HINT,
+        cause,
+      },
+    );
     void this.end(error);
     return error;
   }
@@ -75,30 +101,50 @@ export class ThreadLine implements Line {
   async end(why: KeelsonError): Promise<LineEnd> {
     this.stop();
     this.#fail(why);
-    // A thread that waits for its host is not idle.
-    this.host?.giveUp("ABORTED");
+    // A thread that waits for its host is not idle: one that waits now, and one that asks before it sees the flag, which nobody will hear.
+    if (this.host?.giveUp("ABORTED") !== true) this.answer(writeOver("ABORTED", 0));
     await this.#thread.terminate();
     return NOTHING_LEFT;
   }
 
+  #hear(message: Bytes): void {
+    if (this.failure !== undefined) return;
+    try {
+      this.#receive(message);
+    } catch (error) {
+      this.distrust(error);
+    }
+  }
+
   #receive(message: Bytes): void {
     const kind = kindOf(message);
-    if (kind === Tell.log) this.#log(readLog(message, 0));
+    if (kind === Tell.log) this.#takeRecord(message);
     else if (kind === Tell.hostCall) this.#serve(message);
     else if (kind === Tell.more) this.#answers.putMore();
     else {
       this.host?.answered();
-      this.#question.answer(message);
+      if (!this.#question.answer(message)) throw new BrokenMessage("an answer to no question");
     }
   }
 
+  /** By a timer, so that timers have their turn however much is logged: on Deno messages go before them. */
+  #takeRecord(message: Bytes): void {
+    this.#room.came(message.length);
+    this.#turn ??= this.#options.clock.after(0, () => {
+      this.#turn = undefined;
+      this.#room.acknowledge();
+    });
+    this.#options.log(readLog(message, 0));
+  }
+
   #serve(message: Bytes): void {
-    if (this.host === undefined || this.failure !== undefined) this.answer(writeOver("ABORTED", 0));
+    if (this.host === undefined) this.answer(writeOver("ABORTED", 0));
     else this.host.serve(message, this);
   }
 
   #fail(why: KeelsonError): void {
     this.failure ??= why;
+    this.#turn?.[Symbol.dispose]();
     this.#question.fail(why);
   }
 }

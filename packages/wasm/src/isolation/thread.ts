@@ -2,6 +2,8 @@
 import type { Bytes, ThreadEnd } from "@keelson/core";
 import type { Outline } from "../binary/outline.ts";
 import { FarGuest } from "./far-guest.ts";
+import { writeOver } from "./host-messages.ts";
+import { LogRoom } from "./log-room.ts";
 import { Tell, writeKind, type Plan } from "./messages.ts";
 import { SharedAnswer } from "./shared-answer.ts";
 
@@ -14,6 +16,8 @@ export interface ThreadLoad {
   readonly interrupt: Int32Array;
   /** Where the host leaves its answers: see {@link SharedAnswer}. */
   readonly answers: SharedArrayBuffer;
+  /** How far the host is with the log: see {@link LogRoom}. */
+  readonly room: SharedArrayBuffer;
 }
 
 const end = (globalThis as unknown as Record<symbol, ThreadEnd>)[Symbol.for("keelson.end")];
@@ -27,18 +31,21 @@ let guest: FarGuest | undefined;
 
 listen((message) => {
   if (message instanceof Uint8Array) return guest?.receive(message as Bytes);
-  const { plan, module, outline, interrupt, answers } = message as ThreadLoad;
+  const { plan, module, outline, interrupt, answers, room } = message as ThreadLoad;
   const shared = new SharedAnswer(answers);
   const send = (bytes: Bytes): void => post(bytes, transferable(bytes));
   guest = new FarGuest({
     head: 0,
     send,
     ask(question) {
+      // It may be that nobody hears it any more.
+      if (Atomics.load(interrupt, 0) !== 0) return writeOver("ABORTED", 0);
       send(question);
       return shared.take(() => send(writeKind(Tell.more, 0)));
     },
     clock,
     interrupt,
+    room: new LogRoom(room),
   });
   guest.load(plan, { module, outline });
 });

@@ -261,9 +261,10 @@ describe.each(levels)("a guest that calls its host (%s)", (isolation) => {
     );
     // On a busy machine its time may be over before it asks.
     for (let timeoutMs = 40; waits.length === 0; timeoutMs *= 2)
-      expect(await codeOf(kernel.invoke("guest", "stubborn", undefined, { timeoutMs }))).toBe(
-        "DEADLINE_EXCEEDED",
-      );
+      expect(await rejection(kernel.invoke("guest", "stubborn", undefined, { timeoutMs }))).toMatchObject({
+        code: "DEADLINE_EXCEEDED",
+        details: { module: "guest", limit: "deadline" },
+      });
     expect(waits).toHaveLength(1);
     const abort = new AbortController();
     const call = codeOf(kernel.invoke("guest", "stubborn", undefined, { signal: abort.signal }));
@@ -370,5 +371,31 @@ test("guests that wait for their host are ended when their modules stop", async 
   expect(await kernel.shutdown()).toMatchObject({ orphans: [], errors: [] });
   for (const code of await Promise.all(calls))
     expect(["MODULE_NOT_RUNNING", "ABORTED", "KERNEL_CLOSED", "POOL_CLOSED"]).toContain(code);
+  await expectHoldings(before);
+});
+
+test("guests that call their host all the time are ended when their modules stop, and no thread of theirs waits for ever", async () => {
+  const before = holdings();
+  for (const later of [false, true]) {
+    for (let round = 1; round <= 4; round++) {
+      const enough = Promise.withResolvers<void>();
+      let asked = 0;
+      const ask = (value: number): number => {
+        if (++asked === round * 3) enough.resolve();
+        return value;
+      };
+      const imports = importsWith(later ? suspending(async (value: number) => ask(value)) : ask);
+      const { kernel } = await openKernel();
+      const deadlines = { stopMs: 150, drainMs: 0 };
+      await kernel.register(
+        wasmModule({ id: "guest", source: GUEST, abi: "raw", isolation: "worker", imports, deadlines }),
+      );
+      await kernel.start("guest");
+      const call = codeOf(kernel.invoke("guest", "often"));
+      await enough.promise;
+      expect(await kernel.shutdown()).toMatchObject({ orphans: [], errors: [] });
+      expect(await call).toBe("MODULE_NOT_RUNNING");
+    }
+  }
   await expectHoldings(before);
 });
