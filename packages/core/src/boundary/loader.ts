@@ -17,7 +17,7 @@ export const processLoader: ModuleLoader = {
         details: { field: "command" },
       });
     }
-    const { id, name, version, description, env, restart, depends, overlap } = manifest;
+    const { id, name, version, description, env, restart, depends, overlap, health } = manifest;
     return processModule({
       id,
       name,
@@ -27,7 +27,7 @@ export const processLoader: ModuleLoader = {
       cwd: new URL(".", base),
       depends,
       manifest,
-      ...given({ description, env, restart, overlap }),
+      ...given({ description, env, restart, overlap, health }),
     });
   },
 };

@@ -18,6 +18,8 @@ export interface Manifest {
   readonly command?: readonly string[];
   /** Environment of a process module. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Whether a process module answers the method "health". */
+  readonly health?: boolean;
   /** ABI profile of a wasm module; found out from its exports if absent. */
   readonly abi?: string;
   readonly capabilities: readonly CapabilityRequest[];

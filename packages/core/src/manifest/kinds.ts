@@ -24,7 +24,7 @@ export function kindFaults(value: unknown): readonly KindFault[] {
     if (has("entry")) fault("is not for process modules: they have a command", "entry");
   } else if (kind === "native" || kind === "wasm") {
     if (!has("entry")) fault(`is missing: a ${kind} module needs the path of its code`, "entry");
-    for (const key of ["command", "env"])
+    for (const key of ["command", "env", "health"])
       if (has(key)) fault(`is only for process modules, this one is ${kind}`, key);
   }
   if (has("settings") && (kind === "native" || kind === "wasm" || kind === "process"))

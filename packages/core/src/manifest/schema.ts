@@ -175,6 +175,7 @@ const manifestSchema = object(
       if (key === "" || /[=\0]/.test(key)) return "is no name of a variable";
       return value.includes("\0") ? "must not hold a NUL character" : undefined;
     }).optional(),
+    health: z.boolean("must be true or false").optional(),
     abi: name("the name of an ABI profile").optional(),
     capabilities: distinct(capability, "the capability", (one) => one.name).default([]),
     limits: limits.default({}),

@@ -80,7 +80,8 @@ class PooledModule implements Module {
       this.#options,
       { clock, metrics, name: `pool of "${context.id}"` },
     );
-    context.scope.add(pool);
+    // The scope ends when the stop has ended or failed: by then nobody waits for the calls any longer.
+    context.scope.add({ [Symbol.asyncDispose]: () => pool.end() });
     this.#now = () => clock.now();
     await pool.warm();
     this.#pool = pool;

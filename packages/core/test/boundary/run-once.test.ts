@@ -5,7 +5,7 @@ import type { Module } from "../../src/contract/module.ts";
 import { createFakeProcesses, createTestPlatform, type FakeScript, settle } from "../../src/testing/index.ts";
 import { countListeners } from "../bus/harness.ts";
 import { rejection } from "../support/errors.ts";
-import { ready, scene } from "./harness.ts";
+import { answering, ready, scene, TestCall } from "./harness.ts";
 
 function setUp(script: FakeScript = (child) => child.say(ready)) {
   const processes = createFakeProcesses(script);
@@ -160,6 +160,25 @@ describe("processLoader", () => {
       restart: { policy: "never" },
       overlap: true,
     });
+  });
+
+  test("a child whose manifest says so is asked for its health, and no other", async () => {
+    for (const more of [{}, { health: false }, { health: true }]) {
+      const asked: string[] = [];
+      const { context } = scene(
+        {},
+        answering((method) => {
+          asked.push(method);
+          return false;
+        }),
+      );
+      const definition = await processLoader.load({ ...manifest, ...more }, base, context.platform);
+      const module = definition.create() as Module;
+      await module.start?.(context);
+      const wants = "health" in more && more.health;
+      expect(await module.health?.(new TestCall("health"))).toEqual({ healthy: !wants });
+      expect(asked).toEqual(wants ? ["health"] : []);
+    }
   });
 
   test.each([

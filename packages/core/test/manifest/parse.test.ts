@@ -155,8 +155,11 @@ describe("a sound manifest", () => {
       kind: "process",
       command: ["node", "", "a b"],
       env: { PATH_LIKE: "", constructor: "x" },
+      health: true,
     };
-    expect(parseManifest(process)).toMatchObject({ command: process.command, env: process.env });
+    const { command, env, health } = process;
+    expect(parseManifest(process)).toMatchObject({ command, env, health });
+    expect(issue({ ...process, health: "yes" }).path).toBe("health");
   });
 });
 
@@ -396,8 +399,9 @@ describe("wrong values", () => {
         kind,
         command: ["a"],
         env: {},
+        health: true,
       });
-      expect(found.map(({ path }) => path)).toEqual(["entry", "command", "env"]);
+      expect(found.map(({ path }) => path)).toEqual(["entry", "command", "env", "health"]);
     }
   });
 

@@ -1,4 +1,12 @@
-import { type Call, type Instance, KeelsonError, pooled, type PoolOptions, type Value } from "@keelson/core";
+import {
+  type Call,
+  createKernel,
+  type Instance,
+  KeelsonError,
+  pooled,
+  type PoolOptions,
+  type Value,
+} from "@keelson/core";
 import { createTestPlatform, settle } from "@keelson/core/testing";
 import { describe, expect, test } from "vitest";
 import { createContext, type TestContext } from "./context.ts";
@@ -400,6 +408,56 @@ test.each([
   await stopped;
   expect(instances[0]?.disposed).toBe(true);
   expect(clock.pending).toBe(0);
+});
+
+test("the end of the scope ends at once what the stop had no time to wait for, and the stop with it", async () => {
+  const { start, call, module, context, clock, instances } = setUp(
+    { drainMs: 30_000 },
+    { never: () => new Promise(() => {}) },
+  );
+  await start();
+  void call("never");
+  const stopped = module.stop?.(context);
+  await clock.advance(5_000);
+  expect(instances[0]?.disposed).toBe(false);
+  // What the kernel does at STOP_TIMEOUT.
+  await context.undo();
+  expect(instances[0]?.disposed).toBe(true);
+  await stopped;
+  expect(clock.pending).toBe(0);
+});
+
+test("a module whose calls outlast its stop is STOP_TIMEOUT, keeps none of their instances, and starts again", async () => {
+  const platform = createTestPlatform();
+  const kernel = createKernel({ platform });
+  const live = new Set<Instance>();
+  const instantiate = (): Instance => {
+    const instance: Instance = {
+      dead: false,
+      memoryBytes: 0,
+      call: ({ method }) => (method === "never" ? new Promise(() => {}) : 1),
+      [Symbol.dispose]: () => void live.delete(instance),
+    };
+    live.add(instance);
+    return instance;
+  };
+  await kernel.register({
+    metadata: { id: "guest", name: "guest", version: "1.0.0", kind: "wasm" },
+    deadlines: { stopMs: 1_000 },
+    create: () => pooled({ instantiate }, { drainMs: 60_000 }),
+  });
+  await kernel.start("guest");
+  const call = rejectionCode(kernel.invoke("guest", "never", 1, { timeoutMs: Infinity }));
+  const stopped = rejectionCode(kernel.stop("guest"));
+  await platform.clock.advance(1_000);
+  expect(await stopped).toBe("STOP_TIMEOUT");
+  expect(await call).toBe("ABORTED");
+  await settle();
+  expect(live.size).toBe(0);
+  await kernel.start("guest");
+  expect(await kernel.invoke("guest", "now")).toBe(1);
+  await kernel.shutdown();
+  expect(platform.clock.pending).toBe(0);
 });
 
 test("relieve ends what is idle, the largest first, and says how much that was; before the start there is nothing", async () => {
