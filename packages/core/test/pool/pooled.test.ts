@@ -421,8 +421,10 @@ test("the end of the scope ends at once what the stop had no time to wait for, a
   await clock.advance(5_000);
   expect(instances[0]?.disposed).toBe(false);
   // What the kernel does at STOP_TIMEOUT.
-  await context.undo();
+  const undone = context.undo();
+  await settle();
   expect(instances[0]?.disposed).toBe(true);
+  await undone;
   await stopped;
   expect(clock.pending).toBe(0);
 });
