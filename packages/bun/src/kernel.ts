@@ -4,7 +4,7 @@ import { bunPlatform, type PlatformOptions } from "./platform.ts";
 
 /** Options of {@link createKernel}: those of the kernel, and those of the platform it is bound to. */
 export interface BunKernelOptions extends Omit<KernelOptions, "platform"> {
-  readonly platform?: PlatformOptions;
+  readonly platform?: PlatformOptions | undefined;
 }
 
 /**

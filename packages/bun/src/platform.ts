@@ -8,7 +8,7 @@ import { createProcesses } from "./processes.ts";
 
 /** Options of {@link bunPlatform}. */
 export interface PlatformOptions {
-  readonly log?: LogOptions;
+  readonly log?: LogOptions | undefined;
 }
 
 /** The adapter for Bun: every port there is, and in `supports` what the system allows. @throws KeelsonError `INVALID_OPTIONS` */

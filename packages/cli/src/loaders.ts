@@ -2,7 +2,9 @@ import type { ModuleLoader } from "@keelson/core";
 import { createWasmLoader, wasmLoader, type Isolation } from "@keelson/wasm";
 
 /** The options with the loaders of this package before the host's own, which go first where they take the same kind. */
-export function withLoaders<T extends { readonly loaders?: readonly ModuleLoader[] }>(options: T): T {
+export function withLoaders<T extends { readonly loaders?: readonly ModuleLoader[] | undefined }>(
+  options: T,
+): T {
   const { loaders = [] } = options ?? {};
   // What is no list, and what are no options, is the kernel's to refuse.
   if (options != null && typeof options !== "object") return options;

@@ -8,13 +8,13 @@ export type EndingSignal = "SIGINT" | "SIGTERM";
 /** Options of {@link shutdownOnSignals}. */
 export interface ShutdownOnSignalsOptions {
   /** Runs first, for what must end before the modules do, such as a server that takes requests. What it throws is given to `onError`. */
-  readonly before?: (signal: EndingSignal) => MaybePromise<void>;
+  readonly before?: ((signal: EndingSignal) => MaybePromise<void>) | undefined;
   /** Is given the report when the kernel is shut down, before the program ends. */
-  readonly onReport?: (report: ShutdownReport, signal: EndingSignal) => MaybePromise<void>;
+  readonly onReport?: ((report: ShutdownReport, signal: EndingSignal) => MaybePromise<void>) | undefined;
   /** Is given what `before` or `onReport` threw. Default: standard error. */
-  readonly onError?: (error: unknown) => void;
+  readonly onError?: ((error: unknown) => void) | undefined;
   /** Time of the shutdown, see {@link Kernel.shutdown}. */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
 }
 
 /** What {@link shutdownOnSignals} gives back. Disposing it takes the handlers away. */

@@ -9,7 +9,7 @@ import { canReadProc, canRunPs, createProcesses } from "./processes.ts";
 
 /** Options of {@link denoPlatform}. */
 export interface PlatformOptions {
-  readonly log?: LogOptions;
+  readonly log?: LogOptions | undefined;
 }
 
 /** The adapter for Deno: every port there is, and in `supports` what the permissions granted at its making allow. @throws KeelsonError `INVALID_OPTIONS` */

@@ -5,9 +5,9 @@ import { requireOptions } from "@keelson/core/plain";
 /** Options of {@link createLog}. */
 export interface LogOptions {
   /** The least level that is written; "silent" writes nothing. Default "info". */
-  readonly level?: LogLevel | "silent";
+  readonly level?: LogLevel | "silent" | undefined;
   /** Whether to colour the level. Default: what the adapter found out about standard error and `NO_COLOR`. */
-  readonly color?: boolean;
+  readonly color?: boolean | undefined;
   /** Takes one record, without its line end. Default: standard error. */
   readonly write?: (line: string) => void;
 }

@@ -9,7 +9,7 @@ import { createWorkers } from "./workers.ts";
 
 /** Options of {@link nodePlatform}. */
 export interface PlatformOptions {
-  readonly log?: LogOptions;
+  readonly log?: LogOptions | undefined;
 }
 
 /** The adapter for Node: every port there is, and in `supports` what this system and its permissions allow. @throws KeelsonError `INVALID_OPTIONS` */

@@ -23,48 +23,48 @@ export interface ChildProcessOptions {
   /** Program: a name looked up in PATH, or a path. No shell is involved. */
   readonly command: string;
   /** Its arguments, each as it is. Default: none. */
-  readonly args?: readonly string[];
+  readonly args?: readonly string[] | undefined;
   /** A path or a `file:` URL. Default: the host's own working directory. */
-  readonly cwd?: string | URL;
+  readonly cwd?: string | URL | undefined;
   /** The child's environment; besides it, only what the platform always passes on. */
-  readonly env?: Environment;
+  readonly env?: Environment | undefined;
   /** More of the environment, made for each start: a token, a port. Wins over `env`. */
-  readonly preSpawn?: Environment | ((context: PreSpawnContext) => MaybePromise<Environment>);
+  readonly preSpawn?: Environment | ((context: PreSpawnContext) => MaybePromise<Environment>) | undefined;
   /** Bytes of one line of the child's at most. Default 1 MiB. */
-  readonly maxLineBytes?: number;
+  readonly maxLineBytes?: number | undefined;
   /** Time between asking the process tree to end and killing it, ms. Default 500. */
-  readonly graceMs?: number;
+  readonly graceMs?: number | undefined;
   /** Time after which processes that survive are reported, ms. Default 5,000. */
-  readonly deadlineMs?: number;
+  readonly deadlineMs?: number | undefined;
 }
 
 /** Options of `processModule`. */
 export interface ProcessModuleOptions extends ChildProcessOptions {
   readonly id: string;
   /** Default: the id. */
-  readonly name?: string;
+  readonly name?: string | undefined;
   /** Default "0.0.0". */
-  readonly version?: string;
-  readonly description?: string;
+  readonly version?: string | undefined;
+  readonly description?: string | undefined;
   /** Time for the first event, ms. Default 10,000. */
-  readonly handshakeMs?: number;
+  readonly handshakeMs?: number | undefined;
   /** The policy, if absent, is "on-failure". */
-  readonly restart?: RestartOptions;
+  readonly restart?: RestartOptions | undefined;
   /** Default: `startMs` 10,000 more than the handshake, `stopMs` 2,000 more than the ending of the tree may take. */
-  readonly deadlines?: Deadlines;
+  readonly deadlines?: Deadlines | undefined;
   /** What must run before it: ids and ranges of versions. */
-  readonly depends?: Readonly<Record<string, string>>;
+  readonly depends?: Readonly<Record<string, string>> | undefined;
   /** Whether a reload may run two of the process side by side. Default false. */
-  readonly overlap?: boolean;
+  readonly overlap?: boolean | undefined;
   /** Whether the child answers the method "health", with a boolean or `{ healthy, message? }`. Default false: healthy while it lives. */
-  readonly health?: boolean;
+  readonly health?: boolean | undefined;
   /** Answers all requests of the child, or lets them pass. Default: those that name a module go there, whichever it is; others are `UNKNOWN_METHOD`. */
-  readonly onRequest?: RequestHandler;
+  readonly onRequest?: RequestHandler | undefined;
   /** Requests in flight in each direction at most; one more is refused with `QUEUE_FULL`. Default 10,000. */
-  readonly maxPending?: number;
+  readonly maxPending?: number | undefined;
   /** Characters held for a child that does not read, at most; what does not fit is refused with `QUEUE_FULL`. Default 16 Mi. */
-  readonly maxQueuedBytes?: number;
-  readonly manifest?: Manifest;
+  readonly maxQueuedBytes?: number | undefined;
+  readonly manifest?: Manifest | undefined;
 }
 
 export const DEFAULT_LINE_BYTES = 1_048_576;

@@ -23,9 +23,9 @@ import {
 /** Options of {@link runOnce}. */
 export interface RunOnceOptions extends ChildProcessOptions {
   /** Time for the first event, ms. Default 10,000. */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
   /** Gives the run up; the promise rejects with `ABORTED`. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**

@@ -40,14 +40,14 @@ export type OverflowPolicy = "drop-oldest" | "drop-newest" | "back-pressure";
 /** Options of a subscription's queue. */
 export interface QueueOptions {
   /** Envelopes held at most. Default 1024. */
-  readonly capacity?: number;
+  readonly capacity?: number | undefined;
   /** Default "drop-oldest". Under "back-pressure" `publish`, which never waits, drops the newest and counts it. */
-  readonly overflow?: OverflowPolicy;
+  readonly overflow?: OverflowPolicy | undefined;
   /**
    * Begin behind this cursor of the bus's log instead of now; `CURSOR_EXPIRED` when the log no longer reaches back, `INVALID_OPTIONS`
    * when it keeps nothing that fits the pattern. What is replayed goes through the queue: give it room.
    */
-  readonly from?: Cursor;
+  readonly from?: Cursor | undefined;
 }
 
 /** A place in the log of a bus: the envelope behind which to go on. Plain data: may be stored. */

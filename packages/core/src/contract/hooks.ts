@@ -3,9 +3,9 @@ import type { MaybePromise, Value } from "./value.ts";
 /** Options of one handler. */
 export interface HandlerOptions {
   /** Higher runs first; equal ones in the order they came. Default 0. */
-  readonly priority?: number;
+  readonly priority?: number | undefined;
   /** How long it may take before it counts as failed and is skipped, ms. Default 30,000. */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
 }
 
 /** Changes a value on its way: what it returns goes to the next. */

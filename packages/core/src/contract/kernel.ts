@@ -16,19 +16,19 @@ import type { MaybePromise, Value } from "./value.ts";
 export interface KernelOptions {
   readonly platform: Platform;
   /** Loaders for `load` besides the built-in kinds native and process; one for a kind that is there replaces it. */
-  readonly loaders?: readonly ModuleLoader[];
+  readonly loaders?: readonly ModuleLoader[] | undefined;
   /** What `processes.reclaim()` found before this kernel was made; told as the event `kernel.reclaimed`, survivors are logged. */
-  readonly reclaimed?: TerminationReport;
+  readonly reclaimed?: TerminationReport | undefined;
   /** Default time of a call, ms. Default 30,000. */
-  readonly callTimeoutMs?: number;
+  readonly callTimeoutMs?: number | undefined;
   /** Envelopes that the bus keeps for replay, in memory. Default 10,000. */
-  readonly logCapacity?: number;
+  readonly logCapacity?: number | undefined;
   /** Calls that may park while a module without overlap is replaced; requests and runs of hooks that may wait for it likewise. Default 1,000. */
-  readonly maxParked?: number;
+  readonly maxParked?: number | undefined;
   /** How long a reload lets the calls of the old generation drain, ms. Default 30,000. */
-  readonly drainMs?: number;
+  readonly drainMs?: number | undefined;
   /** When modules whose guests are stopped too often are refused; false for never. Default: 3 stops in 10 s, for 1 s doubling to 60 s. */
-  readonly quarantine?: QuarantineOptions | false;
+  readonly quarantine?: QuarantineOptions | false | undefined;
 }
 
 /** The host's handle on its modules. Disposing it shuts it down. */
@@ -114,9 +114,9 @@ export interface Kernel extends AsyncDisposable {
 /** Options of {@link Kernel.load}. */
 export interface LoadOptions {
   /** Register under this id instead of the manifest's own. */
-  readonly id?: string;
+  readonly id?: string | undefined;
   /** Do not start. Default: start. */
-  readonly start?: boolean;
+  readonly start?: boolean | undefined;
 }
 
 /** A loaded module, bound to its id. Disposing it unloads the module. */
@@ -162,9 +162,9 @@ export type PhaseHook = (info: {
 /** Options of {@link Kernel.phase}. */
 export interface PhaseOptions {
   /** Higher runs first. Default 0. */
-  readonly priority?: number;
+  readonly priority?: number | undefined;
   /** Its failure ends the operation with `PHASE_FAILED`; else it becomes an event and a metric. Default false. */
-  readonly critical?: boolean;
+  readonly critical?: boolean | undefined;
 }
 
 /** What a {@link Kernel.reconcile} did, as ids. */
@@ -182,7 +182,7 @@ export interface ReconcileReport {
 /** Options of {@link Kernel.shutdown}. */
 export interface ShutdownOptions {
   /** After this what has not stopped is no longer waited for, and is `STOP_TIMEOUT` in the report, ms. Default 10,000. */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
 }
 
 /** What a shutdown found. */

@@ -59,11 +59,11 @@ export interface ModuleDefinition {
 /** How long each lifecycle function may take, ms. */
 export interface Deadlines {
   /** Default 10,000. */
-  readonly initMs?: number;
+  readonly initMs?: number | undefined;
   /** Default 10,000. */
-  readonly startMs?: number;
+  readonly startMs?: number | undefined;
   /** Default 5,000. */
-  readonly stopMs?: number;
+  readonly stopMs?: number | undefined;
 }
 
 /**

@@ -19,21 +19,21 @@ export type RecycleReason = "trap" | "max_uses" | "idle" | "memory" | "close";
 /** Options of a pool. */
 export interface PoolOptions {
   /** Instances kept warm. Default 0. */
-  readonly min?: number;
+  readonly min?: number | undefined;
   /** Instances at most, those being made included. Default 8, or `min` if that is more. */
-  readonly max?: number;
+  readonly max?: number | undefined;
   /** Uses after which an instance is replaced. Default: no limit. */
-  readonly maxUses?: number;
+  readonly maxUses?: number | undefined;
   /** Idle time after which an instance above `min` is ended, up to a quarter later, ms. Default 60,000; `Infinity` for never. */
-  readonly maxIdleMs?: number;
+  readonly maxIdleMs?: number | undefined;
   /** How long a checkout waits, ms. Default 30,000. */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
   /** Callers that may wait at a time; one more gets `POOL_EXHAUSTED`. Default 10,000. */
-  readonly maxWaiting?: number;
+  readonly maxWaiting?: number | undefined;
   /** Size above which a returned instance is replaced, bytes, by `memoryBytes(value)` of the source. Default: no limit. */
-  readonly maxMemoryBytes?: number;
+  readonly maxMemoryBytes?: number | undefined;
   /** How long closing lets leases end, ms; `Infinity` for as long as they take. Default 5,000; 4,000 for the stop of a pooled module, whose `deadlines.stopMs` has to be longer. */
-  readonly drainMs?: number;
+  readonly drainMs?: number | undefined;
 }
 
 /** What {@link Pool.relieve}, a module's `relieve` and `kernel.relieve` gave back. */
@@ -47,11 +47,11 @@ export interface Relief {
 /** Options of one checkout. */
 export interface CheckoutOptions {
   /** Gives the wait up; the checkout rejects with `ABORTED`. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** How long to wait, ms. Default: the pool's. */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
   /** The call on whose behalf; lets the pool see that a chain of calls waits for itself (`CALL_CYCLE`). */
-  readonly call?: Call;
+  readonly call?: Call | undefined;
 }
 
 /** The right to use one instance. A new object for each checkout: a stale one can do no harm. */
@@ -80,7 +80,7 @@ export interface Pool<T> extends AsyncDisposable {
    */
   relieve(bytes?: number): Relief;
   /** Refuses new callers, rejects those who wait, lets leases drain until `timeoutMs` (default 5,000), then destroys all the same. A second close joins the first. */
-  close(options?: { readonly timeoutMs?: number }): Promise<void>;
+  close(options?: { readonly timeoutMs?: number | undefined }): Promise<void>;
 }
 
 /** Counts of a pool, as of now. `made − destroyed = size`, `size = idle + inUse`. */

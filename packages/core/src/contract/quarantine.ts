@@ -4,18 +4,18 @@
  */
 export interface QuarantineOptions {
   /** Stops that begin it. Default 3. */
-  readonly stops?: number;
+  readonly stops?: number | undefined;
   /** The sliding window in which they must fall, ms. Default 10,000. */
-  readonly withinMs?: number;
+  readonly withinMs?: number | undefined;
   /** How long the first lasts, ms; each further one that a trial brings about lasts twice as long as the one before. Default 1,000. */
-  readonly initialMs?: number;
+  readonly initialMs?: number | undefined;
   /** The longest, ms. Default 60,000, or `initialMs` if that is more. */
-  readonly maxMs?: number;
+  readonly maxMs?: number | undefined;
   /**
    * Time that a guest must have run before its stop at a call's deadline counts, ms: the caller chose that deadline, and a short one says nothing
    * of the guest. Default 10.
    */
-  readonly minRunMs?: number;
+  readonly minRunMs?: number | undefined;
 }
 
 /** A quarantine as of now. */

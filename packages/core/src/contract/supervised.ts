@@ -7,35 +7,35 @@ export type RestartPolicy = "never" | "on-failure" | "always";
 /** How a supervisor treats one child. */
 export interface RestartOptions {
   /** Default "never". */
-  readonly policy?: RestartPolicy;
+  readonly policy?: RestartPolicy | undefined;
   /** Restarts allowed in a sliding window; one more and the supervisor gives up. Default 5 in 60,000 ms. */
-  readonly intensity?: { readonly max: number; readonly withinMs: number };
+  readonly intensity?: { readonly max: number; readonly withinMs: number } | undefined;
   /** How long it waits before each restart. */
-  readonly backoff?: BackoffOptions;
+  readonly backoff?: BackoffOptions | undefined;
   /** Looks at the child's health while it runs. Default: not at all. */
-  readonly health?: HealthCheckOptions;
+  readonly health?: HealthCheckOptions | undefined;
 }
 
 /** Waits between restarts: `initialMs × factor^(n−1)`, at most `maxMs`, spread by ± `jitter`. */
 export interface BackoffOptions {
   /** Default 100. */
-  readonly initialMs?: number;
+  readonly initialMs?: number | undefined;
   /** Default 2. */
-  readonly factor?: number;
+  readonly factor?: number | undefined;
   /** Default 30,000. */
-  readonly maxMs?: number;
+  readonly maxMs?: number | undefined;
   /** Share of the wait, 0 to 1. Default 0.2. */
-  readonly jitter?: number;
+  readonly jitter?: number | undefined;
 }
 
 /** How often a supervisor asks for a child's health, and what it makes of the answers. */
 export interface HealthCheckOptions {
   /** Time before the first question and after each answer, ms. Default 30,000. */
-  readonly everyMs?: number;
+  readonly everyMs?: number | undefined;
   /** Time to answer, ms. Default 5,000. */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
   /** Failures in a row that count as a crash. Default 3. */
-  readonly failures?: number;
+  readonly failures?: number | undefined;
 }
 
 /**

@@ -16,19 +16,19 @@ import {
 export interface NativeModuleOptions extends Omit<ModuleDefinition, "metadata" | "create" | "manifest"> {
   readonly id: string;
   /** Default: the id. */
-  readonly name?: string;
+  readonly name?: string | undefined;
   /** Default "0.0.0". */
-  readonly version?: string;
-  readonly description?: string;
+  readonly version?: string | undefined;
+  readonly description?: string | undefined;
   /** One handler a method. A call of any other method is `UNKNOWN_METHOD`. */
-  readonly methods?: Readonly<Record<string, CallHandler>>;
+  readonly methods?: Readonly<Record<string, CallHandler>> | undefined;
   /** The module's own functions, as in {@link Module}; all generations share them. */
   readonly init?: Module["init"];
   readonly start?: Module["start"];
   readonly stop?: Module["stop"];
   readonly health?: Module["health"];
   /** Makes each generation, for modules with state of their own; what it returns goes before the functions given here. */
-  readonly create?: () => Module | Promise<Module>;
+  readonly create?: (() => Module | Promise<Module>) | undefined;
 }
 
 // The rest is what definitions have, and is looked at where they are registered.

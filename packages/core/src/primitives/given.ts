@@ -3,3 +3,6 @@ export function given<T extends object>(options: T): { [K in keyof T]?: Exclude<
   const entries = Object.entries(options).filter(([, value]) => value !== undefined);
   return Object.fromEntries(entries) as ReturnType<typeof given<T>>;
 }
+
+/** Options with their defaults filled in: none is absent, and none undefined. */
+export type Filled<T> = { readonly [K in keyof T]-?: Exclude<T[K], undefined> };

@@ -1,8 +1,9 @@
+import type { Filled } from "./given.ts";
 import type { QuarantineOptions, QuarantineStatus } from "../contract/quarantine.ts";
 import type { Clock } from "../contract/platform.ts";
 
 /** Options with their defaults filled in. */
-export type ParsedQuarantine = Required<QuarantineOptions>;
+export type ParsedQuarantine = Filled<QuarantineOptions>;
 
 /** The errors by which the kernel refused a call, told from those that a module makes itself to look like one. */
 export const refusals: WeakSet<object> = new WeakSet();

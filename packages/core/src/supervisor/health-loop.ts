@@ -1,3 +1,4 @@
+import type { Filled } from "../primitives/given.ts";
 import { asKeelsonError, KeelsonError, plainMessage } from "../contract/errors.ts";
 import type { Clock, Log } from "../contract/platform.ts";
 import type { HealthCheckOptions, Supervised } from "../contract/supervised.ts";
@@ -8,7 +9,7 @@ export class HealthLoop {
   readonly #child: Supervised;
   readonly #clock: Clock;
   readonly #log: Log;
-  readonly #options: Required<HealthCheckOptions>;
+  readonly #options: Filled<HealthCheckOptions>;
   readonly #onUnhealthy: (error: KeelsonError) => void;
   #timer: Disposable | undefined;
   #asking: AbortController | undefined;
@@ -18,7 +19,7 @@ export class HealthLoop {
     child: Supervised,
     clock: Clock,
     log: Log,
-    options: Required<HealthCheckOptions>,
+    options: Filled<HealthCheckOptions>,
     onUnhealthy: (error: KeelsonError) => void,
   ) {
     this.#child = child;
@@ -121,7 +122,7 @@ export class HealthLoop {
 }
 
 /** Health options with defaults filled in. Throws `INVALID_OPTIONS` for what is out of range. */
-export function parseHealthOptions(options: HealthCheckOptions): Required<HealthCheckOptions> {
+export function parseHealthOptions(options: HealthCheckOptions): Filled<HealthCheckOptions> {
   const { everyMs = 30_000, timeoutMs = 5_000, failures = 3 } = options;
   requireOptions("restart.health", options, { everyMs: 1, timeoutMs: 1, failures: 1 });
   return { everyMs, timeoutMs, failures };

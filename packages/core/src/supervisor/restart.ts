@@ -1,3 +1,4 @@
+import type { Filled } from "../primitives/given.ts";
 import type { HealthCheckOptions, RestartOptions, RestartPolicy } from "../contract/supervised.ts";
 import { type Backoff, createBackoff } from "../primitives/backoff.ts";
 import { requireOptions } from "../primitives/invalid-options.ts";
@@ -9,7 +10,7 @@ export interface ParsedRestart {
   readonly policy: RestartPolicy;
   readonly intensity: Intensity;
   readonly backoff: Backoff;
-  readonly health: Required<HealthCheckOptions> | undefined;
+  readonly health: Filled<HealthCheckOptions> | undefined;
 }
 
 const POLICIES: readonly RestartPolicy[] = ["never", "on-failure", "always"];

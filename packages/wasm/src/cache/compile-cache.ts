@@ -68,16 +68,16 @@ export interface CompileCache {
 /** Options of {@link createCompileCache}. */
 export interface CompileCacheOptions {
   /** Modules kept in memory; the one unused for longest goes first. Default 64. */
-  readonly maxModules?: number;
+  readonly maxModules?: number | undefined;
   /**
    * Where rewritten modules are kept for the next start, and for other processes: a path or a `file:` URL; made when it is first
    * needed. Each file is checked when it is read, against damage and not against malice: who may write here decides what code runs,
    * so let nobody but the host do so. A folder that cannot be used costs nothing but the time to rewrite, and two seconds where its file
    * system does not answer.
    */
-  readonly folder?: string | URL;
+  readonly folder?: string | URL | undefined;
   /** Bytes that the folder may hold; what was written first goes first. Default 256 MiB. */
-  readonly maxBytes?: number;
+  readonly maxBytes?: number | undefined;
 }
 
 /**
