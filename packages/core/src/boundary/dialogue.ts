@@ -1,5 +1,5 @@
 import { asKeelsonError, type KeelsonError } from "../contract/errors.ts";
-import type { Bus } from "../contract/bus.ts";
+import type { SizedBus } from "../contract/bus.ts";
 import type { ModuleContext } from "../contract/module.ts";
 import type { EventEnvelope } from "../contract/message.ts";
 import type { Counter } from "../contract/metrics.ts";
@@ -21,7 +21,7 @@ const REPLY = /^\s*\{\s*"reply_id"\s*:\s*"(\d+)"/;
 /** Sorts a child's lines: replies to the host's calls, requests and cancellations, and events, which go to the module's bus. */
 export class Dialogue {
   readonly #context: ModuleContext;
-  readonly #bus: Bus;
+  readonly #bus: SizedBus;
   readonly #calls: PendingCalls;
   readonly #requests: ChildRequests;
   readonly #events: Counter;
@@ -58,21 +58,21 @@ export class Dialogue {
         if (value["request_id"] !== undefined) return this.#requests.take(value, mayHoldMarks(line));
         if (value["cancel_id"] !== undefined) return this.#requests.cancel(value["cancel_id"]);
       }
-      this.event(normalizeEvent(value), mayHoldMarks(line));
+      this.event(normalizeEvent(value), mayHoldMarks(line), line.length);
     } catch (error) {
       this.fault(asKeelsonError(error, "INTERNAL", "A line could not be taken"));
     }
   }
 
-  /** Publishes an event under `boundary.<id>.<type>`; its data is the whole strict form. */
-  event(envelope: EventEnvelope, marked = true): void {
+  /** Publishes an event under `boundary.<id>.<type>`; its data is the whole strict form. `chars` is the length of its line. */
+  event(envelope: EventEnvelope, marked = true, chars?: number): void {
     this.#events.add();
     const { event } = envelope;
     const data =
       marked && event.kind === "module"
         ? { ...envelope, event: { ...event, payload: decodeValue(event.payload) } }
         : envelope;
-    this.#publish(event.event_type, data as unknown as Value);
+    this.#publish(event.event_type, data as unknown as Value, chars);
   }
 
   /**
@@ -99,9 +99,9 @@ export class Dialogue {
     return this.#told >= ERRORS_PER_SECOND;
   }
 
-  #publish(type: string, data: Value): void {
+  #publish(type: string, data: Value, chars?: number): void {
     try {
-      this.#bus.publish(boundaryTopic(this.#context.id, type), data);
+      this.#bus.publish(boundaryTopic(this.#context.id, type), data, chars);
     } catch (error) {
       // Lines still in the pipe when the generation ends find its door closed.
       this.#context.log.write("debug", `An event of type ${type} could not be published`, { error });

@@ -1,4 +1,4 @@
-import type { Bus, Cursor, Envelope } from "../contract/bus.ts";
+import type { Cursor, Envelope, SizedBus } from "../contract/bus.ts";
 import type { Scope } from "../contract/module.ts";
 import type { Value } from "../contract/value.ts";
 import { ExchangeDoor, type BusDoor } from "./door.ts";
@@ -7,7 +7,7 @@ import { Requests } from "./requests.ts";
 import { invalidOptions, requirePorts } from "../primitives/invalid-options.ts";
 
 /** The bus as the kernel holds it: it publishes as "kernel", and on all topics. Hosts and modules get doors to it. */
-export interface KernelBus extends Bus, Disposable {
+export interface KernelBus extends SizedBus, Disposable {
   /** Publishes on behalf of `source`, on any topic. */
   publishAs(source: string, topic: string, data: Value, correlationId?: string): void;
   /** What the log keeps, in the order (timestamp, id, source), behind `from` if given. @throws KeelsonError `CURSOR_EXPIRED` */

@@ -75,11 +75,11 @@ export class ExchangeDoor implements BusDoor, Party {
     return this.#live;
   }
 
-  publish<K extends keyof TopicTypes & string>(topic: K, data: TopicTypes[K]): void {
+  publish<K extends keyof TopicTypes & string>(topic: K, data: TopicTypes[K], chars?: number): void {
     if (!this.#open) throw this.#refusal();
     const route = this.#exchange.route(topic);
     if (route.reserved && !this.#privileged) throw this.#denied(topic, "publish");
-    this.#exchange.emit(route, this.source, data);
+    this.#exchange.emit(route, this.source, data, undefined, chars);
   }
 
   send<K extends keyof TopicTypes & string>(

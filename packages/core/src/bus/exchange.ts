@@ -110,13 +110,13 @@ export class Exchange {
   }
 
   /** Gives `data` to all who listen on the route; behind the envelope that is being delivered, if one is. */
-  emit(route: Route, source: string, data: Value, correlationId?: string): void {
+  emit(route: Route, source: string, data: Value, correlationId?: string, chars?: number): void {
     if (route.sinks.length === 0 && !route.logged) {
       this.#seq++;
       return;
     }
     if (this.#following.length >= MAX_FOLLOWING) throw circle(route.topic);
-    const envelope = this.#envelope(route, source, data, correlationId);
+    const envelope = this.#envelope(route, source, data, correlationId, chars);
     if (this.#delivering) {
       this.#following.push({ route, envelope, send: undefined });
       return;
@@ -131,7 +131,7 @@ export class Exchange {
   emitSend(route: Route, source: string, data: Value): PendingSend {
     if (this.#following.length >= MAX_FOLLOWING) throw circle(route.topic);
     const send = new PendingSend();
-    const envelope = this.#envelope(route, source, data, undefined);
+    const envelope = this.#envelope(route, source, data);
     if (this.#delivering) {
       this.#following.push({ route, envelope, send });
       return send;
@@ -202,10 +202,10 @@ export class Exchange {
     }
   }
 
-  #envelope(route: Route, source: string, data: Value, correlationId: string | undefined): Message {
+  #envelope(route: Route, source: string, data: Value, correlationId?: string, chars?: number): Message {
     const timestamp = route.logged ? this.#stamp.exact() : this.#stamp.near();
     const envelope = new Message(this.id, ++this.#seq, route.topic, source, correlationId, timestamp, data);
-    if (route.logged) this.history.push(envelope);
+    if (route.logged) this.history.push(envelope, chars);
     return envelope;
   }
 

@@ -9,6 +9,9 @@ import { invalidOptions } from "../primitives/invalid-options.ts";
 /** What is kept without being asked for. */
 const ALWAYS: readonly string[] = ["kernel.**", "module.**", "supervisor.**", "boundary.**"];
 
+/** What is kept of events whose size is told, characters: a child may print thousands of lines of a megabyte. */
+const MAX_CHARS = 2 ** 24;
+
 /**
  * The replayable log of a bus: the last envelopes of the topics it keeps, in the order (timestamp, id, source), which within one
  * bus is the order of publishing.
@@ -18,6 +21,9 @@ export class History {
   readonly #patterns: readonly (readonly string[])[];
   /** The last envelope that had to go. */
   #forgotten: Envelope | undefined;
+  /** Sizes of the envelopes for which one was told, by position, and their sum. */
+  readonly #sizes: Map<number, number> = new Map();
+  #chars = 0;
 
   /**
    * @param patterns topics to keep besides those of the kernel and of boundary modules
@@ -38,8 +44,23 @@ export class History {
     return this.#patterns.some((kept) => overlap(kept, pattern));
   }
 
-  push(envelope: Envelope): void {
-    this.#forgotten = this.#log.push(envelope);
+  /** @param chars about how large its data is, where that came from outside */
+  push(envelope: Envelope, chars = 0): void {
+    const log = this.#log;
+    if (chars > 0) {
+      this.#sizes.set(log.end, chars);
+      this.#chars += chars;
+    }
+    if (log.end - log.start === log.capacity) this.#forget();
+    log.push(envelope);
+    while (this.#chars > MAX_CHARS) this.#forget();
+  }
+
+  #forget(): void {
+    const { start } = this.#log;
+    this.#forgotten = this.#log.shift();
+    this.#chars -= this.#sizes.get(start) ?? 0;
+    this.#sizes.delete(start);
   }
 
   /** Position of the first envelope behind `cursor`. @throws KeelsonError `CURSOR_EXPIRED`, `INVALID_OPTIONS` */

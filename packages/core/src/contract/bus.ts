@@ -100,6 +100,11 @@ export interface Bus {
   ): Disposable;
 }
 
+/** A {@link Bus} that is told the size of what comes from outside: of such events its log keeps 16 Mi characters at most. */
+export interface SizedBus extends Bus {
+  publish<K extends keyof TopicTypes & string>(topic: K, data: TopicTypes[K], chars?: number): void;
+}
+
 /** What a responder learns about a request. */
 export interface RequestContext {
   readonly source: string;

@@ -49,7 +49,7 @@ import { exposeModules } from "./series.ts";
 import { shutDown, type ShutdownHost } from "./shutdown.ts";
 import { startAll } from "./starting.ts";
 import { allOf, definitionsOf, stopAll } from "./stopping.ts";
-import { summaryOf } from "./error-summary.ts";
+import { messageLength, summaryOf } from "./error-summary.ts";
 
 const KERNEL_OPTIONS = {
   platform: "any",
@@ -131,7 +131,7 @@ class KeelsonKernel implements Kernel {
       this.#loaders.set(loader.kind, loader);
     // What ends after a shutdown that ran out of time has nobody left to tell.
     const publish = (topic: string, data: Value): void => {
-      if (!this.#over) this.#bus.publish(topic, data);
+      if (!this.#over) this.#bus.publish(topic, data, messageLength(data));
     };
     const onFailure = (id: string, error: KeelsonError): void => {
       // They are kept, and would keep what failed.

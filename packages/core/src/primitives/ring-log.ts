@@ -6,7 +6,8 @@ import { requireWhole } from "./invalid-options.ts";
  */
 export class RingLog<T> {
   readonly capacity: number;
-  readonly #items: T[] = [];
+  readonly #items: (T | undefined)[] = [];
+  #start = 0;
   #end = 0;
 
   /** @param capacity a whole number of at least 1; anything else is `INVALID_OPTIONS` */
@@ -17,7 +18,7 @@ export class RingLog<T> {
 
   /** Position of the oldest item kept; equal to {@link RingLog.end} while the log is empty. */
   get start(): number {
-    return this.#end - this.#items.length;
+    return this.#start;
   }
 
   /** Position that the next item will have. */
@@ -27,14 +28,17 @@ export class RingLog<T> {
 
   /** Adds `item`; answers the one that had to go for it, if any. */
   push(item: T): T | undefined {
-    const position = this.#end++;
-    if (this.#items.length < this.capacity) {
-      this.#items.push(item);
-      return undefined;
-    }
-    const slot = position % this.capacity;
+    const gone = this.#end - this.#start < this.capacity ? undefined : this.shift();
+    this.#items[this.#end++ % this.capacity] = item;
+    return gone;
+  }
+
+  /** Forgets the oldest item and answers it; undefined when there is none. */
+  shift(): T | undefined {
+    const slot = this.#start % this.capacity;
+    if (this.#start < this.#end) this.#start++;
     const gone = this.#items[slot];
-    this.#items[slot] = item;
+    this.#items[slot] = undefined;
     return gone;
   }
 

@@ -5,6 +5,10 @@ import { serial } from "../../src/bus/message.ts";
 import { thrownCode } from "../support/errors.ts";
 import { createTestBus, drain } from "./harness.ts";
 
+function range(from: number, to: number): number[] {
+  return Array.from({ length: to - from + 1 }, (_, index) => from + index);
+}
+
 describe("the log", () => {
   test("keeps what the kernel, its supervisor and boundary modules say, and what it was asked to keep", () => {
     const { bus } = createTestBus({ logged: ["audit.**", "orders.*.paid"] });
@@ -37,6 +41,34 @@ describe("the log", () => {
       const stored = JSON.parse(JSON.stringify({ timestamp, id, source })) as Cursor;
       expect(bus.events(stored)).toEqual(all.slice(index + 1));
     }
+  });
+
+  test("keeps no more than 16 Mi characters of events whose size it is told", () => {
+    const { bus, host } = createTestBus();
+    const mebi = 2 ** 20;
+    bus.publish("kernel.x", "first");
+    const [first] = bus.events() as readonly Cursor[] as readonly [Cursor];
+    for (let count = 1; count <= 16; count++) bus.publish("boundary.m.x", count, mebi);
+    expect(bus.events()).toHaveLength(17);
+    bus.publish("kernel.x", "small", 1);
+    // The first, which weighs nothing, lay before the one that had to go.
+    expect(bus.events().map(({ data }) => data)).toEqual([...range(2, 16), "small"]);
+    expect(thrownCode(() => bus.events(first))).toBe("CURSOR_EXPIRED");
+    bus.publish("kernel.x", "half", 7.5 * mebi);
+    expect(bus.events().map(({ data }) => data)).toEqual([...range(9, 16), "small", "half"]);
+    // One that alone is too large is not kept, and nothing is from before it.
+    using queue = host.subscribe("kernel.*");
+    bus.publish("kernel.x", "huge", 17 * mebi);
+    expect(drain(queue)).toEqual(["huge"]);
+    expect(bus.events()).toEqual([]);
+    for (let count = 1; count <= 20; count++) bus.publish("boundary.m.x", count, mebi);
+    expect(bus.events().map(({ data }) => data)).toEqual(range(5, 20));
+  });
+
+  test("forgets sizes with their envelopes", () => {
+    const { bus } = createTestBus({ logCapacity: 3 });
+    for (let count = 1; count <= 100; count++) bus.publish("boundary.m.x", count, 2 ** 22);
+    expect(bus.events().map(({ data }) => data)).toEqual([98, 99, 100]);
   });
 
   test("the order is by timestamp, then id, then source", () => {
