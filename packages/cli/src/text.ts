@@ -1,13 +1,11 @@
-/**
- * The text with every control character but line feeds made visible, those of the direction of writing and those without width among them: what a guest
- * wrote, or a file is called, must not steer the terminal, nor look like another. The joiners U+200C and U+200D stay: scripts and emoji need them.
- */
+import { showControls } from "@keelson/core/plain";
+
+/** The text with every control character but line feeds made visible, as {@link showControls} does; a tab is a space. */
 export function visible(text: string): string {
-  // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
-  return text.replace(
-    /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g,
-    (char) => (char === "\t" ? " " : `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`),
-  );
+  return text
+    .split("\n")
+    .map((line) => showControls(line.replaceAll("\t", " ")))
+    .join("\n");
 }
 
 /** The same on one line. */

@@ -1,5 +1,5 @@
 /**
- * The part of core that also runs where no kernel is, in the threads and processes of isolated guests: errors, plain data, and how options are refused. The same
+ * The part of core that also runs where no kernel is, in the threads and processes of isolated guests: errors, plain data, how options are refused and texts shown. The same
  * things as behind the main door, without what validates manifests, so that a thread starts in a tenth of the time.
  */
 export {
@@ -11,7 +11,7 @@ export {
   toWireError,
   withDetails,
 } from "./contract/errors.ts";
-export { decodeValue, encodeValue } from "./boundary/wire-value.ts";
+export { decodeValue, encodeValue, isBigintText } from "./boundary/wire-value.ts";
 export { suggest } from "./primitives/suggest.ts";
 export { given } from "./primitives/given.ts";
 export {
@@ -21,3 +21,4 @@ export {
   shown,
   type Wanted,
 } from "./primitives/invalid-options.ts";
+export { showControls } from "./primitives/control-characters.ts";

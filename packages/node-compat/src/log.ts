@@ -1,6 +1,6 @@
 import type { Log, LogLevel } from "@keelson/core";
 import { describeThrown } from "@keelson/core";
-import { requireOptions } from "@keelson/core/plain";
+import { requireOptions, showControls } from "@keelson/core/plain";
 
 /** Options of {@link createLog}. */
 export interface LogOptions {
@@ -54,9 +54,9 @@ function record(
 ): string {
   const padded = level.padEnd(5);
   const shown = color ? `\u001b[${colors[level]}m${padded}\u001b[0m` : padded;
-  let line = `${new Date().toISOString().slice(11, 23)} ${shown} ${printable(message)}`;
+  let line = `${new Date().toISOString().slice(11, 23)} ${shown} ${showControls(message)}`;
   for (const [key, value] of Object.entries(fields)) {
-    if (value !== undefined) line += ` ${printable(key)}=${fieldText(value)}`;
+    if (value !== undefined) line += ` ${showControls(key)}=${fieldText(value)}`;
   }
   return line;
 }
@@ -65,27 +65,13 @@ function fieldText(value: unknown): string {
   if (value instanceof Error) return quoted(describeThrown(value));
   if (typeof value === "string") return quoted(value);
   if (typeof value !== "object" || value === null) return String(value);
-  return printable(
+  return showControls(
     JSON.stringify(value, (_, part: unknown) => (typeof part === "bigint" ? String(part) : part)) ?? "",
   );
 }
 
 function quoted(text: string): string {
-  return text === "" || /[\s"=]/.test(text) ? `"${printable(text).replaceAll('"', '\\"')}"` : printable(text);
-}
-
-/**
- * The text on one line and with every control character made visible, those of the direction of writing and those without width among them. The
- * joiners U+200C and U+200D stay as they are: Persian, the scripts of India and emoji are wrong without them, and they steer nothing.
- */
-function printable(text: string): string {
-  // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
-  return text.replace(
-    /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g,
-    (char) => {
-      if (char === "\n") return "\\n";
-      if (char === "\t") return "\\t";
-      return `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`;
-    },
-  );
+  return text === "" || /[\s"=]/.test(text)
+    ? `"${showControls(text).replaceAll('"', '\\"')}"`
+    : showControls(text);
 }

@@ -13,8 +13,11 @@ type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
 const MARKS = ["$bytes", "$bigint", "$value"];
 const MAX_DEPTH = 500;
-// reading digits takes the square of their number: a message of longer ones could hold its reader for half a minute
-const BIGINT = /^-?\d{1,2500}$/;
+
+/** Whether a text is a bigint that may be sent. Reading digits takes the square of their number: a message of longer ones could hold its reader for half a minute. */
+export function isBigintText(text: string): boolean {
+  return /^-?\d{1,2500}$/.test(text);
+}
 
 /**
  * The JSON text of a value; undefined for undefined. Values that JSON holds anyway are not copied.
@@ -63,7 +66,7 @@ function decode(value: unknown, depth: number): Value {
     decodeProperties(inner as Record<string, unknown>, depth);
     return inner as Value;
   }
-  if (mark === "$bigint" && typeof inner === "string" && BIGINT.test(inner)) return BigInt(inner);
+  if (mark === "$bigint" && typeof inner === "string" && isBigintText(inner)) return BigInt(inner);
   const bytes = mark === "$bytes" && typeof inner === "string" ? fromBase64(inner) : undefined;
   if (bytes !== undefined) return bytes;
   throw new KeelsonError("INVALID_PAYLOAD", `A value marked ${mark} does not hold what the mark says`, {
@@ -106,7 +109,7 @@ function toJson(value: unknown, depth: number): Json {
       throw unsendable(`the number ${value}`);
     case "bigint": {
       const $bigint = String(value);
-      if (BIGINT.test($bigint)) return { $bigint };
+      if (isBigintText($bigint)) return { $bigint };
       throw unsendable("a bigint of more than 2,500 digits");
     }
     case "undefined":

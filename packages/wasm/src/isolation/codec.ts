@@ -1,5 +1,5 @@
 import type { Bytes, Value } from "@keelson/core";
-import { KeelsonError } from "@keelson/core/plain";
+import { isBigintText, KeelsonError } from "@keelson/core/plain";
 import { MAX_JSON_DEPTH } from "../abi/json-size.ts";
 
 /** Bytes of a message at most: an object may claim to be of any length. */
@@ -7,9 +7,6 @@ const MAX_BYTES = 2 ** 28;
 
 /** Units of text made at once: one by one each would be a string of its own. */
 const UNITS_AT_ONCE = 4_096;
-
-/** As in JSON: reading digits takes the square of their number. */
-const DIGITS = /^-?\d{1,2500}$/;
 
 // What stands before a value, and says what it is.
 const UNDEFINED = 0;
@@ -124,7 +121,7 @@ export class Writer {
 
   #bigint(value: bigint): void {
     const text = value.toString();
-    if (!DIGITS.test(text)) throw unsendable("a bigint of more than 2,500 digits");
+    if (!isBigintText(text)) throw unsendable("a bigint of more than 2,500 digits");
     this.byte(BIGINT);
     this.text(text);
   }
@@ -315,7 +312,7 @@ export class Reader {
 
   #bigint(): bigint {
     const text = this.text();
-    if (!DIGITS.test(text)) throw new BrokenMessage("a bigint is no number");
+    if (!isBigintText(text)) throw new BrokenMessage("a bigint is no number");
     return BigInt(text);
   }
 
