@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import process from "node:process";
+import { useFastMemories } from "./fast-memories.ts";
 import { tooOld } from "./too-old.ts";
 
 // Not from terminal.ts, which imports the kernel.
@@ -21,6 +22,9 @@ if (old !== undefined) {
   tell(`keelson: ${old}`);
   process.exit(1);
 }
+
+// The other commands have few instances, if any.
+if (process.argv[2] === "run") useFastMemories();
 
 // Without permissions Deno refuses what even the parts read while they are loaded, and with it the way to tell of it.
 const code = await import("./main.ts")
