@@ -9,7 +9,7 @@ export interface LogOptions {
   /** Whether to colour the level. Default: what the adapter found out about standard error and `NO_COLOR`. */
   readonly color?: boolean | undefined;
   /** Takes one record, without its line end. Default: standard error. */
-  readonly write?: (line: string) => void;
+  readonly write?: ((line: string) => void) | undefined;
 }
 
 const ranks: Readonly<Record<LogLevel | "silent", number>> = {

@@ -17,7 +17,7 @@ export function noMethod(frame: CallFrame): KeelsonError {
 /** The error of a call that came while nobody takes calls. */
 export function notRunning(entry: Entry): KeelsonError {
   const { id, state } = entry;
-  return new KeelsonError("MODULE_NOT_RUNNING", `Module "${id}" is ${state} and takes no calls`, {
+  return new KeelsonError("MODULE_NOT_RUNNING", `Module "${id}" takes no calls: its state is ${state}`, {
     hint:
       state === "failed"
         ? `see the cause; unless its supervisor does so, start("${id}") again`

@@ -1,6 +1,7 @@
 import type { Bytes } from "@keelson/core";
 import type { BinaryStep, CompiledModule } from "../cache/compile-cache.ts";
 import { readLimits, skipConstant } from "../binary/declarations.ts";
+import { ExternId, SectionId } from "../binary/numbers.ts";
 import { encodeUnsigned, Reader, readSections } from "../binary/reader.ts";
 
 /** Names of the exports through which all that a guest can change is within the host's reach; plain data. */
@@ -34,12 +35,11 @@ export function exposedIn(notes: CompiledModule["notes"]): Exposed | undefined {
 /** Thrown inside this file when a module holds state that cannot be put back from outside. */
 class OutOfReach extends Error {}
 
-const EXPORT = 7;
 /** What is longer takes longer to put back, or to rewrite, than it is worth. */
 const MAX_GLOBALS = 1000;
 const MAX_EXPORT_BYTES = 2 ** 20;
-/** Sections that hold no state, or are looked at below. */
-const KNOWN = new Set([0, 1, 2, 3, 4, 5, 6, EXPORT, 8, 9, 10, 11, 12, 13]);
+/** Sections up to this one hold no state, or are looked at below; of later ones that is not known. */
+const LAST_KNOWN = SectionId.tag;
 
 /**
  * Appends exports for each memory, table and mutable global that the module defines. Nothing else of a module changes as it runs, provided
@@ -69,22 +69,22 @@ function expose(bytes: Bytes): ExposedBinary {
   };
   let placed = false;
   for (const { id, from, body, end } of readSections(bytes)) {
-    if (!KNOWN.has(id)) throw new OutOfReach();
+    if (id > LAST_KNOWN) throw new OutOfReach();
     const reader = new Reader(bytes, body, end);
-    if (id === 1) requirePlainTypes(reader);
-    else if (id === 2) readImports(reader, found);
-    else if (id === 4) readTables(reader, found);
-    else if (id === 5) readMemories(reader, found);
-    else if (id === 6) readGlobals(reader, found);
-    else if (id === 9) requireActiveElements(reader);
-    else if (id === 11) requireActiveData(reader);
-    else if (id === EXPORT) {
+    if (id === SectionId.type) requirePlainTypes(reader);
+    else if (id === SectionId.import) readImports(reader, found);
+    else if (id === SectionId.table) readTables(reader, found);
+    else if (id === SectionId.memory) readMemories(reader, found);
+    else if (id === SectionId.global) readGlobals(reader, found);
+    else if (id === SectionId.element) requireActiveElements(reader);
+    else if (id === SectionId.data) requireActiveData(reader);
+    else if (id === SectionId.export) {
       if (end - body > MAX_EXPORT_BYTES) throw new OutOfReach();
       exports = { ...readExports(reader), from, end };
       placed = true;
     }
     // Where it is absent it goes before the sections that have to follow it.
-    if (!placed && id > EXPORT && id !== 13) {
+    if (!placed && id > SectionId.export && id !== SectionId.tag) {
       exports = { ...exports, from, end: from };
       placed = true;
     }
@@ -98,12 +98,12 @@ function expose(bytes: Bytes): ExposedBinary {
   const tables = indices(found.tables).map((index) => name("table", index));
   const globals = found.mutable.map((index) => name("global", index));
   const added = [
-    ...tables.map((text, index) => entry(text, 1, index)),
-    ...memories.map((text, index) => entry(text, 2, index)),
-    ...globals.map((text, index) => entry(text, 3, found.mutable[index] as number)),
+    ...tables.map((text, index) => entry(text, ExternId.table, index)),
+    ...memories.map((text, index) => entry(text, ExternId.memory, index)),
+    ...globals.map((text, index) => entry(text, ExternId.global, found.mutable[index] as number)),
   ];
   const content = [...encodeUnsigned(exports.count + added.length), ...exports.body, ...added.flat()];
-  const section = [EXPORT, ...encodeUnsigned(content.length), ...content];
+  const section = [SectionId.export, ...encodeUnsigned(content.length), ...content];
   const out = new Uint8Array(bytes.length - (exports.end - exports.from) + section.length);
   out.set(bytes.subarray(0, exports.from));
   out.set(section, exports.from);
@@ -158,12 +158,12 @@ function readImports(reader: Reader, found: Found): void {
     reader.skip(reader.unsigned());
     reader.skip(reader.unsigned());
     const kind = reader.byte();
-    if (kind === 0) reader.unsigned();
-    else if (kind === 3) {
+    if (kind === ExternId.function) reader.unsigned();
+    else if (kind === ExternId.global) {
       requireKept(reader.byte());
       if (reader.byte() !== 0) throw new OutOfReach();
       found.globals++;
-    } else if (kind === 4) {
+    } else if (kind === ExternId.tag) {
       reader.byte();
       reader.unsigned();
     } else throw new OutOfReach();
@@ -250,7 +250,7 @@ function readExports(reader: Reader): Pick<ExportList, "names" | "memories" | "b
     names.push(reader.name());
     const kind = reader.byte();
     const index = reader.unsigned();
-    if (kind === 2) memories.push(index);
+    if (kind === ExternId.memory) memories.push(index);
   }
   return { names, memories, count, body: [...reader.bytes.subarray(from, reader.offset)] };
 }
