@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { Worker } from "node:worker_threads";
-import { describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import { findLeaks, takeSnapshot } from "../vitest/leaks.ts";
 import { recordTimers } from "../vitest/timers.ts";
 
@@ -16,7 +16,14 @@ const settled = {
   wait: (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms)),
 };
 
-describe.skipIf(!existsSync("/proc/self/task"))("the leak guard, where the system has /proc,", () => {
+const NO_PROC = "leaks are looked for where the system has /proc";
+const hasProc = existsSync("/proc/self/task");
+
+describe("the leak guard", () => {
+  beforeEach((context) => {
+    if (!hasProc) context.skip(NO_PROC);
+  });
+
   test("names a child process that is left, and nothing once it is gone", async () => {
     const before = takeSnapshot();
     const child = spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)"], { stdio: "ignore" });
@@ -78,32 +85,29 @@ test("the record of timers keeps those of Keelson's sources until they fire or a
   expect(record.live().size).toBe(0);
 });
 
-test.skipIf(!existsSync("/proc/self/task"))(
-  "the guard fails a test that leaves a child behind, and that test alone",
-  async () => {
-    const runtime =
-      { node: [], deno: ["run", "-A"], bun: ["--bun"] }[process.env["KEELSON_EXPECT_RUNTIME"] ?? "node"] ??
-      [];
-    const vitest = join(import.meta.dirname, "../../node_modules/vitest/vitest.mjs");
-    const config = join(import.meta.dirname, "fixtures/vitest.config.ts");
-    const folder = mkdtempSync(join(tmpdir(), "keelson-guard-"));
-    const env = {
-      ...process.env,
-      KEELSON_TEST_REPORT: join(folder, "report.json"),
-      KEELSON_LEAK_SETTLE_MS: "100",
-    };
-    const child = spawn(process.execPath, [...runtime, vitest, "run", "--config", config], {
-      env,
-      stdio: "ignore",
-    });
-    await once(child, "close");
-    const report = JSON.parse(readFileSync(join(folder, "report.json"), "utf8")) as {
-      testResults: { assertionResults: { title: string; status: string; failureMessages: string[] }[] }[];
-    };
-    rmSync(folder, { recursive: true });
-    const [leaky, clean] = report.testResults[0]?.assertionResults ?? [];
-    expect(leaky).toMatchObject({ status: "failed" });
-    expect(leaky?.failureMessages.join()).toContain("The test left behind:\n- a child process");
-    expect(clean).toMatchObject({ status: "passed" });
-  },
-);
+test("the guard fails a test that leaves a child behind, and that test alone", async (context) => {
+  if (!hasProc) return context.skip(NO_PROC);
+  const runtime =
+    { node: [], deno: ["run", "-A"], bun: ["--bun"] }[process.env["KEELSON_EXPECT_RUNTIME"] ?? "node"] ?? [];
+  const vitest = join(import.meta.dirname, "../../node_modules/vitest/vitest.mjs");
+  const config = join(import.meta.dirname, "fixtures/vitest.config.ts");
+  const folder = mkdtempSync(join(tmpdir(), "keelson-guard-"));
+  const env = {
+    ...process.env,
+    KEELSON_TEST_REPORT: join(folder, "report.json"),
+    KEELSON_LEAK_SETTLE_MS: "100",
+  };
+  const child = spawn(process.execPath, [...runtime, vitest, "run", "--config", config], {
+    env,
+    stdio: "ignore",
+  });
+  await once(child, "close");
+  const report = JSON.parse(readFileSync(join(folder, "report.json"), "utf8")) as {
+    testResults: { assertionResults: { title: string; status: string; failureMessages: string[] }[] }[];
+  };
+  rmSync(folder, { recursive: true });
+  const [leaky, clean] = report.testResults[0]?.assertionResults ?? [];
+  expect(leaky).toMatchObject({ status: "failed" });
+  expect(leaky?.failureMessages.join()).toContain("The test left behind:\n- a child process");
+  expect(clean).toMatchObject({ status: "passed" });
+});

@@ -141,12 +141,12 @@ describe("an address", () => {
     expect(headers.get("location")).toBe("/pages/docs/README.md");
   });
 
-  test("is on 127.0.0.1 and nowhere else", async () => {
+  test("is on 127.0.0.1 and nowhere else", async (context) => {
     await using s = await scene();
     expect(new URL(s.url).hostname).toBe("127.0.0.1");
     const others = Object.values(networkInterfaces()).flatMap((all) => all ?? []);
     const other = others.find(({ family, internal }) => family === "IPv4" && !internal);
-    if (other === undefined) return;
+    if (other === undefined) return context.skip("this machine has no other address");
     await expect(get(`http://${other.address}:${new URL(s.url).port}`, "/")).rejects.toThrow();
   });
 

@@ -65,9 +65,18 @@ function fieldText(value: unknown): string {
   if (value instanceof Error) return quoted(describeThrown(value));
   if (typeof value === "string") return quoted(value);
   if (typeof value !== "object" || value === null) return String(value);
-  return showControls(
-    JSON.stringify(value, (_, part: unknown) => (typeof part === "bigint" ? String(part) : part)) ?? "",
-  );
+  return showControls(jsonText(value));
+}
+
+/** A field that cannot be shown, such as a circle, must not take the record with it. */
+function jsonText(value: object): string {
+  try {
+    return (
+      JSON.stringify(value, (_, part: unknown) => (typeof part === "bigint" ? String(part) : part)) ?? ""
+    );
+  } catch (error) {
+    return quoted(`cannot be shown: ${describeThrown(error).split("\n", 1)[0]}`);
+  }
 }
 
 function quoted(text: string): string {

@@ -92,7 +92,7 @@ describe("createLog()", () => {
   });
 
   it("never throws, whatever it is given and whatever its writer does", () => {
-    const { log } = logged();
+    const { log, lines } = logged();
     const circle: Record<string, unknown> = {};
     circle["self"] = circle;
     const hostile = {
@@ -102,6 +102,14 @@ describe("createLog()", () => {
     };
     for (const value of [circle, hostile, 1n, Symbol("s"), null, { big: 1n }, (): void => {}])
       log.write("info", "x", { value });
+    // Each is told, whatever of it can be.
+    expect(lines).toHaveLength(7);
+    for (const line of lines) expect(line).toMatch(/ info {2}x value=\S/);
+    expect(lines.map((line) => line.includes("cannot be shown"))).toEqual([
+      true,
+      true,
+      ...Array(5).fill(false),
+    ]);
     const broken = createLog({
       write: () => {
         throw new Error("disk full");

@@ -242,16 +242,21 @@ describe("end", () => {
   });
 
   test("a pipe that cannot be left does not fail the stop", async () => {
+    let left = 0;
     const { running, module, context } = scene({}, (child) => {
       const pipe = child.stdout[Symbol.asyncIterator].bind(child.stdout);
       child.stdout[Symbol.asyncIterator] = () => ({
         ...pipe(),
-        return: () => Promise.reject(new Error("EBADF")),
+        return: () => {
+          left++;
+          return Promise.reject(new Error("EBADF"));
+        },
       });
     });
     await running();
     await module.stop(context);
     await settle();
+    expect(left).toBe(1);
   });
 
   test("a call right after the exit is told of it, while something else holds the pipes", async () => {

@@ -61,10 +61,15 @@ class Machine {
   readonly clock = new HastyClock();
   /** What was sent, in order: `20 SIGTERM`. */
   readonly sent: string[] = [];
+  /** Signals to who was gone: another process may have its number by then. */
+  readonly missed: string[] = [];
+  /** Whether the child was signalled without its group, in order. */
+  readonly alone: boolean[] = [];
   inputEnded = false;
   /** Called at each signal, before it works. */
   onSignal: (pid: number, signal: string) => void = () => {};
   readonly #all = new Map<number, Simulated>();
+  readonly #named = new Set<number>();
   readonly #exited = Promise.withResolvers<void>();
 
   /** @param circle the number of its group and session; its own unless it is given */
@@ -80,7 +85,10 @@ class Machine {
 
   signal(pid: number, signal: string): boolean {
     const one = this.#all.get(Math.abs(pid));
-    if (one === undefined) return false;
+    if (one === undefined) {
+      this.missed.push(`${pid} ${signal}`);
+      return false;
+    }
     this.sent.push(`${Math.abs(pid)} ${signal}`);
     this.onSignal(Math.abs(pid), signal);
     const dies = (signal === "SIGKILL" && !one.immortal) || (signal === "SIGTERM" && one.polite);
@@ -97,15 +105,21 @@ class Machine {
     const table: ProcessTable = {
       // The root is the runtime's to watch.
       list: (skip) => [...this.#all.values()].map(({ entry }) => entry).filter(({ pid }) => !skip.has(pid)),
-      living: (entries) => entries.filter(({ pid }) => this.#all.has(pid)),
-      command: ({ pid }) => `command ${pid}`,
+      living: async (entries) => entries.filter(({ pid }) => this.#all.has(pid)),
+      // One that is ending cannot be asked for its name any more.
+      command: ({ pid }) => (this.#named.has(pid) ? "" : (this.#named.add(pid), `command ${pid}`)),
     };
     const root: RootHandle = {
       info: { pid: ROOT, command: "root" },
       exited: this.#exited.promise,
       ended: () => !this.#all.has(ROOT),
       endInput: () => void (this.inputEnded = true),
-      signal: (signal) => void this.signal(ROOT, signal),
+      signal: (signal, alone) => {
+        this.alone.push(alone);
+        const group = [...this.#all.values()].filter(({ entry }) => entry.group === ROOT);
+        for (const { entry } of alone ? group.filter(({ entry: { pid } }) => pid === ROOT) : group)
+          this.signal(entry.pid, signal);
+      },
     };
     const facts = { pid: ROOT, start: ROOT, owner: undefined, pipes: [], ended: () => !this.#all.has(ROOT) };
     const scanner = new Scanner(table, this.clock, new Set([ROOT]), 0);
@@ -125,9 +139,29 @@ describe("the end of a tree of processes", () => {
     const machine = new Machine().add(ROOT, HOST, { polite: true }).add(21, ROOT, { polite: true });
     expect(pids(await machine.end({ graceMs: 500 }))).toEqual({ ended: [20, 21], orphans: [] });
     expect(machine.sent.sort()).toEqual(["20 SIGTERM", "21 SIGTERM"]);
+    expect([machine.missed, machine.alone]).toEqual([[], [false]]);
     expect(machine.inputEnded).toBe(true);
     expect(machine.clock.now()).toBeLessThan(100);
     expect(machine.clock.pending).toBe(0);
+  });
+
+  it("is asked for once of each, also of those in the child's own group", async () => {
+    const machine = new Machine().add(ROOT, HOST, { polite: true }).add(21, ROOT, { polite: true }, ROOT);
+    expect(pids(await machine.end({ graceMs: 500 }))).toEqual({ ended: [20, 21], orphans: [] });
+    expect(machine.sent.sort()).toEqual(["20 SIGTERM", "21 SIGTERM"]);
+  });
+
+  it("comes to a lone child that is deaf when the grace is over, and not before", async () => {
+    const machine = new Machine().add(ROOT, HOST);
+    let killedAt = 0;
+    machine.onSignal = (_, signal) => {
+      if (signal === "SIGKILL") killedAt ||= machine.clock.now();
+    };
+    expect(pids(await machine.end({ graceMs: 500 }))).toEqual({ ended: [20], orphans: [] });
+    expect(machine.sent).toEqual(["20 SIGTERM", "20 SIGKILL"]);
+    expect(machine.alone).toEqual([true, true]);
+    expect(killedAt).toBeGreaterThanOrEqual(500);
+    expect(killedAt).toBeLessThan(600);
   });
 
   it("comes when the grace is over, for all that are left, frozen first", async () => {
@@ -153,6 +187,9 @@ describe("the end of a tree of processes", () => {
     const machine = new Machine().add(ROOT, HOST, { polite: true }).add(21, ROOT, { polite: true });
     expect(pids(await machine.end({ graceMs: 0 }))).toEqual({ ended: [20, 21], orphans: [] });
     expect(machine.sent.some((one) => one.endsWith("SIGTERM"))).toBe(false);
+    for (const pid of [20, 21])
+      expect(machine.sent.indexOf(`${pid} SIGKILL`)).toBeGreaterThan(machine.sent.indexOf(`${pid} SIGSTOP`));
+    expect(machine.sent).toContain("21 SIGSTOP");
     expect(machine.inputEnded).toBe(false);
   });
 
@@ -226,6 +263,6 @@ describe("the end of a tree of processes", () => {
   it("of nobody is told as such", async () => {
     const machine = new Machine();
     expect(await machine.end({})).toEqual({ ended: [], orphans: [] });
-    expect(machine.sent).toEqual([]);
+    expect([machine.sent, machine.missed, machine.inputEnded]).toEqual([[], [], false]);
   });
 });

@@ -227,7 +227,7 @@ describe.each(levels)("a guest that calls its host (%s)", (isolation) => {
     expect(await codeOf(kernel.start("other"))).toBe("WASM_LINK");
   });
 
-  test("waits for a host function that was marked, without its running time", async () => {
+  test("waits for a host function that was marked, without its running time", async (context) => {
     const { kernel } = await opened(
       isolation,
       importsWith(
@@ -239,7 +239,8 @@ describe.each(levels)("a guest that calls its host (%s)", (isolation) => {
       ),
       { cpuMs: 100 },
     );
-    if (isolation === "inline" && kernel.platform.supports["jspi"] !== true) return;
+    const { supports, reasons } = kernel.platform;
+    if (isolation === "inline" && supports["jspi"] !== true) return context.skip(reasons["jspi"]);
     const { value, usage } = await kernel.measure("guest", "twice", 1);
     expect(value).toBe(5);
     expect(usage?.cpuMs).toBeLessThan(100);

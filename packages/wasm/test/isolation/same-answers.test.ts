@@ -110,13 +110,14 @@ describe("the same module, calls and limits give the same answers and errors at 
   });
 
   test("other profiles, too", async () => {
-    await compare(
+    const found = await compare(
       { source: wat(oxideGuest("(return (call $pack (local.get 2) (local.get 3)))")), abi: "oxide" },
       [
         ["echo", { some: ["data"] }],
         ["echo", 5],
       ],
     );
+    expect(found).toEqual({ "0 echo": { some: ["data"] }, "1 echo": 5 });
   });
 
   test("loops without end, at their fuel after the same amount", async () => {
