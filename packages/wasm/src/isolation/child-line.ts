@@ -18,6 +18,8 @@ import { Question } from "./question.ts";
 const WATCH_MS = 25;
 /** How long the pipes of a child that has ended may take to end, ms. */
 const DRAIN_MS = 100;
+/** How long a child whose output has ended may take to be gone, ms: until then it is not taken for one that lives and says nothing more. */
+const GONE_MS = 1_000;
 /** What is kept of a child's standard error for the message that says how it ended, characters. */
 const LAST_WORDS = 2_000;
 
@@ -111,6 +113,8 @@ export class ChildLine implements Line {
         frames.add(chunk);
         for (let frame = frames.next(); frame !== undefined; frame = frames.next()) this.#receive(frame);
       }
+      if (!(await this.#within(GONE_MS, this.#process.exited)))
+        throw new BrokenMessage("its output has ended");
     } catch (error) {
       this.distrust(error);
     }
@@ -187,9 +191,14 @@ export class ChildLine implements Line {
 
   /** What it said at its end is still in the pipes; somebody else may hold them for ever. */
   async #drained(pipes: Promise<unknown>): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    using _timer = this.#options.clock.after(DRAIN_MS, resolve, true);
-    await Promise.race([pipes, promise]);
+    await this.#within(DRAIN_MS, pipes);
+  }
+
+  /** Whether `work`, which never rejects, settles in time. */
+  async #within(ms: number, work: Promise<unknown>): Promise<boolean> {
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    using _timer = this.#options.clock.after(ms, () => resolve(false), true);
+    return await Promise.race([work.then(() => true), promise]);
   }
 
   #exited({ code, signal }: ProcessExit): KeelsonError {

@@ -8,6 +8,7 @@ import {
   type ProcessInfo,
 } from "@keelson/core";
 import { addTally, type Tally } from "../governor/tally.ts";
+import { BrokenMessage } from "./codec.ts";
 import type { HostCalls } from "./host-calls.ts";
 import { writeMake } from "./host-messages.ts";
 import type { Line } from "./line.ts";
@@ -56,6 +57,8 @@ export class Crew implements AsyncDisposable {
       const answer = await this.ask(line, writeMake(host?.provided ?? [], line.head));
       if (answer.kind === "error")
         throw answer.hostThrew && host ? host.original(answer.error) : answer.error;
+      if (answer.kind !== "made")
+        throw line.distrust(new BrokenMessage("a call is answered where an instance is made"));
       return { line, memoryBytes: answer.memoryBytes };
     } catch (error) {
       this.end(line);

@@ -189,10 +189,10 @@ function writeAmount(writer: Writer, amount: number): void {
   writer.float(Math.max(0, amount));
 }
 
-/** What is added up here must not come out as no number, or as less. */
+/** What is added up here must not come out as no number, as endless, or as less. */
 function readAmount(reader: Reader): number {
   const amount = reader.float();
-  if (amount >= 0 && amount < Infinity) return amount;
+  if (amount >= 0 && amount <= Number.MAX_SAFE_INTEGER) return amount;
   throw new BrokenMessage(`an amount of ${amount}`);
 }
 

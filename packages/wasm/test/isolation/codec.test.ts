@@ -175,12 +175,12 @@ test("an answer that holds more values than a guest may answer is refused, not u
   expect(fits.kind === "answer" && (fits.value as readonly Value[]).length).toBe(1_000_000);
 });
 
-test("amounts that are no numbers, endless or below nothing are refused: they are added up", () => {
+test("amounts that are no numbers, endless, beyond counting or below nothing are refused: they are added up", () => {
   const usage = { fuel: 1, cpuMs: 1, memoryPeakBytes: 1 };
   const message = writeAnswer(standing, usage, undefined, 0);
   // behind the kind: memory and what was spent, a byte, usage
   for (const at of [1, 9, 17, 26, 34, 42]) {
-    for (const amount of [Number.NaN, Infinity, -Infinity, -1]) {
+    for (const amount of [Number.NaN, Infinity, Number.MAX_VALUE, 2 ** 53, -Infinity, -1]) {
       const forged = message.slice();
       new DataView(forged.buffer).setFloat64(at, amount);
       expect(() => readAnswer(forged, 0), `${amount} at ${at}`).toThrow(BrokenMessage);

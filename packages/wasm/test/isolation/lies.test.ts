@@ -30,6 +30,7 @@ const LIES: Readonly<Record<string, ErrorCode>> = {
   "a length that is none": "PROCESS_EXITED",
   "a length beyond all": "PROCESS_EXITED",
   "a message cut short": "PROCESS_EXITED",
+  "half a message before its end": "PROCESS_EXITED",
   "an instance where a call is answered": "PROCESS_EXITED",
   "a function that there is not": "PROCESS_EXITED",
   "too many arguments": "PROCESS_EXITED",

@@ -31,6 +31,10 @@ const lies: Record<string, () => void> = {
   "a function that there is not": () => send(writeHostCall(9, [1], HEAD_BYTES)),
   "too many arguments": () => send(writeHostCall(0, [1, 2], HEAD_BYTES)),
   "an argument of another kind": () => send(writeHostCall(0, [1n], HEAD_BYTES)),
+  "half a message before its end": () => {
+    write(Uint8Array.of(0, 0, 0, 20, Tell.answer));
+    process.exit(0);
+  },
   "two calls of the host at once": () => {
     send(writeHostCall(0, [1], HEAD_BYTES));
     send(writeHostCall(0, [2], HEAD_BYTES));
