@@ -78,11 +78,11 @@ export function isVariable(name: string, value: unknown): boolean {
 
 /** For `requireOptions`. */
 export const childOptions = {
-  command: "any",
-  args: "any",
-  cwd: "any",
+  command: true,
+  args: true,
+  cwd: true,
   env: "object",
-  preSpawn: "any",
+  preSpawn: true,
   maxLineBytes: 1,
   graceMs: 0,
   deadlineMs: 0,

@@ -23,20 +23,20 @@ import { given } from "../primitives/given.ts";
 
 const PROCESS_OPTIONS = {
   ...childOptions,
-  id: "any",
-  name: "any",
-  version: "any",
+  id: true,
+  name: true,
+  version: true,
   description: "string",
   handshakeMs: 1,
   restart: "object",
   deadlines: "object",
-  depends: "any",
+  depends: true,
   overlap: "boolean",
   health: "boolean",
   onRequest: "function",
   maxPending: 1,
   maxQueuedBytes: 1,
-  manifest: "any",
+  manifest: true,
 } as const;
 
 const DEFAULT_HANDSHAKE_MS = 10_000;

@@ -36,7 +36,7 @@ export async function runOnce(platform: Platform, options: RunOnceOptions): Prom
   requirePorts("runOnce", platform, "clock", "random", "log");
   checkChildOptions(options);
   const { command, timeoutMs = 10_000, maxLineBytes = DEFAULT_LINE_BYTES, signal } = options;
-  requireOptions("runOnce", options, { ...childOptions, timeoutMs: 1, signal: "any" });
+  requireOptions("runOnce", options, { ...childOptions, timeoutMs: 1, signal: true });
   if (!isSignal(signal)) throw invalidOptions(`signal is ${shown(signal)}`, "give an AbortSignal, or none");
   const process = await spawnChild(platform, options, { id: command, generation: 1, signal });
   let child: Child;

@@ -4,7 +4,7 @@ import { RingLog } from "../primitives/ring-log.ts";
 import { compareEnvelopes } from "./message.ts";
 import type { QueueSubscription } from "./subscription.ts";
 import { fits, overlap, parsePattern } from "./topics.ts";
-import { invalidOptions } from "../primitives/invalid-options.ts";
+import { invalidOptions, shown } from "../primitives/invalid-options.ts";
 
 /** What is kept without being asked for. */
 const ALWAYS: readonly string[] = ["kernel.**", "module.**", "supervisor.**", "boundary.**"];
@@ -31,6 +31,8 @@ export class History {
    */
   constructor(capacity: number, patterns: readonly string[]) {
     this.#log = new RingLog(capacity);
+    if (!Array.isArray(patterns))
+      throw invalidOptions(`logged is ${shown(patterns)}`, "give an array of patterns");
     this.#patterns = [...ALWAYS, ...patterns].map(parsePattern);
   }
 

@@ -92,7 +92,7 @@ export class QueueSubscription implements Subscription, AsyncIterator<Envelope, 
 
   /** @throws KeelsonError `INVALID_OPTIONS` */
   constructor(pattern: string, options: QueueOptions, count: LagCount, leave: () => void) {
-    requireOptions("subscribe", options, { capacity: 1, overflow: POLICIES, from: "any" });
+    requireOptions("subscribe", options, { capacity: 1, overflow: POLICIES, from: true });
     const { capacity = 1024, overflow = "drop-oldest" } = options;
     this.pattern = pattern;
     this.overflow = overflow;

@@ -60,7 +60,7 @@ export interface Lease<T> extends Disposable {
   readonly value: T;
   /** Gives the instance back. A second time throws `LEASE_RELEASED`; disposing an ended lease is fine. */
   release(): void;
-  /** Takes the instance out of the pool. Default reason: `"trap"`. */
+  /** Takes the instance out of the pool. Default reason: `"trap"`; `INVALID_OPTIONS` for one that there is not, and the lease goes on. */
   discard(reason?: RecycleReason): void;
 }
 

@@ -2,9 +2,10 @@ import type { ActionHandler, FilterHandler, HandlerOptions, Hooks } from "../con
 import type { Metrics } from "../contract/metrics.ts";
 import type { Clock, Log } from "../contract/platform.ts";
 import type { Value } from "../contract/value.ts";
-import type { BreakerOptions } from "../primitives/breaker.ts";
+import { type BreakerOptions, requireBreaker } from "../primitives/breaker.ts";
 import { DeadlineQueue } from "../primitives/deadline.ts";
 import {
+  above0,
   invalidOptions,
   requireFunction,
   requireOptions,
@@ -92,6 +93,7 @@ class HookTable implements KernelHooks {
   constructor({ clock, log, metrics, breaker = {}, timeoutMs = 30_000 }: HooksOptions) {
     this.#world = { clock, log, metrics, breaker, deadlines: new DeadlineQueue(clock) };
     this.#timeoutMs = checkTimeout(timeoutMs);
+    requireBreaker(breaker);
   }
 
   filter(name: string, handler: FilterHandler, options?: HandlerOptions): Disposable {
@@ -136,7 +138,7 @@ class HookTable implements KernelHooks {
       throw invalidOptions(`${shown(name)} names no hook`, "name it by a text");
     requireFunction(`The handler of the hook "${name}"`, handler);
     const { priority = 0, timeoutMs = this.#timeoutMs } = options ?? {};
-    const wanted = { priority: -Infinity, timeoutMs: Number.MIN_VALUE };
+    const wanted = { priority: -Infinity, timeoutMs: above0 };
     requireOptions(`The hook "${name}"`, options, wanted, Infinity);
     const run = handler as (...args: Value[]) => unknown;
     const made = new HookHandler(this.#world, { hook: name, type, module, run, priority, timeoutMs, order });
@@ -249,6 +251,6 @@ function isPromise(answer: unknown): answer is Promise<unknown> {
 }
 
 function checkTimeout(timeoutMs: number): number {
-  requireRange("timeoutMs", timeoutMs, Number.MIN_VALUE, Infinity);
+  requireRange("timeoutMs", timeoutMs, above0, Infinity);
   return timeoutMs;
 }

@@ -1,5 +1,6 @@
 import { asKeelsonError, type KeelsonError, withDetails } from "../contract/errors.ts";
 import {
+  above0,
   invalidOptions,
   isObject,
   requireOptions,
@@ -78,7 +79,6 @@ export function checkQuarantine(what: string, quarantine: QuarantineOptions | fa
   if (quarantine === undefined || quarantine === false) return;
   if (!isObject(quarantine))
     throw invalidOptions(`${what} is ${shown(quarantine)}`, "give options, or false for none");
-  const above0 = Number.MIN_VALUE;
   const wanted = { stops: 1, withinMs: above0, initialMs: above0, maxMs: above0, minRunMs: 0 };
   requireOptions(what, quarantine, wanted, Infinity);
   if (quarantine.stops !== undefined) requireWhole(`${what}.stops`, quarantine.stops, 1);

@@ -52,14 +52,14 @@ import { allOf, definitionsOf, stopAll } from "./stopping.ts";
 import { messageLength, summaryOf } from "./error-summary.ts";
 
 const KERNEL_OPTIONS = {
-  platform: "any",
-  loaders: "any",
-  reclaimed: "any",
+  platform: true,
+  loaders: true,
+  reclaimed: true,
   callTimeoutMs: 0,
   logCapacity: 0,
   maxParked: 0,
   drainMs: 0,
-  quarantine: "any",
+  quarantine: true,
 } as const;
 
 /** Failures kept for the shutdown report at most. */

@@ -33,21 +33,21 @@ export interface NativeModuleOptions extends Omit<ModuleDefinition, "metadata" |
 
 // The rest is what definitions have, and is looked at where they are registered.
 const NATIVE_OPTIONS = {
-  id: "any",
-  name: "any",
-  version: "any",
+  id: true,
+  name: true,
+  version: true,
   description: "string",
-  methods: "any",
+  methods: true,
   init: "function",
   start: "function",
   stop: "function",
   health: "function",
   create: "function",
-  depends: "any",
-  restart: "any",
-  overlap: "any",
-  deadlines: "any",
-  quarantine: "any",
+  depends: true,
+  restart: true,
+  overlap: true,
+  deadlines: true,
+  quarantine: true,
 } as const;
 
 /**

@@ -1,3 +1,4 @@
+import { shown } from "../primitives/invalid-options.ts";
 import type { Counter, Gauge, Histogram } from "../contract/metrics.ts";
 
 // Each instrument is one object of one shape with plain number fields, so that an addition in a hot path is an addition and
@@ -9,7 +10,8 @@ export class BoundCounter implements Counter {
 
   /** @throws RangeError for anything that is not a finite number ≥ 0 */
   add(by: number = 1): void {
-    if (!(by >= 0 && by < Infinity)) throw new RangeError(`a counter cannot grow by ${by}`);
+    if (!(typeof by === "number" && by >= 0 && by < Infinity))
+      throw new RangeError(`a counter cannot grow by ${shown(by)}`);
     this.value += by;
   }
 }
@@ -18,11 +20,14 @@ export class BoundCounter implements Counter {
 export class BoundGauge implements Gauge {
   value = 0;
 
+  /** @throws RangeError for what is no number, as `add` does */
   set(value: number): void {
+    if (typeof value !== "number") throw notANumber(value);
     this.value = value;
   }
 
   add(by: number): void {
+    if (typeof by !== "number") throw notANumber(by);
     this.value += by;
   }
 }
@@ -52,9 +57,10 @@ export class BoundHistogram implements Histogram {
     return this.#sum[0] as number;
   }
 
-  /** @throws RangeError for anything that is not a finite number ≥ 0: the sum of a histogram must only grow */
+  /** @throws RangeError for anything that is not a finite number ≥ 0, the times included: what a histogram counts must only grow */
   observe(value: number, times: number = 1): void {
-    if (!(value >= 0 && value < Infinity)) throw notObservable(value);
+    if (!(value >= 0 && value < Infinity && times >= 0 && times < Infinity))
+      throw notObservable(value, times);
     const { bounds, counts } = this;
     let at = 0;
     // One by one from below: what is measured most lies in the first buckets, where this beats halving.
@@ -66,6 +72,10 @@ export class BoundHistogram implements Histogram {
 }
 
 // Apart, so that what is called for each call of a module stays small enough to be compiled into its caller.
-function notObservable(value: number): RangeError {
-  return new RangeError(`a histogram cannot observe ${value}`);
+function notObservable(value: number, times: number): RangeError {
+  return new RangeError(`a histogram cannot observe ${shown(value)} ${shown(times)} times`);
+}
+
+function notANumber(value: unknown): RangeError {
+  return new RangeError(`a gauge cannot be ${shown(value)}`);
 }

@@ -33,7 +33,7 @@ export function familyName(type: FamilyType, name: string, options: HistogramOpt
   }
   const family = type === "counter" && name.endsWith("_total") ? name.slice(0, -"_total".length) : name;
   if (family === "") throw invalidMetric(`${shown(name)} leaves no name for the counter`);
-  requireOptions("metric", options, { help: "any", unit: "any", buckets: "any" });
+  requireOptions("metric", options, { help: true, unit: true, buckets: true });
   if (typeof options?.help !== "string") throw invalidMetric(`the metric ${name} needs a help text`);
   const { unit } = options;
   if (unit !== undefined && (typeof unit !== "string" || !UNIT.test(unit) || !family.endsWith(`_${unit}`))) {

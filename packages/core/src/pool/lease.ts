@@ -1,6 +1,9 @@
 import { KeelsonError } from "../contract/errors.ts";
 import type { Lease, RecycleReason } from "../contract/pool.ts";
+import { invalidOption } from "../primitives/invalid-options.ts";
 import type { Slot } from "./slot.ts";
+
+const REASONS: readonly RecycleReason[] = ["trap", "max_uses", "idle", "memory", "close"];
 
 /**
  * The right to use one slot. It lets go of the slot when it ends, so a stale lease has nothing left to harm: neither
@@ -29,6 +32,7 @@ export class SlotLease<T> implements Lease<T> {
   discard(reason: RecycleReason = "trap", behind?: boolean): void {
     const slot = this.#slot;
     if (slot === undefined) throw leaseOver(false);
+    if (!REASONS.includes(reason)) throw invalidOption("reason", reason, `one of ${REASONS.join(", ")}`);
     this.#slot = undefined;
     slot.owner.discard(slot, reason, behind);
   }

@@ -1,11 +1,10 @@
 import type { Filled } from "../primitives/given.ts";
 import type { PoolOptions } from "../contract/pool.ts";
-import { invalidOption, requireOptions, requireWhole } from "../primitives/invalid-options.ts";
+import { above0, invalidOption, requireOptions, requireWhole } from "../primitives/invalid-options.ts";
 
 /** {@link PoolOptions} with the defaults filled in. */
 export type ParsedPoolOptions = Filled<PoolOptions>;
 
-const above0 = Number.MIN_VALUE;
 const WANTED = {
   min: 0,
   max: 1,

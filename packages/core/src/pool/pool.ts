@@ -30,7 +30,13 @@ import type { Slot } from "./slot.ts";
 import { Stock, type StockOwner } from "./stock.ts";
 import { type Creation, Waiter, type WaitOwner, WaitQueue } from "./waiters.ts";
 import { fits, requireFit } from "../primitives/call-options.ts";
-import { invalidOptions, requireOptions, requirePorts, requireRange } from "../primitives/invalid-options.ts";
+import {
+  invalidOptions,
+  requireFunction,
+  requireOptions,
+  requirePorts,
+  requireRange,
+} from "../primitives/invalid-options.ts";
 
 /** What a pool needs from its surroundings. */
 export interface PoolDeps {
@@ -50,6 +56,7 @@ export interface PoolDeps {
  */
 export function createPool<T>(source: PoolSource<T>, options: PoolOptions, deps: PoolDeps): Pool<T> {
   requirePorts("createPool", deps, "clock");
+  if (deps.metrics != null) requireFunction("scoped() of a pool's metrics", deps.metrics.scoped);
   const pool = new SlotPool(source, options, deps);
   pool.refill();
   return pool;

@@ -1,5 +1,5 @@
 import type { Clock } from "../contract/platform.ts";
-import { requireOptions } from "./invalid-options.ts";
+import { above0, requireOptions } from "./invalid-options.ts";
 
 /** When a breaker opens, and for how long. */
 export interface BreakerOptions {
@@ -9,6 +9,11 @@ export interface BreakerOptions {
   readonly withinMs?: number;
   /** How long it stays open before one trial is let through, ms. Default: the window. */
   readonly coolDownMs?: number;
+}
+
+/** @throws KeelsonError `INVALID_OPTIONS` for what are no positive numbers */
+export function requireBreaker(options: BreakerOptions | undefined): void {
+  requireOptions("breaker", options, { failures: 1, withinMs: above0, coolDownMs: above0 }, Infinity);
 }
 
 /** closed: all may pass; open: none; half-open: one trial is on its way, and decides. */
@@ -33,9 +38,8 @@ export class Breaker {
 
   /** @throws KeelsonError `INVALID_OPTIONS` for what are no positive numbers */
   constructor(clock: Clock, options: BreakerOptions = {}) {
-    const { failures = 5, withinMs = 600_000, coolDownMs = withinMs } = options;
-    const above0 = Number.MIN_VALUE;
-    requireOptions("breaker", options, { failures: 1, withinMs: above0, coolDownMs: above0 }, Infinity);
+    const { failures = 5, withinMs = 600_000, coolDownMs = withinMs } = options ?? {};
+    requireBreaker(options);
     this.#clock = clock;
     this.#limit = failures;
     this.#withinMs = withinMs;

@@ -2,7 +2,7 @@ import type { CallOptions } from "../contract/call.ts";
 import { invalidOptions, isSignal, requireOptions, shown } from "./invalid-options.ts";
 
 /** What the options of a call, a send, a request or a checkout may be, for `requireOptions`. */
-export const callOptions = { timeoutMs: 0, signal: "any" } as const;
+export const callOptions = { timeoutMs: 0, signal: true } as const;
 
 /**
  * Whether the options of a call fit. A deadline that is not a number would never pass, and would stand before all others in their queue. A signal that
@@ -31,7 +31,7 @@ export function requireFit(options: CallOptions | null | undefined, also?: strin
   requireOptions(
     "The call",
     options,
-    also === undefined ? callOptions : { ...callOptions, [also]: "any" },
+    also === undefined ? callOptions : { ...callOptions, [also]: true },
     Infinity,
   );
   throw invalidOptions(`The call's signal is ${shown(options?.signal)}`, "give an AbortSignal, or none");

@@ -40,7 +40,10 @@ export function requireFunction(what: string, value: unknown): void {
   if (typeof value !== "function") throw invalidOptions(`${what} is ${shown(value)}`, "give a function");
 }
 
-/** Throws `INVALID_OPTIONS` unless `value` is a number from `min`, of which `Number.MIN_VALUE` means above 0, to `max`: by default any that is finite. */
+/** The least of numbers that must be above 0. */
+export const above0: number = Number.MIN_VALUE;
+
+/** Throws `INVALID_OPTIONS` unless `value` is a number from `min`, of which {@link above0} means above 0, to `max`: by default any that is finite. */
 export function requireRange(
   name: string,
   value: unknown,
@@ -48,7 +51,7 @@ export function requireRange(
   max: number = Number.MAX_VALUE,
 ): void {
   if (typeof value === "number" && value >= min && value <= max) return;
-  const least = min === Number.MIN_VALUE ? "above 0" : `at least ${min}`;
+  const least = min === above0 ? "above 0" : `at least ${min}`;
   const bounds = max < Number.MAX_VALUE ? `between ${min} and ${max}` : least;
   throw invalidOption(name, value, `a number ${bounds}`);
 }
@@ -68,8 +71,8 @@ export function invalidOption(name: string, value: unknown, wanted: string): Kee
   );
 }
 
-/** What an option may be: a number of at least this (`Number.MIN_VALUE` for above 0), of a type, one of a list, or what is looked at elsewhere. */
-export type Wanted = number | "boolean" | "function" | "object" | "string" | "any" | readonly string[];
+/** What an option may be: a number of at least this ({@link above0} for above 0), of a type, one of a list, or anything (`true`): what is looked at elsewhere. */
+export type Wanted = number | "boolean" | "function" | "object" | "string" | true | readonly string[];
 
 /**
  * Throws `INVALID_OPTIONS` unless `options`, which messages call `what`, are absent or an object of nothing but what is `wanted`: a limit that was mistyped would
@@ -98,7 +101,7 @@ export function requireOptions<T extends object>(
   }
   for (const [name, want] of Object.entries(wanted) as [keyof T & string, Wanted][]) {
     const value: unknown = options[name];
-    if (value === undefined || want === "any") continue;
+    if (value === undefined || want === true) continue;
     if (typeof want === "number") requireRange(`${what}.${name}`, value, want, max);
     else if (
       typeof want === "string" ? typeof value !== want || value === null : !want.includes(value as string)

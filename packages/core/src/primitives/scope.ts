@@ -1,6 +1,7 @@
 import { asKeelsonError, type KeelsonError } from "../contract/errors.ts";
 import type { Scope } from "../contract/module.ts";
 import type { MaybePromise } from "../contract/value.ts";
+import { requireFunction } from "./invalid-options.ts";
 
 /**
  * The one implementation of {@link Scope}. Ending it undoes all in reverse order, each after the one before has settled; a failing
@@ -22,16 +23,17 @@ export class UndoScope implements Scope {
   }
 
   add<T extends Disposable | AsyncDisposable>(resource: T): T {
-    this.defer(
-      () =>
-        (Symbol.asyncDispose in resource
-          ? resource[Symbol.asyncDispose]()
-          : resource[Symbol.dispose]()) as MaybePromise<void>,
-    );
+    const { [Symbol.asyncDispose]: later, [Symbol.dispose]: atOnce } = (resource ?? {}) as Partial<
+      Disposable & AsyncDisposable
+    >;
+    const dispose = later ?? atOnce;
+    requireFunction("Symbol.dispose of what is added to a scope", dispose);
+    this.defer(() => dispose?.call(resource));
     return resource;
   }
 
   defer(undo: () => MaybePromise<void>): void {
+    requireFunction("What a scope is to run", undo);
     if (this.#ended === undefined) (this.#undo ??= []).push(undo);
     else void attempt(undo).then((error) => error && this.#onLateFailure(error));
   }

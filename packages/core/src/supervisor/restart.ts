@@ -17,7 +17,7 @@ const POLICIES: readonly RestartPolicy[] = ["never", "on-failure", "always"];
 
 /** Checks `options` and fills in the defaults; `INVALID_OPTIONS` names the first that does not fit. */
 export function parseRestart(options: RestartOptions): ParsedRestart {
-  requireOptions("restart", options, { policy: POLICIES, intensity: "any", backoff: "any", health: "any" });
+  requireOptions("restart", options, { policy: POLICIES, intensity: true, backoff: true, health: true });
   const { policy = "never", intensity, backoff, health } = options;
   return {
     policy,

@@ -170,6 +170,37 @@ test("limits that are mistyped are refused: pools, queues, checkouts", async () 
   (await pool.checkout({ timeoutMs: undefined, call: undefined } as never)).release();
 });
 
+test("a lease is not ended for a reason that there is not, and the counts stay counts", async () => {
+  await using pool = createPool({ create: () => ({}), destroy: () => {} }, { max: 1 }, createTestPlatform());
+  const lease = await pool.checkout();
+  const { recycled } = pool.stats();
+  for (const reason of ["crash", null, 5, "__proto__", "toString", {}] as never[])
+    expect(thrownCode(() => lease.discard(reason))).toBe("INVALID_OPTIONS");
+  expect(pool.stats()).toMatchObject({ inUse: 1, recycled });
+  lease.discard(undefined);
+  expect(pool.stats().recycled).toEqual({ ...recycled, trap: 1 });
+});
+
+test("what cannot be undone is refused by a scope, and fails the start that adds it", async () => {
+  const { kernel } = testKernel();
+  let undone = 0;
+  for (const [index, other] of [undefined, null, 5, "x", {}, { [Symbol.dispose]: 5 }].entries()) {
+    const id = `scope-${index}`;
+    await kernel.register(
+      nativeModule({
+        id,
+        start: ({ scope }) => {
+          scope.defer(() => void undone++);
+          expect(thrownCode(() => scope.defer(other as never))).toBe("INVALID_OPTIONS");
+          scope.add(other as never);
+        },
+      }),
+    );
+    expect(await rejectionCode(kernel.start(id))).toBe("INVALID_OPTIONS");
+    expect(undone).toBe(index + 1);
+  }
+});
+
 test("arguments of other types are KeelsonErrors", async () => {
   const kernel = await running(echo("a"));
   for (const other of [...unprintable, angry()] as never[]) {
@@ -263,10 +294,19 @@ describe("what is no part of a kernel", () => {
       { failures: NaN },
       { withinMs: 0 },
       { coolDownMs: "1" },
-    ] as never[]) {
-      const hooks = createHooks({ clock, log: platform.log, metrics, breaker });
-      expect(thrownCode(() => hooks.filter("a", (x) => x))).toBe("INVALID_OPTIONS");
-    }
+      { failure: 5 },
+      5,
+    ] as never[])
+      expect(thrownCode(() => createHooks({ clock, log: platform.log, metrics, breaker }))).toBe(
+        "INVALID_OPTIONS",
+      );
+    for (const logged of [5, "a", {}, null] as never[])
+      expect(thrownCode(() => createBus({ clock, random, log: platform.log, logged }))).toBe(
+        "INVALID_OPTIONS",
+      );
+    const source = { create: () => 1, destroy: () => {} };
+    for (const other of [5, "x", {}, []] as never[])
+      expect(thrownCode(() => createPool(source, {}, { clock, metrics: other }))).toBe("INVALID_OPTIONS");
   });
 
   test("asks for what can be asked for", async () => {

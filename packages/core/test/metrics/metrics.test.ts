@@ -13,7 +13,8 @@ describe("instruments", () => {
     counter.add();
     counter.add(2.5);
     expect(counter.value).toBe(3.5);
-    for (const by of [-1, NaN, Infinity]) expect(() => counter.add(by)).toThrow(RangeError);
+    for (const by of [-1, NaN, Infinity, "5", null, {}, Symbol("s")] as number[])
+      expect(() => counter.add(by)).toThrow(RangeError);
     expect(counter.value).toBe(3.5);
   });
 
@@ -21,6 +22,11 @@ describe("instruments", () => {
     const gauge = createMetrics().gauge("size", help);
     gauge.set(10);
     gauge.add(-12);
+    expect(gauge.value).toBe(-2);
+    for (const other of ["5", null, undefined, {}, Symbol("s")] as never[]) {
+      expect(() => gauge.set(other)).toThrow(RangeError);
+      expect(() => gauge.add(other)).toThrow(RangeError);
+    }
     expect(gauge.value).toBe(-2);
   });
 
@@ -41,7 +47,10 @@ describe("instruments", () => {
       ["1.0", 3],
       ["+Inf", 4],
     ]);
-    for (const value of [-1, NaN, Infinity]) expect(() => histogram.observe(value)).toThrow(RangeError);
+    for (const value of [-1, NaN, Infinity, "soon", undefined] as number[])
+      expect(() => histogram.observe(value)).toThrow(RangeError);
+    for (const times of [-1, NaN, Infinity, "often"] as number[])
+      expect(() => histogram.observe(1, times)).toThrow(RangeError);
   });
 
   test("one value may be observed many times over in one step", () => {

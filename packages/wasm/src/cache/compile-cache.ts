@@ -86,7 +86,7 @@ export interface CompileCacheOptions {
  * @throws KeelsonError `INVALID_OPTIONS` when a count is no whole number of at least 0
  */
 export function createCompileCache(options?: CompileCacheOptions): CompileCache {
-  requireOptions("cache", options, { maxModules: 0, folder: "any", maxBytes: 0 }, Infinity);
+  requireOptions("cache", options, { maxModules: 0, folder: true, maxBytes: 0 }, Infinity);
   const { maxModules = 64, folder, maxBytes = 256 * 2 ** 20 } = options ?? {};
   if (folder !== undefined && typeof folder !== "string" && !(folder instanceof URL))
     throw invalidOptions(`The folder of a compile cache is ${shown(folder)}`, "give a path or a file: URL");

@@ -66,7 +66,7 @@ export interface WasmInspection {
  * decodes and that this engine refuses all the same is described, with `refused`.
  */
 export function inspectWasm(bytes: Bytes, options?: InspectOptions): WasmInspection {
-  requireOptions("inspectWasm", options, { origin: "string", abi: "any", metering: "object" });
+  requireOptions("inspectWasm", options, { origin: "string", abi: true, metering: "object" });
   const { origin = "the given binary", metering = pluginMetering, abi } = options ?? {};
   const surface = requireWholeModule(bytes, origin);
   const shape: ModuleShape = {

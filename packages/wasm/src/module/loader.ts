@@ -23,17 +23,17 @@ export type WasmLoaderOptions = Pick<
 >;
 
 // What they are is looked at with each module.
-const LOADER_OPTIONS: Readonly<Record<keyof WasmLoaderOptions, "any">> = {
-  pool: "any",
-  limits: "any",
-  state: "any",
-  scheduling: "any",
-  metering: "any",
-  isolation: "any",
-  imports: "any",
-  quarantine: "any",
-  cache: "any",
-  deadlines: "any",
+const LOADER_OPTIONS: Readonly<Record<keyof WasmLoaderOptions, true>> = {
+  pool: true,
+  limits: true,
+  state: true,
+  scheduling: true,
+  metering: true,
+  isolation: true,
+  imports: true,
+  quarantine: true,
+  cache: true,
+  deadlines: true,
 };
 
 /**
