@@ -90,6 +90,10 @@ function isProcessList(list: unknown): boolean {
   return Array.isArray(list) && [...list].every(isObject);
 }
 
+/**
+ * Wires the parts together, and keeps the list of modules. Each is an {@link Entry}, in which its versions take turns; calls find their way by the
+ * {@link Router}; what takes several steps (loading, starting, stopping, reloading, the shutdown) has a file of its own beside this one.
+ */
 class KeelsonKernel implements Kernel {
   readonly platform: Platform;
   readonly metrics: MetricsRegistry;

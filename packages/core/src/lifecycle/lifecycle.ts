@@ -37,6 +37,10 @@ const DEFAULT_STEP_MS = 10_000;
 /**
  * Drives one definition through its generations by the table in states.ts. Requests may come at any time: they join, queue or abort
  * what is under way as the table says, so that nothing here ever waits behind a hung function of the module.
+ *
+ * To read it: the way up is `#begin`, `#create`, `#initialized`, `#runStart`, `#started`; the way down `#takeDown`, `#stopModule`, `#release`,
+ * `#stopped`; what goes wrong on the way up is `#fail`, what ends by itself `#exited`. What is left of a generation, once it is over, is for the
+ * {@link Remains}.
  */
 export class Lifecycle {
   readonly definition: ModuleDefinition;
