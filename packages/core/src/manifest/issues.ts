@@ -87,7 +87,9 @@ function keyHint(path: Path, key: string): string | undefined {
         : `did you mean \`${other}.${key}\`?`;
     }
   }
-  return undefined;
+  // Both at once, out of its place and mistyped, happens to limits.
+  const limit = place === "" ? suggest(key, knownKeys.get("limits") ?? []) : undefined;
+  return limit === undefined ? undefined : `did you mean \`limits.${limit}\`?`;
 }
 
 function placeOf(path: Path): string {

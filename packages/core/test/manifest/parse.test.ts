@@ -165,7 +165,8 @@ describe("a sound manifest", () => {
 
 describe("unknown keys", () => {
   test.each([
-    [{ ...minimal, memmory: 1 }, "memmory", undefined],
+    [{ ...minimal, memmory: 1 }, "memmory", "did you mean `limits.memory`?"],
+    [{ ...minimal, hooks: [{ type: "filter", name: "a", memmory: 1 }] }, "hooks[0].memmory", undefined],
     [{ ...minimal, limits: { memmory: 1 } }, "limits.memmory", "did you mean `memory`?"],
     [
       { ...minimal, limits: { network: { max_connections: 1 } } },
