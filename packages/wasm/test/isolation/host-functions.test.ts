@@ -387,9 +387,9 @@ test("guests that call their host all the time are ended when their modules stop
       };
       const imports = importsWith(later ? suspending(async (value: number) => ask(value)) : ask);
       const { kernel } = await openKernel();
-      const deadlines = { stopMs: 150, drainMs: 0 };
+      const ends = { deadlines: { stopMs: 150 }, pool: { drainMs: 0 } };
       await kernel.register(
-        wasmModule({ id: "guest", source: GUEST, abi: "raw", isolation: "worker", imports, deadlines }),
+        wasmModule({ id: "guest", source: GUEST, abi: "raw", isolation: "worker", imports, ...ends }),
       );
       await kernel.start("guest");
       const call = codeOf(kernel.invoke("guest", "often"));
