@@ -24,6 +24,12 @@ export interface MeterLimits {
   /** Blocks inside one another in a function; default 50,000. */
   readonly maxNesting: number;
   /**
+   * Values that engines note in one function for where ways of control part and meet: locals and operands, times blocks and branches, of which an `if`
+   * counts as 3, a label of `br_table` as 4 and a loop as 16. Default 32,000,000. It decides what time and memory compilers take, far more than a function's size:
+   * at the limit two tenths of a second at its first call, and up to a GiB in the background, until it is optimized.
+   */
+  readonly maxMergedValues: number;
+  /**
    * Milliseconds that validating and rewriting take and compiling will take, judged by how long the engine needs to
    * validate the module, the faster time of two if the first was too long; default 10,000. A module with more than 16 MiB of code is validated a MiB, or a larger function, at a time, so that it is refused soon after; an engine is not interrupted in one. Held only where {@link MeterOptions.now} is given, and
    * for modules larger than 16 KiB.
@@ -43,6 +49,7 @@ export const defaultMeterLimits: MeterLimits = {
   maxFunctionBytes: 4 * 2 ** 20,
   maxLocals: 50_000,
   maxNesting: 50_000,
+  maxMergedValues: 32_000_000,
   maxCompileMs: 10_000,
 };
 

@@ -182,6 +182,86 @@ describe("limits on the module itself", () => {
     expect(refusal(bytes, { limits: { maxMeteredBytes: bytes.length + 10 } })).toBe("WASM_TOO_LARGE");
   });
 
+  describe("values that engines note for where ways meet", () => {
+    /** How many a function with ten locals has. */
+    const valuesOf = (body: string): unknown => {
+      const bytes = wat(
+        `(module (import "h" "g" (func $g)) (func (export "f") (local ${"i32 ".repeat(10)}) ${body}))`,
+      );
+      try {
+        meter(bytes, { mode: "exact", ...usual, limits: { maxMergedValues: 1 } });
+        return 0;
+      } catch (error) {
+        const { details } = error as KeelsonError;
+        expect(details).toMatchObject({ option: "maxMergedValues", limit: 1 });
+        expect(refusal(bytes, { limits: { maxMergedValues: details?.["found"] as number } })).toBeUndefined();
+        return details?.["found"];
+      }
+    };
+
+    it.each([
+      ["a block", "(block (nop))", 10],
+      [
+        "a block above three operands",
+        "(block (result i32) (i32.const 1)) (i32.const 1) (i32.const 2) (block) drop drop drop",
+        10 + 13,
+      ],
+      ["an if", "(if (local.get 0) (then (nop)))", 30],
+      ["a loop", "(loop (nop))", 160 + 1],
+      [
+        "loops in loops, which the optimizing compiler looks at from each place",
+        "(loop (loop (loop (nop))))",
+        480 + 3,
+      ],
+      ["a branch", "(block (br 0))", 20],
+      ["a branch that takes a value along", "(drop (block (result i32) (br 0 (i32.const 1))))", 10 + 11],
+      [
+        "each label of br_table, with the operand that chooses",
+        "(block (br_table 0 0 0 (local.get 0)))",
+        10 + 3 * 4 * 11,
+      ],
+      [
+        "a handler, and each call that it may catch from",
+        "(block (try_table (catch_all 0) (call $g) (call $g)))",
+        50,
+      ],
+      ["a handler of the older kind", "(try (do (nop)) (catch_all (call $g)))", 20],
+    ])("%s", (_name, body, values) => {
+      expect(valuesOf(`(call $g) ${body}`)).toBe(values);
+    });
+
+    const locals = 2000;
+    const used = Array.from(
+      { length: locals },
+      (_, n) => `(local.set ${n} (i32.add (local.get ${n}) (i32.const ${n})))`,
+    );
+    const guest = (body: string): Uint8Array<ArrayBuffer> =>
+      wat(
+        `(module (func (export "f") (local ${"i32 ".repeat(locals)}) (loop $l ${used.join("")} ${body} (br $l))))`,
+      );
+
+    it.each([
+      ["2,000 loops", "(loop (br_if 0 (i32.eqz (local.get 0))))".repeat(2000)],
+      ["a br_table of 20,000 ways", `(block (br_table ${"0 1 ".repeat(10_000)} 0 (local.get 0)))`],
+      ["10,000 ifs", "(if (local.get 0) (then (local.set 0 (i32.const 1))))".repeat(10_000)],
+    ])(
+      "2,000 locals and %s are refused: engines take gigabytes, or a core for a minute, for less than 200 KB",
+      (_name, body) => {
+        const bytes = guest(body);
+        expect(bytes.length).toBeLessThan(200_000);
+        expect(WebAssembly.validate(bytes)).toBe(true);
+        expect(refusal(bytes, {})).toBe("WASM_TOO_LARGE");
+        expect(refusal(bytes, { mode: "deadline" })).toBe("WASM_TOO_LARGE");
+      },
+    );
+
+    it("dead code has none, and 2,000 locals alone are fine", () => {
+      expect(
+        refusal(guest(`(block (br 0) ${"(loop (br_if 0 (i32.eqz (local.get 0))))".repeat(2000)})`), {}),
+      ).toBeUndefined();
+    });
+  });
+
   it("the meter's own functions count as they are made: there is one for each pair of tables that are copied", () => {
     const tables = 40;
     const copies = (from: number): string =>

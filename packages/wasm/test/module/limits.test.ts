@@ -116,7 +116,15 @@ describe("limits on the code itself", () => {
     `(module (func (export "f") (local i32 i32 i32) (loop (br_if 0 (local.get 0)))) (func ${nested(10)}) (func))`,
   );
 
-  test.each(["maxBytes", "maxMeteredBytes", "maxFunctions", "maxFunctionBytes", "maxLocals", "maxNesting"])(
+  test.each([
+    "maxBytes",
+    "maxMeteredBytes",
+    "maxFunctions",
+    "maxFunctionBytes",
+    "maxLocals",
+    "maxNesting",
+    "maxMergedValues",
+  ])(
     "%s: past it the start fails, and the error names the module, the limit, the value and what was found",
     async (option) => {
       const { details, message, hint } = await failure("WASM_TOO_LARGE", () =>

@@ -108,6 +108,7 @@ const words: Readonly<Record<keyof MeterLimits, string>> = {
   maxFunctionBytes: "bytes in a function",
   maxLocals: "locals in a function",
   maxNesting: "nested blocks in a function",
+  maxMergedValues: "values where ways meet in a function",
   maxCompileMs: "ms of validating, metering and compiling",
 };
 

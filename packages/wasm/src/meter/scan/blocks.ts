@@ -21,6 +21,11 @@ import { catchClauses } from "./exceptions.ts";
 import { NO_LOOP } from "./loops.ts";
 import type { Scan } from "./scan.ts";
 
+/** Ways that part or meet at a block: an `if` has two arms, and a loop is two loops when it is metered, with branches to each, and may be repeated. */
+const BLOCK_WAYS = 1;
+const IF_WAYS = 3;
+const LOOP_WAYS = 16;
+
 // Where blocks and loops begin, go on with another arm, and end.
 
 /** A `block`, an `if` or a block with handlers begins. */
@@ -57,6 +62,7 @@ export function openLoop(scan: Scan): void {
   scan.segment = scan.segments.add(-1);
   const loop = loops.add(scan.loop, scan.segment, body.typeParams > 0);
   scan.loop = loop;
+  scan.loopDepth++;
   open(scan, Frame.loop, segment);
   // the header tests what is inside; what follows the loop is charged with what stands before it
   body.testFromHere();
@@ -71,6 +77,7 @@ function open(scan: Scan, kind: number, segment: number): void {
   const { maxNesting } = scan.options;
   const depth = ++scan.depth;
   if (depth > maxNesting) throw tooLarge("maxNesting", depth, maxNesting);
+  scan.noteWays(kind === Frame.loop ? LOOP_WAYS : kind === Frame.if ? IF_WAYS : BLOCK_WAYS);
   scan.frames.open(
     depth,
     kind,
@@ -170,6 +177,7 @@ function closeLoop(scan: Scan): void {
   }
   if (ways) scan.segments.lower(loops.segment[loop]!, ways.closeLoop(scan.depth, body.total));
   scan.loop = parent;
+  scan.loopDepth--;
 }
 
 /** Notes that the function may begin in earnest at the cursor, if it has done next to nothing so far. */

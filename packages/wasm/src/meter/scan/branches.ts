@@ -7,6 +7,8 @@ import type { Scan } from "./scan.ts";
 // Where control leaves a block for a label further out, or the function.
 
 const BR_IF = 0x0d;
+/** What a label of br_table counts: JavaScriptCore keeps most of these. */
+const TABLE_WAYS = 4;
 
 /** `br`. */
 export function branch(scan: Scan): void {
@@ -34,7 +36,7 @@ function toLabel(scan: Scan, conditional: boolean): void {
   const { body, loop } = scan;
   const { numbers } = scan.frames;
   const { at } = body;
-  const frame = toBlock(scan, scan.depth - body.u32());
+  const frame = toBlock(scan, scan.depth - body.u32(), 1);
   const targetLoop = numbers[frame + LOOP]!;
   if (targetLoop === loop) return;
   scan.actions.add(at, Action.branch, loop, targetLoop);
@@ -52,7 +54,7 @@ export function branchTable(scan: Scan): void {
   const list = tableLoops.length;
   let leavesLoop = false;
   for (let labels = body.u32() + 1; labels > 0; labels--) {
-    const targetLoop = numbers[toBlock(scan, scan.depth - body.u32()) + LOOP]!;
+    const targetLoop = numbers[toBlock(scan, scan.depth - body.u32(), TABLE_WAYS) + LOOP]!;
     if (loop !== NO_LOOP) tableLoops.push(targetLoop);
     if (targetLoop !== loop) leavesLoop = true;
   }
@@ -63,7 +65,7 @@ export function branchTable(scan: Scan): void {
 }
 
 /** Notes that a branch leads from the cursor to the label of the block at depth `target`, and answers where its frame's numbers begin. */
-function toBlock(scan: Scan, target: number): number {
+function toBlock(scan: Scan, target: number, ways: number): number {
   const { late } = scan;
   const { numbers } = scan.frames;
   const frame = target * FRAME;
@@ -71,6 +73,7 @@ function toBlock(scan: Scan, target: number): number {
   numbers[frame + TARGETED] = 1;
   if (target === 0) late.branchesOut = true;
   if (numbers[frame + KIND] !== Frame.loop) scan.ways?.join(target, scan.body.total);
+  scan.noteWays(ways);
   const passing = late.passing();
   if (passing < numbers[frame + PASSES]!) numbers[frame + PASSES] = passing;
   if (target < numbers[from + ESCAPE]!) numbers[from + ESCAPE] = target;

@@ -52,6 +52,7 @@ export function catchClauses(scan: Scan): void {
     const kind = body.byte();
     if (kind > 3) throw unsupported(`a handler of kind ${kind}`, at);
     if (kind < 2) body.u32();
+    scan.noteWays(1);
     const target = depth - 1 - body.u32();
     const frame = target * FRAME;
     numbers[frame + TARGETED] = numbers[frame + LANDING] = 1;

@@ -15,10 +15,17 @@ import type { Scan } from "./scan.ts";
  * Reads a function's body, from its first instruction to its end, and notes what has to be inserted where.
  * Open blocks are kept on a stack of the scan's own, so that deep nesting costs memory and no call depth.
  *
- * @throws `UNSUPPORTED_WASM` naming an instruction that cannot be metered, `WASM_TOO_LARGE` where blocks are nested too deep
+ * @throws `UNSUPPORTED_WASM` naming an instruction that cannot be metered, `WASM_TOO_LARGE` where blocks are nested too deep, or too much would have to be noted of them
+ * @param locals parameters included
  */
-export function scanFunction(scan: Scan, from: number, to: number, functionType: number): void {
-  scan.begin(from, to, functionType);
+export function scanFunction(
+  scan: Scan,
+  from: number,
+  to: number,
+  functionType: number,
+  locals: number,
+): void {
+  scan.begin(from, to, functionType, locals);
   const { body } = scan;
   for (;;) {
     const role = body.straight();
@@ -146,6 +153,7 @@ function endFunction(scan: Scan, to: number): void {
   scan.settle();
   actions.add(body.start, Action.dead, body.at, 0);
   if (body.at !== to) throw truncated(body.at);
+  scan.requireFewValues();
   if (ways) segments.lower(0, ways.finish(body.total));
   else segments.chargeSmallBlocks();
   late.decide(body.total, frames.numbers[PASSES]!, !scan.hasLanding && (scan.hasCalls || loops.count > 0));

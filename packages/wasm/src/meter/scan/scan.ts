@@ -1,4 +1,5 @@
 import type { ModuleInfo } from "../read/module.ts";
+import { tooLarge } from "../read/reader.ts";
 import { Action } from "./actions.ts";
 import { BodyReader } from "./body-reader.ts";
 import { ControlFrames, Frame } from "./control-frames.ts";
@@ -21,6 +22,7 @@ export interface ScanOptions {
   readonly tableCapped: boolean;
   readonly refuseRelaxedSimd: boolean;
   readonly maxNesting: number;
+  readonly maxMergedValues: number;
   /** The cost of a function that its callers pay for, by index; -1 for the others. */
   readonly leafCosts: Int32Array;
   /** How each function comes to know the depth: see {@link DepthBy}. */
@@ -49,10 +51,14 @@ export class Scan extends Findings {
   depth = 0;
   /** The innermost loop, or {@link NO_LOOP}. */
   loop: number = NO_LOOP;
+  /** How many loops are open. */
+  loopDepth = 0;
   /** The segment that the code at the cursor belongs to. */
   segment = 0;
   /** The code at the cursor can be reached. */
   alive = true;
+  #mergedValues = 0;
+  #locals = 0;
   /** What the functions without a test that were called so far cost, beside what their callers pay. */
   beside = 0;
   /** How many actions there were where several ways last came together. */
@@ -71,11 +77,13 @@ export class Scan extends Findings {
   }
 
   /** Goes to the first instruction of another function. */
-  begin(from: number, to: number, functionType: number): void {
+  begin(from: number, to: number, functionType: number, locals: number): void {
     this.forget();
+    this.#mergedValues = 0;
+    this.#locals = locals;
     this.body.begin(from, to);
     this.ways?.reset();
-    this.depth = this.#settled = this.beside = this.#besideTested = this.joined = 0;
+    this.depth = this.loopDepth = this.#settled = this.beside = this.#besideTested = this.joined = 0;
     this.loop = NO_LOOP;
     this.alive = true;
     this.segment = this.segments.add(-1);
@@ -89,6 +97,21 @@ export class Scan extends Findings {
       NO_LOOP,
       0,
     );
+  }
+
+  /**
+   * As many ways of control part or meet at the cursor. For each of them engines note what every local and every operand is, the optimizing compiler until
+   * it is done, and it looks at the loops around it.
+   */
+  noteWays(ways: number): void {
+    this.#mergedValues += ways * (this.#locals + this.body.height) + this.loopDepth / 2;
+  }
+
+  /** Throws `WASM_TOO_LARGE` when that was too much for one function. */
+  requireFewValues(): void {
+    const { maxMergedValues } = this.options;
+    const found = Math.ceil(this.#mergedValues);
+    if (found > maxMergedValues) throw tooLarge("maxMergedValues", found, maxMergedValues);
   }
 
   /** Adds the code read since the last time to the present segment. */

@@ -62,6 +62,7 @@ export function writeBodies(work: Work, foreignTailCalls: boolean): Code {
     tableCapped: options.tableElements !== undefined,
     refuseRelaxedSimd: options.relaxedSimd === "refuse",
     maxNesting: limits.maxNesting,
+    maxMergedValues: limits.maxMergedValues,
     leafCosts,
     depthBy: work.depthBy,
     untested: work.untested,

@@ -52,7 +52,7 @@ export class Emitter {
     const locals = readLocals(reader);
     if (locals.count > this.#maxLocals) throw tooLarge("maxLocals", locals.count, this.#maxLocals);
 
-    scanFunction(scan, reader.at, to, typeIndex);
+    scanFunction(scan, reader.at, to, typeIndex, type.params + locals.count);
     // parameters stand in the caller's frame and in this one, results go through the stack
     const depthBy = code.layout.depthBy[functionIndex]!;
     const depthGiven = isParameter(depthBy);
