@@ -7,6 +7,7 @@ import process from "node:process";
 import { beforeAll, describe, expect, test } from "vitest";
 import { nativeModule } from "keelson";
 import { get, post } from "../src/once/client.ts";
+import { MAX_BODY_BYTES } from "../src/body.ts";
 import { ensureBuilt } from "../src/plugins.ts";
 import { openPress } from "../src/press.ts";
 import { scene, type Scene } from "./support.ts";
@@ -209,8 +210,14 @@ describe("a trial", () => {
       expect((await post(s.url, "/try/kill", headers)).status, JSON.stringify(headers)).toBe(403);
     }
     untouched(s);
-    const own = { origin: s.url, "sec-fetch-site": "same-origin" };
-    expect((await post(s.url, "/try/trap", own)).status).toBe(200);
+    const local = `localhost:${new URL(s.url).port}`;
+    const own: readonly Readonly<Record<string, string>>[] = [
+      { origin: s.url, "sec-fetch-site": "same-origin" },
+      // An address that somebody typed, and a program that is no browser.
+      { "sec-fetch-site": "none" },
+      { host: local, origin: `http://${local}` },
+    ];
+    for (const headers of own) expect((await post(s.url, "/try/trap", headers)).status).toBe(200);
   });
 
   test("has a button on the list of pages, and no page that plugins make may send a form", async () => {
@@ -243,6 +250,26 @@ describe("a client", () => {
     });
     expect(await withBody(`${s.url}/try/kill`, chunks)).toBe(413);
     expect(s.press.counts.restarts).toBe(0);
+  });
+
+  test("may send as much as is let pass, and not a byte more, announced or not", async () => {
+    await using s = await scene();
+    const chunked = (bytes: number): ReadableStream =>
+      new ReadableStream<Uint8Array>({
+        start(controller) {
+          controller.enqueue(new Uint8Array(bytes));
+          controller.close();
+        },
+      });
+    for (const [bytes, status] of [
+      [0, 200],
+      [MAX_BODY_BYTES, 200],
+      [MAX_BODY_BYTES + 1, 413],
+    ] as const) {
+      expect([bytes, await withBody(`${s.url}/try/trap`, "x".repeat(bytes))]).toEqual([bytes, status]);
+      if (bytes > 0)
+        expect([bytes, await withBody(`${s.url}/try/trap`, chunked(bytes))]).toEqual([bytes, status]);
+    }
   });
 
   test("that never ends its body is not waited for, and one that sends gigabytes is cut off", async () => {
@@ -334,7 +361,72 @@ describe("what a plugin says", () => {
   });
 });
 
+describe("what goes wrong", () => {
+  test("inside Press is a page with status 500 that tells no more than that, a line of the log, and is counted", async () => {
+    await using s = await scene();
+    await s.press.kernel.unload("reading");
+    const { status, headers, body } = await post(s.url, "/try/replace-good");
+    expect(status).toBe(500);
+    expect(body).toContain("Something went wrong");
+    expect(body).not.toMatch(/Error|reading/);
+    expect(headers.get("content-security-policy")).toContain("default-src 'none'");
+    expect(s.logged.join("\n")).toMatch(/error A request failed path=\/try\/replace-good error=.*reading/);
+    expect(s.press.counts).toMatchObject({ served: 1, failed: 1 });
+    expect((await get(s.url, "/metrics")).body).toContain("press_failed_requests_total 1\n");
+  });
+
+  test("in a trial is told in red, with status 500", async () => {
+    await using s = await scene();
+    const fine = await post(s.url, "/try/trap");
+    expect([fine.status, fine.body.includes('class="account kept"')]).toEqual([200, true]);
+    await s.press.kernel.stop("typography");
+    const { status, body } = await post(s.url, "/try/trap");
+    expect(status).toBe(500);
+    expect(body).toContain('class="account broken"');
+    expect(body).toMatch(/time to recover<\/dt><dd>it did not</);
+    const told = await post(s.url, "/try/trap", { accept: "application/json" });
+    expect(JSON.parse(told.body)).toMatchObject({ kept: false, alarming: false });
+  });
+
+  test("with a module stands in /status and on the list", async () => {
+    await using s = await scene();
+    const { kernel } = s.press;
+    const start = (): never => {
+      throw new Error("not today");
+    };
+    await kernel.register(nativeModule({ id: "sick", start }));
+    await expect(kernel.start("sick")).rejects.toMatchObject({ code: "MODULE_FAILED" });
+    const { modules } = JSON.parse((await get(s.url, "/status")).body) as {
+      modules: readonly { readonly id: string; readonly error?: unknown }[];
+    };
+    expect(modules.filter(({ error }) => error !== undefined)).toMatchObject([
+      { id: "sick", error: { code: "MODULE_FAILED", message: expect.stringContaining("not today") } },
+    ]);
+    expect((await get(s.url, "/")).body).toContain('<td class="state-failed">failed</td>');
+  });
+});
+
 describe("Press about itself", () => {
+  test("the list tells how often a page was read, and does without when the plugin that counts is gone", async () => {
+    await using s = await scene();
+    expect((await get(s.url, "/")).body).toContain("<small>README.md</small>");
+    await get(s.url, "/pages/README.md");
+    expect((await get(s.url, "/")).body).toContain("<small>README.md · read once</small>");
+    await get(s.url, "/pages/README.md");
+    expect((await get(s.url, "/")).body).toContain("<small>README.md · read 2 times</small>");
+    await s.press.kernel.stop("visits");
+    const { status, body } = await get(s.url, "/");
+    expect([status, body.includes("<small>README.md</small>")]).toEqual([200, true]);
+  });
+
+  test("its pages are styled by a sheet of its own", async () => {
+    await using s = await scene();
+    expect((await get(s.url, "/")).body).toContain('<link rel="stylesheet" href="/style.css" />');
+    const { status, headers, body } = await get(s.url, "/style.css");
+    expect([status, headers.get("content-type")]).toEqual([200, "text/css; charset=utf-8"]);
+    expect(body).toContain(".account");
+  });
+
   test("/metrics is OpenMetrics text with the kernel's, a plugin's and its own series", async () => {
     await using s = await scene();
     await get(s.url, "/pages/README.md");

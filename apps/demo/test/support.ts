@@ -8,6 +8,8 @@ export interface Scene extends AsyncDisposable {
   readonly press: Press;
   readonly url: string;
   readonly folder: string;
+  /** What the kernel logged. */
+  readonly logged: readonly string[];
   write(path: string, markdown: string): Promise<void>;
 }
 
@@ -16,11 +18,13 @@ export async function scene(): Promise<Scene> {
   const folder = await mkdtemp(join(tmpdir(), "press-test-"));
   const write = (path: string, markdown: string): Promise<void> => writeFile(join(folder, path), markdown);
   await write("README.md", "# Read me\n\nTwo words.\n");
-  const press = await openPress({ shelves: [{ prefix: "", folder }] });
+  const logged: string[] = [];
+  const press = await openPress({ shelves: [{ prefix: "", folder }], log: (line) => void logged.push(line) });
   return {
     press,
     url: press.url,
     folder,
+    logged,
     write,
     async [Symbol.asyncDispose]() {
       await press.close();
