@@ -51,14 +51,14 @@ export interface Metered {
 /**
  * Makes one instance and runs its start function, then `_initialize` if it exports one, as reactors of C, Rust and Go expect.
  *
- * @param release called once, when the instance is disposed
+ * @param release called once, when the instance is disposed, with what goes when its memory does, and how many bytes that held
  * @param tap for calls that are recorded or run again; the guest must not be one that is suspended then
  */
 export function createGuestInstance(
   blueprint: Blueprint,
   context: GuestContext,
   governor: Governor | undefined,
-  release: () => void,
+  release: (holder: object, bytes: number) => void,
   tap?: ImportTap,
 ): Instance {
   const { module, shape, profile, metered } = blueprint;
@@ -79,7 +79,7 @@ export function createGuestInstance(
     asked: blueprint.imports !== undefined || !abiProfiles.includes(profile),
     others: adoptMemories(host, exports),
     watchBytes: blueprint.capped ? Infinity : blueprint.maxMemoryBytes,
-    release,
+    release: (bytes) => release(exports, bytes),
     governor,
     limits,
     clock,

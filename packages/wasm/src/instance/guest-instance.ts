@@ -41,8 +41,8 @@ export interface GuestParts {
   readonly others: readonly GuestMemory[];
   /** Bytes of memory past which a call has failed; `Infinity` when the engine keeps the cap. */
   readonly watchBytes: number;
-  /** Called once, when the instance is disposed. */
-  readonly release: () => void;
+  /** Called once, when the instance is disposed, with the bytes of memory that it held. */
+  readonly release: (bytes: number) => void;
   readonly governor: Governor | undefined;
   readonly limits: CallLimits;
   readonly clock: Clock;
@@ -60,7 +60,7 @@ export class GuestInstance implements Instance {
   readonly #asked: boolean;
   #others: readonly GuestMemory[];
   readonly #watchBytes: number;
-  #release: (() => void) | undefined;
+  #release: ((bytes: number) => void) | undefined;
   readonly #governor: Governor | undefined;
   readonly #limits: CallLimits;
   readonly #clock: Clock;
@@ -215,10 +215,10 @@ export class GuestInstance implements Instance {
   }
 
   [Symbol.dispose](): void {
-    this.#letGo();
     const release = this.#release;
-    this.#release = undefined;
-    release?.();
+    const bytes = this.#footprint?.peakBytes(this.#governor?.usage.memoryPeakBytes ?? 0);
+    this.#letGo();
+    release?.(bytes ?? 0);
   }
 
   /**
@@ -232,6 +232,7 @@ export class GuestInstance implements Instance {
     this.#host.memory = undefined;
     this.#others = [];
     this.#footprint = undefined;
+    this.#release = undefined;
     this.#governor?.release();
   }
 

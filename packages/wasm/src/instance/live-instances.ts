@@ -1,4 +1,5 @@
 import { KeelsonError, type Call, type PlaceShare, type PlaceUser, type Platform } from "@keelson/core";
+import { Remains } from "./remains.ts";
 
 /** Live instances a kernel may have by default: each memory reserves 4 to 8 GB of address space on V8, which ends at some 16,000. */
 export const DEFAULT_MAX_INSTANCES = 1000;
@@ -15,6 +16,7 @@ interface Member {
 export class LiveInstances {
   #count = 0;
   readonly #members = new Set<Member>();
+  readonly #remains = new Remains();
   /** Places are being handed out, or kept: what becomes free meanwhile is looked at by whoever does that. */
   #busy = false;
   #wanted = false;
@@ -37,11 +39,13 @@ export class LiveInstances {
       );
     }
     this.#count++;
+    this.#remains.press();
   }
 
-  /** Counts one less. */
-  give(): void {
+  /** Counts one less. @param holder of its memory, of so many bytes, until that is collected */
+  give(holder?: object, bytes = 0): void {
     this.#count--;
+    if (holder !== undefined) this.#remains.add(holder, bytes);
     if (this.#wanted) this.#serve();
   }
 

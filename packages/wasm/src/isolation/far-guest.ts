@@ -7,6 +7,7 @@ import { Governor, type GuestThread } from "../governor/index.ts";
 import type { GuestContext } from "../instance/guest-context.ts";
 import type { RenewableInstance } from "../state/fresh-instance.ts";
 import { createGuestInstance, type Blueprint } from "../instance/create-guest.ts";
+import { Remains } from "../instance/remains.ts";
 import { farImports } from "./far-imports.ts";
 import { readHostAnswer, readMake, writeHostCall, type OverCode, type Provided } from "./host-messages.ts";
 import type { LogRoom, WaitEnd } from "./log-room.ts";
@@ -62,6 +63,7 @@ export class FarGuest {
   #instance: RenewableInstance | undefined;
   #governor: Governor | undefined;
   #fresh = false;
+  readonly #remains = new Remains();
   #provided: readonly Provided[] = [];
   /** When the call in progress ends. */
   #deadline = Infinity;
@@ -181,7 +183,10 @@ export class FarGuest {
         tally: this.#tally,
         ...(interrupt === undefined ? {} : { interrupt }),
       });
-    this.#instance = createGuestInstance(blueprint, this.#context(), this.#governor, () => undefined);
+    this.#remains.press();
+    this.#instance = createGuestInstance(blueprint, this.#context(), this.#governor, (holder, bytes) =>
+      this.#remains.add(holder, bytes),
+    );
     return this.#instance;
   }
 

@@ -196,7 +196,13 @@ export class CoreModule implements WasmModule {
     const live = liveInstances(context.platform);
     live.take(context.id, this.#settings.maxInstances);
     try {
-      return createGuestInstance(blueprint, context, governor, () => live.give(), tap);
+      return createGuestInstance(
+        blueprint,
+        context,
+        governor,
+        (holder, bytes) => live.give(holder, bytes),
+        tap,
+      );
     } catch (error) {
       live.give();
       throw error;
