@@ -32,7 +32,12 @@ export async function main(args: readonly string[]): Promise<number> {
     if (options.once) return (await runOnce(options)) ? 0 : 1;
     return await serve(options);
   } catch (error) {
-    console.error("Press could not go on:", error);
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EADDRINUSE" || code === "EACCES") {
+      console.error(
+        `Press cannot listen on port ${options.port} (${code})\n  hint: give another --port, or none for a free one`,
+      );
+    } else console.error("Press could not go on:", error);
     return 1;
   }
 }
