@@ -64,8 +64,10 @@ export async function endTree(ending: Ending, options: TerminateOptions): Promis
   };
   const rootLives = (): boolean => root !== undefined && !root.ended();
   const signalAll = (members: readonly ProcessEntry[], signal: "SIGTERM" | "SIGKILL" | "SIGSTOP"): void => {
-    if (rootLives()) root?.signal(signal, members.length === 0);
-    for (const { pid, group } of members) if (!(rootLives() && group === root?.info.pid)) send(pid, signal);
+    // Asked once: those in its group have the signal, also when it ends at once.
+    const lives = rootLives();
+    if (lives) root?.signal(signal, members.length === 0);
+    for (const { pid, group } of members) if (!(lives && group === root?.info.pid)) send(pid, signal);
   };
   /** Waits until the root and `members` are gone, at most until `until` or until `cut` settles. */
   const gone = async (

@@ -116,6 +116,7 @@ class Machine {
       endInput: () => void (this.inputEnded = true),
       signal: (signal, alone) => {
         this.alone.push(alone);
+        if (!this.#all.has(ROOT)) this.missed.push(`${ROOT} ${signal}`);
         const group = [...this.#all.values()].filter(({ entry }) => entry.group === ROOT);
         for (const { entry } of alone ? group.filter(({ entry: { pid } }) => pid === ROOT) : group)
           this.signal(entry.pid, signal);
@@ -149,6 +150,15 @@ describe("the end of a tree of processes", () => {
     const machine = new Machine().add(ROOT, HOST, { polite: true }).add(21, ROOT, { polite: true }, ROOT);
     expect(pids(await machine.end({ graceMs: 500 }))).toEqual({ ended: [20, 21], orphans: [] });
     expect(machine.sent.sort()).toEqual(["20 SIGTERM", "21 SIGTERM"]);
+    expect(machine.missed).toEqual([]);
+  });
+
+  it("is asked of those in the child's group also when the child is gone, and of the child no more", async () => {
+    const machine = new Machine().add(ROOT, HOST, { polite: true }).add(21, ROOT, {}, ROOT);
+    expect(pids(await machine.end({ graceMs: 20 }))).toEqual({ ended: [20, 21], orphans: [] });
+    expect(machine.sent.filter((one) => one.startsWith("20"))).toEqual(["20 SIGTERM"]);
+    expect(machine.sent.at(-1)).toBe("21 SIGKILL");
+    expect(machine.missed).toEqual([]);
   });
 
   it("comes to a lone child that is deaf when the grace is over, and not before", async () => {
