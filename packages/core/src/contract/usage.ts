@@ -7,7 +7,7 @@ export interface Usage {
   /** Units of fuel, the same for the same input on each runtime; a rough measure of work where metering is "deadline", 0 where it is "off". */
   readonly fuel: number;
   /**
-   * Set after a trap, which comes in the midst of a slice: `fuel` is then what was used when the guest last called or returned, the same on
+   * Set after a trap, and where an object did not fit, which comes in the midst of a slice: `fuel` is then what was used when the guest last called or returned, the same on
    * each runtime, and this the most that it can have used, which depends on how the slices fell.
    */
   readonly fuelAtMost?: number;

@@ -362,7 +362,9 @@ export class Governor {
     const end = this.#running ? (this.#idleSince ?? this.#clock.now()) : this.#time.end;
     const used = this.#stop ? this.#fuelAtStop : this.#charges.used();
     const cpuMs = end - start - stolen;
-    if (!this.dead || this.#stop !== undefined) return { fuel: used, cpuMs, memoryPeakBytes };
+    // Where an object did not fit, a loop without calls had not told what it used, either.
+    if (!this.dead || (this.#stop !== undefined && this.#stop.code !== "OUT_OF_MEMORY"))
+      return { fuel: used, cpuMs, memoryPeakBytes };
     return { fuel: used, fuelAtMost: Math.max(used, this.#charges.granted), cpuMs, memoryPeakBytes };
   }
 

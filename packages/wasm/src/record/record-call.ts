@@ -47,7 +47,7 @@ export function recordCall(
     );
   }
   const keep = (outcome: Pick<RecordedOutcome, "code" | "value" | "message">): void => {
-    const { fuel } = governor.usage;
+    const { fuel, fuelAtMost } = governor.usage;
     const { stopped, stoppedAtReturn } = governor;
     instance[Symbol.dispose]();
     if (recorder.gap !== undefined || call.measurement === undefined) return;
@@ -59,6 +59,7 @@ export function recordCall(
         ...outcome,
         ...(stopped === undefined ? {} : { limit: stopped.limit }),
         fuel,
+        ...(fuelAtMost === undefined ? {} : { fuelAtMost }),
         ...(stoppedAtReturn === undefined ? {} : { stoppedAtReturn }),
         memorySha256,
       }),

@@ -77,6 +77,8 @@ export interface RecordedOutcome {
   readonly limit?: StopReason;
   /** Units of fuel used by the call. */
   readonly fuel: number;
+  /** After a trap, and where an object did not fit: the most that it can have used. */
+  readonly fuelAtMost?: number;
   /**
    * Set when the guest was stopped on coming back from the host or from a growth of its memory, and not at a loop or an entry: how often it had come
    * back by then. A stop by time is found again by this, or else by its fuel.

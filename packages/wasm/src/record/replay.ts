@@ -118,7 +118,8 @@ async function run(
   // Stopped at the first test past this: where it was stopped in the record, if that was at a test.
   const atTest = byTime && outcome.stoppedAtReturn === undefined;
   // Any other ends by itself; what goes another way, and perhaps for ever, is ended not far behind.
-  const fuel = atTest ? Math.max(0, outcome.fuel - 1) : (metering.fuel ?? outcome.fuel + MARGIN_FUEL);
+  const most = Math.max(outcome.fuel, outcome.fuelAtMost ?? 0);
+  const fuel = atTest ? Math.max(0, outcome.fuel - 1) : (metering.fuel ?? most + MARGIN_FUEL);
   const governor = new Governor({ clock });
   const replayer = new Replayer(record.hostCalls, () => (governor.stopAtReturn = 0));
   const measurement: Measurement = { record: false, usage: undefined, recorded: undefined };

@@ -71,7 +71,8 @@ function requireOutcome(outcome: Readonly<Record<string, unknown>>): void {
   need(typeof outcome["code"] === "string", "outcome.code");
   need(isCount(outcome["fuel"]), "outcome.fuel");
   need(typeof outcome["memorySha256"] === "string", "outcome.memorySha256");
-  const { stoppedAtReturn } = outcome;
+  const { fuelAtMost, stoppedAtReturn } = outcome;
+  need(fuelAtMost === undefined || isCount(fuelAtMost), "outcome.fuelAtMost");
   need(stoppedAtReturn === undefined || isCount(stoppedAtReturn), "outcome.stoppedAtReturn");
 }
 

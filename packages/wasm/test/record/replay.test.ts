@@ -16,6 +16,7 @@ import { rejection } from "../support/errors.ts";
 import { answer, ECHO as ECHOES, keelsonGuest, on } from "../support/guests.ts";
 import { startGuest } from "../support/kernels.ts";
 import { realClock } from "../support/real-clock.ts";
+import { watGc } from "../meter/wat.ts";
 import { wat } from "../support/wat.ts";
 
 const GUEST = wat(`(module
@@ -43,6 +44,7 @@ const GUEST = wat(`(module
   (func (export "catch") (result i32) (try (result i32) (do (call $fail) (i32.const 1)) (catch_all (i32.const 2))))
   (func (export "panic") (call $panic (i32.const 8) (i32.const 6)))
   (func (export "trap") (i32.store (i32.const 0) (i32.const 7)) (drop (call $roll (i32.const 1))) (unreachable))
+  (func (export "late") (local i32) (loop (local.set 0 (i32.add (local.get 0) (i32.const 1))) (if (i32.eq (local.get 0) (i32.const 3000000)) (then (unreachable))) (br 0)))
   (func (export "spin") (loop (i32.store (i32.const 0) (i32.add (i32.load (i32.const 0)) (i32.const 1))) br 0))
   (func (export "spin-host") (loop (i32.store (i32.const 0) (i32.add (i32.load (i32.const 0)) (i32.const 1))) (drop (call $roll (i32.load (i32.const 0)))) (br 0)))
   (func $deep (export "recurse") (i32.store (i32.const 0) (i32.add (i32.load (i32.const 0)) (i32.const 1))) (call $deep) (i32.store (i32.const 4) (i32.const 1)))
@@ -130,6 +132,7 @@ describe("a recorded call is run again without its host, and ends the same", () 
 
   test.each([
     ["trap", "WASM_TRAP", undefined],
+    ["late", "WASM_TRAP", undefined],
     ["panic", "WASM_TRAP", undefined],
     ["fail", "NOT_FOUND", undefined],
     ["recurse", "STACK_EXHAUSTED", undefined],
@@ -145,6 +148,20 @@ describe("a recorded call is run again without its host, and ends the same", () 
     expect(found).toMatchObject({ outcome: code, equal: true, differences: [] });
     expect(found.fuel).toBe(recorded.record.outcome.fuel);
   });
+
+  test.each(["exact", "deadline"] as const)(
+    "objects that do not fit, made by a loop that does much before, metering %s",
+    async (metering) => {
+      const source = await watGc(
+        `(module (type $a (array (mut i32))) (func (export "f") (loop (drop (array.new_default $a (i32.const 100000))) (br 0))))`,
+      );
+      const kernel = await open({ source, imports: {}, metering });
+      const { record, code } = await recordedCall(kernel, "f");
+      expect(code).toBe("OUT_OF_MEMORY");
+      expect(record.outcome.fuelAtMost).toBeGreaterThan(record.outcome.fuel + 1_000_000);
+      expect(await again(record, source)).toMatchObject({ outcome: code, equal: true, differences: [] });
+    },
+  );
 
   test.each(["exact", "deadline"] as const)("stopped at its deadline, metering %s", async (metering) => {
     const kernel = await open({ metering });
