@@ -56,9 +56,10 @@ const LIMITS: readonly string[] = [
   "code",
 ] satisfies readonly (keyof WasmLimits)[];
 
-/** A typing error must not mean "no limit". @throws `INVALID_OPTIONS`, with the limits that there are */
+/** Neither a typing error nor a null must mean "no limit". @throws `INVALID_OPTIONS`, with the limits that there are */
 export function requireKnownLimits(limits: WasmLimits, id: string): void {
-  for (const name of Object.keys(limits)) {
+  for (const [name, value] of Object.entries(limits)) {
+    if (value === null) throw invalidOptions(`${id}: limits.${name} is null`, "leave it out for its default");
     if (LIMITS.includes(name)) continue;
     throw invalidOptions(
       `${id}: limits.${name} is not known`,

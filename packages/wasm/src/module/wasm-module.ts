@@ -6,7 +6,7 @@ import {
   type ModuleDefinition,
   type ModuleMetadata,
 } from "@keelson/core";
-import { given } from "@keelson/core/plain";
+import { given, requireOptions } from "@keelson/core/plain";
 import { compileCacheOf } from "../cache/compile-cache.ts";
 import { CoreModule } from "./core-module.ts";
 import { readManifestFile } from "./read-source.ts";
@@ -45,6 +45,8 @@ export function wasmModule(options: WasmModuleOptions): ModuleDefinition {
   };
   const restart = options.restart ?? manifest?.restart;
   const overlap = options.overlap ?? manifest?.overlap;
+  // Before the pool's time is made of it, which would be named instead.
+  requireOptions("deadlines", deadlines, { initMs: 0, startMs: 0, stopMs: 0 }, Infinity);
   // What has not ended by then is to be ended within the time of the stop, too.
   const drainMs = DRAIN_SHARE * (deadlines?.stopMs ?? DEFAULT_STOP_MS);
   const pool = { drainMs, ...given(options.pool ?? {}) };

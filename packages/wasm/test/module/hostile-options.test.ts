@@ -83,6 +83,29 @@ test("what a pool may not have is refused when the module is defined, and not wh
   }
 });
 
+test("a limit that is null is refused: it would have been none, or the default", async () => {
+  for (const name of ["memory", "instances", "fuel", "cpuMs", "stack", "process", "tableElements", "code"]) {
+    const limits = { [name]: null } as never;
+    const error = await failure("INVALID_OPTIONS", () => wasmModule({ id: "a", source, limits }));
+    expect(error.message).toContain(`limits.${name}`);
+  }
+});
+
+test("a deadline that cannot be one is refused when the module is defined, by its own name", async () => {
+  for (const name of ["initMs", "startMs", "stopMs"]) {
+    for (const value of [null, NaN, -1, "5", 5n, true, {}]) {
+      const deadlines = { [name]: value } as never;
+      for (const define of [
+        () => wasmModule({ id: "a", source, deadlines }),
+        () => createWasmLoader({ deadlines }),
+      ]) {
+        const error = await failure("INVALID_OPTIONS", define);
+        expect(error.details).toMatchObject({ option: `deadlines.${name}` });
+      }
+    }
+  }
+});
+
 test("what is undefined is not given, also where it stands inside: a stop's calls have their share of its time", async () => {
   const plain = createTestPlatform();
   const platform = { ...plain, supports: { ...plain.supports, jspi: true } };
