@@ -28,6 +28,25 @@ export function fromPlain(value: Value): Value {
   return typeof marked === "string" ? Number(marked) : properties(marked);
 }
 
+/** Levels that a record has around the values in it, and a mark within them. */
+const LEVELS_AROUND = 8;
+
+/**
+ * Refuses what {@link toPlain} leaves in no record: then it can be read to its end, and nothing in it runs code.
+ * @throws KeelsonError `INVALID_PAYLOAD`, or what reading a property threw
+ */
+export function requirePlainData(value: unknown, depth = 0): void {
+  const type = typeof value;
+  if (type === "function" || type === "symbol" || (type === "number" && !Number.isFinite(value)))
+    throw new KeelsonError(
+      "INVALID_PAYLOAD",
+      `A record holds no ${type === "number" ? String(value) : type}`,
+    );
+  if (type !== "object" || value === null || value instanceof Uint8Array) return;
+  if (depth > MAX_JSON_DEPTH + LEVELS_AROUND) throw tooDeep();
+  for (const inner of Object.values(value as object)) requirePlainData(inner, depth + 1);
+}
+
 function properties(value: Value): Value {
   const entries = Object.entries(value as Record<string, Value>);
   return Object.fromEntries(entries.map(([name, inner]) => [name, fromPlain(inner)]));

@@ -18,7 +18,7 @@ import { createGuestInstance } from "../instance/create-guest.ts";
 import { replayContext } from "./replay-context.ts";
 import { codeOf } from "./record-call.ts";
 import { hashMemories } from "./memory-hash.ts";
-import { fromPlain, toPlain } from "./plain.ts";
+import { fromPlain, requirePlainData, toPlain } from "./plain.ts";
 import { Replayer } from "./replayer.ts";
 import type { CallRecording, Replayed, ReplayOptions } from "./recording.ts";
 import { invalidRecord, requireRecord } from "./text.ts";
@@ -72,7 +72,7 @@ function requireClock(clock: unknown): void {
 function requirePlain(record: unknown): asserts record is CallRecording {
   try {
     requireRecord(record);
-    encodeValue(record);
+    requirePlainData(record);
   } catch (error) {
     if (isKeelsonError(error, "INVALID_RECORD")) throw error;
     throw invalidRecord("it cannot be read as plain data", error);

@@ -416,3 +416,13 @@ test("what looks like a record and holds no plain data is INVALID_RECORD, wherev
         await rejection(replay({ ...record, ...place } as never, GUEST, { clock: realClock })),
       ).toMatchObject({ code: "INVALID_RECORD" });
 });
+
+test("a call is replayed whose payload and answer are nested as deep as may be", async () => {
+  const source = wat(keelsonGuest(ECHOES));
+  const kernel = await startGuest({ source, abi: "keelson" });
+  let payload: Value = 1;
+  for (let depth = 0; depth < 500; depth++) payload = [payload];
+  const record = recordOf(await kernel.measure("guest", "echo", payload, { record: true }));
+  const { equal } = await replay(record as CallRecording, source, { clock: realClock });
+  expect(equal).toBe(true);
+});
