@@ -25,7 +25,7 @@ export interface MeterLimits {
   readonly maxNesting: number;
   /**
    * Values that engines note in one function for where ways of control part and meet: locals and operands, times blocks and branches, of which an `if`
-   * counts as 3, a label of `br_table` as 4 and a loop as 16. Default 32,000,000. It decides what time and memory compilers take, far more than a function's size:
+   * counts as 3, a label of `br_table` as 4 and a loop as 16; where exceptions may be caught, calls count as well. Default 32,000,000. It decides what time and memory compilers take, far more than a function's size:
    * at the limit two tenths of a second at its first call, and up to a GiB in the background, until it is optimized.
    */
   readonly maxMergedValues: number;

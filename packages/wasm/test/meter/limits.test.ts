@@ -226,6 +226,8 @@ describe("limits on the module itself", () => {
         50,
       ],
       ["a handler of the older kind", "(try (do (nop)) (catch_all (call $g)))", 20],
+      ["calls that it may catch from", "(try (do (call $g) (call $g) (call $g)) (catch_all))", 40],
+      ["calls whose exceptions are handed on", "(try (do (call $g) (call $g)) (delegate 0))", 30],
     ])("%s", (_name, body, values) => {
       expect(valuesOf(`(call $g) ${body}`)).toBe(values);
     });
@@ -237,12 +239,13 @@ describe("limits on the module itself", () => {
     );
     const guest = (body: string): Uint8Array<ArrayBuffer> =>
       wat(
-        `(module (func (export "f") (local ${"i32 ".repeat(locals)}) (loop $l ${used.join("")} ${body} (br $l))))`,
+        `(module (func $g (loop)) (func (export "f") (local ${"i32 ".repeat(locals)}) (loop $l ${used.join("")} ${body} (br $l))))`,
       );
 
     it.each([
       ["2,000 loops", "(loop (br_if 0 (i32.eqz (local.get 0))))".repeat(2000)],
       ["a br_table of 20,000 ways", `(block (br_table ${"0 1 ".repeat(10_000)} 0 (local.get 0)))`],
+      ["a try of 20,000 calls", `(try (do ${"(call $g) ".repeat(20_000)}) (catch_all))`],
       ["10,000 ifs", "(if (local.get 0) (then (local.set 0 (i32.const 1))))".repeat(10_000)],
     ])(
       "2,000 locals and %s are refused: engines take gigabytes, or a core for a minute, for less than 200 KB",

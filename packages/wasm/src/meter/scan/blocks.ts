@@ -43,6 +43,7 @@ export function openBlock(scan: Scan, role: number): void {
     return;
   }
   scan.noteCall();
+  scan.mayCatch = true;
   if (ways) ways.unknown = true;
   if (role === Role.tryTable) catchClauses(scan);
 }

@@ -56,7 +56,6 @@ function addCall(scan: Scan, action: number, target: number): void {
   }
   actions.add(body.start, action, target * 2, body.at);
   scan.hasCalls = true;
-  if (scan.hasLanding) scan.noteWays(1);
   scan.noteCall();
 }
 

@@ -26,6 +26,8 @@ export class Findings {
   /** Control arrives somewhere in it from a caught exception. */
   hasLanding = false;
   hasTryTable = false;
+  /** A `try` of either kind was opened: what throws from now on may be caught. */
+  mayCatch = false;
   /** An exception handler branches out of the function's body. */
   functionLanding = false;
   /** Has a bulk operation whose length is known only when it is executed. */
@@ -38,7 +40,7 @@ export class Findings {
     this.actions.count = this.segments.count = this.loops.count = 0;
     this.late.reset();
     if (this.tableLoops.length > 0) this.tableLoops.length = 0;
-    this.hasCalls = this.hasLanding = this.hasTryTable = this.functionLanding = false;
+    this.hasCalls = this.hasLanding = this.hasTryTable = this.mayCatch = this.functionLanding = false;
     this.depthReaders = this.depthLosers = 0;
     this.hasDynamicLength = this.hasUnknownTailCall = false;
   }

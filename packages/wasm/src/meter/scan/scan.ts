@@ -137,6 +137,8 @@ export class Scan extends Findings {
 
   /** A call, or what is as good as one, stands before the cursor: the function's work has begun, and the loop around it is not hot. */
   noteCall(): void {
+    // it may throw, and lead to a handler: a way that parts here, and meets the others there
+    if (this.mayCatch) this.noteWays(1);
     this.late.commitNow();
     if (this.loop !== NO_LOOP) this.loops.calls[this.loop] = 1;
   }
