@@ -13,7 +13,7 @@ const MEMORIES = 1000;
  * environment of its own, still inherits them.
  */
 export function useFastMemories(): void {
-  const { env, versions, execve, execPath, execArgv, argv, platform } = process;
+  const { env, versions, execve, execPath, platform } = process;
   // First, for Deno may refuse to show the environment.
   if (versions["bun"] === undefined || platform === "win32" || execve === undefined) return;
   if (env[SET_HERE] !== undefined) {
@@ -22,12 +22,23 @@ export function useFastMemories(): void {
     return;
   }
   if (env[COUNT] !== undefined || env["BUN_JSC_useWasmFastMemory"] !== undefined) return;
-  // Without --bun, Bun hands a script with a `node` shebang to Node.
-  const flags = execArgv.includes("--bun") ? execArgv : ["--bun", ...execArgv];
-  const args = [execPath, ...flags, ...argv.slice(1)];
+  const again = { ...env, [COUNT]: String(MEMORIES), [SET_HERE]: "1" };
   try {
-    execve.call(process, execPath, args, { ...env, [COUNT]: String(MEMORIES), [SET_HERE]: "1" });
+    execve.call(process, execPath, argumentsAnew(process), again);
   } catch {
     // It goes on as it is.
   }
+}
+
+/** The arguments with which a program on Bun begins anew as it was begun, the program itself first. */
+export function argumentsAnew(begun: Pick<NodeJS.Process, "argv" | "execArgv" | "execPath">): string[] {
+  const { argv, execArgv, execPath } = begun;
+  // A program made by `bun build --compile` takes all its arguments for its own.
+  if (argv[1]?.startsWith("/$bunfs/") === true) return [execPath, ...argv.slice(2)];
+  // It is in that directory already; a relative one would be looked for there.
+  const flags = execArgv.filter(
+    (flag, index) => flag !== "--bun" && !/^--cwd(=|$)/.test(flag) && execArgv[index - 1] !== "--cwd",
+  );
+  // Without --bun, Bun hands a script with a `node` shebang to Node.
+  return [execPath, "--bun", ...flags, ...argv.slice(1)];
 }

@@ -1,6 +1,9 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import process from "node:process";
 import { expect, test, type TestContext } from "vitest";
-import { ENTRY, folderWith, keelson, runtime } from "./program.ts";
+import { argumentsAnew } from "../src/fast-memories.ts";
+import { BIN, ENTRY, folderWith, keelson, Program, runtime, scriptCommand } from "./program.ts";
 
 /** Memories that the configuration makes. */
 const MANY = 20;
@@ -46,4 +49,45 @@ test("on Bun keelson run leaves a number that the user has set", async (context)
   const { fast, inherited } = await memoriesOf({ BUN_JSC_maxNumWasmFastMemories: "3" });
   expect(fast).toBe(3);
   expect(inherited).toBe("BUN_JSC_maxNumWasmFastMemories=3");
+});
+
+test("a program begins anew with the flags and arguments that it was begun with", () => {
+  const execPath = "/bin/bun";
+  const argv = ["bun", "/app/bin.js", "run", "a b", "--cwd"];
+  const anew = (...execArgv: string[]): string[] => argumentsAnew({ execPath, execArgv, argv });
+  const script = argv.slice(1);
+  expect(anew()).toEqual([execPath, "--bun", ...script]);
+  expect(anew("--smol", "--bun", "-r", "./x.js")).toEqual([
+    execPath,
+    "--bun",
+    "--smol",
+    "-r",
+    "./x.js",
+    ...script,
+  ]);
+  // Where it is to be it is already.
+  expect(anew("--cwd=a b", "--smol")).toEqual([execPath, "--bun", "--smol", ...script]);
+  expect(anew("--smol", "--cwd", "a b")).toEqual([execPath, "--bun", "--smol", ...script]);
+  // One that was compiled has no flags, and no script.
+  expect(
+    argumentsAnew({ execPath: "/app/host", execArgv: [], argv: ["bun", "/$bunfs/root/host", "run", "a b"] }),
+  ).toEqual(["/app/host", "run", "a b"]);
+});
+
+test("on Bun keelson run begins anew in a directory that Bun was told", async (context) => {
+  onBunAlone(context);
+  const folder = folderWith({});
+  mkdirSync(join(folder, "a b"));
+  writeFileSync(
+    join(folder, "a b", "keelson.config.ts"),
+    `import { defineConfig, nativeModule } from "${ENTRY}";
+     console.log("found " + process.cwd());
+     export default defineConfig({ modules: [nativeModule({ id: "greeter" })] });`,
+  );
+  const [command, args] = scriptCommand(BIN, "run", "keelson.config.ts", "--once");
+  for (const flags of [["--cwd=a b"], ["--cwd", "a b"]]) {
+    const { stdout, stderr, code } = await new Program(command, [...flags, ...args], { cwd: folder }).ended;
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(stdout).toContain(`found ${join(folder, "a b")}`);
+  }
 });
