@@ -3,7 +3,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { expect, test, type TestContext } from "vitest";
 import { argumentsAnew } from "../src/fast-memories.ts";
-import { BIN, ENTRY, folderWith, keelson, Program, runtime, scriptCommand } from "./program.ts";
+import { bin, ENTRY, folderWith, keelson, Program, runtime, scriptCommand } from "./program.ts";
 
 /** Memories that the configuration makes. */
 const MANY = 20;
@@ -84,7 +84,7 @@ test("on Bun keelson run begins anew in a directory that Bun was told", async (c
      console.log("found " + process.cwd());
      export default defineConfig({ modules: [nativeModule({ id: "greeter" })] });`,
   );
-  const [command, args] = scriptCommand(BIN, "run", "keelson.config.ts", "--once");
+  const [command, args] = scriptCommand(bin, "run", "keelson.config.ts", "--once");
   for (const flags of [["--cwd=a b"], ["--cwd", "a b"]]) {
     const { stdout, stderr, code } = await new Program(command, [...flags, ...args], { cwd: folder }).ended;
     expect([code, stderr]).toEqual([0, ""]);

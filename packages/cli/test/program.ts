@@ -11,8 +11,7 @@ import { onTestFinished } from "vitest";
 export const runtime: "node" | "deno" | "bun" =
   "Deno" in globalThis ? "deno" : "Bun" in globalThis ? "bun" : "node";
 
-/** The program itself. */
-export const BIN: string = fileURLToPath(new URL("../src/bin.ts", import.meta.url));
+const BIN = fileURLToPath(new URL("../src/bin.ts", import.meta.url));
 
 /** The package's entry on this runtime, for configurations that lie in a temporary folder. */
 export const ENTRY: string = new URL(`../src/index.${runtime}.ts`, import.meta.url).href;

@@ -3,7 +3,7 @@ import type { Manifest } from "../contract/manifest.ts";
 import type { RestartOptions } from "../contract/supervised.ts";
 import type { MaybePromise } from "../contract/value.ts";
 import type { RequestHandler } from "./requests.ts";
-import { invalidOptions, shown } from "../primitives/invalid-options.ts";
+import { invalidOptions, shown, type Wanted } from "../primitives/invalid-options.ts";
 
 /** Variables for a child's environment. */
 export type Environment = Readonly<Record<string, string>>;
@@ -87,6 +87,25 @@ export const childOptions = {
   graceMs: 0,
   deadlineMs: 0,
 } as const;
+
+/** The same for a module. */
+export const processOptions: Readonly<Record<keyof ProcessModuleOptions, Wanted>> = {
+  ...childOptions,
+  id: true,
+  name: true,
+  version: true,
+  description: "string",
+  handshakeMs: 1,
+  restart: "object",
+  deadlines: "object",
+  depends: true,
+  overlap: "boolean",
+  health: "boolean",
+  onRequest: "function",
+  maxPending: 1,
+  maxQueuedBytes: 1,
+  manifest: true,
+};
 
 /** Throws `INVALID_OPTIONS` for a command that cannot be one, or an environment. */
 export function checkChildOptions(options: ChildProcessOptions): void {

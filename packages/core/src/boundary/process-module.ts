@@ -10,34 +10,16 @@ import { Dialogue } from "./dialogue.ts";
 import { endChild, survivedError } from "./ending.ts";
 import {
   checkChildOptions,
-  childOptions,
   DEFAULT_DEADLINE_MS,
   DEFAULT_GRACE_MS,
   DEFAULT_LINE_BYTES,
+  processOptions,
   type ProcessModuleOptions,
 } from "./options.ts";
 import { ChildRequests, type RequestAnswer, type RequestHandler } from "./requests.ts";
 import { spawnChild } from "./spawn.ts";
 import { LineWriter } from "./writer.ts";
 import { given } from "../primitives/given.ts";
-
-const PROCESS_OPTIONS = {
-  ...childOptions,
-  id: true,
-  name: true,
-  version: true,
-  description: "string",
-  handshakeMs: 1,
-  restart: "object",
-  deadlines: "object",
-  depends: true,
-  overlap: "boolean",
-  health: "boolean",
-  onRequest: "function",
-  maxPending: 1,
-  maxQueuedBytes: 1,
-  manifest: true,
-} as const;
 
 const DEFAULT_HANDSHAKE_MS = 10_000;
 const DEFAULT_PENDING = 10_000;
@@ -60,7 +42,7 @@ export function processModule(options: ProcessModuleOptions): ModuleDefinition {
     graceMs = DEFAULT_GRACE_MS,
     deadlineMs = DEFAULT_DEADLINE_MS,
   } = options;
-  requireOptions("processModule", options, PROCESS_OPTIONS);
+  requireOptions("processModule", options, processOptions);
   const { id, name = id, version = "0.0.0", description, depends, manifest } = options;
   return {
     metadata: { id, name, version, kind: "process", ...given({ description }) },

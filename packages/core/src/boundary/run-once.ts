@@ -9,6 +9,7 @@ import {
   childOptions,
   DEFAULT_LINE_BYTES,
   type Environment,
+  processOptions,
 } from "./options.ts";
 import { spawnChild } from "./spawn.ts";
 import { given } from "../primitives/given.ts";
@@ -96,7 +97,10 @@ export function runDiscoveredOnce(
       });
     }
     const extra = preSpawn.find((one) => one?.moduleId === id)?.env;
-    const { id: _, ...rest } = module;
-    return runOnce(platform, { ...rest, ...given({ preSpawn: extra, ...options }) });
+    requireOptions(`module "${id}"`, module, processOptions);
+    // The same list may be one of modules that stay: what only those need is no option here.
+    const own = Object.entries(module).filter(([name]) => name in childOptions);
+    const child = Object.fromEntries(own) as unknown as ChildProcessOptions;
+    return runOnce(platform, { ...child, ...given({ preSpawn: extra }), ...options });
   });
 }

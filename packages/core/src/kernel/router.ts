@@ -110,7 +110,7 @@ export class Router implements CallRouter {
     options: MeasureOptions | undefined,
   ): Promise<Measured> {
     const entry = this.find(id);
-    requireOptions("The call", options, { ...callOptions, record: "boolean" }, Infinity);
+    requireOptions("call", options, { ...callOptions, record: "boolean" }, Infinity);
     requireFit(options, "record");
     const measurement = createMeasurement(options?.record === true);
     const frame = this.frame(entry, method, payload, options, undefined, measurement);
@@ -222,7 +222,8 @@ export class Router implements CallRouter {
     await entry.parked.wait(frame, options?.signal);
     // It may have been let go on in the very moment in which its time was over.
     const timeoutMs = Math.max(0, frame.deadline - this.clock.now());
-    return this.invoke(id, method, payload, { ...options, timeoutMs }, parent);
+    // Options may be of a class, whose members a spread would lose.
+    return this.invoke(id, method, payload, { timeoutMs, signal: options?.signal }, parent);
   }
 }
 

@@ -29,10 +29,16 @@ function isKnown(options: object, also: string | undefined): boolean {
 export function requireFit(options: CallOptions | null | undefined, also?: string): void {
   if (fits(options, also)) return;
   requireOptions(
-    "The call",
+    "call",
     options,
     also === undefined ? callOptions : { ...callOptions, [also]: true },
     Infinity,
   );
-  throw invalidOptions(`The call's signal is ${shown(options?.signal)}`, "give an AbortSignal, or none");
+  // Options may inherit what there is not: the signal itself, given in their place, has nothing else.
+  throw isSignal(options?.signal)
+    ? invalidOptions(
+        "What was given are no options of a call",
+        "give { timeoutMs, signal }, or leave them out",
+      )
+    : invalidOptions(`call.signal is ${shown(options?.signal)}`, "give an AbortSignal, or none");
 }

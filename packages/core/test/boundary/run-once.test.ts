@@ -1,5 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { type DiscoveryConfig, processLoader, runDiscoveredOnce, runOnce } from "../../src/boundary/index.ts";
+import {
+  type DiscoveryConfig,
+  processLoader,
+  type ProcessModuleOptions,
+  runDiscoveredOnce,
+  runOnce,
+} from "../../src/boundary/index.ts";
 import type { Manifest } from "../../src/contract/manifest.ts";
 import type { Module } from "../../src/contract/module.ts";
 import { createFakeProcesses, createTestPlatform, type FakeScript, settle } from "../../src/testing/index.ts";
@@ -116,6 +122,18 @@ describe("runDiscoveredOnce", () => {
     await runDiscoveredOnce(platform, config, "a");
     expect(processes.last.command).toBe("run-a");
     expect(processes.last.options.env).toEqual({ A: "1", TOKEN: "t" });
+  });
+
+  test("takes its modules from a list that is one of modules that stay as well, but no mistyped option", async () => {
+    const { processes, platform } = setUp();
+    const stays: ProcessModuleOptions = { id: "a", command: "run-a", args: ["x"], health: true, restart: {} };
+    await runDiscoveredOnce(platform, { ...config, modules: [stays] }, "a");
+    expect(processes.last).toMatchObject({ command: "run-a", args: ["x"], options: { env: { TOKEN: "t" } } });
+    const mistyped = { ...stays, graceMS: 5 };
+    expect((await rejection(runDiscoveredOnce(platform, { ...config, modules: [mistyped] }, "a"))).code).toBe(
+      "INVALID_OPTIONS",
+    );
+    expect(processes.spawned).toHaveLength(1);
   });
 
   test("an unknown id is MODULE_NOT_CONFIGURED, one not to be run MODULE_NOT_DISCOVERED; nothing is started", async () => {

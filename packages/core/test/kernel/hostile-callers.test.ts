@@ -224,6 +224,36 @@ test("arguments of other types are KeelsonErrors", async () => {
   expect(await kernel.invoke("a", "echo", 1, null as never)).toEqual({ version: "1.0.0", payload: 1 });
 });
 
+test("a signal or a call in the place of a call's options is refused, by a message that does not ask for a signal", async () => {
+  const { kernel } = testKernel();
+  const { signal } = new AbortController();
+  const invokeWith = (options: unknown) => () => kernel.invoke("a", "hi", 1, options as never);
+  const caught = (options: unknown): Promise<unknown> =>
+    invokeWith(options)().then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+  await kernel.register(
+    nativeModule({ id: "a", methods: { hi: () => 1, self: (call) => caught(call) as never } }),
+  );
+  await kernel.start("a");
+  for (const error of [
+    await caught(signal),
+    await caught(Object.create({ retries: 3 })),
+    await kernel.invoke("a", "self"),
+  ])
+    expect(error).toMatchObject({
+      code: "INVALID_OPTIONS",
+      hint: expect.stringContaining("timeoutMs, signal"),
+    });
+  for (const options of [
+    { signal },
+    Object.create({ signal }),
+    Object.freeze({ signal, timeoutMs: undefined }),
+  ])
+    expect(await invokeWith(options)()).toBe(1);
+});
+
 test("nothing is suggested where no text is given, or none to choose from", () => {
   for (const other of [undefined, ...noObjects, ...unprintable, [undefined], [5]] as never[]) {
     expect(suggest("word", other)).toBeUndefined();

@@ -298,6 +298,25 @@ describe("reload", () => {
     expect(platform.clock.pending).toBe(0);
   });
 
+  test("calls that waited for it keep the signal of options that are of a class", async () => {
+    const { kernel } = testKernel();
+    const methods = { hang: () => new Promise<never>(() => {}) };
+    await kernel.register(echo("a", { overlap: false, methods }));
+    await kernel.start("a");
+    const reloaded = kernel.reload("a", echo("a", { version: "2.0.0", overlap: false, methods }));
+    const controller = new AbortController();
+    class Options {
+      get signal(): AbortSignal {
+        return controller.signal;
+      }
+    }
+    const waiting = rejection(kernel.invoke("a", "hang", 1, new Options()));
+    await reloaded;
+    await settle();
+    controller.abort("enough");
+    expect(await waiting).toMatchObject({ code: "ABORTED", cause: "enough" });
+  });
+
   test("of a module that does not run only changes its definition", async () => {
     const { kernel } = testKernel();
     await kernel.register(echo("a"));
