@@ -70,6 +70,14 @@ export class Charges {
     return counter + grant;
   }
 
+  /** Takes back what an instance has left, so that it asks at its next test. Answers its new counter. */
+  takeBack(charge: Charge, counter: number): number {
+    if (counter < 0) return counter;
+    charge.granted -= counter + 1;
+    this.granted -= counter + 1;
+    return -1;
+  }
+
   /** Takes back what other instances of the guest hold; they wait for this one, and ask when they go on. */
   #reclaim(except: Charge): void {
     for (const charge of this.all) {

@@ -5,7 +5,7 @@ import { isKeelsonError, KeelsonError } from "@keelson/core/plain";
 // Not by the meter's door: where guests run, nobody meters.
 import { PARKED_BELOW, RefillKind, STOP } from "../meter/layout.ts";
 import type { MeterMeta } from "../meter/options.ts";
-import { attach, counterGiven } from "../meter/runtime.ts";
+import { attach, counterGiven, isParked } from "../meter/runtime.ts";
 import { type Charge, Charges } from "./charges.ts";
 import { crossDepths, depthLeft, fillDepths, restoreDepths } from "./depths.ts";
 import { HostCalls } from "./host-calls.ts";
@@ -396,13 +396,14 @@ export class Governor {
   }
 
   /** The answer to a guest that asks to go on; never throws. */
-  #refill(charge: Charge, kind: number, given: number): number {
+  #refill(charge: Charge, asked: number, given: number): number {
     if (this.#stop !== undefined || !this.#running) return STOP;
-    if (kind === RefillKind.stack)
+    if (asked === RefillKind.stack)
       return this.#stopFor("STACK_EXHAUSTED", "stackBytes", charge.meta.stackBytes);
-    if (kind === RefillKind.allocation) {
+    if (asked === RefillKind.allocation) {
       return this.#stopFor("OUT_OF_MEMORY", "memoryBytes", charge.meta.memoryBytes);
     }
+    const kind = asked === RefillKind.caught && isParked(given) ? RefillKind.host : asked;
     const charges = this.#charges;
     const slices = this.#slices;
     const time = this.#time;
@@ -418,6 +419,10 @@ export class Governor {
     }
     if (time.now >= time.attendAt && time.attend()) this.#rehearse();
     slices.debt = 0;
+    if (kind === RefillKind.caught) {
+      slices.begun = time.now;
+      return charges.takeBack(charge, counter);
+    }
     if (kind === RefillKind.slice) charges.noteSlice(charge);
     else this.#returns++;
     const late = this.#lateness();

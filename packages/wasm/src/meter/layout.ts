@@ -27,6 +27,11 @@ export const RefillKind = {
   allocation: 6,
   /** A wait on shared memory goes on; some time has passed. */
   wait: 7,
+  /**
+   * An exception was caught, and the host may have run since the last test. With a parked counter it has: that is as {@link host}. Else it is not known, and
+   * where the counter stands decides who asks: so the guest is not stopped here but at its next test, where it is stopped again when it is run again.
+   */
+  caught: 8,
 } as const;
 
 /** What the counter is lowered by while an import runs: whoever tests it meanwhile asks the host. */

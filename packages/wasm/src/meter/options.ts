@@ -137,4 +137,4 @@ export interface MeterReport {
 }
 
 /** Version of the rewriting: fuel totals and the shape of {@link MeterMeta} are stable within one. */
-export const METER_VERSION = 14;
+export const METER_VERSION = 15;

@@ -128,6 +128,11 @@ function unpark(counter: number): number {
   return counter < PARKED_BELOW ? counter + PARKED : counter;
 }
 
+/** Whether a guest that asks was in an import. */
+export function isParked(given: number): boolean {
+  return given > PARKED || given < PARKED_BELOW;
+}
+
 /**
  * What a guest that asks has left. While an import runs nobody tests what its callbacks are charged: tens of millions of
  * them take a parked counter below the least number, and it comes back from above the largest.

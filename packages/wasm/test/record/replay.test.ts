@@ -50,6 +50,24 @@ const GUEST = wat(`(module
   (func $deep (export "recurse") (i32.store (i32.const 0) (i32.add (i32.load (i32.const 0)) (i32.const 1))) (call $deep) (i32.store (i32.const 4) (i32.const 1)))
   (func (export "bomb") (result i32) (loop (br_if 0 (i32.ne (memory.grow (i32.const 1)) (i32.const -1)))) (memory.size)))`);
 
+/** Guests that go on for ever by throwing, and catch with little left of their slice, or nothing. */
+const CATCHES = `(module
+  (tag $t)
+  (memory (export "memory") 1)
+  (type $f (func))
+  (table funcref (elem $leaf $late))
+  (func $leaf ${"(i32.store (i32.const 8) (i32.add (i32.load (i32.const 8)) (i32.const 1)))".repeat(9)} (throw $t))
+  (func $late (i32.store (i32.const 8) (i32.add (i32.load (i32.const 8)) (i32.const 3))))
+  (func $deep (param i32) (if (local.get 0) (then (call $deep (i32.sub (local.get 0) (i32.const 1)))) (else (call $leaf))))
+  (func $count (i32.store (i32.const 0) (i32.add (i32.load (i32.const 0)) (i32.const 1))))
+  (func (export "leaf") (loop (call $count) (try (do (call $leaf)) (catch_all (i32.store (i32.const 16) (i32.load (i32.const 0))))) (br 0)))
+  (func (export "deep") (loop (call $count) (try (do (call $deep (i32.and (i32.load (i32.const 0)) (i32.const 63)))) (catch_all (i32.store (i32.const 16) (i32.load (i32.const 0))))) (br 0)))
+  (func (export "indirect") (loop (call $count)
+    (call_indirect (type $f) (i32.const 1))
+    (try (do (call_indirect (type $f) (i32.const 0))) (catch_all (i32.store (i32.const 16) (i32.load (i32.const 0))))) (br 0)))
+  (func (export "rethrow") (loop (call $count)
+    ${"(try (do ".repeat(60)} (throw $t) ${") (catch_all (i32.store (i32.const 16) (i32.load (i32.const 0))) (rethrow 0)))".repeat(59)}) (catch_all)) (br 0))))`;
+
 /** Host functions that answer differently each time. */
 function imports(host: GuestHost): WebAssembly.Imports {
   let rolls = 1_000;
@@ -138,8 +156,8 @@ describe("a recorded call is run again without its host, and ends the same", () 
     ["recurse", "STACK_EXHAUSTED", undefined],
     ["spin", "FUEL_EXHAUSTED", { fuel: 100_000 }],
     ["spin-host", "FUEL_EXHAUSTED", { fuel: 100_000 }],
-    ["spin", "DEADLINE_EXCEEDED", { cpuMs: 15 }],
-    ["spin-host", "DEADLINE_EXCEEDED", { cpuMs: 15 }],
+    ["spin", "DEADLINE_EXCEEDED", { cpuMs: 50 }],
+    ["spin-host", "DEADLINE_EXCEEDED", { cpuMs: 50 }],
   ])("%s, which ends as %s", async (method, code, limits) => {
     const kernel = await open(limits === undefined ? {} : { limits });
     const recorded = await recordedCall(kernel, method);
@@ -191,6 +209,21 @@ describe("a recorded call is run again without its host, and ends the same", () 
     expect(record.outcome.stoppedAtReturn).toBe(4);
     expect(await again(record)).toMatchObject({ outcome: "DEADLINE_EXCEEDED", equal: true });
   });
+
+  test.each(["exact", "deadline"] as const)(
+    "stopped while it threw and caught, however its slices fell, metering %s",
+    async (metering) => {
+      const source = wat(CATCHES);
+      for (const method of ["leaf", "deep", "indirect", "rethrow"]) {
+        for (const cpuMs of [11, 13, 17, 23]) {
+          const kernel = await open({ source, imports: {}, metering, limits: { cpuMs } });
+          const { record, code } = await recordedCall(kernel, method);
+          expect(code).toBe("DEADLINE_EXCEEDED");
+          expect(await again(record, source)).toMatchObject({ outcome: code, equal: true, differences: [] });
+        }
+      }
+    },
+  );
 
   test("whatever is asked of it", async () => {
     const kernel = await open();

@@ -36,7 +36,8 @@ export function trapIfBelow(writer: Writer, local: number, least: number): void 
 export function refillGlobal(layout: Layout, writer: Writer, kind: number, local: number): void {
   ask(layout, writer, kind, () => writer.op(globalGet, layout.fuel));
   writer.op(localSet, local);
-  trapIfBelow(writer, local, kind === RefillKind.host ? PARKED_BELOW : 0);
+  const mayGoOnBelow0 = kind === RefillKind.host || kind === RefillKind.caught;
+  trapIfBelow(writer, local, mayGoOnBelow0 ? PARKED_BELOW : 0);
   writer.op(localGet, local);
   writer.op(globalSet, layout.fuel);
 }

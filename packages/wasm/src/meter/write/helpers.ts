@@ -126,12 +126,21 @@ export function slowLocal(layout: Layout): number {
 
 /** `() → ()`: tells the host that one of its functions ran, and takes the counter from it. */
 export function afterHost(layout: Layout): number {
+  return mayHaveBeen(layout, "afterHost", RefillKind.host);
+}
+
+/** `() → ()`: the same where an exception was caught. */
+export function afterCatch(layout: Layout): number {
+  return mayHaveBeen(layout, "afterCatch", RefillKind.caught);
+}
+
+function mayHaveBeen(layout: Layout, name: string, kind: number): number {
   return layout.helper(
-    "afterHost",
+    name,
     () => layout.functionType([], []),
     [I32],
     (writer) => {
-      refillGlobal(layout, writer, RefillKind.host, 0);
+      refillGlobal(layout, writer, kind, 0);
       writer.i32(-(2 ** 31));
       writer.op(globalSet, layout.mark);
     },

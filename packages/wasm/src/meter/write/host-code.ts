@@ -14,7 +14,7 @@ import {
 import type { FrameCode } from "./frame.ts";
 import type { FunctionCode } from "./function-code.ts";
 import * as helpers from "./helpers.ts";
-import { HOST_FRAME_BYTES, PARKED } from "../layout.ts";
+import { HOST_FRAME_BYTES, PARKED, PARKED_BELOW } from "../layout.ts";
 
 /** Where the host may have run, and so time may have passed: calls of imports and of unknown functions, and handlers. */
 export class HostCode {
@@ -86,11 +86,11 @@ export class HostCode {
       out.op(globalGet, layout.mark);
       out.byte(i32Eq);
       out.op(globalGet, layout.fuel);
-      out.i32(0);
+      out.i32(PARKED_BELOW);
       out.byte(i32LtS);
       out.byte(i32Or);
       this.#openRarely();
-      out.op(CALL, layout.numberOf(helpers.afterHost));
+      out.op(CALL, layout.numberOf(helpers.afterCatch));
       out.byte(END);
     }
     code.toLocal();
