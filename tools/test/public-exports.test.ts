@@ -34,8 +34,8 @@ const calls: readonly (readonly unknown[])[] = wrong.flatMap((value) => [
   [{}, {}, value],
 ]);
 
-/** What options are read and refused by: Keelson's own code alone calls it, with descriptions of its own. */
-const own: readonly string[] = ["given", "requireOptions"];
+/** What options are read and refused by: and texts are shown by: Keelson's own code alone calls them, with descriptions and texts of its own. */
+const own: readonly string[] = ["given", "requireOptions", "showControls"];
 
 /** Adapters of other runtimes cannot be loaded here, and test runners' bindings declare tests. */
 const elsewhere = ["node", "deno", "bun"]
