@@ -49,7 +49,8 @@ export class History {
   /** @param chars about how large its data is, where that came from outside */
   push(envelope: Envelope, chars = 0): void {
     const log = this.#log;
-    if (chars > 0) {
+    // A module has the way to here as a third argument of its publish: what is no count would spoil the sum, and nothing that goes would mend it.
+    if (Number.isSafeInteger(chars) && chars > 0) {
       this.#sizes.set(log.end, chars);
       this.#chars += chars;
     }

@@ -65,6 +65,29 @@ describe("the log", () => {
     expect(bus.events().map(({ data }) => data)).toEqual(range(5, 20));
   });
 
+  test("takes no size that is no count, which a module may give its publish", () => {
+    const { bus } = createTestBus();
+    for (const size of [
+      "9",
+      NaN,
+      Infinity,
+      -(2 ** 30),
+      0.1,
+      true,
+      null,
+      {},
+      [5],
+      2n,
+      5,
+      2 ** 24 - 10,
+    ] as never[])
+      bus.publish("boundary.m.x", String(size), size);
+    expect(bus.events()).toHaveLength(12);
+    bus.publish("boundary.m.x", "more", 6);
+    // Of those that weigh something the first has to go, and with it all before it.
+    expect(bus.events().map(({ data }) => data)).toEqual([String(2 ** 24 - 10), "more"]);
+  });
+
   test("forgets sizes with their envelopes", () => {
     const { bus } = createTestBus({ logCapacity: 3 });
     for (let count = 1; count <= 100; count++) bus.publish("boundary.m.x", count, 2 ** 22);
