@@ -11,10 +11,10 @@ import { wat } from "../support/wat.ts";
 const MiB = 2 ** 20;
 
 describe("Remains", () => {
-  test("asks the collector for nothing before 256 MiB are left, and each time after that", () => {
+  test("asks the collector for nothing before 256 MiB are left, and then for each 32 MiB more", () => {
     const asked: number[] = [];
     const remains = new Remains((bytes) => asked.push(bytes));
-    const holders = [{}, {}, {}];
+    const holders = [{}, {}, {}, {}, {}];
     remains.add(holders[0]!, 256 * MiB);
     remains.press();
     expect(asked).toEqual([]);
@@ -24,8 +24,16 @@ describe("Remains", () => {
     remains.add(holders[2]!, 1);
     remains.press();
     remains.press();
+    expect(asked).toEqual([64 * MiB]);
+    // One more, of which nothing can be collected in this turn, is no reason to collect all again.
+    remains.add(holders[3]!, 32 * MiB - 1);
+    remains.press();
+    expect(asked).toHaveLength(1);
+    remains.add(holders[4]!, 1);
+    remains.press();
+    remains.press();
     expect(asked).toEqual([64 * MiB, 64 * MiB]);
-    expect(holders).toHaveLength(3);
+    expect(holders).toHaveLength(5);
   });
 
   test("goes on without room for what it asks with", () => {
