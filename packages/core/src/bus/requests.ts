@@ -134,14 +134,14 @@ export class Requests {
       responder.open.delete(ended);
       if (error === undefined) return;
       failed(error);
-      if (!request.failed) request.abandon(error);
+      request.abandon(error);
     };
     const waiting = this.#wait<Value>(asker, topic, timeoutMs, signal, onEnd, until);
     if (!waiting.ended) responder.open.add(waiting as unknown as Waiting<never>);
     void Promise.resolve(answer).then(
       (value) => waiting.succeed(value),
       (error: unknown) => {
-        request.failed = true;
+        request.failed();
         waiting.fail(failure(responder, error));
       },
     );
@@ -229,20 +229,26 @@ function failure(responder: Responder, cause: unknown): KeelsonError {
   });
 }
 
-/** The responder's view of a request. The id and the signal are made when first read. */
+/**
+ * The responder's view of a request. The id and the signal are made when first read. It has no property of its own, so that a responder may give it on as
+ * the options of a call.
+ */
 class Asked implements RequestContext {
-  readonly source: string;
-  /** Whether the responder's promise was rejected: then nobody needs the signal. */
-  failed = false;
+  readonly #source: string;
+  #failed = false;
   readonly #busId: string;
   readonly #count: number;
   #controller: AbortController | undefined;
   #reason: KeelsonError | undefined;
 
   constructor(source: string, busId: string, count: number) {
-    this.source = source;
+    this.#source = source;
     this.#busId = busId;
     this.#count = count;
+  }
+
+  get source(): string {
+    return this.#source;
   }
 
   get correlationId(): string {
@@ -253,7 +259,13 @@ class Asked implements RequestContext {
     return (this.#controller ??= controllerWith(this.#reason)).signal;
   }
 
+  /** The responder's promise was rejected: nobody needs the signal any more. */
+  failed(): void {
+    this.#failed = true;
+  }
+
   abandon(reason: KeelsonError): void {
+    if (this.#failed) return;
     this.#reason = reason;
     this.#controller?.abort(reason);
   }

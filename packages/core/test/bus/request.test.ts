@@ -44,6 +44,25 @@ describe("request and respond", () => {
     expect(seen?.signal.aborted).toBe(false);
   });
 
+  test("a responder may give what it learns on as the options of a request of its own, which then ends with it", async () => {
+    const { host, door } = createTestBus();
+    const inside: RequestContext[] = [];
+    door("inner").respond("inner", (data, request) => {
+      inside.push(request);
+      return data === 1 ? 2 : new Promise<never>(() => {});
+    });
+    const outer = door("outer");
+    outer.respond("outer", (data, request) => outer.request("inner", data, request));
+    expect(await host.request("outer", 1)).toBe(2);
+    const controller = new AbortController();
+    const asked = rejection(host.request("outer", 2, { signal: controller.signal }));
+    await settle();
+    expect(inside[1]?.signal.aborted).toBe(false);
+    controller.abort();
+    expect((await asked).code).toBe("ABORTED");
+    expect(inside[1]?.signal.aborted).toBe(true);
+  });
+
   test("nobody but the responder sees a request, and nobody but the asker the reply", async () => {
     const { host } = createTestBus();
     let heard = 0;
