@@ -51,7 +51,7 @@ export interface Metered {
 /**
  * Makes one instance and runs its start function, then `_initialize` if it exports one, as reactors of C, Rust and Go expect.
  *
- * @param release called once, when the instance is disposed, with what goes when its memory does, and how many bytes that held
+ * @param release called once, when the instance is disposed or its start fails, with what goes when its memory does, and how many bytes that held
  * @param tap for calls that are recorded or run again; the guest must not be one that is suspended then
  */
 export function createGuestInstance(

@@ -100,7 +100,7 @@ export class GuestInstance implements Instance {
       this.look("start");
     } catch (error) {
       const failure = this.fail(error, "start");
-      this.#letGo();
+      this[Symbol.dispose]();
       throw failure;
     }
   }

@@ -195,16 +195,16 @@ export class CoreModule implements WasmModule {
   ): Instance {
     const live = liveInstances(context.platform);
     live.take(context.id, this.#settings.maxInstances);
+    let taken = true;
+    const give = (holder?: object, bytes?: number): void => {
+      if (taken) live.give(holder, bytes);
+      taken = false;
+    };
     try {
-      return createGuestInstance(
-        blueprint,
-        context,
-        governor,
-        (holder, bytes) => live.give(holder, bytes),
-        tap,
-      );
+      return createGuestInstance(blueprint, context, governor, give, tap);
     } catch (error) {
-      live.give();
+      // Unless it came so far that it could be disposed.
+      give();
       throw error;
     }
   }

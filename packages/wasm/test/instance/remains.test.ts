@@ -2,6 +2,7 @@ import { createTestPlatform } from "@keelson/core/testing";
 import process from "node:process";
 import { describe, expect, test } from "vitest";
 import { createCompileCache } from "../../src/cache/compile-cache.ts";
+import { liveInstances } from "../../src/instance/live-instances.ts";
 import { Remains } from "../../src/instance/remains.ts";
 import { CoreModule } from "../../src/module/core-module.ts";
 import { settle } from "../../src/module/settings.ts";
@@ -51,6 +52,30 @@ const HUNGRY = wat(`(module (memory 1)
     (drop (memory.grow (i32.const 1000)))
     (memory.fill (i32.const 0) (i32.const 1) (i32.mul (memory.size) (i32.const 65536)))
     unreachable))`);
+
+const HUNGRY_START = wat(`(module (memory 1)
+  (func $eat
+    (drop (memory.grow (i32.const 1000)))
+    (memory.fill (i32.const 0) (i32.const 1) (i32.mul (memory.size) (i32.const 65536)))
+    unreachable)
+  (start $eat))`);
+
+test("40 guests that fill 62 MiB and trap as they start, one after the other, never hold half of that together", async () => {
+  const context = testContext(createTestPlatform());
+  let peak = 0;
+  const before = process.memoryUsage.rss();
+  for (let guests = 0; guests < 40; guests++) {
+    const source = new CoreModule(
+      settle({ id: "guest", source: HUNGRY_START, abi: "raw" }),
+      createCompileCache(),
+    );
+    await expect(source.prepare(context)).rejects.toMatchObject({ code: "WASM_TRAP" });
+    await new Promise((resolve) => setImmediate(resolve));
+    peak = Math.max(peak, process.memoryUsage.rss() - before);
+  }
+  expect(peak / MiB).toBeLessThan(1250);
+  expect(liveInstances(context.platform).count).toBe(0);
+}, 60_000);
 
 test("40 guests that fill 62 MiB and trap, one after the other, never hold half of that together", async () => {
   const context = testContext(createTestPlatform());
