@@ -17,6 +17,8 @@ import { cannotRecord, createMeasurement, measuredError, measuredValue } from ".
 import { noMethod, notRunning } from "./refusals.ts";
 import { streamCall } from "./stream.ts";
 
+const MEASURE_OPTIONS = { ...callOptions, record: "boolean" } as const;
+
 /**
  * The way of a call, straight down and up again. A plain value from the module costs one frame, two clock reads and a resolved promise; timer,
  * signal and listener come only with a promise, an event only with a failure.
@@ -110,7 +112,7 @@ export class Router implements CallRouter {
     options: MeasureOptions | undefined,
   ): Promise<Measured> {
     const entry = this.find(id);
-    requireOptions("call", options, { ...callOptions, record: "boolean" }, Infinity);
+    requireOptions("call", options, MEASURE_OPTIONS, Infinity);
     requireFit(options, "record");
     const measurement = createMeasurement(options?.record === true);
     const frame = this.frame(entry, method, payload, options, undefined, measurement);

@@ -84,14 +84,14 @@ export function requireOptions<T extends object>(
   what: string,
   options: T | null | undefined,
   wanted: Readonly<Record<keyof T, Wanted>>,
-  max?: number,
+  max: number = Number.MAX_VALUE,
 ): void {
   if (options == null) return;
   if (!isObject(options))
     throw invalidOptions(`${what} is ${shown(options)}`, "give an object of options, or leave it out");
-  const known = Object.keys(wanted);
+  const known = Object.keys(wanted) as (keyof T & string)[];
   for (const name of Object.keys(options)) {
-    if (known.includes(name)) continue;
+    if (known.includes(name as keyof T & string)) continue;
     const near = suggest(name, known);
     throw invalidOptions(
       `${what} has no option ${shown(name)}`,
@@ -99,15 +99,23 @@ export function requireOptions<T extends object>(
       { option: `${what}.${name}` },
     );
   }
-  for (const [name, want] of Object.entries(wanted) as [keyof T & string, Wanted][]) {
+  for (const name of known) {
+    const want = wanted[name];
     const value: unknown = options[name];
     if (value === undefined || want === true) continue;
-    if (typeof want === "number") requireRange(`${what}.${name}`, value, want, max);
-    else if (
-      typeof want === "string" ? typeof value !== want || value === null : !want.includes(value as string)
-    )
+    const fits =
+      typeof want === "number"
+        ? typeof value === "number" && value >= want && value <= max
+        : typeof want === "string"
+          ? typeof value === want && value !== null
+          : want.includes(value as string);
+    if (fits) continue;
+    // Put together only now: calls are measured with options, too.
+    const option = `${what}.${name}`;
+    if (typeof want === "number") requireRange(option, value, want, max);
+    else
       throw invalidOption(
-        `${what}.${name}`,
+        option,
         value,
         typeof want === "string" ? `of type ${want}` : `one of ${want.join(", ")}`,
       );
