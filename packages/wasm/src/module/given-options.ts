@@ -31,7 +31,9 @@ const OPTIONS: Readonly<Record<keyof WasmModuleOptions, Wanted>> = {
 
 /** A typing error must not mean "inline", or "kept between calls". @throws `INVALID_OPTIONS`, with the option that was meant */
 export function requireKnownOptions(options: WasmModuleOptions): void {
-  const limit = Object.keys(options).find((name) => !Object.hasOwn(OPTIONS, name) && LIMITS.includes(name));
+  const limit = Object.keys(options).find(
+    (name) => !Object.hasOwn(OPTIONS, name) && Object.hasOwn(LIMITS, name),
+  );
   if (limit !== undefined)
     throw invalidOptions(`wasmModule has no option ${shown(limit)}`, `did you mean limits.${limit}?`);
   requireOptions("wasmModule", options, OPTIONS);
@@ -45,40 +47,35 @@ export function requireHostOptions(
   requireOptions("readWasmModule", options, wanted);
 }
 
-const LIMITS: readonly string[] = [
-  "memory",
-  "instances",
-  "fuel",
-  "cpuMs",
-  "stack",
-  "process",
-  "tableElements",
-  "code",
-] satisfies readonly (keyof WasmLimits)[];
+const LIMITS: Readonly<Record<keyof WasmLimits, true>> = {
+  memory: true,
+  instances: true,
+  fuel: true,
+  cpuMs: true,
+  stack: true,
+  process: true,
+  tableElements: true,
+  code: true,
+};
 
-/** Neither a typing error nor a null must mean "no limit". @throws `INVALID_OPTIONS`, with the limits that there are */
+/** Neither a typing error nor a null must mean "no limit". @throws `INVALID_OPTIONS`, with the limit that was meant, or those that there are */
 export function requireKnownLimits(limits: WasmLimits, id: string): void {
   for (const [name, value] of Object.entries(limits)) {
     if (value === null) throw invalidOptions(`${id}: limits.${name} is null`, "leave it out for its default");
-    if (LIMITS.includes(name)) continue;
-    throw invalidOptions(
-      `${id}: limits.${name} is not known`,
-      name === "timeoutMs"
-        ? "give it with each call, or in a manifest"
-        : `the limits are ${LIMITS.join(", ")}`,
-    );
+    if (name === "timeoutMs")
+      throw invalidOptions(`${id}: limits.${name} is not known`, "give it with each call, or in a manifest");
   }
+  requireOptions(`${id}: limits`, limits, LIMITS);
 }
+
+const CODE_LIMITS = Object.fromEntries(
+  Object.keys(defaultMeterLimits).map((name) => [name, true]),
+) as Readonly<Record<keyof MeterLimits, true>>;
 
 /** The limits of {@link MeterLimits} that were given. @throws `INVALID_OPTIONS` for one that there is not, or that is no whole number of at least 1 */
 export function codeLimitsOf(code: Partial<MeterLimits> = {}, id: string): Partial<MeterLimits> {
+  requireOptions(`${id}: limits.code`, code, CODE_LIMITS);
   for (const [name, value] of Object.entries(code)) {
-    if (!Object.hasOwn(defaultMeterLimits, name)) {
-      throw invalidOptions(
-        `${id}: limits.code.${name} is not known`,
-        `the limits are ${Object.keys(defaultMeterLimits).join(", ")}`,
-      );
-    }
     if (value !== undefined) requireWholeNumber(value, 1, `limits.code.${name}`, id);
   }
   return given(code);

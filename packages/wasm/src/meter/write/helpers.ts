@@ -126,15 +126,15 @@ export function slowLocal(layout: Layout): number {
 
 /** `() → ()`: tells the host that one of its functions ran, and takes the counter from it. */
 export function afterHost(layout: Layout): number {
-  return mayHaveBeen(layout, "afterHost", RefillKind.host);
+  return tellHost(layout, "afterHost", RefillKind.host);
 }
 
 /** `() → ()`: the same where an exception was caught. */
 export function afterCatch(layout: Layout): number {
-  return mayHaveBeen(layout, "afterCatch", RefillKind.caught);
+  return tellHost(layout, "afterCatch", RefillKind.caught);
 }
 
-function mayHaveBeen(layout: Layout, name: string, kind: number): number {
+function tellHost(layout: Layout, name: string, kind: number): number {
   return layout.helper(
     name,
     () => layout.functionType([], []),
