@@ -83,6 +83,18 @@ test("what a pool may not have is refused when the module is defined, and not wh
   }
 });
 
+test("a limit that is mistyped is refused, with the one that was meant", async () => {
+  for (const [limits, meant] of [
+    [{ memmory: 1 }, "memory"],
+    [{ code: { maxFunctionByte: 1 } }, "maxFunctionBytes"],
+  ] as const) {
+    const error = await failure("INVALID_OPTIONS", () =>
+      wasmModule({ id: "a", source, limits: limits as never }),
+    );
+    expect(error.message).toContain(`did you mean ${meant}?`);
+  }
+});
+
 test("a limit that is null is refused: it would have been none, or the default", async () => {
   for (const name of ["memory", "instances", "fuel", "cpuMs", "stack", "process", "tableElements", "code"]) {
     const limits = { [name]: null } as never;
